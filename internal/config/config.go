@@ -1,0 +1,267 @@
+// Package config is the configuration of apim-edge as data: one struct whose
+// field comments are the operator's manual, its defaults, and how it is loaded
+// from a file, the environment and flags. It knows no server: only
+// proxy.Compile turns a Config into something that runs.
+package config
+
+import "time"
+
+// Config is everything that can be configured.
+type Config struct {
+	// The listener that clients connect to.
+	Listen Listen `koanf:"listen"`
+	// The listener for health checks, metrics and the masked configuration.
+	// It is meant for operators only.
+	Admin Admin `koanf:"admin"`
+	// The legacy APIs to forward to, by name. Routes refer to these names.
+	Upstreams map[string]Upstream `koanf:"upstreams"`
+	// What is served, by name. The route with the longest matching
+	// path_prefix wins; one with a host wins over one without.
+	Routes map[string]Route `koanf:"routes"`
+	// How long each phase of an exchange may take.
+	Timeouts Timeouts `koanf:"timeouts"`
+	// How much may be asked at once. 0 means: no limit of apim-edge's own.
+	Limits Limits `koanf:"limits"`
+	// The log: one line per exchange, and what the operator should know.
+	Log Log `koanf:"log"`
+	// What is added to responses so that a client can see what happened.
+	Debug Debug `koanf:"debug"`
+	// Addresses or networks (CIDR) of the proxies in front of apim-edge whose
+	// X-Forwarded-* and Forwarded fields are believed. Empty: nobody's are.
+	TrustedProxies []string `koanf:"trusted_proxies"`
+}
+
+// Listen says where clients connect.
+type Listen struct {
+	// Address and port to listen on. An empty host means all interfaces.
+	Address string `koanf:"address"`
+	// Serve HTTPS instead of HTTP. Both files are needed; they are read again
+	// when they change.
+	TLS ListenTLS `koanf:"tls"`
+}
+
+// ListenTLS is the certificate shown to clients.
+type ListenTLS struct {
+	// PEM file with the certificate chain, leaf first.
+	CertFile string `koanf:"cert_file"`
+	// PEM file with the private key.
+	KeyFile string `koanf:"key_file"`
+}
+
+// Admin is the operator's listener.
+type Admin struct {
+	// Address and port for /healthz, /readyz, /metrics and /config. An empty
+	// value switches the listener off.
+	Address string `koanf:"address"`
+	// Serve Go profiles under /debug/pprof/.
+	Pprof bool `koanf:"pprof"`
+	// Bearer token that /metrics, /config and profiles ask for: env:NAME or
+	// file:/path. Empty: no token is asked for.
+	Token string `koanf:"token"`
+	// Names, besides loopback addresses and localhost, by which the admin
+	// listener may be called (its Host field). It guards against DNS rebinding.
+	AllowedHosts []string `koanf:"allowed_hosts"`
+}
+
+// Upstream is one legacy API.
+type Upstream struct {
+	// Scheme, host, port and an optional path prefix of the legacy API, for
+	// example https://contoso.azure-api.net. The prefix is put in front of
+	// each request's path.
+	URL string `koanf:"url"`
+	// How the connection to an https upstream is secured.
+	TLS UpstreamTLS `koanf:"tls"`
+	// Pass the client's Host field on instead of the upstream's own host name.
+	PreserveHost bool `koanf:"preserve_host"`
+	// The most connections to this upstream at a time; further exchanges get
+	// 503. 0 means: no limit of apim-edge's own.
+	MaxConnections int `koanf:"max_connections"`
+	// The most idle connections kept open for the next exchange. 0 keeps none.
+	MaxIdle int `koanf:"max_idle"`
+}
+
+// UpstreamTLS secures connections to an https upstream. The upstream's
+// certificate is always verified.
+type UpstreamTLS struct {
+	// PEM file with the certificate authorities to trust instead of the system's.
+	CAFile string `koanf:"ca_file"`
+	// Name to send as SNI and to verify, where it differs from the URL's host.
+	ServerName string `koanf:"server_name"`
+	// PEM file with a client certificate to show to the upstream.
+	CertFile string `koanf:"cert_file"`
+	// PEM file with the client certificate's private key.
+	KeyFile string `koanf:"key_file"`
+}
+
+// Route says which requests go to which upstream, and under which rules.
+type Route struct {
+	// Requests whose path starts with this prefix, at a segment boundary,
+	// belong to the route.
+	PathPrefix string `koanf:"path_prefix"`
+	// Requests for this host only (without port). Empty: any host.
+	Host string `koanf:"host"`
+	// Name of the upstream.
+	Upstream string `koanf:"upstream"`
+	// Prefix to take off the path before it is forwarded.
+	StripPrefix string `koanf:"strip_prefix"`
+	// How credentials are rewritten.
+	Credential Credential `koanf:"credential"`
+	// Cross-origin access for browsers. Without allowed_origins the route's
+	// CORS fields are upstream's own.
+	CORS CORS `koanf:"cors"`
+	// Bounds for this route that differ from the global ones. Unset: global.
+	Timeouts RouteTimeouts `koanf:"timeouts"`
+	// Largest request body of this route. 0: the global limit.
+	RequestBody Size `koanf:"request_body"`
+	// While a stream says nothing for this long, send an SSE comment, so that
+	// boxes on the way do not cut it. Only between events. 0: never.
+	Heartbeat Duration `koanf:"heartbeat"`
+}
+
+// RouteTimeouts are the timeouts that a route may set for itself.
+type RouteTimeouts struct {
+	// See timeouts.response_head.
+	ResponseHead Duration `koanf:"response_head"`
+	// See timeouts.stream_idle.
+	StreamIdle Duration `koanf:"stream_idle"`
+}
+
+// Credential says what becomes of a request's credentials (docs/credentials.md).
+type Credential struct {
+	// The field in which the upstream expects its subscription key.
+	Header string `koanf:"header"`
+	// How the key is written into that field. {key} stands for the key.
+	Value string `koanf:"value"`
+	// Further request fields in which clients send the key.
+	Aliases []string `koanf:"aliases"`
+	// Query parameters in which clients send the key.
+	QueryAliases []string `koanf:"query_aliases"`
+	// What to do when a request names two different credentials of one kind.
+	OnConflict string `koanf:"on_conflict" oneof:"prefer_explicit reject"`
+	// What to do when a request has no credential.
+	OnMissing string `koanf:"on_missing" oneof:"forward reject"`
+	// What to do with a token that was sent where the key belongs.
+	MisplacedToken string `koanf:"misplaced_token" oneof:"move keep"`
+	// Send the Authorization field on as well as the key. Some fronts want both.
+	KeepAuthorization bool `koanf:"keep_authorization"`
+	// Values that SDKs send when they have no key. They count as absent.
+	Placeholders []string `koanf:"placeholders"`
+}
+
+// CORS is the cross-origin policy of a route. It is on when allowed_origins
+// names an origin.
+type CORS struct {
+	// Origins of the pages that may call, for example https://chat.example.com;
+	// one * in the host is a wildcard. "*" alone allows every page.
+	AllowedOrigins []string `koanf:"allowed_origins"`
+	// Methods that pages may use.
+	AllowedMethods []string `koanf:"allowed_methods"`
+	// Request fields that pages may send besides those of the OpenAI SDKs,
+	// which are always allowed. "*" allows every field.
+	AllowedHeaders []string `koanf:"allowed_headers"`
+	// Response fields that pages may read besides those of the OpenAI SDKs.
+	ExposedHeaders []string `koanf:"exposed_headers"`
+	// Let pages send cookies. Not together with the origin "*".
+	AllowCredentials bool `koanf:"allow_credentials"`
+	// How long browsers may remember the answer to a preflight.
+	MaxAge Duration `koanf:"max_age"`
+	// Let pages on public sites call an edge on a private network.
+	AllowPrivateNetwork bool `koanf:"allow_private_network"`
+	// Take the Origin field off before forwarding. APIM with a cors policy of
+	// its own answers an origin that it does not know with an empty 200.
+	WithholdOrigin bool `koanf:"withhold_origin"`
+}
+
+// Timeouts bound each phase of an exchange.
+type Timeouts struct {
+	// Time for a client to send a request head, from its first byte.
+	ClientHead Duration `koanf:"client_head"`
+	// Time without a byte of the request body.
+	RequestBodyIdle Duration `koanf:"request_body_idle"`
+	// Time to establish the TCP connection to the upstream.
+	Connect Duration `koanf:"connect"`
+	// Time for the TLS handshake with the upstream, and with a client.
+	TLSHandshake Duration `koanf:"tls_handshake"`
+	// Time from the last request byte to the response head. Streams are not
+	// bounded by it once the head has arrived. Reasoning models think for minutes.
+	ResponseHead Duration `koanf:"response_head"`
+	// Time without a byte of the response body.
+	StreamIdle Duration `koanf:"stream_idle"`
+	// Time that a client may take no byte of what is sent to it.
+	ClientWriteStall Duration `koanf:"client_write_stall"`
+	// Time that an idle connection of a client is kept open.
+	ClientKeepAlive Duration `koanf:"client_keep_alive"`
+	// Time that an idle connection to the upstream is kept open.
+	UpstreamKeepAlive Duration `koanf:"upstream_keep_alive"`
+	// Time that running exchanges get to finish after SIGTERM.
+	Drain Duration `koanf:"drain"`
+	// Time between failing /readyz and closing the listener after SIGTERM, so
+	// that a load balancer sees it first.
+	DrainDelay Duration `koanf:"drain_delay"`
+}
+
+// Limits bound what is held at once. 0 means no limit of apim-edge's own.
+type Limits struct {
+	// Largest request head: request line and fields.
+	Head Size `koanf:"head"`
+	// Largest request body.
+	RequestBody Size `koanf:"request_body"`
+	// Most client connections at a time.
+	Connections int `koanf:"connections"`
+	// Most exchanges at a time.
+	Exchanges int `koanf:"exchanges"`
+}
+
+// Log says what is written, and how.
+type Log struct {
+	// Least severe level to write. The access lines are of level info.
+	Level string `koanf:"level" oneof:"debug info warn error"`
+	// json for machines, console for people, auto: console on a terminal.
+	Format string `koanf:"format" oneof:"json console auto"`
+	// Write one line per exchange.
+	Access bool `koanf:"access"`
+}
+
+// Debug adds fields to responses.
+type Debug struct {
+	// Add X-Apim-Edge-Decision with the credential decision.
+	DecisionHeader bool `koanf:"decision_header"`
+	// Add Server-Timing with the time spent at the edge and at the upstream.
+	ServerTiming bool `koanf:"server_timing"`
+}
+
+// Default returns the configuration that holds where nothing else is said.
+// Lists and maps are empty in it: decoding merges element by element, so an
+// entry here would leak its fields into the user's first one. What an empty
+// list means is filled in by Complete.
+func Default() Config {
+	return Config{
+		Listen: Listen{Address: ":8080"},
+		Admin:  Admin{Address: "127.0.0.1:9090"},
+		Timeouts: Timeouts{
+			ClientHead:        Seconds(10),
+			RequestBodyIdle:   Seconds(60),
+			Connect:           Seconds(5),
+			TLSHandshake:      Seconds(5),
+			ResponseHead:      Seconds(300),
+			StreamIdle:        Seconds(300),
+			ClientWriteStall:  Seconds(60),
+			ClientKeepAlive:   Seconds(75),
+			UpstreamKeepAlive: Seconds(100),
+			Drain:             Seconds(30),
+		},
+		Limits: Limits{Head: Size{64 << 10}},
+		Log:    Log{Level: "info", Format: "auto", Access: true},
+	}
+}
+
+// Duration is a span of time. It is written with a unit (10s, 300ms, 2m): a
+// bare number is refused, because 30 would silently mean 30 nanoseconds.
+type Duration struct{ time.Duration }
+
+// Seconds returns a Duration of n seconds.
+func Seconds(n int) Duration { return Duration{time.Duration(n) * time.Second} }
+
+// Size is a number of bytes. It is written with a unit (64KiB, 1MiB, 512B); a
+// bare number other than 0 is refused.
+type Size struct{ Bytes int64 }

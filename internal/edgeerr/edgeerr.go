@@ -1,0 +1,199 @@
+// Package edgeerr is the table of everything that can end an exchange badly:
+// one code per cause, and for each code the status, the OpenAI error type, and
+// the hints that tell a client whether to send the request again. The status
+// and the hints are derived from the code here and nowhere else.
+//
+// An Error never holds the value of a field, a query string or a body: it is
+// logged and shown to clients as it is.
+package edgeerr
+
+import "errors"
+
+// Code names a cause. Its text is stable: clients, logs and metrics use it.
+type Code uint8
+
+// The causes, in the order of the life of an exchange.
+const (
+	None Code = iota
+	RequestMalformed
+	AmbiguousCredential
+	MalformedCredential
+	CredentialMissing
+	RouteNotFound
+	MethodNotAllowed
+	RequestTimeout
+	BodyTooLarge
+	URITooLong
+	ExpectationFailed
+	HeadTooLarge
+	Internal
+	CodingNotSupported
+	VersionNotSupported
+	UpstreamUnresolved
+	UpstreamConnectFailed
+	UpstreamTLSFailed
+	UpstreamClosedEarly
+	UpstreamInvalidResponse
+	EdgeOverloaded
+	EdgeDraining
+	UpstreamUnavailable
+	UpstreamConnectTimeout
+	UpstreamHeadTimeout
+	// UpstreamAborted and ClientLeft exist in logs and metrics only: the head
+	// was out already, or nobody is there to read an answer.
+	UpstreamAborted
+	ClientLeft
+	// ClientStalled: the client took no byte for client_write_stall. Logs only.
+	ClientStalled
+	// StreamIdle: upstream sent no byte for stream_idle. Logs only.
+	StreamIdle
+	// DrainAborted: the exchange was still running at the end of the drain.
+	DrainAborted
+	count
+)
+
+// Retry says what a client should do with the same request.
+type Retry uint8
+
+// The three hints. RetryUnsaid leaves it to the SDK's own rule (which repeats
+// on 408, 409, 429 and every 5xx).
+const (
+	RetryUnsaid Retry = iota
+	RetryYes          // x-should-retry: true
+	RetryNo           // x-should-retry: false
+)
+
+// row is what is derived from a code.
+type row struct {
+	name   string
+	status int // 0: never answered, logs and metrics only
+	typ    string
+	retry  Retry
+	after  int // Retry-After in seconds; 0: none
+	meaning,
+	advice string // what to do, for the generated reference
+}
+
+const (
+	invalidRequest = "invalid_request_error"
+	authentication = "authentication_error"
+	serverError    = "server_error"
+	overloaded     = "overloaded_error"
+)
+
+var table = [count]row{
+	None:                    {name: "none"},
+	RequestMalformed:        {"request_malformed", 400, invalidRequest, RetryNo, 0, "the request breaks the rules of HTTP/1.1 or could be read in two ways", "send it as RFC 9112 says; the message names the rule"},
+	AmbiguousCredential:     {"ambiguous_credential", 400, authentication, RetryNo, 0, "the request names several credentials of one kind", "send one; the message names the field and the SDK setting that doubles it"},
+	MalformedCredential:     {"malformed_credential", 400, authentication, RetryNo, 0, "a credential contains characters that none can contain, or is too long", "check for line ends, quotes and spaces that were copied along with the key"},
+	CredentialMissing:       {"credential_missing", 401, authentication, RetryNo, 0, "the request has no credential and the route asks for one", "send the subscription key as Authorization: Bearer <key>"},
+	RouteNotFound:           {"route_not_found", 404, invalidRequest, RetryNo, 0, "no route matches the host and path", "check base_url against path_prefix and host in the configuration"},
+	MethodNotAllowed:        {"method_not_allowed", 405, invalidRequest, RetryNo, 0, "CONNECT and TRACE are not forwarded", "use another method"},
+	RequestTimeout:          {"request_timeout", 408, invalidRequest, RetryUnsaid, 0, "the request did not arrive in time", "send it faster, or raise timeouts.client_head or timeouts.request_body_idle"},
+	BodyTooLarge:            {"body_too_large", 413, invalidRequest, RetryNo, 0, "the request body is larger than the limit", "send less, or raise limits.request_body"},
+	URITooLong:              {"uri_too_long", 414, invalidRequest, RetryNo, 0, "the request line is larger than the limit for the head", "shorten the URL, or raise limits.head"},
+	ExpectationFailed:       {"expectation_failed", 417, invalidRequest, RetryNo, 0, "Expect asks for something other than 100-continue", "send no Expect field, or 100-continue"},
+	HeadTooLarge:            {"head_too_large", 431, invalidRequest, RetryNo, 0, "the request head is larger than the limit", "send fewer or shorter fields, or raise limits.head"},
+	Internal:                {"internal", 500, serverError, RetryNo, 0, "apim-edge has a fault", "report it with the request id and the log line"},
+	CodingNotSupported:      {"coding_not_supported", 501, invalidRequest, RetryNo, 0, "Transfer-Encoding names a coding other than chunked", "send the body chunked or with Content-Length"},
+	VersionNotSupported:     {"version_not_supported", 505, invalidRequest, RetryNo, 0, "the request is not HTTP/1.1 or HTTP/1.0", "use HTTP/1.1"},
+	UpstreamUnresolved:      {"upstream_unresolved", 502, serverError, RetryYes, 0, "the upstream's host name has no address", "check the URL of the upstream and DNS"},
+	UpstreamConnectFailed:   {"upstream_connect_failed", 502, serverError, RetryYes, 0, "no connection to the upstream; nothing was sent", "check that the upstream runs and that the network lets the edge through"},
+	UpstreamTLSFailed:       {"upstream_tls_failed", 502, serverError, RetryNo, 0, "the upstream's TLS handshake failed; nothing was sent", "check tls.ca_file, tls.server_name and the upstream's certificate"},
+	UpstreamClosedEarly:     {"upstream_closed_early", 502, serverError, RetryNo, 0, "the upstream closed the connection before it answered; it may have begun to work", "look at the upstream; repeat the request only if it may run twice"},
+	UpstreamInvalidResponse: {"upstream_invalid_response", 502, serverError, RetryNo, 0, "the upstream's answer breaks the rules of HTTP/1.1", "look at the upstream; the log names the rule"},
+	EdgeOverloaded:          {"edge_overloaded", 503, overloaded, RetryYes, 1, "a limit of apim-edge is reached", "wait and repeat, or raise limits.connections or limits.exchanges"},
+	EdgeDraining:            {"edge_draining", 503, overloaded, RetryYes, 1, "this instance is shutting down", "repeat: another instance will answer"},
+	UpstreamUnavailable:     {"upstream_unavailable", 503, overloaded, RetryYes, 1, "all connections that the upstream may have are in use", "wait and repeat, or raise max_connections of the upstream"},
+	UpstreamConnectTimeout:  {"upstream_connect_timeout", 504, serverError, RetryYes, 0, "no connection to the upstream in time; nothing was sent", "check the network, or raise timeouts.connect or timeouts.tls_handshake"},
+	UpstreamHeadTimeout:     {"upstream_head_timeout", 504, serverError, RetryNo, 0, "the upstream sent no response head in time; it may still be working", "raise timeouts.response_head if the model thinks longer"},
+	UpstreamAborted:         {"upstream_aborted", 0, serverError, RetryUnsaid, 0, "the upstream ended its answer early; the client's connection was aborted", "look at the upstream"},
+	ClientLeft:              {"client_left", 0, invalidRequest, RetryUnsaid, 0, "the client closed its connection; the upstream was cancelled", "nothing"},
+	ClientStalled:           {"client_stalled", 0, invalidRequest, RetryUnsaid, 0, "the client took no byte in time; the exchange was aborted", "read faster, or raise timeouts.client_write_stall"},
+	StreamIdle:              {"stream_idle", 0, serverError, RetryUnsaid, 0, "the upstream sent no byte of the body in time; the exchange was aborted", "raise timeouts.stream_idle"},
+	DrainAborted:            {"drain_aborted", 0, serverError, RetryUnsaid, 0, "the exchange was still running at the end of the drain", "raise timeouts.drain"},
+}
+
+// String returns the stable text of the code.
+func (c Code) String() string { return table[c].name }
+
+// Status returns the HTTP status to answer with, or 0 for a code that exists
+// in logs and metrics only.
+func (c Code) Status() int { return table[c].status }
+
+// Type returns the OpenAI error type.
+func (c Code) Type() string { return table[c].typ }
+
+// Retry returns the hint for x-should-retry.
+func (c Code) Retry() Retry { return table[c].retry }
+
+// RetryAfter returns the seconds for Retry-After, 0 for none.
+func (c Code) RetryAfter() int { return table[c].after }
+
+// Meaning says in one line what happened.
+func (c Code) Meaning() string { return table[c].meaning }
+
+// Advice says in one line what to do about it.
+func (c Code) Advice() string { return table[c].advice }
+
+// Codes returns every code, in the order of the table.
+func Codes() []Code {
+	all := make([]Code, 0, count-1)
+	for c := None + 1; c < count; c++ {
+		all = append(all, c)
+	}
+	return all
+}
+
+// Error is the end of an exchange: what happened, in which words for the
+// client, and whether the upstream may have seen the request.
+type Error struct {
+	Code Code
+	// Message is shown to the client. Empty: the code's meaning and advice.
+	Message string
+	// Sent says that at least one byte of the request went upstream.
+	Sent bool
+	// Err is the cause for the log; never shown to the client.
+	Err error
+}
+
+// New returns an Error with a message for the client.
+func New(code Code, message string) *Error { return &Error{Code: code, Message: message} }
+
+// Wrap returns an Error with a cause for the log.
+func Wrap(code Code, err error) *Error { return &Error{Code: code, Err: err} }
+
+// Error returns the code and the cause.
+func (e *Error) Error() string {
+	text := e.Code.String()
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Text returns what the client is told.
+func (e *Error) Text() string {
+	if e.Message != "" {
+		return e.Message
+	}
+	return e.Code.Meaning() + "; " + e.Code.Advice()
+}
+
+// CodeOf returns the code of err: None for nil, Internal for a foreign error.
+func CodeOf(err error) Code {
+	if err == nil {
+		return None
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return Internal
+}
