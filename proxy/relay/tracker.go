@@ -1,0 +1,223 @@
+// Package relay moves the bytes of bodies, in both directions, and is the only
+// place where they flow. The framing of a body passes through untouched: a
+// Tracker only follows it, so that the end is known and a cut is seen.
+package relay
+
+import (
+	"bytes"
+	"errors"
+)
+
+// The framings of a body (RFC 9112 section 6.3). A length of 0 or more is a
+// Content-Length.
+const (
+	Chunked    = -1
+	UntilClose = -2
+)
+
+// The ways in which chunked framing can be wrong (RFC 9112 section 7.1).
+var (
+	ErrChunkSize = errors.New("a chunk size is not a hexadecimal number of at most 15 digits followed by CRLF")
+	ErrChunkExt  = errors.New("a chunk extension is longer than 256 bytes or contains a control character")
+	ErrChunkEnd  = errors.New("a chunk is not followed by CRLF")
+	ErrTrailer   = errors.New("the trailer section is malformed or larger than 16 KiB")
+)
+
+type state uint8
+
+const (
+	inSize    state = iota // in the digits of a chunk size
+	inPad                  // in white space behind the digits, which old servers send
+	inExt                  // behind a semicolon, before CR
+	inSizeLF               // behind the CR of a size line
+	inData                 // in data: of a chunk, or of a body of known length
+	inDataCR               // behind the data of a chunk
+	inDataLF               // behind the CR behind the data
+	inTrailer              // behind the line of the last chunk
+	inClose                // in a body that the end of the connection delimits
+	finished
+)
+
+// A Tracker follows the framing of one body. The zero value is of no use; call
+// Begin.
+type Tracker struct {
+	state  state
+	digits uint8
+	ext    uint16
+	left   int64 // of the chunk or of the body
+	events *Events
+	// collect, if set, receives the data of the body without its framing.
+	collect *[]byte
+}
+
+// Begin starts a body of the given length, Chunked or UntilClose. events may be
+// nil; it is fed with the data of the body.
+func (t *Tracker) Begin(length int64, events *Events) {
+	*t = Tracker{events: events, left: length}
+	switch {
+	case length == Chunked:
+		t.state, t.left = inSize, 0
+	case length == UntilClose:
+		t.state = inClose
+	case length == 0:
+		t.state = finished
+	default:
+		t.state = inData
+		t.digits = known
+	}
+}
+
+// known in digits marks data of a body of known length: no CRLF follows it.
+const known = 0xff
+
+// Done tells that the body is complete.
+func (t *Tracker) Done() bool { return t.state == finished }
+
+// InTrailer tells that the last chunk has been seen and the trailer section is
+// not complete.
+func (t *Tracker) InTrailer() bool { return t.state == inTrailer }
+
+// Left returns how many bytes of a body of known length are missing, or 0.
+func (t *Tracker) Left() int64 {
+	if t.state == inData && t.digits == known {
+		return t.left
+	}
+	return 0
+}
+
+// Skip takes note of n bytes of a body of known length that were moved without
+// being looked at.
+func (t *Tracker) Skip(n int64) {
+	if t.left -= n; t.left == 0 {
+		t.state = finished
+	}
+}
+
+// AtEnd tells whether the body may end here because the connection ends.
+func (t *Tracker) AtEnd() bool { return t.state == inClose }
+
+// Between tells that everything so far forms whole chunks.
+func (t *Tracker) Between() bool { return t.state == inSize && t.digits == 0 }
+
+// Scan follows p and returns how many of its bytes may be passed on. Fewer than
+// len(p): the body is Done and the rest belongs to what follows, or the line of
+// the last chunk has been seen without its end: then InTrailer, and Scan has
+// stopped before that line (as far as it lies in p), so that a body that is cut
+// in its trailers does not look complete.
+func (t *Tracker) Scan(p []byte) (pass int, err error) {
+	line := 0 // where the size line under way begins in p
+	for i := 0; i < len(p); {
+		switch t.state {
+		case inData:
+			i += t.data(p[i:])
+		case inClose:
+			t.feed(p[i:])
+			return len(p), nil
+		case inDataCR:
+			if p[i] != '\r' {
+				return 0, ErrChunkEnd
+			}
+			t.state = inDataLF
+			i++
+		case inDataLF:
+			if p[i] != '\n' {
+				return 0, ErrChunkEnd
+			}
+			i++
+			t.state, t.digits, t.ext, t.left, line = inSize, 0, 0, 0, i
+		case inSize, inPad, inExt, inSizeLF:
+			if err := t.size(p[i]); err != nil {
+				return 0, err
+			}
+			i++
+			if t.state != inTrailer {
+				continue
+			}
+			if bytes.HasPrefix(p[i:], []byte("\r\n")) {
+				t.state = finished
+				return i + 2, nil
+			}
+			return line, nil
+		default:
+			return i, nil
+		}
+	}
+	return len(p), nil
+}
+
+// data follows data up to its end or the end of p.
+func (t *Tracker) data(p []byte) int {
+	n := len(p)
+	if int64(n) > t.left {
+		n = int(t.left)
+	}
+	t.feed(p[:n])
+	if t.left -= int64(n); t.left > 0 {
+		return n
+	}
+	t.state = inDataCR
+	if t.digits == known {
+		t.state = finished
+	}
+	return n
+}
+
+func (t *Tracker) feed(p []byte) {
+	if t.events != nil {
+		t.events.Feed(p)
+	}
+	if t.collect != nil {
+		*t.collect = append(*t.collect, p...)
+	}
+}
+
+// size follows one byte of a chunk's size line.
+func (t *Tracker) size(c byte) error {
+	switch {
+	case t.state == inSizeLF:
+		return t.sizeEnd(c)
+	case c == '\r' && t.digits > 0:
+		t.state = inSizeLF
+	case t.state == inExt:
+		if t.ext++; t.ext > 256 || c < 0x20 && c != '\t' || c == 0x7f {
+			return ErrChunkExt
+		}
+	case c == ';' && t.digits > 0:
+		t.state = inExt
+	case (c == ' ' || c == '\t') && t.digits > 0:
+		t.state = inPad
+	case t.state == inPad:
+		return ErrChunkSize
+	default:
+		d := hexDigit(c)
+		if t.digits++; d < 0 || t.digits > 15 {
+			return ErrChunkSize
+		}
+		t.left = t.left<<4 | int64(d)
+	}
+	return nil
+}
+
+func (t *Tracker) sizeEnd(c byte) error {
+	if c != '\n' {
+		return ErrChunkSize
+	}
+	t.state = inData
+	if t.left == 0 {
+		t.state = inTrailer
+	}
+	return nil
+}
+
+func hexDigit(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c|0x20 >= 'a' && c|0x20 <= 'f':
+		return int(c|0x20-'a') + 10
+	}
+	return -1
+}
+
+// EndTrailer tells the tracker that the trailer section is complete.
+func (t *Tracker) EndTrailer() { t.state = finished }

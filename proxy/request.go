@@ -1,0 +1,318 @@
+package proxy
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/rewrite"
+)
+
+// request is the head of one request. Everything in it aliases the buffer that
+// the head was read into and dies with it, at the latest when the request has
+// been forwarded.
+type request struct {
+	method []byte
+	target []byte // as sent
+	path   []byte // of the target, "/" at least
+	query  []byte // without '?'
+	host   []byte // authority of the target, else Host
+	fields []rewrite.Field
+	kinds  []kind
+
+	http10    bool
+	close     bool  // the client will close after this exchange
+	length    int64 // of the body; -1: chunked
+	expect    bool  // 100-continue
+	websocket bool
+
+	nominated bool // Connection names fields
+
+	origin, userAgent, id []byte
+	requestMethod         []byte // Access-Control-Request-Method
+	requestHeaders        []byte // Access-Control-Request-Headers
+	requestPrivate        bool   // Access-Control-Request-Private-Network: true
+
+	// fasthttp's parser and what it reads from.
+	header fasthttp.RequestHeader
+	source bytes.Reader
+	reader *bufio.Reader
+}
+
+const chunkedBody = -1
+
+// tooManyBlankLines bounds the empty lines before a request line that RFC 9112
+// section 2.2 asks to be ignored.
+const tooManyBlankLines = 4
+
+func malformed(text string) *edgeerr.Error { return edgeerr.New(edgeerr.RequestMalformed, text) }
+
+// headEnd returns the length of the head at the start of p with its empty line,
+// or 0 if it is not complete.
+func headEnd(p []byte) int {
+	if i := bytes.Index(p, []byte("\r\n\r\n")); i >= 0 {
+		return i + 4
+	}
+	return 0
+}
+
+// checkPrefix refuses an incomplete head early where more bytes cannot mend it,
+// so that nobody waits for the end of something that is no HTTP/1.1.
+func checkPrefix(p []byte) error {
+	if len(p) > 0 && !tokenByte[p[0]] && p[0] != '\r' {
+		if p[0] == 0x16 {
+			return malformed("this is a TLS handshake on a plain HTTP port; use http:// in base_url, or configure listen.tls")
+		}
+		return malformed("this is not an HTTP/1.1 request")
+	}
+	for rest := p; ; {
+		i := bytes.IndexByte(rest, '\n')
+		if i < 0 {
+			return nil
+		}
+		if i == 0 || rest[i-1] != '\r' {
+			return malformed(errBareLF.Error())
+		}
+		rest = rest[i+1:]
+	}
+}
+
+// parse reads the head (request line, field lines, empty line). fasthttp parses
+// it, and our own strict scan must come to the same reading: what the two could
+// take differently, another parser behind us could as well.
+func (r *request) parse(head []byte) error {
+	end := bytes.IndexByte(head, '\n')
+	if end < 1 || head[end-1] != '\r' {
+		return malformed(errBareLF.Error())
+	}
+	if err := r.parseLine(head[:end-1]); err != nil {
+		return err
+	}
+	var err error
+	if r.fields, r.kinds, err = scanFields(head[end+1:len(head)-2], r.fields[:0], r.kinds[:0]); err != nil {
+		return malformed(err.Error())
+	}
+	if err := r.readFields(); err != nil {
+		return err
+	}
+	if err := r.splitTarget(); err != nil {
+		return err
+	}
+	return r.agree(head)
+}
+
+func (r *request) parseLine(line []byte) error {
+	method := tokenLen(line)
+	if method == 0 || method == len(line) || line[method] != ' ' {
+		return malformed("the request line does not begin with a method and one space (RFC 9112 section 3)")
+	}
+	rest := line[method+1:]
+	space := bytes.IndexByte(rest, ' ')
+	if space < 1 {
+		return malformed("the request line has no target or no version (RFC 9112 section 3)")
+	}
+	r.method, r.target = line[:method], rest[:space]
+	version := rest[space+1:]
+	switch string(version) {
+	case "HTTP/1.1":
+		r.http10 = false
+	case "HTTP/1.0":
+		r.http10 = true
+	default:
+		if len(version) == 8 && string(version[:5]) == "HTTP/" && version[6] == '.' {
+			return edgeerr.New(edgeerr.VersionNotSupported, "")
+		}
+		return malformed("the request line does not end with HTTP/1.1 (RFC 9112 section 3)")
+	}
+	for _, c := range r.target {
+		if c <= 0x20 || c >= 0x7f {
+			return malformed("the request target contains a character that must be percent-encoded")
+		}
+	}
+	return nil
+}
+
+// readFields notes what the exchange needs of the fields, and decides how long
+// the body is (RFC 9112 section 6).
+func (r *request) readFields() error {
+	r.length, r.close, r.expect, r.websocket, r.nominated = 0, r.http10, false, false, false
+	r.origin, r.userAgent, r.id, r.host = nil, nil, nil, nil
+	r.requestMethod, r.requestHeaders, r.requestPrivate = nil, nil, false
+	var hosts, lengths, codings, upgrades int
+	connectionUpgrade := false
+	for i, k := range r.kinds {
+		v := r.fields[i].Value
+		switch k {
+		case kHost:
+			hosts++
+			r.host = v
+		case kContentLength:
+			n, ok := parseLength(v)
+			if lengths++; !ok || lengths > 1 {
+				return malformed("Content-Length is not one number (RFC 9112 section 6.3)")
+			}
+			r.length = n
+		case kTransferEncoding:
+			if codings++; codings > 1 {
+				return malformed("a request has at most one Transfer-Encoding field")
+			}
+			if !equalFold(v, "chunked") {
+				return edgeerr.New(edgeerr.CodingNotSupported, "")
+			}
+		case kConnection:
+			connectionUpgrade = r.readConnection(v) || connectionUpgrade
+		case kExpect:
+			if !equalFold(v, "100-continue") {
+				return edgeerr.New(edgeerr.ExpectationFailed, "")
+			}
+			r.expect = !r.http10
+		case kUpgrade:
+			if upgrades++; equalFold(v, "websocket") {
+				r.websocket = true
+			}
+		case kOrigin:
+			r.origin = v
+		case kRequestMethod:
+			r.requestMethod = v
+		case kRequestHeaders:
+			r.requestHeaders = v
+		case kRequestPrivate:
+			r.requestPrivate = equalFold(v, "true")
+		case kUserAgent:
+			r.userAgent = v
+		case kRequestID:
+			r.id = v
+		}
+	}
+	r.websocket = r.websocket && upgrades == 1 && connectionUpgrade && string(r.method) == "GET"
+	if hosts > 1 || hosts == 0 && !r.http10 {
+		return malformed("a request has exactly one Host field (RFC 9112 section 3.2)")
+	}
+	if codings > 0 {
+		return r.checkChunked(lengths)
+	}
+	return nil
+}
+
+func (r *request) checkChunked(lengths int) error {
+	switch {
+	case lengths > 0:
+		return malformed("Content-Length and Transfer-Encoding exclude each other (RFC 9112 section 6.1)")
+	case r.http10:
+		return malformed("Transfer-Encoding needs HTTP/1.1 (RFC 9112 section 6.1)")
+	}
+	r.length = chunkedBody
+	return nil
+}
+
+// readConnection notes close and the names of fields, and tells whether the
+// value contains upgrade.
+func (r *request) readConnection(v []byte) (upgrade bool) {
+	for len(v) > 0 {
+		var t []byte
+		t, v = nextToken(v)
+		switch {
+		case equalFold(t, "close"):
+			r.close = true
+		case equalFold(t, "keep-alive"), len(t) == 0:
+		case equalFold(t, "upgrade"):
+			upgrade = true
+		default:
+			r.nominated = true
+		}
+	}
+	return upgrade
+}
+
+// splitTarget finds path and query in the target, in origin-form or
+// absolute-form (RFC 9112 section 3.2).
+func (r *request) splitTarget() error {
+	if string(r.method) == "CONNECT" || string(r.method) == "TRACE" {
+		return edgeerr.New(edgeerr.MethodNotAllowed, "")
+	}
+	t := r.target
+	switch {
+	case t[0] == '/':
+	case len(t) == 1 && t[0] == '*' && string(r.method) == "OPTIONS":
+		r.path, r.query = t, nil
+		return r.checkHost()
+	default:
+		rest, ok := cutScheme(t)
+		if !ok {
+			return malformed("the request target is neither a path nor an http URL (RFC 9112 section 3.2)")
+		}
+		slash := bytes.IndexAny(rest, "/?#")
+		if slash < 0 {
+			slash = len(rest)
+		}
+		r.host, t = rest[:slash], rest[slash:]
+	}
+	r.path, r.query, _ = bytes.Cut(t, []byte{'?'})
+	if len(r.path) == 0 {
+		r.path = []byte{'/'}
+	}
+	if bytes.IndexByte(r.query, '#') >= 0 {
+		return malformed("the request target contains a fragment; take the # and what follows off the URL")
+	}
+	if err := rewrite.CheckPath(r.path); err != nil {
+		return malformed(err.Error())
+	}
+	return r.checkHost()
+}
+
+func cutScheme(t []byte) (rest []byte, ok bool) {
+	for _, scheme := range []string{"http://", "https://"} {
+		if len(t) > len(scheme) && equalFold(t[:len(scheme)], scheme) {
+			return t[len(scheme):], true
+		}
+	}
+	return nil, false
+}
+
+// checkHost refuses an authority that could be read as more than host and port:
+// userinfo would be a credential from outside (RFC 9110 section 4.2.4).
+func (r *request) checkHost() error {
+	for _, c := range r.host {
+		ok := c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
+		switch c {
+		case '.', '-', ':', '[', ']', '_', '~':
+			ok = true
+		}
+		if !ok {
+			return malformed("the host contains a character other than letters, digits, '.', '-', '_' and a port; userinfo is not allowed")
+		}
+	}
+	return nil
+}
+
+// agree has fasthttp parse the head and compares. Its error texts quote the
+// head, so they are never shown.
+func (r *request) agree(head []byte) error {
+	if r.reader == nil {
+		r.reader = bufio.NewReaderSize(nil, 16<<10)
+	}
+	reader := r.reader
+	if len(head) > reader.Size() {
+		reader = bufio.NewReaderSize(nil, len(head))
+	}
+	r.source.Reset(head)
+	reader.Reset(&r.source)
+	if err := r.header.Read(reader); err != nil {
+		return edgeerr.Wrap(edgeerr.RequestMalformed, errParser)
+	}
+	if !bytes.Equal(r.header.Method(), r.method) || !bytes.Equal(r.header.RequestURI(), r.target) {
+		return edgeerr.Wrap(edgeerr.RequestMalformed, errParser)
+	}
+	return nil
+}
+
+var errParser = errors.New("the two parsers do not agree")
+
+func (r *request) isPreflight() bool {
+	return string(r.method) == "OPTIONS" && r.origin != nil && r.requestMethod != nil
+}
+
+func (r *request) isHead() bool { return string(r.method) == "HEAD" }

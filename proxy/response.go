@@ -1,0 +1,155 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/apim-edge/apim-edge/rewrite"
+)
+
+// response is the head of one response of the upstream. Everything in it
+// aliases the buffer that it was read into.
+type response struct {
+	status int
+	line   []byte // "200 OK": status code and reason phrase
+	fields []rewrite.Field
+	kinds  []kind
+
+	http10    bool
+	close     bool // the upstream will close after this exchange
+	nominated bool
+	sse       bool
+	length    int64 // of the body: its bytes, chunkedBody or untilClose
+	apimID    []byte
+	vary      [][]byte
+}
+
+// untilClose is the length of a body that the end of the connection delimits.
+const untilClose = -2
+
+// The ways in which an upstream's answer is refused. None quotes it: the text
+// goes into the log.
+var (
+	errStatusLine = errors.New("the status line is not HTTP/1.1 (RFC 9112 section 4)")
+	errLength     = errors.New("Content-Length is not one number (RFC 9112 section 6.3)")
+	errBoth       = errors.New("the head has both Content-Length and Transfer-Encoding (RFC 9112 section 6.1)")
+	errCoding     = errors.New("Transfer-Encoding is not chunked alone (RFC 9112 section 6.1)")
+	errSwitch     = errors.New("101 Switching Protocols without being asked")
+	errHeadSize   = errors.New("the response head is larger than 256 KiB")
+	errManyHeads  = errors.New("more than 100 interim responses")
+)
+
+// parse reads the head (status line, field lines, empty line).
+func (r *response) parse(head []byte) error {
+	end := bytes.IndexByte(head, '\n')
+	if end < 1 || head[end-1] != '\r' {
+		return errBareLF
+	}
+	if err := r.parseLine(head[:end-1]); err != nil {
+		return err
+	}
+	var err error
+	r.fields, r.kinds, err = scanFields(head[end+1:len(head)-2], r.fields[:0], r.kinds[:0])
+	if err != nil {
+		return err
+	}
+	return r.readFields()
+}
+
+func (r *response) parseLine(line []byte) error {
+	if len(line) < 12 || string(line[:7]) != "HTTP/1." || line[8] != ' ' || line[7] != '0' && line[7] != '1' {
+		return errStatusLine
+	}
+	r.http10 = line[7] == '0'
+	r.line = line[9:]
+	status, ok := parseLength(r.line[:3])
+	if !ok || status < 100 || len(r.line) > 3 && r.line[3] != ' ' || hasControl(r.line) {
+		return errStatusLine
+	}
+	r.status = int(status)
+	return nil
+}
+
+func (r *response) readFields() error {
+	r.length, r.close, r.nominated, r.sse = untilClose, r.http10, false, false
+	r.apimID, r.vary = nil, r.vary[:0]
+	chunked, lengths := 0, 0
+	for i, k := range r.kinds {
+		v := r.fields[i].Value
+		switch k {
+		case kContentLength:
+			n, ok := parseLength(v)
+			if lengths++; !ok || lengths > 1 {
+				return errLength
+			}
+			r.length = n
+		case kTransferEncoding:
+			if chunked++; chunked > 1 || r.http10 || !equalFold(v, "chunked") {
+				return errCoding
+			}
+		case kConnection:
+			r.readConnection(v)
+		case kContentType:
+			r.sse = isEventStream(v)
+		case kAPIMRequestID:
+			r.apimID = v
+		case kVary:
+			r.vary = append(r.vary, v)
+		}
+	}
+	if chunked > 0 {
+		if lengths > 0 {
+			return errBoth
+		}
+		r.length = chunkedBody
+	}
+	return nil
+}
+
+func (r *response) readConnection(v []byte) {
+	for len(v) > 0 {
+		var t []byte
+		t, v = nextToken(v)
+		switch {
+		case equalFold(t, "close"):
+			r.close = true
+		case len(t) == 0, equalFold(t, "keep-alive"), equalFold(t, "upgrade"):
+		default:
+			r.nominated = true
+		}
+	}
+}
+
+// settle applies what the request says about the body: none after HEAD, and
+// none with 1xx, 204 and 304 (RFC 9112 section 6.3).
+func (r *response) settle(head bool) {
+	if head || r.status < 200 || r.status == 204 || r.status == 304 {
+		r.length = 0
+		return
+	}
+	if r.length == untilClose {
+		r.close = true
+	}
+}
+
+func isEventStream(v []byte) bool {
+	const want = "text/event-stream"
+	return len(v) >= len(want) && equalFold(v[:len(want)], want) &&
+		(len(v) == len(want) || v[len(want)] == ';' || v[len(want)] == ' ')
+}
+
+// nominatedBy tells whether a Connection field among fields names name.
+func nominatedBy(fields []rewrite.Field, kinds []kind, name []byte) bool {
+	for i, k := range kinds {
+		if k != kConnection {
+			continue
+		}
+		for list := fields[i].Value; len(list) > 0; {
+			var t []byte
+			if t, list = nextToken(list); bytes.EqualFold(t, name) {
+				return true
+			}
+		}
+	}
+	return false
+}
