@@ -100,9 +100,9 @@ func (w *Watch) remove(c *Conn) {
 // os.ErrDeadlineExceeded.
 func (c *Conn) expire(now int64) {
 	if by := c.readBy.Load(); by != 0 && now > by && c.readBy.CompareAndSwap(by, 0) {
-		_ = c.socw.SetReadDeadline(past)
+		_ = c.sock.SetReadDeadline(past)
 	}
 	if by := c.writeBy.Load(); by != 0 && now > by && c.writeBy.CompareAndSwap(by, 0) {
-		_ = c.socw.SetWriteDeadline(past)
+		_ = c.sock.SetWriteDeadline(past)
 	}
 }

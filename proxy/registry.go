@@ -1,0 +1,117 @@
+package proxy
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"sync"
+
+	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/upstream"
+	"github.com/apim-edge/apim-edge/proxy/wire"
+)
+
+// registry holds the upstreams of all snapshots in use, so that a reload that
+// does not change an upstream keeps its connections.
+type registry struct {
+	watch *wire.Watch
+	mu    sync.Mutex
+	known map[string]*handle // by everything that makes an upstream what it is
+}
+
+type handle struct {
+	up           *upstream.Upstream
+	url          *url.URL
+	preserveHost bool
+	key          string
+	users        int
+}
+
+// get returns the upstream with exactly these settings, a new one if need be.
+// release gives it back.
+func (g *registry) get(name string, u config.Upstream, t config.Timeouts) (*handle, error) {
+	parsed, err := url.Parse(u.URL)
+	if err != nil || parsed.Host == "" {
+		return nil, errors.New("url: not a URL such as https://contoso.azure-api.net")
+	}
+	o := upstream.Options{
+		Name: name, Address: address(parsed), Connect: t.Connect.Duration, TLSHandshake: t.TLSHandshake.Duration,
+		KeepAlive: t.UpstreamKeepAlive.Duration, MaxConnections: u.MaxConnections, MaxIdle: u.MaxIdle,
+	}
+	material := ""
+	if parsed.Scheme == "https" {
+		if o.TLS, material, err = clientTLS(u.TLS, parsed.Hostname()); err != nil {
+			return nil, fmt.Errorf("tls.%w", err)
+		}
+	}
+	key := fmt.Sprintf("%s|%+v|%v|%v|%v|%x", name, u, t.Connect, t.TLSHandshake, t.UpstreamKeepAlive, sha256.Sum256([]byte(material)))
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	h := g.known[key]
+	if h == nil {
+		h = &handle{up: upstream.New(o, g.watch), url: parsed, preserveHost: u.PreserveHost, key: key}
+		g.known[key] = h
+	}
+	h.users++
+	return h, nil
+}
+
+// release closes the upstreams that no snapshot uses any more. Exchanges that
+// run on them end as they would have.
+func (g *registry) release(handles []*handle) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, h := range handles {
+		if h.users--; h.users == 0 {
+			delete(g.known, h.key)
+			h.up.Close()
+		}
+	}
+}
+
+// all returns the upstreams in use.
+func (g *registry) all() []*upstream.Upstream {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var ups []*upstream.Upstream
+	for _, h := range g.known {
+		ups = append(ups, h.up)
+	}
+	return ups
+}
+
+// clientTLS builds the TLS configuration towards an upstream. material is the
+// content of the files, so that a changed file makes another upstream.
+func clientTLS(t config.UpstreamTLS, host string) (conf *tls.Config, material string, err error) {
+	conf = &tls.Config{
+		ServerName: host, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+		ClientSessionCache: tls.NewLRUClientSessionCache(64),
+	}
+	if t.ServerName != "" {
+		conf.ServerName = t.ServerName
+	}
+	if t.CAFile != "" {
+		pem, err := os.ReadFile(t.CAFile)
+		if err != nil {
+			return nil, "", fmt.Errorf("ca_file: %w", err)
+		}
+		conf.RootCAs = x509.NewCertPool()
+		if !conf.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, "", fmt.Errorf("ca_file: %s holds no PEM certificate", t.CAFile)
+		}
+		material += string(pem)
+	}
+	if t.CertFile != "" {
+		cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		if err != nil {
+			return nil, "", fmt.Errorf("cert_file: %w", err)
+		}
+		conf.Certificates = []tls.Certificate{cert}
+		material += string(cert.Certificate[0])
+	}
+	return conf, material, nil
+}

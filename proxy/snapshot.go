@@ -1,0 +1,203 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/apim-edge/apim-edge/corsx"
+	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/upstream"
+	"github.com/apim-edge/apim-edge/rewrite"
+)
+
+// A Snapshot is a configuration compiled into what the data path needs. It never
+// changes; a reload makes another one, and a running exchange keeps the one that
+// it has started with.
+type Snapshot struct {
+	config  config.Config
+	routes  []*route // the first that matches wins
+	trusted []netip.Prefix
+	used    []*handle
+	hash    string
+}
+
+// route is what holds for the requests under one path prefix.
+type route struct {
+	name       string
+	prefix     string // without a slash at its end
+	host       string // lower case; empty: any
+	strip      string
+	up         *upstream.Upstream
+	authority  []byte // Host that the upstream is sent; nil: the client's
+	addPrefix  string // path of the upstream's URL
+	credential *rewrite.Policy
+	cors       *corsx.Policy // nil: upstream's own fields pass
+	withhold   bool          // Origin
+	bodyLimit  int64
+	heartbeat  time.Duration
+
+	responseHead, streamIdle time.Duration
+	metrics                  *routeMetrics
+}
+
+// Compile builds everything that conf needs and touches nothing that runs.
+// Upstreams that are as before keep their connections. The error lists every
+// fault.
+func (e *Edge) Compile(conf config.Config) (*Snapshot, error) {
+	s := &Snapshot{config: conf, hash: config.Hash(conf)}
+	var faults []error
+	handles := map[string]*handle{}
+	for name, u := range conf.Upstreams {
+		h, err := e.registry.get(name, u, conf.Timeouts)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("upstreams.%s.%w", name, err))
+			continue
+		}
+		handles[name] = h
+		s.used = append(s.used, h)
+	}
+	for name, r := range conf.Routes {
+		compiled, err := e.compileRoute(name, r, conf, handles)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("routes.%s.%w", name, err))
+			continue
+		}
+		s.routes = append(s.routes, compiled)
+	}
+	for _, t := range conf.TrustedProxies {
+		p, err := parsePrefix(t)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("trusted_proxies: %w", err))
+			continue
+		}
+		s.trusted = append(s.trusted, p)
+	}
+	if len(faults) > 0 {
+		e.registry.release(s.used)
+		return nil, errors.Join(faults...)
+	}
+	slices.SortFunc(s.routes, moreSpecific)
+	return s, nil
+}
+
+// moreSpecific puts routes with a host first, then longer prefixes.
+func moreSpecific(a, b *route) int {
+	if (a.host == "") != (b.host == "") {
+		return strings.Compare(b.host, a.host)
+	}
+	if d := len(b.prefix) - len(a.prefix); d != 0 {
+		return d
+	}
+	return strings.Compare(a.name, b.name)
+}
+
+func parsePrefix(s string) (netip.Prefix, error) {
+	if p, err := netip.ParsePrefix(s); err == nil {
+		return p.Masked(), nil
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%q is neither an address nor a network such as 10.0.0.0/8", s)
+	}
+	return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
+}
+
+func (e *Edge) compileRoute(name string, r config.Route, conf config.Config, handles map[string]*handle) (*route, error) {
+	h, ok := handles[r.Upstream]
+	if !ok {
+		return nil, fmt.Errorf("upstream: no usable upstream named %q", r.Upstream)
+	}
+	c := r.Credential
+	policy, err := rewrite.NewPolicy(rewrite.Options{
+		Header: c.Header, Value: c.Value, Aliases: c.Aliases, QueryAliases: c.QueryAliases,
+		RejectConflict: c.OnConflict == "reject", RejectMissing: c.OnMissing == "reject",
+		KeepMisplacedToken: c.MisplacedToken == "keep", KeepAuthorization: c.KeepAuthorization,
+		Placeholders: c.Placeholders,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("credential: %w", err)
+	}
+	out := &route{
+		name: name, prefix: strings.TrimSuffix(r.PathPrefix, "/"), host: strings.ToLower(r.Host),
+		strip: strings.TrimSuffix(r.StripPrefix, "/"), up: h.up, credential: policy, withhold: r.CORS.WithholdOrigin,
+		addPrefix: strings.TrimSuffix(h.url.EscapedPath(), "/"), bodyLimit: conf.Limits.RequestBody.Bytes,
+		heartbeat: r.Heartbeat.Duration, responseHead: conf.Timeouts.ResponseHead.Duration,
+		streamIdle: conf.Timeouts.StreamIdle.Duration, metrics: e.metrics.route(name),
+	}
+	if !h.preserveHost {
+		out.authority = []byte(h.url.Host)
+	}
+	if r.RequestBody.Bytes > 0 {
+		out.bodyLimit = r.RequestBody.Bytes
+	}
+	if r.Timeouts.ResponseHead.Duration > 0 {
+		out.responseHead = r.Timeouts.ResponseHead.Duration
+	}
+	if r.Timeouts.StreamIdle.Duration > 0 {
+		out.streamIdle = r.Timeouts.StreamIdle.Duration
+	}
+	if len(r.CORS.AllowedOrigins) == 0 {
+		return out, nil
+	}
+	out.cors, err = corsx.New(corsx.Options{
+		AllowedOrigins: r.CORS.AllowedOrigins, AllowedMethods: r.CORS.AllowedMethods,
+		AllowedHeaders: r.CORS.AllowedHeaders, ExposedHeaders: r.CORS.ExposedHeaders,
+		AllowCredentials: r.CORS.AllowCredentials, MaxAge: r.CORS.MaxAge.Duration,
+		AllowPrivateNetwork: r.CORS.AllowPrivateNetwork,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cors: %w", err)
+	}
+	return out, nil
+}
+
+// match returns the route for a host (with or without port) and a path, or nil.
+func (s *Snapshot) match(host, path []byte) *route {
+	for _, r := range s.routes {
+		if r.host != "" && !sameHost(host, r.host) {
+			continue
+		}
+		if hasPathPrefix(path, r.prefix) {
+			return r
+		}
+	}
+	return nil
+}
+
+// sameHost compares without case and without the port.
+func sameHost(host []byte, lower string) bool {
+	if len(host) < len(lower) || !equalFold(host[:len(lower)], lower) {
+		return false
+	}
+	return len(host) == len(lower) || host[len(lower)] == ':'
+}
+
+// hasPathPrefix compares at a segment boundary. "*", the target of OPTIONS for
+// the whole server, belongs to the prefix "/" alone.
+func hasPathPrefix(path []byte, prefix string) bool {
+	if len(path) < len(prefix) || string(path[:len(prefix)]) != prefix {
+		return false
+	}
+	return prefix == "" || len(path) == len(prefix) || path[len(prefix)] == '/'
+}
+
+// address returns host:port to dial for a URL.
+func address(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = "80"
+		if u.Scheme == "https" {
+			port = "443"
+		}
+	}
+	host := u.Hostname()
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return host + ":" + port
+}
