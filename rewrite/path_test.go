@@ -1,0 +1,60 @@
+package rewrite
+
+import (
+	"errors"
+	"testing"
+)
+
+var pathCases = []struct {
+	name string
+	path string
+	want error
+}{
+	{"a plain path", "/openai/v1/chat/completions", nil},
+	{"the root", "/", nil},
+	{"nothing", "", nil},
+	{"the asterisk of OPTIONS", "*", nil},
+	{"an encoded slash in the name of a model", "/v1/models/org%2Fmodel", nil},
+	{"an encoded backslash between names", "/a%5Cb", nil},
+	{"dots in a name", "/v1.1/gpt-4.1/..a/a../...", nil},
+	{"an empty segment", "//a//b/", nil},
+	{"a parameter", "/a;v=1/b", nil},
+	{"characters encoded as UTF-8", "/models/%C3%BC", nil},
+	{"an encoded percent sign", "/100%25", nil},
+	{"an encoded question mark and fragment", "/a%3Fb%23c", nil},
+	{"dots in a parameter", "/a;../b", nil},
+	{"a dot segment", "/a/./b", ErrPathDotSegment},
+	{"a double dot segment", "/a/../b", ErrPathDotSegment},
+	{"a double dot segment at the end", "/a/..", ErrPathDotSegment},
+	{"a double dot segment at the front", "../a", ErrPathDotSegment},
+	{"encoded dots", "/a/%2e%2E/b", ErrPathDotSegment},
+	{"one encoded dot", "/a/.%2e/b", ErrPathDotSegment},
+	{"a dot segment between encoded slashes", "/a%2F..%2fb", ErrPathDotSegment},
+	{"a dot segment between backslashes", `/a\..\b`, ErrPathDotSegment},
+	{"a dot segment between encoded backslashes", "/a%5c%2e%2e%5Cb", ErrPathDotSegment},
+	{"a dot segment with a parameter", "/a/..;x=1/b", ErrPathDotSegment},
+	{"a dot segment with an encoded semicolon", "/a/..%3bx/b", ErrPathDotSegment},
+	{"a control character", "/a\x01b", ErrPathControl},
+	{"a tab", "/a\tb", ErrPathControl},
+	{"a delete character", "/a\x7fb", ErrPathControl},
+	{"an encoded NUL", "/a%00b", ErrPathControl},
+	{"an encoded line end", "/a%0d%0aHost:b", ErrPathControl},
+	{"a fragment", "/a#b", ErrPathFragment},
+	{"a broken escape", "/a%zzb", ErrPathEscape},
+	{"an escape cut short", "/a%2", ErrPathEscape},
+	{"a lone percent sign", "/100%", ErrPathEscape},
+	{"an overlong slash", "/a%c0%af..", ErrPathEscape},
+	{"an overlong dot", "/a/%C1%9c", ErrPathEscape},
+	{"a space", "/a b", ErrPathByte},
+	{"a byte outside ASCII", "/ü", ErrPathByte},
+}
+
+func TestCheckPath(t *testing.T) {
+	for _, tc := range pathCases {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := CheckPath([]byte(tc.path)); !errors.Is(got, tc.want) {
+				t.Errorf("CheckPath(%q) = %v, want %v", tc.path, got, tc.want)
+			}
+		})
+	}
+}
