@@ -1,0 +1,278 @@
+//go:build e2e
+
+package wire
+
+import (
+	"crypto/tls"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// edgeUnderTest is what a story is played against.
+type edgeUnderTest interface {
+	Address() string
+	Stop() (log string, err error)
+}
+
+// theatre has what all stories share.
+type theatre struct {
+	id    *identity
+	dead  string // an address where nobody listens
+	start func(config string) (edgeUnderTest, error)
+
+	patience time.Duration
+}
+
+func newTheatre(dir string, start func(config string) (edgeUnderTest, error)) (*theatre, error) {
+	id, err := newIdentity(dir)
+	if err != nil {
+		return nil, err
+	}
+	dead, err := bindOnly()
+	if err != nil {
+		return nil, err
+	}
+	return &theatre{id: id, dead: dead, start: start, patience: patience}, nil
+}
+
+// placeholders are what stories write for what differs from run to run, or is
+// too long to read. TOKEN and TOKEN2 are JWS, JWE is one; none is signed.
+func (t *theatre) placeholders(upstream string) []string {
+	encode := base64.RawURLEncoding.EncodeToString
+	header := encode([]byte(`{"alg":"RS256","typ":"JWT","kid":"1"}`))
+	token := func(subject string) string {
+		return header + "." + encode([]byte(`{"sub":"`+subject+`"}`)) + "." + encode([]byte("signature of "+subject))
+	}
+	jwe := encode([]byte(`{"alg":"RSA-OAEP","enc":"A256GCM"}`)) + ".a2V5.aXY.Y2lwaGVydGV4dA.dGFn"
+	return []string{
+		"{UPSTREAM}", upstream, "{DEAD}", t.dead,
+		"{CA}", t.id.certFile, "{CERT}", t.id.certFile, "{KEYFILE}", t.id.keyFile,
+		"{TOKEN}", token("alice"), "{TOKEN2}", token("bob"), "{JWE}", jwe,
+	}
+}
+
+// tell plays one story and returns what differs from it, and what was on the
+// wire.
+func (t *theatre) tell(dir string, outline *sections) (faults []string, transcript string) {
+	s := newStage(t.patience)
+	defer s.timer.Stop()
+	var secure *tls.Config
+	if strings.Contains(outline.config, "https://{UPSTREAM}") {
+		secure = t.id.server
+	}
+	up, err := newUpstream(s, secure)
+	if err != nil {
+		return []string{err.Error()}, ""
+	}
+	defer up.listener.Close()
+	names := t.placeholders(up.address())
+	config := filepath.Join(dir, "config.yaml")
+	if err := os.WriteFile(config, []byte(completeConfig(strings.NewReplacer(names...).Replace(outline.config))), 0o600); err != nil {
+		return []string{err.Error()}, ""
+	}
+	edge, err := t.start(config)
+	if err != nil {
+		return []string{err.Error()}, ""
+	}
+	names = append(names, "{EDGE}", edge.Address())
+	story, err := outline.compile(strings.NewReplacer(names...))
+	if err != nil {
+		_, _ = edge.Stop()
+		return []string{err.Error()}, ""
+	}
+	up.scripts = story.answers
+	go up.accept()
+	t.playClients(s, story, edge.Address(), strings.Contains(outline.config, "{CERT}"))
+	if err := s.await("the upstream's part to be over", up.finished); err != nil {
+		s.fault("%v", err)
+	}
+	log, err := edge.Stop()
+	if err != nil {
+		s.fault("%v", err)
+	}
+	if err := s.await("the edge's connections to end", s.allEnded); err != nil {
+		s.fault("%v", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	faults = append(s.faults, up.verdict()...)
+	for _, c := range s.clients {
+		faults = append(faults, c.verdict()...)
+	}
+	faults = append(faults, checkLog(story, log)...)
+	for _, c := range s.conns {
+		_ = c.conn.Close()
+	}
+	return faults, s.transcript(log)
+}
+
+// playClients plays one connection after the other; one whose script begins
+// with <after ...> starts at once and waits by itself.
+func (t *theatre) playClients(s *stage, story *Story, address string, secure bool) {
+	var config *tls.Config
+	if secure {
+		config = t.id.client
+	}
+	var clients []*client
+	for i, script := range story.clients {
+		clients = append(clients, s.newClient(i+1, script))
+	}
+	waits := func(c *client) bool {
+		return len(c.script.steps) > 0 && strings.HasPrefix(c.script.steps[0].verb, "after ")
+	}
+	for _, c := range clients {
+		if waits(c) {
+			go c.play(s, address, config)
+		}
+	}
+	for _, c := range clients {
+		if !waits(c) {
+			c.play(s, address, config)
+		}
+	}
+	if err := s.await("the clients' part to be over", func() bool {
+		for _, c := range clients {
+			if !c.done {
+				return false
+			}
+		}
+		return true
+	}); err != nil {
+		s.fault("%v", err)
+	}
+}
+
+// completeConfig adds the addresses that a story does not care about.
+func completeConfig(config string) string {
+	for _, listener := range []struct{ key, line string }{
+		{"listen", "listen: {address: \"127.0.0.1:0\"}\n"},
+		{"admin", "admin: {address: \"\"}\n"},
+	} {
+		if !regexp.MustCompile(`(?m)^` + listener.key + `:`).MatchString(config) {
+			config = listener.line + config
+		}
+	}
+	return config
+}
+
+// secretRe is how secrets look in stories; none may be in the log.
+var secretRe = regexp.MustCompile(`k3y-[A-Za-z0-9._~+/-]+|eyJ[A-Za-z0-9_-]{8,}`)
+
+// checkLog wants exactly one access line for each exchange, in order, nothing
+// that is no JSON (a panic, for example), and no secret.
+func checkLog(story *Story, log string) (faults []string) {
+	var access []map[string]any
+	for _, line := range contentLines(log) {
+		entry, err := parseLogLine(line)
+		if err != nil {
+			faults = append(faults, fmt.Sprintf("log: a line that is no JSON: %q", line))
+			continue
+		}
+		if entry["message"] == "exchange" {
+			access = append(access, entry)
+		}
+	}
+	if secret := secretRe.FindString(log); secret != "" {
+		faults = append(faults, fmt.Sprintf("log: it contains the secret %q", secret))
+	}
+	want := len(story.log)
+	if story.log == nil {
+		for _, c := range story.clients {
+			want += len(c.want)
+		}
+	}
+	if len(access) != want {
+		faults = append(faults, fmt.Sprintf("log.want: want %d access lines, got %d", want, len(access)))
+	}
+	for i := range min(len(access), len(story.log)) {
+		for _, fault := range checkLogLine(story.log[i], access[i]) {
+			faults = append(faults, fmt.Sprintf("log.want, line %d: %s", i+1, fault))
+		}
+	}
+	return faults
+}
+
+func parseLogLine(line string) (entry map[string]any, err error) {
+	decoder := json.NewDecoder(strings.NewReader(line))
+	decoder.UseNumber()
+	err = decoder.Decode(&entry)
+	return entry, err
+}
+
+// checkLogLine compares `key=value`, `key="value"`, `key=*` and `!key`.
+func checkLogLine(want string, got map[string]any) (faults []string) {
+	for rest := strings.TrimSpace(want); rest != ""; rest = strings.TrimSpace(rest) {
+		var key, value string
+		key, rest = cutPair(rest)
+		key, value, _ = strings.Cut(key, "=")
+		if unquoted, err := strconv.Unquote(value); err == nil {
+			value = unquoted
+		}
+		if absent, ok := strings.CutPrefix(key, "!"); ok {
+			if text(got[absent]) != "" {
+				faults = append(faults, fmt.Sprintf("%s: want it absent, got %q", absent, text(got[absent])))
+			}
+			continue
+		}
+		if text(got[key]) == "" || !matches(value, text(got[key])) {
+			faults = append(faults, fmt.Sprintf("%s: want %q, got %q", key, value, text(got[key])))
+		}
+	}
+	return faults
+}
+
+// cutPair splits at the next space that is not within quotes.
+func cutPair(line string) (pair, rest string) {
+	quoted := false
+	for i, c := range line {
+		switch {
+		case c == '"':
+			quoted = !quoted
+		case c == ' ' && !quoted:
+			return line[:i], line[i:]
+		}
+	}
+	return line, ""
+}
+
+func text(v any) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
+}
+
+// transcript shows both sides of the wire for a person. The caller holds mu.
+func (s *stage) transcript(log string) string {
+	var b strings.Builder
+	show := func(title string, data []byte) {
+		fmt.Fprintf(&b, "-- %s --\n", title)
+		const most = 4 << 10
+		cut := data[:min(len(data), most)]
+		for line := range strings.Lines(string(cut)) {
+			fmt.Fprintf(&b, "  %s\n", strconv.Quote(line))
+		}
+		if len(cut) < len(data) {
+			fmt.Fprintf(&b, "  ... %d bytes in all\n", len(data))
+		}
+	}
+	for _, c := range s.clients {
+		if c.socket != nil {
+			show(fmt.Sprintf("client %d sent", c.number), c.sent)
+			show(fmt.Sprintf("client %d received (then: %s)", c.number, c.end), c.in)
+		}
+	}
+	for i, c := range s.conns {
+		show(fmt.Sprintf("upstream connection %d received (then: %s)", i+1, c.end), c.in)
+		show(fmt.Sprintf("upstream connection %d sent", i+1), c.sent)
+	}
+	show("log of the edge", []byte(log))
+	return b.String()
+}

@@ -1,0 +1,76 @@
+//go:build e2e
+
+package wire
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// theatreUnderTest and binaryUnderTest are made once for the whole package.
+var (
+	theatreUnderTest *theatre
+	binaryUnderTest  string
+)
+
+func TestMain(m *testing.M) { os.Exit(runAll(m)) }
+
+func runAll(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "wire")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	// Without a binary the tests of the runner itself still run.
+	var broken error
+	binaryUnderTest, broken = buildEdge(dir)
+	theatreUnderTest, err = newTheatre(dir, func(config string) (edgeUnderTest, error) {
+		if broken != nil {
+			return nil, broken
+		}
+		return startEdge(binaryUnderTest, config)
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// atOnce bounds the stories that are told at the same time: each has an edge
+// of its own.
+const atOnce = 8
+
+// TestStories tells every file of testdata against the real binary.
+func TestStories(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("testdata", "*", "*.txtar"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no stories: %v", err)
+	}
+	slots := make(chan struct{}, atOnce)
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.ToSlash(strings.TrimPrefix(file, "testdata"+string(filepath.Separator))), ".txtar")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			tellFile(t, file)
+		})
+	}
+}
+
+func tellFile(t *testing.T, file string) {
+	t.Helper()
+	outline, err := readSections(file)
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	faults, transcript := theatreUnderTest.tell(t.TempDir(), outline)
+	if len(faults) > 0 {
+		t.Errorf("%s\n%s:\n  %s\n\n%s", outline.promise, file, strings.Join(faults, "\n  "), transcript)
+	}
+}
