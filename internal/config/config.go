@@ -2,9 +2,19 @@
 // field comments are the operator's manual, its defaults, and how it is loaded
 // from a file, the environment and flags. It knows no server: only
 // proxy.Compile turns a Config into something that runs.
+//
+// Four layers are put on top of each other: the defaults, one YAML file, the
+// environment and flags. Each layer is checked on its own, so that a mistake is
+// reported with the place where it was made, and all mistakes at once.
+//
+//	cfg, err := config.Load(config.Options{File: "edge.yaml", Environ: os.Environ()})
+//
+// The types below are everything: names, types, bounds (struct tags) and the
+// operator's manual (field comments). The reference file, the JSON schema and
+// docs/configuration.md are generated from them.
 package config
 
-import "time"
+//go:generate go run ./gen
 
 // Config is everything that can be configured.
 type Config struct {
@@ -29,6 +39,9 @@ type Config struct {
 	// Addresses or networks (CIDR) of the proxies in front of apim-edge whose
 	// X-Forwarded-* and Forwarded fields are believed. Empty: nobody's are.
 	TrustedProxies []string `koanf:"trusted_proxies"`
+
+	// origins tells where each key was written; nil in a Config made by hand.
+	origins map[string]origin
 }
 
 // Listen says where clients connect.
@@ -57,9 +70,10 @@ type Admin struct {
 	Pprof bool `koanf:"pprof"`
 	// Bearer token that /metrics, /config and profiles ask for: env:NAME or
 	// file:/path. Empty: no token is asked for.
-	Token string `koanf:"token"`
+	Token string `koanf:"token" secret:"reference"`
 	// Names, besides loopback addresses and localhost, by which the admin
-	// listener may be called (its Host field). It guards against DNS rebinding.
+	// listener may be called (its Host field, without port). It guards against
+	// DNS rebinding.
 	AllowedHosts []string `koanf:"allowed_hosts"`
 }
 
@@ -68,7 +82,7 @@ type Upstream struct {
 	// Scheme, host, port and an optional path prefix of the legacy API, for
 	// example https://contoso.azure-api.net. The prefix is put in front of
 	// each request's path.
-	URL string `koanf:"url"`
+	URL string `koanf:"url" secret:"userinfo"`
 	// How the connection to an https upstream is secured.
 	TLS UpstreamTLS `koanf:"tls"`
 	// Pass the client's Host field on instead of the upstream's own host name.
@@ -96,45 +110,47 @@ type UpstreamTLS struct {
 // Route says which requests go to which upstream, and under which rules.
 type Route struct {
 	// Requests whose path starts with this prefix, at a segment boundary,
-	// belong to the route.
+	// belong to the route. A slash at its end means nothing.
 	PathPrefix string `koanf:"path_prefix"`
 	// Requests for this host only (without port). Empty: any host.
 	Host string `koanf:"host"`
-	// Name of the upstream.
+	// Name of the upstream. It may be left out where there is only one.
 	Upstream string `koanf:"upstream"`
-	// Prefix to take off the path before it is forwarded.
+	// Prefix to take off the path before it is forwarded: path_prefix or a part
+	// of it.
 	StripPrefix string `koanf:"strip_prefix"`
 	// How credentials are rewritten.
 	Credential Credential `koanf:"credential"`
 	// Cross-origin access for browsers. Without allowed_origins the route's
 	// CORS fields are upstream's own.
 	CORS CORS `koanf:"cors"`
-	// Bounds for this route that differ from the global ones. Unset: global.
+	// Bounds for this route that differ from the global ones. 0: the global one.
 	Timeouts RouteTimeouts `koanf:"timeouts"`
 	// Largest request body of this route. 0: the global limit.
 	RequestBody Size `koanf:"request_body"`
 	// While a stream says nothing for this long, send an SSE comment, so that
 	// boxes on the way do not cut it. Only between events. 0: never.
-	Heartbeat Duration `koanf:"heartbeat"`
+	Heartbeat Duration `koanf:"heartbeat" min:"1s" zero:"ok"`
 }
 
 // RouteTimeouts are the timeouts that a route may set for itself.
 type RouteTimeouts struct {
 	// See timeouts.response_head.
-	ResponseHead Duration `koanf:"response_head"`
+	ResponseHead Duration `koanf:"response_head" min:"1ms" zero:"ok"`
 	// See timeouts.stream_idle.
-	StreamIdle Duration `koanf:"stream_idle"`
+	StreamIdle Duration `koanf:"stream_idle" min:"1ms" zero:"ok"`
 }
 
 // Credential says what becomes of a request's credentials (docs/credentials.md).
 type Credential struct {
 	// The field in which the upstream expects its subscription key.
 	Header string `koanf:"header"`
-	// How the key is written into that field. {key} stands for the key.
+	// How the key is written into that field. {key} stands for the key. Where
+	// header is authorization, write Bearer {key}.
 	Value string `koanf:"value"`
-	// Further request fields in which clients send the key.
+	// Further request fields in which clients send the key. [] means none.
 	Aliases []string `koanf:"aliases"`
-	// Query parameters in which clients send the key.
+	// Query parameters in which clients send the key. [] means none.
 	QueryAliases []string `koanf:"query_aliases"`
 	// What to do when a request names two different credentials of one kind.
 	OnConflict string `koanf:"on_conflict" oneof:"prefer_explicit reject"`
@@ -144,7 +160,8 @@ type Credential struct {
 	MisplacedToken string `koanf:"misplaced_token" oneof:"move keep"`
 	// Send the Authorization field on as well as the key. Some fronts want both.
 	KeepAuthorization bool `koanf:"keep_authorization"`
-	// Values that SDKs send when they have no key. They count as absent.
+	// Values that SDKs send when they have no key. They count as absent, in
+	// upper or lower case. [] means none.
 	Placeholders []string `koanf:"placeholders"`
 }
 
@@ -152,7 +169,8 @@ type Credential struct {
 // names an origin.
 type CORS struct {
 	// Origins of the pages that may call, for example https://chat.example.com;
-	// one * in the host is a wildcard. "*" alone allows every page.
+	// one * in the host is a wildcard, as in https://*.example.com, or stands
+	// for any port, as in http://localhost:*. "*" alone allows every page.
 	AllowedOrigins []string `koanf:"allowed_origins"`
 	// Methods that pages may use.
 	AllowedMethods []string `koanf:"allowed_methods"`
@@ -163,7 +181,7 @@ type CORS struct {
 	ExposedHeaders []string `koanf:"exposed_headers"`
 	// Let pages send cookies. Not together with the origin "*".
 	AllowCredentials bool `koanf:"allow_credentials"`
-	// How long browsers may remember the answer to a preflight.
+	// How long browsers may remember the answer to a preflight. 0: not at all.
 	MaxAge Duration `koanf:"max_age"`
 	// Let pages on public sites call an edge on a private network.
 	AllowPrivateNetwork bool `koanf:"allow_private_network"`
@@ -175,24 +193,24 @@ type CORS struct {
 // Timeouts bound each phase of an exchange.
 type Timeouts struct {
 	// Time for a client to send a request head, from its first byte.
-	ClientHead Duration `koanf:"client_head"`
+	ClientHead Duration `koanf:"client_head" min:"1ms"`
 	// Time without a byte of the request body.
-	RequestBodyIdle Duration `koanf:"request_body_idle"`
+	RequestBodyIdle Duration `koanf:"request_body_idle" min:"1ms"`
 	// Time to establish the TCP connection to the upstream.
-	Connect Duration `koanf:"connect"`
+	Connect Duration `koanf:"connect" min:"1ms"`
 	// Time for the TLS handshake with the upstream, and with a client.
-	TLSHandshake Duration `koanf:"tls_handshake"`
+	TLSHandshake Duration `koanf:"tls_handshake" min:"1ms"`
 	// Time from the last request byte to the response head. Streams are not
 	// bounded by it once the head has arrived. Reasoning models think for minutes.
-	ResponseHead Duration `koanf:"response_head"`
+	ResponseHead Duration `koanf:"response_head" min:"1ms"`
 	// Time without a byte of the response body.
-	StreamIdle Duration `koanf:"stream_idle"`
+	StreamIdle Duration `koanf:"stream_idle" min:"1ms"`
 	// Time that a client may take no byte of what is sent to it.
-	ClientWriteStall Duration `koanf:"client_write_stall"`
+	ClientWriteStall Duration `koanf:"client_write_stall" min:"1ms"`
 	// Time that an idle connection of a client is kept open.
-	ClientKeepAlive Duration `koanf:"client_keep_alive"`
+	ClientKeepAlive Duration `koanf:"client_keep_alive" min:"1ms"`
 	// Time that an idle connection to the upstream is kept open.
-	UpstreamKeepAlive Duration `koanf:"upstream_keep_alive"`
+	UpstreamKeepAlive Duration `koanf:"upstream_keep_alive" min:"1ms"`
 	// Time that running exchanges get to finish after SIGTERM.
 	Drain Duration `koanf:"drain"`
 	// Time between failing /readyz and closing the listener after SIGTERM, so
@@ -203,7 +221,7 @@ type Timeouts struct {
 // Limits bound what is held at once. 0 means no limit of apim-edge's own.
 type Limits struct {
 	// Largest request head: request line and fields.
-	Head Size `koanf:"head"`
+	Head Size `koanf:"head" min:"4KiB" max:"1MiB"`
 	// Largest request body.
 	RequestBody Size `koanf:"request_body"`
 	// Most client connections at a time.
@@ -254,14 +272,3 @@ func Default() Config {
 		Log:    Log{Level: "info", Format: "auto", Access: true},
 	}
 }
-
-// Duration is a span of time. It is written with a unit (10s, 300ms, 2m): a
-// bare number is refused, because 30 would silently mean 30 nanoseconds.
-type Duration struct{ time.Duration }
-
-// Seconds returns a Duration of n seconds.
-func Seconds(n int) Duration { return Duration{time.Duration(n) * time.Second} }
-
-// Size is a number of bytes. It is written with a unit (64KiB, 1MiB, 512B); a
-// bare number other than 0 is refused.
-type Size struct{ Bytes int64 }

@@ -1,0 +1,114 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// What holds in upstreams and routes that say nothing. They are not in
+// Default because there a name would have to be in a map.
+const (
+	defaultMaxIdle = 64
+	defaultName    = "default"
+	keyMark        = "{key}"
+)
+
+var defaultMaxAge = Seconds(600)
+
+var (
+	// APIM looks into one of these two fields and this parameter when nobody
+	// renamed them.
+	defaultAliases      = []string{"api-key", "Ocp-Apim-Subscription-Key"}
+	defaultQueryAliases = []string{"subscription-key"}
+	defaultPlaceholders = []string{"EMPTY", "dummy", "none", "null", "undefined", "sk-no-key-required"}
+	defaultMethods      = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
+)
+
+// Complete returns the configuration with everything filled in that it leaves
+// open, in one spelling: a list that is nil gets its default (one that is
+// empty stays empty), what a route does not bound itself has the global
+// bound, paths lose the slash at their end, and where there is one upstream
+// only, routes lead to it. Load has done this already.
+//
+// In a Config made by hand 0 means unset also for max_idle and cors.max_age.
+func (c Config) Complete() Config {
+	c.Upstreams, c.Routes = maps.Clone(c.Upstreams), maps.Clone(c.Routes)
+	byHand := c.origins == nil
+	for name, up := range c.Upstreams {
+		if byHand && up.MaxIdle == 0 {
+			up.MaxIdle = defaultMaxIdle
+		}
+		up.URL = strings.TrimSuffix(up.URL, "/")
+		c.Upstreams[name] = up
+	}
+	only := c.onlyUpstream()
+	if len(c.Routes) == 0 && only != "" {
+		c.Routes = map[string]Route{defaultName: {CORS: CORS{MaxAge: defaultMaxAge}}}
+	}
+	for name, r := range c.Routes {
+		if byHand && r.CORS.MaxAge.Duration == 0 {
+			r.CORS.MaxAge = defaultMaxAge
+		}
+		c.Routes[name] = r.complete(c, only)
+	}
+	return c
+}
+
+func (c Config) onlyUpstream() string {
+	if len(c.Upstreams) != 1 {
+		return ""
+	}
+	return slices.Collect(maps.Keys(c.Upstreams))[0]
+}
+
+func (r Route) complete(c Config, onlyUpstream string) Route {
+	fill(&r.Upstream, onlyUpstream)
+	fill(&r.PathPrefix, "/")
+	r.Host = strings.ToLower(r.Host)
+	r.PathPrefix, r.StripPrefix = trimSlash(r.PathPrefix), trimSlash(r.StripPrefix)
+	fill(&r.Timeouts.ResponseHead, c.Timeouts.ResponseHead)
+	fill(&r.Timeouts.StreamIdle, c.Timeouts.StreamIdle)
+	fill(&r.RequestBody, c.Limits.RequestBody)
+	r.Credential = r.Credential.complete()
+	r.CORS.AllowedMethods = list0(r.CORS.AllowedMethods, defaultMethods)
+	return r
+}
+
+func (c Credential) complete() Credential {
+	fill(&c.Header, "api-key")
+	fill(&c.Value, keyMark)
+	fill(&c.OnConflict, "prefer_explicit")
+	fill(&c.OnMissing, "forward")
+	fill(&c.MisplacedToken, "move")
+	c.Aliases = slices.DeleteFunc(list0(c.Aliases, defaultAliases), func(name string) bool {
+		return strings.EqualFold(name, c.Header) // the target field itself
+	})
+	c.QueryAliases = list0(c.QueryAliases, defaultQueryAliases)
+	c.Placeholders = list0(c.Placeholders, defaultPlaceholders)
+	return c
+}
+
+// fill sets what is unset.
+func fill[T comparable](v *T, to T) {
+	var unset T
+	if *v == unset {
+		*v = to
+	}
+}
+
+// list0 returns a copy of the list, or of the default where there is none.
+func list0(list, otherwise []string) []string {
+	if list == nil {
+		return slices.Clone(otherwise)
+	}
+	return slices.Clone(list)
+}
+
+// trimSlash takes a slash off the end, save that of the root.
+func trimSlash(path string) string {
+	if path == "/" {
+		return path
+	}
+	return strings.TrimSuffix(path, "/")
+}

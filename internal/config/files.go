@@ -1,0 +1,73 @@
+package config
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Files returns the files on which the configuration depends, sorted and each
+// once: the configuration file (if there is one), certificates, keys, and
+// secrets that are read from files. A change of one means a reload.
+func Files(c Config, file string) []string {
+	files := []string{file, c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile}
+	if secret, ok := strings.CutPrefix(c.Admin.Token, "file:"); ok {
+		files = append(files, secret)
+	}
+	for _, up := range c.Upstreams {
+		files = append(files, up.TLS.CAFile, up.TLS.CertFile, up.TLS.KeyFile)
+	}
+	slices.Sort(files)
+	return slices.DeleteFunc(slices.Compact(files), func(name string) bool { return name == "" })
+}
+
+// CheckFiles returns what is wrong with the files that a valid configuration
+// names: it reads certificates and keys as the edge will.
+func (c *Config) CheckFiles() Problems {
+	v := &checker{config: c}
+	v.certificate("listen.tls", c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile)
+	if secret, ok := strings.CutPrefix(c.Admin.Token, "file:"); ok {
+		if data := v.read("admin.token", secret); data != nil && strings.TrimSpace(string(data)) == "" {
+			v.fault("admin.token", show(secret), "the file is empty", "")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Upstreams)) {
+		key, up := child(child("upstreams", name), "tls"), c.Upstreams[name].TLS
+		v.certificate(key, up.CertFile, up.KeyFile)
+		if data := v.read(child(key, "ca_file"), up.CAFile); data != nil && !x509.NewCertPool().AppendCertsFromPEM(data) {
+			v.fault(child(key, "ca_file"), show(up.CAFile), "there is no PEM certificate in it", "")
+		}
+	}
+	v.problems.sort()
+	return v.problems
+}
+
+// read returns the content of a file that is named, or nil.
+func (v *checker) read(key, name string) []byte {
+	if name == "" {
+		return nil
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		v.fault(key, show(name), "the file cannot be read: "+reason(err), "")
+		return nil
+	}
+	return append([]byte{}, data...) // not nil, also where it is empty
+}
+
+func (v *checker) certificate(key, certFile, keyFile string) {
+	if certFile == "" || keyFile == "" {
+		return
+	}
+	chain, private := v.read(child(key, "cert_file"), certFile), v.read(child(key, "key_file"), keyFile)
+	if chain == nil || private == nil {
+		return
+	}
+	// The library's texts name PEM types and mismatches, never key material.
+	if _, err := tls.X509KeyPair(chain, private); err != nil {
+		v.fault(child(key, "cert_file"), show(certFile), "it does not fit key_file: "+strings.TrimPrefix(err.Error(), "tls: "), "")
+	}
+}

@@ -1,0 +1,167 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Key joins the parts of a dotted key, as Overrides wants it:
+// Key("upstreams", "legacy", "url").
+func Key(parts ...string) string { return strings.Join(parts, ".") }
+
+// names are what upstreams and routes may be called. Lower case and no dots:
+// they are parts of dotted keys, of environment variables, and metric labels.
+var names = regexp.MustCompile(`^[a-z0-9]+([_-][a-z0-9]+)*$`)
+
+const nameWanted = "a name of lower-case letters and digits with single - or _ in between"
+
+var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// child returns the key of name below parent. Names that are no words are
+// quoted, since the key ends in a line of text.
+func child(parent, name string) string {
+	if !plainKey.MatchString(name) {
+		name = show(name)
+	}
+	if parent == "" {
+		return name
+	}
+	return parent + "." + name
+}
+
+func element(parent string, i int) string { return parent + "[" + strconv.Itoa(i) + "]" }
+
+// parent returns the key that holds key, or "".
+func parent(key string) string {
+	return key[:max(0, strings.LastIndexAny(key, ".["))]
+}
+
+// field is one key of a section.
+type field struct {
+	key   string
+	index int
+	typ   reflect.Type
+	tag   reflect.StructTag
+}
+
+// secret tells whether what stands in the field must never be shown.
+func (f field) secret() bool { return f.tag.Get("secret") == "reference" }
+
+// fieldsOf returns the keys of a section in the order of the struct.
+func fieldsOf(section reflect.Type) []field {
+	var fields []field
+	for i := range section.NumField() {
+		f := section.Field(i)
+		if key := f.Tag.Get("koanf"); key != "" {
+			fields = append(fields, field{key: key, index: i, typ: f.Type, tag: f.Tag})
+		}
+	}
+	return fields
+}
+
+func fieldNamed(section reflect.Type, key string) (field, bool) {
+	for _, f := range fieldsOf(section) {
+		if f.key == key {
+			return f, true
+		}
+	}
+	return field{}, false
+}
+
+func keysOf(section reflect.Type) []string {
+	var keys []string
+	for _, f := range fieldsOf(section) {
+		keys = append(keys, f.key)
+	}
+	return keys
+}
+
+var (
+	configType   = reflect.TypeFor[Config]()
+	durationType = reflect.TypeFor[Duration]()
+	sizeType     = reflect.TypeFor[Size]()
+)
+
+// shape is what may stand at a key, seen from its syntax.
+type shape int
+
+const (
+	section  shape = iota // a struct: fixed keys
+	named                 // a map: names chosen by the operator
+	list                  // a list of texts
+	text                  // the rest are scalars
+	yesNo                 // bool
+	number                // int
+	duration              // Duration
+	size                  // Size
+)
+
+func shapeOf(t reflect.Type) shape {
+	switch {
+	case t == durationType:
+		return duration
+	case t == sizeType:
+		return size
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		return section
+	case reflect.Map:
+		return named
+	case reflect.Slice:
+		return list
+	case reflect.Bool:
+		return yesNo
+	case reflect.Int:
+		return number
+	case reflect.String:
+		return text
+	}
+	panic(fmt.Sprintf("BUG: no configuration of type %v", t))
+}
+
+// wanted names the shape for the operator.
+func (s shape) wanted() string {
+	return [...]string{
+		section:  "a section with keys of its own",
+		named:    "names, each with a section of its own",
+		list:     "a list of texts, such as [a, b]",
+		text:     "a text",
+		yesNo:    "true or false",
+		number:   "a whole number from 0",
+		duration: "a time with a unit, such as 10s",
+		size:     "a size with a unit, such as 64KiB",
+	}[s]
+}
+
+// parse reads a scalar. The value is of a kind that the strict decoder takes
+// as it is; times and sizes stay text and are read by their UnmarshalText.
+// Where the text does not fit, meant is a likely correction or "".
+func (s shape) parse(word string) (value any, meant string, ok bool) {
+	switch s {
+	case text:
+		return word, "", true
+	case yesNo:
+		switch strings.ToLower(word) {
+		case "true":
+			return true, "", true
+		case "false":
+			return false, "", true
+		case "yes", "on", "1":
+			return nil, "true", false
+		case "no", "off", "0":
+			return nil, "false", false
+		}
+	case number:
+		n, err := strconv.ParseUint(word, 10, 31)
+		return int(n), "", err == nil
+	case duration:
+		return word, respell(word, durationWords, new(Duration)), new(Duration).UnmarshalText([]byte(word)) == nil
+	case size:
+		return word, respell(word, sizeWords, new(Size)), new(Size).UnmarshalText([]byte(word)) == nil
+	}
+	return nil, "", false
+}

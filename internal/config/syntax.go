@@ -1,0 +1,201 @@
+package config
+
+import (
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// The functions here look at one value each. A fault is what is wrong with it
+// in the words of a sentence that begins with the value's key; "" is none.
+
+var environName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// referenceFault says why a text is no reference to a secret. It never repeats
+// the text, which may be the secret itself.
+func referenceFault(ref string) string {
+	switch kind, rest, _ := strings.Cut(ref, ":"); {
+	case kind == "env" && environName.MatchString(rest), kind == "file" && strings.HasPrefix(rest, "/"):
+		return ""
+	case kind == "env":
+		return "env: is followed by the name of a variable, as in env:ADMIN_TOKEN"
+	case kind == "file":
+		return "file: is followed by an absolute path, as in file:/run/secrets/admin-token"
+	}
+	return "a secret is not written here; say where it is: env:NAME or file:/path"
+}
+
+var (
+	hostLabel = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$`)
+	digits    = regexp.MustCompile(`^[0-9]+$`)
+)
+
+// isHost tells whether s is a host name or an address, without a port. An
+// IPv6 address stands without brackets.
+func isHost(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	labels := strings.Split(s, ".")
+	for _, label := range labels {
+		if !hostLabel.MatchString(label) {
+			return false
+		}
+	}
+	return len(s) <= 253 && !digits.MatchString(labels[len(labels)-1])
+}
+
+// isLoopback tells whether only this machine reaches the host.
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+func isPort(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
+}
+
+// isToken tells whether s can be a field name or a method (RFC 9110 5.6.2).
+func isToken(s string) bool {
+	for _, c := range []byte(s) {
+		if !isAlphanumeric(c) && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isAlphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+// pathFault looks at the prefix of a path. It is a plain text: with escapes
+// there would be two spellings, of which a request uses the other one.
+func pathFault(path string) string {
+	if !strings.HasPrefix(path, "/") {
+		return "a path begins with /"
+	}
+	for _, c := range []byte(path) {
+		if !isAlphanumeric(c) && !strings.ContainsRune("/-._~!$&'()*+,;=:@", rune(c)) {
+			return "a path prefix holds letters, digits and -._~!$&'()*+,;=:@ only, nothing percent-encoded"
+		}
+	}
+	segments := strings.Split(path[1:], "/")
+	for i, segment := range segments {
+		if segment == "." || segment == ".." {
+			return "a path prefix has no segment " + segment
+		}
+		if segment == "" && i < len(segments)-1 {
+			return "a path prefix has no empty segment (//)"
+		}
+	}
+	return ""
+}
+
+// urlFault looks at the URL of an upstream. meant is a likely correction.
+// Neither repeats a part of the URL that could be a secret.
+func urlFault(raw string) (fault, meant string) {
+	scheme, rest, ok := strings.Cut(raw, "://")
+	if !ok {
+		if host, _, _ := strings.Cut(raw, "/"); isHost(host) {
+			meant = "https://" + raw
+		}
+		return "a URL begins with https:// or http://", meant
+	}
+	if scheme != "https" && scheme != "http" {
+		return "a URL begins with https:// or http://", ""
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case strings.Contains(rest, "@") && (err != nil || u.User != nil):
+		return "a URL here has no user name or password", ""
+	case err != nil:
+		return "this is no URL", ""
+	case u.ForceQuery || u.RawQuery != "" || strings.Contains(raw, "#"):
+		return "a URL here has no query and no fragment", ""
+	case u.Hostname() == "":
+		return "the URL has no host", ""
+	case !isHost(u.Hostname()):
+		return "the host is no host name; write names of other scripts as xn--...", ""
+	case strings.HasSuffix(u.Host, ":") || u.Port() != "" && (!isPort(u.Port()) || u.Port() == "0"):
+		return "the port is no number from 1 to 65535", ""
+	case u.Path != "":
+		return pathFault(strings.TrimPrefix(rest, u.Host)), ""
+	}
+	return "", ""
+}
+
+var beforeAt = regexp.MustCompile(`(?s)^(.*//)?.*@`)
+
+// maskURL hides what could be a secret in a URL. One without fault has none;
+// in any other, secrets are cut out by pattern, since it may not even parse.
+func maskURL(raw string) string {
+	if fault, _ := urlFault(raw); fault == "" {
+		return raw
+	}
+	raw, _, query := strings.Cut(beforeAt.ReplaceAllString(raw, "${1}"+masked+"@"), "?")
+	if query {
+		raw += "?" + masked
+	}
+	raw, _, _ = strings.Cut(raw, "#")
+	return raw
+}
+
+var (
+	originScheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*$`)
+	defaultPorts = map[string]string{"https": "443", "http": "80"}
+)
+
+// originFault looks at one allowed origin (RFC 6454 7: scheme://host[:port]).
+func originFault(origin string) (fault, meant string) {
+	if origin == "*" || origin == "null" {
+		return "", ""
+	}
+	scheme, rest, ok := strings.Cut(origin, "://")
+	if !ok || !originScheme.MatchString(scheme) {
+		if isHost(origin) {
+			meant = "https://" + origin
+		}
+		return "an origin is scheme://host or scheme://host:port", meant
+	}
+	authority, _, hasPath := strings.Cut(rest, "/")
+	if hasPath {
+		return "an origin has no path, also no slash at its end", scheme + "://" + authority
+	}
+	if origin != strings.ToLower(origin) {
+		return "browsers send origins in lower case", strings.ToLower(origin)
+	}
+	host, port := splitPort(authority)
+	switch {
+	case port != "" && port == defaultPorts[scheme]:
+		return "browsers leave out port " + port + " of " + scheme, scheme + "://" + host
+	case strings.Count(authority, "*") > 1:
+		return "an origin has one * at most", ""
+	case port != "" && port != "*" && !isPort(port):
+		return "the port is no number", ""
+	case !isHost(strings.Trim(strings.Replace(host, "*", "x", 1), "[]")):
+		return "an origin is scheme://host or scheme://host:port", ""
+	}
+	return wildcardFault(host), ""
+}
+
+func splitPort(authority string) (host, port string) {
+	colon := strings.LastIndex(authority, ":")
+	if colon < strings.LastIndex(authority, "]") || colon < 0 {
+		return authority, ""
+	}
+	return authority[:colon], authority[colon+1:]
+}
+
+// wildcardFault refuses a * that strangers can meet: https://*example.com also
+// allows https://evilexample.com, which anybody can register.
+func wildcardFault(host string) string {
+	_, after, ok := strings.Cut(host, "*")
+	if !ok || host == "*" || strings.HasPrefix(after, ".") || strings.Count(after, ".") > 1 {
+		return ""
+	}
+	return "the * also allows names that anybody can register; write *. in front of a domain"
+}
