@@ -41,11 +41,12 @@ const (
 // A Tracker follows the framing of one body. The zero value is of no use; call
 // Begin.
 type Tracker struct {
-	state  state
-	digits uint8
-	ext    uint16
-	left   int64 // of the chunk or of the body
-	events *Events
+	state   state
+	chunked bool
+	digits  uint8
+	ext     uint16
+	left    int64 // of the chunk or of the body
+	events  *Events
 	// collect, if set, receives the data of the body without its framing.
 	collect *[]byte
 }
@@ -53,7 +54,7 @@ type Tracker struct {
 // Begin starts a body of the given length, Chunked or UntilClose. events may be
 // nil; it is fed with the data of the body.
 func (t *Tracker) Begin(length int64, events *Events) {
-	*t = Tracker{events: events, left: length}
+	*t = Tracker{events: events, left: length, chunked: length == Chunked}
 	switch {
 	case length == Chunked:
 		t.state, t.left = inSize, 0
@@ -72,6 +73,9 @@ const known = 0xff
 
 // Done tells that the body is complete.
 func (t *Tracker) Done() bool { return t.state == finished }
+
+// IsChunked tells that the body is framed in chunks.
+func (t *Tracker) IsChunked() bool { return t.chunked }
 
 // InTrailer tells that the last chunk has been seen and the trailer section is
 // not complete.

@@ -188,6 +188,9 @@ func (c *Conn) Cancel() {
 	_ = c.sock.SetDeadline(past)
 }
 
+// Rouse ends a Fill under way, or the next one, with ErrTimeout; writes go on.
+func (c *Conn) Rouse() { _ = c.sock.SetReadDeadline(past) }
+
 // Calm makes the connection readable again after a Fill that ended with
 // ErrTimeout.
 func (c *Conn) Calm() { _ = c.sock.SetReadDeadline(time.Time{}) }

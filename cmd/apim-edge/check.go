@@ -1,0 +1,51 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/apim-edge/apim-edge/internal/config"
+)
+
+func newCheckCommand() *cobra.Command {
+	var from source
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check the configuration and list every fault at once",
+		Long: `check reads the configuration as serve would and lists every fault with its
+place, without opening a port or a connection. Exit code: 0 fit to serve, 1 not.
+
+  apim-edge check --config /etc/apim-edge/config.yaml`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return check(cmd, &from) },
+	}
+	from.addTo(cmd)
+	return cmd
+}
+
+func check(cmd *cobra.Command, from *source) error {
+	out := cmd.OutOrStdout()
+	conf, err := from.load(cmd)
+	if err == nil {
+		if files := conf.CheckFiles(); len(files) > 0 {
+			err = &files
+		}
+	}
+	var problems *config.Problems
+	if errors.As(err, &problems) {
+		for _, p := range *problems {
+			fmt.Fprintln(out, p.String())
+		}
+		return fmt.Errorf("%d faults; nothing was started", len(*problems))
+	}
+	if err != nil {
+		return err
+	}
+	for _, w := range conf.Warnings() {
+		fmt.Fprintln(out, "warning:", w.String())
+	}
+	fmt.Fprintf(out, "ok: %d routes, %d upstreams, configuration %s\n", len(conf.Routes), len(conf.Upstreams), config.Hash(conf))
+	return nil
+}

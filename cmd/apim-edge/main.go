@@ -1,0 +1,72 @@
+// Command apim-edge stands in front of a legacy Azure OpenAI API in Azure API
+// Management and turns "Authorization: Bearer <key>" into "api-key: <key>".
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+)
+
+// version is set when a release is built: -ldflags "-X main.version=...".
+var version = "development"
+
+func main() { os.Exit(run()) }
+
+// run returns the exit code: 0 all right, 1 the command failed, 2 wrong usage.
+func run() int {
+	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
+	zerolog.TimestampFunc = func() time.Time { return time.Now().UTC() }
+	root := newRootCommand()
+	err := root.Execute()
+	if err == nil {
+		return 0
+	}
+	var silent silentError
+	if !errors.As(err, &silent) {
+		fmt.Fprintln(os.Stderr, "apim-edge:", err)
+	}
+	var usage usageError
+	if errors.As(err, &usage) {
+		fmt.Fprintln(os.Stderr, "Run 'apim-edge --help' for the commands and their flags.")
+		return 2
+	}
+	return 1
+}
+
+// usageError is wrong usage: exit code 2.
+type usageError struct{ error }
+
+// silentError has been reported already.
+type silentError struct{ error }
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "apim-edge",
+		Short: "Let OpenAI clients use a legacy Azure OpenAI API behind API Management",
+		Long: `apim-edge stands in front of an Azure OpenAI API in Azure API Management (APIM)
+that expects its subscription key in the field api-key, and accepts what today's
+clients send: Authorization: Bearer <subscription key>.
+
+  apim-edge demo                                              see it work
+  apim-edge serve --upstream https://contoso.azure-api.net    put it to work`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          noArguments,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newServeCommand(), newDemoCommand(startDemoEdge), newCheckCommand(), newExplainCommand(), newVersionCommand())
+	return root
+}
+
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("%q is not a command or argument of %s", args[0], cmd.CommandPath())}
+	}
+	return nil
+}

@@ -1,0 +1,262 @@
+// Package service puts the parts together: it makes a running edge out of a
+// configuration, reloads it, and drains it.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/apim-edge/apim-edge/internal/admin"
+	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/logsink"
+	"github.com/apim-edge/apim-edge/proxy"
+	"github.com/apim-edge/apim-edge/proxy/front"
+	"github.com/apim-edge/apim-edge/proxy/wire"
+)
+
+// Options say what to run.
+type Options struct {
+	// Load returns the configuration; a reload calls it again.
+	Load func() (config.Config, error)
+	// File is the configuration file, watched for changes; empty: none.
+	File string
+	// Log receives the log.
+	Log io.Writer
+	// Console writes the log for people instead of as JSON.
+	Console bool
+	Version string
+}
+
+// Service is a running edge.
+type Service struct {
+	o           Options
+	log         zerolog.Logger
+	sink        *logsink.Sink
+	watch       *wire.Watch
+	edge        *proxy.Edge
+	metrics     *proxy.Metrics
+	front       *front.Server
+	admin       *http.Server
+	certificate front.Certificate
+
+	// Address is where clients connect, AdminAddress the admin listener ("" if
+	// there is none).
+	Address, AdminAddress string
+
+	reloading sync.Mutex
+	failed    chan error
+	stopWatch context.CancelFunc
+}
+
+// Start loads the configuration and serves. The error says what to do.
+func Start(o Options) (*Service, error) {
+	conf, err := o.Load()
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{o: o, failed: make(chan error, 2), sink: logsink.New(o.Log)}
+	s.log = newLogger(s.sink, conf.Log, o.Console)
+	if err := s.start(conf); err != nil {
+		s.sink.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Service) start(conf config.Config) error {
+	var err error
+	if s.watch, err = wire.NewWatch(shortest(conf)); err != nil {
+		return err
+	}
+	s.metrics = proxy.NewMetrics(s.o.Version, s.sink.Lost)
+	s.edge = proxy.NewEdge(s.log, s.log, s.metrics, s.watch)
+	snapshot, err := s.edge.Compile(conf)
+	if err != nil {
+		return err
+	}
+	s.edge.Use(snapshot)
+	if err := s.listen(conf); err != nil {
+		return err
+	}
+	if err := s.listenAdmin(conf); err != nil {
+		s.front.Drain(0)
+		return err
+	}
+	for _, w := range conf.Warnings() {
+		s.log.Warn().Str("problem", w.String()).Msg("configuration")
+	}
+	go func() { s.failed <- s.front.Serve() }()
+	s.log.Info().Str("listener", "clients").Str("address", s.Address).Str("version", s.o.Version).Msg("listening")
+	var ctx context.Context
+	ctx, s.stopWatch = context.WithCancel(context.Background())
+	config.Watch(ctx, func() []string { return config.Files(s.edge.Config(), s.o.File) },
+		func() { _ = s.Reload("file") }, // logged there
+		func(err error) { s.log.Warn().Err(err).Msg("a watched file cannot be read") })
+	return nil
+}
+
+func (s *Service) listen(conf config.Config) error {
+	s.front = front.New(s.edge, s.watch, s.log, nil, s.metrics.Clients().Add)
+	if conf.Listen.TLS.CertFile != "" {
+		if err := s.certificate.Load(conf.Listen.TLS); err != nil {
+			return err
+		}
+		s.front = front.New(s.edge, s.watch, s.log, s.certificate.Config(), s.metrics.Clients().Add)
+	}
+	addr, err := s.front.Listen(conf.Listen.Address)
+	if err != nil {
+		return fmt.Errorf("listen.address: %w; is another program on this port? Choose another with --listen", err)
+	}
+	s.Address = addr.String()
+	return nil
+}
+
+func (s *Service) listenAdmin(conf config.Config) error {
+	if conf.Admin.Address == "" {
+		return nil
+	}
+	var err error
+	s.admin, err = admin.New(admin.Options{
+		Admin: conf.Admin, Registry: s.metrics.Registry, Ready: s.ready,
+		Config: func() ([]byte, error) { return config.Masked(s.edge.Config()) },
+		Reload: func() error { return s.Reload("admin") },
+	})
+	if err != nil {
+		return fmt.Errorf("admin.token: %w", err)
+	}
+	l, err := net.Listen("tcp", conf.Admin.Address)
+	if err != nil {
+		return fmt.Errorf("admin.address: %w; choose another with --admin, or switch the listener off with --admin \"\"", err)
+	}
+	s.AdminAddress = l.Addr().String()
+	s.log.Info().Str("listener", "admin").Str("address", s.AdminAddress).Msg("listening")
+	go func() {
+		if err := s.admin.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error().Err(err).Msg("the admin listener has ended")
+		}
+	}()
+	return nil
+}
+
+func (s *Service) ready() error {
+	if s.edge.Draining() {
+		return errors.New("draining")
+	}
+	return nil
+}
+
+// Reload loads the configuration again and uses it if it is right. trigger says
+// in the log who asked: file, signal or admin. The error has been logged.
+func (s *Service) Reload(trigger string) error {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	snapshot, err := s.compile()
+	if err != nil {
+		s.metrics.Reloaded("failed")
+		s.log.Error().Str("trigger", trigger).Err(err).Msg("reload failed; the old configuration stays in use")
+		return err
+	}
+	before := s.edge.Config()
+	s.edge.Use(snapshot)
+	s.metrics.Reloaded("ok")
+	now := s.edge.Config()
+	s.log.Info().Str("trigger", trigger).Str("config", config.Hash(now)).Msg("reloaded")
+	for _, key := range needRestart(before, now) {
+		s.log.Warn().Str("key", key).Msg("this change takes effect after a restart only")
+	}
+	return nil
+}
+
+func (s *Service) compile() (*proxy.Snapshot, error) {
+	conf, err := s.o.Load()
+	if err != nil {
+		return nil, err
+	}
+	snapshot, err := s.edge.Compile(conf)
+	if err != nil {
+		return nil, err
+	}
+	if conf.Listen.TLS.CertFile != "" {
+		if err := s.certificate.Load(conf.Listen.TLS); err != nil {
+			s.edge.Discard(snapshot)
+			return nil, err
+		}
+	}
+	return snapshot, nil
+}
+
+// needRestart names the keys that differ and are read at start only.
+func needRestart(a, b config.Config) (keys []string) {
+	if a.Listen.Address != b.Listen.Address {
+		keys = append(keys, "listen.address")
+	}
+	if (a.Listen.TLS.CertFile == "") != (b.Listen.TLS.CertFile == "") {
+		keys = append(keys, "listen.tls")
+	}
+	if !reflect.DeepEqual(a.Admin, b.Admin) {
+		keys = append(keys, "admin")
+	}
+	if a.Log.Level != b.Log.Level || a.Log.Format != b.Log.Format {
+		keys = append(keys, "log")
+	}
+	return keys
+}
+
+// Failed delivers the error by which the listener has ended.
+func (s *Service) Failed() <-chan error { return s.failed }
+
+// Stop drains and ends the service: it fails readiness, waits drain_delay, stops
+// accepting, lets exchanges finish within the drain timeout and aborts the rest.
+func (s *Service) Stop() {
+	conf := s.edge.Config()
+	s.stopWatch()
+	s.edge.Drain()
+	s.log.Info().Int64("exchanges", s.edge.Inflight()).Dur("within_ms", conf.Timeouts.Drain.Duration).Msg("draining")
+	time.Sleep(conf.Timeouts.DrainDelay.Duration)
+	aborted := s.front.Drain(conf.Timeouts.Drain.Duration)
+	s.log.Info().Int("aborted", aborted).Msg("stopped")
+	if s.admin != nil {
+		_ = s.admin.Close()
+	}
+	s.edge.Close()
+	s.watch.Stop()
+	s.sink.Close()
+}
+
+// shortest returns the shortest wait that the configuration bounds.
+func shortest(c config.Config) time.Duration {
+	t := c.Timeouts
+	all := []time.Duration{
+		t.ClientHead.Duration, t.RequestBodyIdle.Duration, t.ResponseHead.Duration, t.StreamIdle.Duration,
+		t.ClientWriteStall.Duration, t.ClientKeepAlive.Duration, t.UpstreamKeepAlive.Duration,
+	}
+	for _, r := range c.Routes {
+		all = append(all, r.Timeouts.ResponseHead.Duration, r.Timeouts.StreamIdle.Duration, r.Heartbeat.Duration)
+	}
+	all = slices.DeleteFunc(all, func(d time.Duration) bool { return d <= 0 })
+	if len(all) == 0 {
+		return time.Second
+	}
+	return slices.Min(all)
+}
+
+func newLogger(out io.Writer, conf config.Log, console bool) zerolog.Logger {
+	level, err := zerolog.ParseLevel(conf.Level)
+	if err != nil {
+		level = zerolog.InfoLevel
+	}
+	if console {
+		out = zerolog.ConsoleWriter{Out: out, TimeFormat: "15:04:05.000"}
+	}
+	return zerolog.New(out).Level(level).With().Timestamp().Logger()
+}

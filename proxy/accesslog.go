@@ -1,0 +1,88 @@
+package proxy
+
+import (
+	"errors"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/rewrite"
+)
+
+// record counts the exchange and writes its one access line. The fields are an
+// allow-list: none holds the value of a field, of a query key or of a body.
+func (x *Exchange) record(code edgeerr.Code, err error) {
+	took := time.Since(x.start)
+	x.count(code, took)
+	if x.notesSeen != 0 {
+		x.countNotes(x.notesSeen)
+	}
+	if x.snap != nil && !x.snap.config.Log.Access {
+		return
+	}
+	line := x.edge.access.Info()
+	if line == nil {
+		return
+	}
+	n := &x.notes
+	line.Bytes("request_id", n.id).Bytes("method", n.method).Bytes("path", n.path)
+	if x.route != nil {
+		line.Str("route", x.route.name).Str("upstream", x.route.up.Name)
+	}
+	line.Int("status", x.status)
+	if x.decided {
+		line.Str("reason", x.reason.String())
+	}
+	if x.upstreamStatus != 0 {
+		line.Int("upstream_status", x.upstreamStatus)
+	}
+	if len(n.apim) > 0 {
+		line.Bytes("apim_request_id", n.apim)
+	}
+	line.Int64("bytes", x.down.Bytes).Int64("bytes_up", x.bytesUp).
+		Dur("first_byte_ms", x.firstByte).Dur("duration_ms", took).
+		Bool("stream", x.stream).Str("client", n.family.String())
+	if x.stream {
+		line.Int64("events", x.events.Count)
+	}
+	x.recordCause(line, code, err)
+	line.Msg("exchange")
+}
+
+// recordCause says how the exchange ended.
+func (x *Exchange) recordCause(line *zerolog.Event, code edgeerr.Code, err error) {
+	switch {
+	case code != edgeerr.None:
+		line.Str("cause", code.String())
+	case x.streamIncomplete():
+		line.Str("cause", "stream_incomplete")
+	case x.preflight:
+		line.Str("cause", "preflight")
+	default:
+		line.Str("cause", "complete")
+	}
+	if x.refusal != "" {
+		line.Str("cors_refused", x.refusal)
+	}
+	if x.notesSeen != 0 {
+		line.Str("credential_notes", x.notesSeen.String())
+	}
+	var e *edgeerr.Error
+	if errors.As(err, &e) && e.Err != nil {
+		line.Str("error", e.Err.Error())
+	} else if errors.As(err, &e) && e.Message != "" {
+		line.Str("error", e.Message)
+	}
+}
+
+// codeOf returns the error for a reason that refuses the request.
+func codeOf(r rewrite.Reason) edgeerr.Code {
+	switch r {
+	case rewrite.ReasonMalformed:
+		return edgeerr.MalformedCredential
+	case rewrite.ReasonMissing:
+		return edgeerr.CredentialMissing
+	}
+	return edgeerr.AmbiguousCredential
+}

@@ -1,0 +1,256 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/relay"
+	"github.com/apim-edge/apim-edge/proxy/upstream"
+	"github.com/apim-edge/apim-edge/proxy/wire"
+	"github.com/apim-edge/apim-edge/rewrite"
+)
+
+// An Exchange is one request with its responses. It is pooled; begin takes it,
+// finish gives it back, each exactly once.
+type Exchange struct {
+	edge   *Edge
+	client *Client
+	snap   *Snapshot
+	route  *route
+
+	// req and resp are pooled apart: a stream that is silent needs neither.
+	req      *request
+	resp     *response
+	decision rewrite.Decision
+	reason   rewrite.Reason
+
+	up     *upstream.Conn
+	upload *upload // the request body on its way, while it outlasts the head
+	body   upload  // what upload points to
+	down   relay.Down
+	events relay.Events
+	// Methods as values, made once: a method value allocates.
+	leaveF           func()
+	requestTrailerF  func([]byte) bool
+	responseTrailerF func([]byte) bool
+
+	notes          notes
+	start          time.Time
+	firstByte      time.Duration // from start to the upstream's response head
+	status         int           // sent to the client
+	upstreamStatus int
+	bytesUp        int64
+	lastConn       bool // the client's connection ends with this exchange
+	stream         bool
+	admitted       bool
+	sent           bool // a byte of the request went upstream
+	headOut        bool // a byte of the response head went to the client
+	http10         bool
+	head           bool // the method is HEAD
+	expect         bool // the client waits for 100 Continue
+	websocket      bool
+	upClose        bool // the upstream closes its connection after this exchange
+	preflight      bool
+	relayed        bool // the upstream's head went out: an error from now on is a cut
+	decided        bool // reason is set
+	notesSeen      rewrite.Notes
+	refusal        string // why CORS refused: origin, method or header
+
+	upIn    *wire.Buf // what the upstream has sent and is not relayed
+	respEnd int       // length of the response head at the start of upIn
+}
+
+// notes are the texts of an exchange that outlive the buffer of its head. They
+// stand in one array, kept with the exchange.
+type notes struct {
+	text                                 []byte
+	id, method, path, origin, apim, kind []byte
+	family                               family
+}
+
+var (
+	exchanges = sync.Pool{New: func() any { return newExchange() }}
+	requests  = sync.Pool{New: func() any { return new(request) }}
+	responses = sync.Pool{New: func() any { return new(response) }}
+)
+
+func newExchange() *Exchange {
+	x := &Exchange{}
+	x.leaveF, x.requestTrailerF, x.responseTrailerF = x.leave, x.dropRequestTrailer, x.dropResponseTrailer
+	return x
+}
+
+func take[T any](p *sync.Pool) *T {
+	v, ok := p.Get().(*T)
+	if !ok {
+		panic("BUG: foreign value in a pool")
+	}
+	return v
+}
+
+func begin(c *Client) *Exchange {
+	x := take[Exchange](&exchanges)
+	x.edge, x.client, x.start = c.edge, c, time.Now()
+	x.req = take[request](&requests)
+	return x
+}
+
+// keep copies p into the notes.
+func (n *notes) keep(p []byte) []byte {
+	at := len(n.text)
+	n.text = append(n.text, p...)
+	return n.text[at:len(n.text):len(n.text)]
+}
+
+// note keeps what the log and the answer need of the request's head, which is
+// given back before the upstream answers.
+func (x *Exchange) note() {
+	r, n := x.req, &x.notes
+	n.method = n.keep(r.method)
+	n.family = familyOf(r.userAgent)
+	at := len(n.text)
+	n.text = append(n.text, r.path...)
+	if len(r.query) > 0 {
+		n.text = append(n.text, '?')
+		n.text = x.policy().AppendRedactedQuery(n.text, r.query)
+	}
+	n.path = n.text[at:len(n.text):len(n.text)]
+	if n.id = n.keep(r.id); len(n.id) == 0 || len(n.id) > 128 {
+		n.id = n.keep(newID())
+	}
+	if r.origin != nil {
+		n.origin = n.keep(r.origin)
+	}
+	x.head, x.http10, x.expect, x.websocket = r.isHead(), r.http10, r.expect, r.websocket
+	x.lastConn = x.lastConn || r.close
+}
+
+// noteRefused keeps what is known of a head that was refused.
+func (x *Exchange) noteRefused() {
+	r, n := x.req, &x.notes
+	n.method = n.keep(r.method)
+	path, _, _ := bytes.Cut(r.target, []byte{'?'})
+	n.path = n.keep(path)
+	x.head = r.isHead()
+}
+
+func (x *Exchange) policy() *rewrite.Policy {
+	if x.route == nil {
+		return nil
+	}
+	return x.route.credential
+}
+
+// leave runs when the client has left: every wait of the exchange ends.
+func (x *Exchange) leave() {
+	x.client.Cancel()
+	if x.up != nil {
+		x.up.Cancel()
+	}
+}
+
+// finish ends the exchange, whatever it came to, and tells whether the client's
+// connection can carry another one.
+func (x *Exchange) finish(err error) (again bool) {
+	x.client.OnHup(nil)
+	if x.upload != nil {
+		x.stopUpload()
+	}
+	code := edgeerr.CodeOf(err)
+	if code == edgeerr.ClientLeft && x.edge.stopping.Load() {
+		code = edgeerr.DrainAborted
+	}
+	switch {
+	case err == nil:
+	case code.Status() == 0:
+		x.lastConn = true
+		x.client.Abort(x.resetOnAbort())
+	case x.headOut:
+		x.lastConn = true
+		x.client.Abort(x.resetOnAbort())
+	default:
+		x.answerError(err)
+	}
+	x.leaveUpstream(err)
+	x.record(code, err)
+	if x.admitted {
+		x.edge.inflight.Add(-1)
+	}
+	again = !x.lastConn
+	x.release()
+	return again
+}
+
+// resetOnAbort tells how a response is cut so that it cannot look complete: a
+// chunked one by FIN without its last chunk, any other by RST (openai-node 4
+// waits for ever for the rest of a fixed-length body that ended with FIN).
+func (x *Exchange) resetOnAbort() bool {
+	return !x.headOut || x.down.Dechunk || !x.down.Track.IsChunked()
+}
+
+// leaveUpstream keeps the upstream connection for another exchange, or closes it.
+func (x *Exchange) leaveUpstream(err error) {
+	up := x.up
+	if up == nil {
+		return
+	}
+	x.up = nil
+	if err == nil && x.keepUpstream() && !up.Canceled() {
+		up.Keep(x.client.number)
+		return
+	}
+	up.Discard()
+}
+
+func (x *Exchange) release() {
+	if x.req != nil {
+		x.dropRequest()
+	}
+	if x.resp != nil {
+		responses.Put(x.resp)
+		x.resp = nil
+	}
+	x.upIn.Release()
+	text := x.notes.text[:0]
+	*x = Exchange{leaveF: x.leaveF, requestTrailerF: x.requestTrailerF, responseTrailerF: x.responseTrailerF}
+	x.notes.text = text
+	exchanges.Put(x)
+}
+
+// dropRequest gives back the request's head. Its bytes stay in the client's
+// buffer until consumeHead.
+func (x *Exchange) dropRequest() {
+	x.decision = rewrite.Decision{} // it aliases the head
+	r := x.req
+	r.method, r.target, r.path, r.query, r.host = nil, nil, nil, nil, nil
+	r.origin, r.userAgent, r.id, r.requestMethod, r.requestHeaders = nil, nil, nil, nil, nil
+	requests.Put(x.req)
+	x.req = nil
+}
+
+// restoreBuf hands bytes that belong to the next request to the client.
+func (c *Client) restoreBuf(b *wire.Buf) {
+	if b.Len() == 0 {
+		b.Release()
+		b = nil
+	}
+	c.in = b
+}
+
+// attempt runs the exchange. A panic is a fault of the edge: it ends this
+// exchange with an error and leaves the others alone.
+func (x *Exchange) attempt() (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			x.edge.log.Error().Str("request_id", string(x.notes.id)).Str("stack", string(debug.Stack())).Msg("panic in an exchange")
+			err = edgeerr.Wrap(edgeerr.Internal, errPanic)
+		}
+	}()
+	return x.run()
+}
+
+var errPanic = errors.New("panic; the log has the stack")

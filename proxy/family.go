@@ -1,0 +1,77 @@
+package proxy
+
+import "bytes"
+
+// family is the kind of client, from its User-Agent: a fixed set, so that it can
+// be a label.
+type family uint8
+
+const (
+	familyNone family = iota
+	familyOpenAIPython
+	familyOpenAINode
+	familyOpenAIGo
+	familyOpenAIJava
+	familyOpenAIDotNet
+	familyAzureSDK
+	familyGo
+	familyVercelAI
+	familyLangChain
+	familyLiteLLM
+	familyVSCode
+	familyCodex
+	familyBrowser
+	familyCurl
+	familyOther
+	familyCount
+)
+
+var familyNames = [familyCount]string{
+	"none", "openai-python", "openai-node", "openai-go", "openai-java", "openai-dotnet", "azure-sdk",
+	"go", "vercel-ai", "langchain", "litellm", "vscode", "codex", "browser", "curl", "other",
+}
+
+// String returns the stable text of the family.
+func (f family) String() string { return familyNames[f] }
+
+// marks are parts of User-Agent that tell the family; the first that is found
+// decides, so the more specific ones stand first.
+var marks = []struct {
+	mark   string
+	family family
+}{
+	{"langchain", familyLangChain},
+	{"litellm", familyLiteLLM},
+	{"ai-sdk/", familyVercelAI},
+	{"codex", familyCodex},
+	{"OpenAI/Python", familyOpenAIPython},
+	{"OpenAI/JS", familyOpenAINode},
+	{"OpenAI/Go", familyOpenAIGo},
+	{"OpenAI/Java", familyOpenAIJava},
+	{"OpenAI/.NET", familyOpenAIDotNet},
+	{"OpenAI/", familyOther},
+	{"azsdk-", familyAzureSDK},
+	{"vscode", familyVSCode},
+	{"Mozilla/", familyBrowser},
+	{"curl/", familyCurl},
+	{"Go-http-client/", familyGo},
+}
+
+// familyOf tells the client's family. It looks for the marks that most clients
+// begin with first.
+func familyOf(agent []byte) family {
+	switch {
+	case len(agent) == 0:
+		return familyNone
+	case bytes.HasPrefix(agent, []byte("OpenAI/Python")), bytes.HasPrefix(agent, []byte("AsyncOpenAI/Python")):
+		return familyOpenAIPython
+	case bytes.HasPrefix(agent, []byte("OpenAI/JS")):
+		return familyOpenAINode
+	}
+	for _, m := range marks {
+		if bytes.Contains(agent, []byte(m.mark)) {
+			return m.family
+		}
+	}
+	return familyOther
+}

@@ -1,0 +1,37 @@
+package front
+
+import (
+	"crypto/tls"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/apim-edge/apim-edge/internal/config"
+)
+
+// Certificate is what clients are shown. Load replaces it while connections run;
+// handshakes from then on see the new one.
+type Certificate struct {
+	current atomic.Pointer[tls.Certificate]
+}
+
+// Load reads the files; on an error the certificate stays as it was.
+func (c *Certificate) Load(t config.ListenTLS) error {
+	cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+	if err != nil {
+		return fmt.Errorf("listen.tls: %w", err)
+	}
+	c.current.Store(&cert)
+	return nil
+}
+
+// Config returns the TLS configuration of a listener that shows the certificate.
+// HTTP/2 is not offered: apim-edge speaks HTTP/1.1.
+func (c *Certificate) Config() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return c.current.Load(), nil
+		},
+	}
+}

@@ -1,0 +1,162 @@
+package proxy
+
+import (
+	"math/rand/v2"
+	"net/netip"
+)
+
+// appendRequestHead appends the head that goes upstream: the client's lines in
+// their order and spelling, without those that end here, and then what the edge
+// says itself, so that no client can remove or forge it.
+func (x *Exchange) appendRequestHead(dst []byte) []byte {
+	r, rt := x.req, x.route
+	dst = append(dst, r.method...)
+	dst = append(dst, ' ')
+	dst = x.appendTarget(dst)
+	dst = append(dst, " HTTP/1.1\r\nHost: "...)
+	if rt.authority != nil {
+		dst = append(dst, rt.authority...)
+	} else {
+		dst = append(dst, r.host...)
+	}
+	dst = append(dst, "\r\n"...)
+	trusted := x.snap.trusts(x.client.address)
+	for i, k := range r.kinds {
+		if x.forwards(i, k, trusted) {
+			dst = appendField(dst, r.fields[i].Name, r.fields[i].Value)
+		}
+	}
+	dst = rt.credential.AppendFields(dst, &x.decision, r.fields)
+	dst = x.appendForwarded(dst, trusted)
+	if len(r.id) == 0 {
+		dst = append(dst, "X-Request-Id: "...)
+		dst = append(dst, x.notes.id...)
+		dst = append(dst, "\r\n"...)
+	}
+	if r.websocket {
+		dst = append(dst, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
+	}
+	return append(dst, "Via: 1.1 apim-edge\r\n\r\n"...)
+}
+
+func appendField(dst, name, value []byte) []byte {
+	dst = append(dst, name...)
+	dst = append(dst, ": "...)
+	dst = append(dst, value...)
+	return append(dst, "\r\n"...)
+}
+
+// appendTarget appends path and query byte for byte, save a prefix that is
+// taken off, one that is put on, and query keys that have become a field.
+func (x *Exchange) appendTarget(dst []byte) []byte {
+	r, rt := x.req, x.route
+	path := r.path
+	if rt.strip != "" && hasPathPrefix(path, rt.strip) {
+		path = path[len(rt.strip):]
+	}
+	if len(path) == 1 && path[0] == '*' {
+		return append(dst, '*')
+	}
+	dst = append(dst, rt.addPrefix...)
+	if len(path) == 0 {
+		dst = append(dst, '/')
+	}
+	dst = append(dst, path...)
+	if r.query == nil {
+		return dst
+	}
+	mark := len(dst)
+	dst, changed := rt.credential.AppendQuery(append(dst, '?'), r.query)
+	if changed && len(dst) == mark+1 {
+		return dst[:mark]
+	}
+	return dst
+}
+
+// forwards tells whether field i goes upstream as it is.
+func (x *Exchange) forwards(i int, k kind, trusted bool) bool {
+	r := x.req
+	switch k {
+	case kOther, kUserAgent, kTrailer, kContentType, kRequestID, kVary, kAPIMRequestID,
+		kRequestMethod, kRequestHeaders, kRequestPrivate:
+		if x.route.credential.Governs(r.fields[i].Name) {
+			return false
+		}
+		// A client may not name away what the edge adds or needs (RFC 9110
+		// section 7.6.1), so only fields of no meaning here can be nominated.
+		return !r.nominated || k != kOther || !nominatedBy(r.fields, r.kinds, r.fields[i].Name)
+	case kContentLength, kTransferEncoding:
+		return true // one line, and known to be exact
+	case kExpect:
+		return r.expect && r.length != 0
+	case kOrigin:
+		return !x.route.withhold
+	case kForwarded:
+		return trusted
+	}
+	return false
+}
+
+// appendForwarded appends who asks, by which scheme and for which host. What a
+// trusted proxy has said of that is kept and continued.
+func (x *Exchange) appendForwarded(dst []byte, trusted bool) []byte {
+	dst = append(dst, "X-Forwarded-For: "...)
+	if trusted {
+		for i, k := range x.req.kinds {
+			if k == kForwardedFor && len(x.req.fields[i].Value) > 0 {
+				dst = append(dst, x.req.fields[i].Value...)
+				dst = append(dst, ", "...)
+			}
+		}
+	}
+	dst = x.client.address.AppendTo(dst)
+	dst = append(dst, "\r\n"...)
+	said := 0
+	if trusted {
+		for i, k := range x.req.kinds {
+			if k == kForwardedXP {
+				dst = appendField(dst, x.req.fields[i].Name, x.req.fields[i].Value)
+				said |= 1 << (len(x.req.fields[i].Name) & 1)
+			}
+		}
+	}
+	if said&(1<<(len("X-Forwarded-Proto")&1)) == 0 {
+		dst = append(dst, "X-Forwarded-Proto: "...)
+		if x.client.tls {
+			dst = append(dst, "https\r\n"...)
+		} else {
+			dst = append(dst, "http\r\n"...)
+		}
+	}
+	if said&(1<<(len("X-Forwarded-Host")&1)) == 0 && len(x.req.host) > 0 {
+		dst = append(dst, "X-Forwarded-Host: "...)
+		dst = append(dst, x.req.host...)
+		dst = append(dst, "\r\n"...)
+	}
+	return dst
+}
+
+// trusts tells whether what the peer says of others is believed.
+func (s *Snapshot) trusts(a netip.Addr) bool {
+	for _, p := range s.trusted {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+const hexDigits = "0123456789abcdef"
+
+// newID returns a request id: 128 random bits in hexadecimal.
+func newID() []byte {
+	var id [32]byte
+	for i := 0; i < len(id); i += 16 {
+		n := rand.Uint64()
+		for j := i; j < i+16; j++ {
+			id[j] = hexDigits[n&15]
+			n >>= 4
+		}
+	}
+	return id[:]
+}

@@ -1,0 +1,179 @@
+package proxy
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/wire"
+)
+
+// answerError sends the edge's own answer for err. Whether the client's
+// connection goes on depends on whether the end of its request is known.
+func (x *Exchange) answerError(err error) {
+	var e *edgeerr.Error
+	if !errors.As(err, &e) {
+		e = edgeerr.Wrap(edgeerr.Internal, err)
+	}
+	x.status = e.Code.Status()
+	if !x.requestConsumed(e.Code) || x.edge.draining.Load() {
+		x.lastConn = true
+	}
+	body := errorBody(e)
+	out := wire.GetBuf()
+	head := x.appendErrorHead(out.Empty(), e, len(body))
+	if !x.head {
+		head = append(head, body...)
+	}
+	out.Set(head)
+	_, werr := x.client.Write(out.Bytes())
+	x.headOut = true
+	out.Release()
+	if werr == nil && x.lastConn {
+		x.client.linger()
+	}
+}
+
+// requestConsumed tells whether the next request begins where the client's
+// buffer does, after dropping this request's head.
+func (x *Exchange) requestConsumed(code edgeerr.Code) bool {
+	switch code {
+	case edgeerr.RequestMalformed, edgeerr.RequestTimeout, edgeerr.HeadTooLarge, edgeerr.URITooLong,
+		edgeerr.BodyTooLarge, edgeerr.CodingNotSupported, edgeerr.VersionNotSupported,
+		edgeerr.ExpectationFailed, edgeerr.MethodNotAllowed, edgeerr.Internal:
+		return false
+	}
+	if x.req == nil {
+		return x.upload == nil || x.upload.finished() && x.upload.err == nil
+	}
+	c := x.client
+	have := int64(c.in.Len() - c.headEnd)
+	if x.req.length < 0 || have < x.req.length {
+		return false
+	}
+	c.headEnd += int(x.req.length)
+	c.consumeHead()
+	return true
+}
+
+type errorJSON struct {
+	StatusCode int    `json:"statusCode"`
+	Message    string `json:"message"`
+	Error      struct {
+		Message string  `json:"message"`
+		Type    string  `json:"type"`
+		Code    string  `json:"code"`
+		Param   *string `json:"param"`
+	} `json:"error"`
+}
+
+// errorBody is one JSON text for both worlds: OpenAI SDKs show error.message,
+// users of APIM know statusCode and message.
+func errorBody(e *edgeerr.Error) []byte {
+	j := errorJSON{StatusCode: e.Code.Status(), Message: e.Text()}
+	j.Error.Message, j.Error.Type, j.Error.Code = e.Text(), e.Code.Type(), e.Code.String()
+	body, err := json.Marshal(j)
+	if err != nil {
+		panic("BUG: an error that is no JSON: " + err.Error())
+	}
+	return body
+}
+
+func (x *Exchange) appendErrorHead(dst []byte, e *edgeerr.Error, length int) []byte {
+	dst = append(dst, "HTTP/1.1 "...)
+	dst = strconv.AppendInt(dst, int64(e.Code.Status()), 10)
+	dst = append(dst, ' ')
+	dst = append(dst, http.StatusText(e.Code.Status())...)
+	dst = append(dst, "\r\nContent-Type: application/json\r\nContent-Length: "...)
+	dst = strconv.AppendInt(dst, int64(length), 10)
+	dst = append(dst, "\r\nDate: "...)
+	dst = time.Now().UTC().AppendFormat(dst, http.TimeFormat)
+	dst = append(dst, "\r\nx-apim-edge-error: "...)
+	dst = append(dst, e.Code.String()...)
+	dst = append(dst, "\r\nx-request-id: "...)
+	if len(x.notes.id) == 0 {
+		x.notes.id = x.notes.keep(newID())
+	}
+	dst = append(dst, x.notes.id...)
+	dst = append(dst, "\r\n"...)
+	if after := e.Code.RetryAfter(); after > 0 {
+		dst = append(dst, "Retry-After: "...)
+		dst = strconv.AppendInt(dst, int64(after), 10)
+		dst = append(dst, "\r\n"...)
+	}
+	switch e.Code.Retry() {
+	case edgeerr.RetryYes:
+		dst = append(dst, "x-should-retry: true\r\n"...)
+	case edgeerr.RetryNo:
+		dst = append(dst, "x-should-retry: false\r\n"...)
+	}
+	if e.Code == edgeerr.MethodNotAllowed {
+		dst = append(dst, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"...)
+	}
+	dst = x.appendErrorCORS(dst)
+	if x.lastConn {
+		dst = append(dst, "Connection: close\r\n"...)
+	}
+	return append(dst, "\r\n"...)
+}
+
+// errorFields are the fields of the edge's own answers that a page may read.
+var errorFields = [][]byte{}
+
+// appendErrorCORS appends the CORS fields, so that a browser shows the error and
+// not a CORS failure. Before a route is known, the first route whose policy
+// allows the origin serves.
+func (x *Exchange) appendErrorCORS(dst []byte) []byte {
+	origin, method := x.notes.origin, x.notes.method
+	if x.req != nil && origin == nil {
+		origin, method = x.req.origin, x.req.method
+	}
+	rt := x.route
+	if rt == nil {
+		rt = x.edge.snapshot.Load().allowing(origin)
+	}
+	if rt == nil || rt.cors == nil {
+		return dst
+	}
+	if origin != nil {
+		dst, _ = rt.cors.AppendResponse(dst, method, origin, errorFields)
+	}
+	return rt.cors.AppendVary(dst, nil)
+}
+
+// allowing returns the first route whose CORS policy allows the origin, or nil.
+func (s *Snapshot) allowing(origin []byte) *route {
+	if origin == nil {
+		return nil
+	}
+	for _, r := range s.routes {
+		if r.cors != nil && r.cors.Allows(origin) {
+			return r
+		}
+	}
+	return nil
+}
+
+// linger lets the client read the answer: closing while its bytes are still
+// coming in would be a reset that takes the answer with it (RFC 9112 section
+// 9.6). What comes is thrown away, for two seconds and 8 MiB at most.
+func (c *Client) linger() {
+	c.CloseWrite()
+	c.Calm()
+	end := time.Now().Add(2 * time.Second)
+	for total := 0; total < 8<<20; {
+		left := time.Until(end)
+		if left <= 0 {
+			return
+		}
+		in, err := c.Fill(nil, left)
+		total += in.Len()
+		in.Release()
+		if err != nil {
+			return
+		}
+	}
+}

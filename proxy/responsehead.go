@@ -1,0 +1,117 @@
+package proxy
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/apim-edge/apim-edge/corsx"
+)
+
+// appendResponseHead appends the head that goes to the client: the upstream's
+// lines in their order and spelling, without those that end here, and the CORS
+// fields of the route.
+func (x *Exchange) appendResponseHead(dst []byte) []byte {
+	r := x.resp
+	dst = append(dst, "HTTP/1.1 "...)
+	dst = append(dst, r.line...)
+	dst = append(dst, "\r\n"...)
+	dst = x.appendUpstreamFields(dst)
+	if x.route.cors != nil {
+		dst = x.appendCORS(dst)
+	}
+	debug := &x.snap.config.Debug
+	if debug.DecisionHeader {
+		dst = append(dst, "X-Apim-Edge-Decision: "...)
+		dst = append(dst, x.reason.String()...)
+		dst = append(dst, "\r\n"...)
+	}
+	if debug.ServerTiming {
+		dst = append(dst, "Server-Timing: upstream;dur="...)
+		dst = strconv.AppendFloat(dst, float64(x.firstByte)/float64(time.Millisecond), 'f', 1, 64)
+		dst = append(dst, "\r\n"...)
+	}
+	if x.resp.status == 101 {
+		return append(dst, "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"...)
+	}
+	if x.lastConn {
+		dst = append(dst, "Connection: close\r\n"...)
+	}
+	return append(dst, "\r\n"...)
+}
+
+func (x *Exchange) appendInterimHead(dst []byte) []byte {
+	dst = append(dst, "HTTP/1.1 "...)
+	dst = append(dst, x.resp.line...)
+	dst = append(dst, "\r\n"...)
+	return append(x.appendUpstreamFields(dst), "\r\n"...)
+}
+
+func (x *Exchange) appendUpstreamFields(dst []byte) []byte {
+	r := x.resp
+	for i, k := range r.kinds {
+		name := r.fields[i].Name
+		switch k {
+		case kConnection, kUpgrade, kHopByHop, kEdge:
+			continue
+		case kTransferEncoding:
+			if x.down.Dechunk {
+				continue
+			}
+		case kVary:
+			if x.route.cors != nil {
+				continue
+			}
+		case kOther:
+			if x.route.cors != nil && corsx.Owned(name) {
+				continue
+			}
+			if r.nominated && nominatedBy(r.fields, r.kinds, name) {
+				continue
+			}
+		}
+		dst = appendField(dst, name, r.fields[i].Value)
+	}
+	return dst
+}
+
+// appendCORS appends the CORS fields for the page that asks, and Vary.
+func (x *Exchange) appendCORS(dst []byte) []byte {
+	r := x.resp
+	if x.notes.origin != nil {
+		var names [8][]byte
+		families := names[:0]
+		for _, f := range r.fields {
+			if corsx.Family(f.Name) {
+				families = append(families, f.Name)
+			}
+		}
+		var allowed bool
+		if dst, allowed = x.route.cors.AppendResponse(dst, x.notes.method, x.notes.origin, families); !allowed {
+			x.refusedOrigin()
+		}
+	}
+	return x.route.cors.AppendVary(dst, r.vary)
+}
+
+// dropRequestTrailer tells whether a trailer field of the request may not pass:
+// what the edge owns or removes in a head cannot come in behind the body.
+func (x *Exchange) dropRequestTrailer(name []byte) bool {
+	return neverTrailer(name) || x.route.credential.Governs(name)
+}
+
+// dropResponseTrailer is dropRequestTrailer for the response.
+func (x *Exchange) dropResponseTrailer(name []byte) bool {
+	return neverTrailer(name) || x.route.cors != nil && corsx.Owned(name)
+}
+
+// neverTrailer holds the fields for framing, routing and credentials (RFC 9110
+// section 6.5.1) and those that belong to the connection.
+func neverTrailer(name []byte) bool {
+	switch kindOf(name) {
+	case kOther:
+		return equalFold(name, "authorization") || equalFold(name, "set-cookie")
+	case kUserAgent, kRequestID, kAPIMRequestID:
+		return false
+	}
+	return true
+}
