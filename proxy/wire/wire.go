@@ -40,8 +40,8 @@ type Conn struct {
 	watch    *Watch
 	readBy   atomic.Int64 // clock time after which a waiting Fill has expired
 	writeBy  atomic.Int64
-	expired  atomic.Bool
 	canceled atomic.Bool
+	roused   atomic.Bool
 	closed   atomic.Bool
 	stall    time.Duration // longest wait for one written byte; 0: no bound
 
@@ -189,11 +189,17 @@ func (c *Conn) Cancel() {
 }
 
 // Rouse ends a Fill under way, or the next one, with ErrTimeout; writes go on.
-func (c *Conn) Rouse() { _ = c.sock.SetReadDeadline(past) }
+func (c *Conn) Rouse() {
+	c.roused.Store(true)
+	_ = c.sock.SetReadDeadline(past)
+}
 
 // Calm makes the connection readable again after a Fill that ended with
 // ErrTimeout.
-func (c *Conn) Calm() { _ = c.sock.SetReadDeadline(time.Time{}) }
+func (c *Conn) Calm() {
+	c.roused.Store(false)
+	_ = c.sock.SetReadDeadline(time.Time{})
+}
 
 // OnHup arranges that f runs once when the peer has left (sent FIN or RST): at
 // once if it has left already. nil takes the arrangement back; when OnHup(nil)
