@@ -110,7 +110,7 @@ func oneOf(choices []string) string {
 
 // show quotes what an operator wrote, so that it stays on one line.
 func show(text string) string {
-	const most = 60
+	const most = 200
 	if r := []rune(text); len(r) > most {
 		text = string(r[:most]) + "..."
 	}

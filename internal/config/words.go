@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -29,8 +30,9 @@ func (l *wordLayer) variable(name, value string) (string, any) {
 	if value == "" {
 		return "", nil
 	}
-	at := origin{file: name}
 	path := strings.Split(strings.ToLower(strings.TrimPrefix(name, envPrefix)), levels)
+	name = strings.Trim(strconv.Quote(name), `"`) // it begins a line of text
+	at := origin{file: name}
 	f, ok := l.lookup(path)
 	if !ok {
 		l.problems = append(l.problems, unknownVariable(name, path))

@@ -1,0 +1,89 @@
+package config
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestFilesOfAConfiguration(t *testing.T) {
+	cfg := mustLoad(t, Options{File: write(t, "edge.yaml", `
+listen: {tls: {cert_file: /tls/b.pem, key_file: /tls/b.key}}
+admin: {token: file:/run/secrets/token}
+upstreams:
+  a: {url: https://a.azure-api.net, tls: {ca_file: /tls/ca.pem, cert_file: /tls/b.pem, key_file: /tls/b.key}}
+  b: {url: https://b.azure-api.net, tls: {ca_file: /tls/ca.pem}}
+routes: {all: {upstream: a}}
+`)})
+	want := []string{"/etc/edge.yaml", "/run/secrets/token", "/tls/b.key", "/tls/b.pem", "/tls/ca.pem"}
+	if got := Files(cfg, "/etc/edge.yaml"); !reflect.DeepEqual(got, want) {
+		t.Errorf("Files: got %q, want %q", got, want)
+	}
+	if got := Files(Default().Complete(), ""); len(got) != 0 {
+		t.Errorf("Files of the defaults: got %q, want none", got)
+	}
+}
+
+// keyPair returns a self-signed certificate and its key as PEM.
+func keyPair(t *testing.T) (certificate, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	do(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	do(t, err)
+	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
+	do(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}))
+}
+
+func TestCheckFiles(t *testing.T) {
+	dir := t.TempDir()
+	certificate, key := keyPair(t)
+	_, otherKey := keyPair(t)
+	for name, content := range map[string]string{
+		"tls.pem": certificate, "tls.key": key, "other.key": otherKey, "text": "hello\n", "token": "0123abcd\n", "empty": "\n",
+	} {
+		put(t, filepath.Join(dir, name), content)
+	}
+	for _, tc := range []struct{ name, file, want string }{
+		{"all is well", "listen: {tls: {cert_file: DIR/tls.pem, key_file: DIR/tls.key}}\nadmin: {token: file:DIR/token}\n" +
+			"upstreams: {a: {url: https://a.azure-api.net, tls: {ca_file: DIR/tls.pem, cert_file: DIR/tls.pem, key_file: DIR/tls.key}}}\n", ""},
+		{"a missing certificate", oneUpstream + "listen: {tls: {cert_file: DIR/no.pem, key_file: DIR/tls.key}}\n",
+			`edge.yaml:2: listen.tls.cert_file: found "DIR/no.pem", but the file cannot be read: no such file or directory`},
+		{"a missing key", oneUpstream + "listen: {tls: {cert_file: DIR/tls.pem, key_file: DIR/no.key}}\n",
+			`edge.yaml:2: listen.tls.key_file: found "DIR/no.key", but the file cannot be read: no such file or directory`},
+		{"another certificate's key", oneUpstream + "listen: {tls: {cert_file: DIR/tls.pem, key_file: DIR/other.key}}\n",
+			`edge.yaml:2: listen.tls.cert_file: found "DIR/tls.pem", but it does not fit key_file: private key does not match public key`},
+		{"a certificate that is none", oneUpstream + "listen: {tls: {cert_file: DIR/text, key_file: DIR/tls.key}}\n",
+			`edge.yaml:2: listen.tls.cert_file: found "DIR/text", but it does not fit key_file: failed to find any PEM data in certificate input`},
+		{"an authority that is none", "upstreams: {a: {url: https://a.azure-api.net, tls: {ca_file: DIR/text}}}\n",
+			`edge.yaml:1: upstreams.a.tls.ca_file: found "DIR/text", but there is no PEM certificate in it`},
+		{"an upstream's client certificate", "upstreams: {a: {url: https://a.azure-api.net, tls: {cert_file: DIR/tls.pem, key_file: DIR/text}}}\n",
+			`edge.yaml:1: upstreams.a.tls.cert_file: found "DIR/tls.pem", but it does not fit key_file: failed to find any PEM data in key input`},
+		{"a missing token", oneUpstream + "admin: {token: file:DIR/no}\n",
+			`edge.yaml:2: admin.token: found "DIR/no", but the file cannot be read: no such file or directory`},
+		{"an empty token", oneUpstream + "admin: {token: file:DIR/empty}\n",
+			`edge.yaml:2: admin.token: found "DIR/empty", but the file is empty`},
+		{"a directory", "upstreams: {a: {url: https://a.azure-api.net, tls: {ca_file: DIR}}}\n",
+			`edge.yaml:1: upstreams.a.tls.ca_file: found "DIR", but the file cannot be read: is a directory`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			cfg, err := loadBytes([]byte(strings.ReplaceAll(tc.file, "DIR", dir)), Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.ReplaceAll(cfg.CheckFiles().Error(), dir, "DIR"); got != tc.want {
+				t.Errorf("CheckFiles:\ngot  %s\nwant %s", got, tc.want)
+			}
+		})
+	}
+}
