@@ -55,6 +55,7 @@ type Exchange struct {
 	websocket      bool
 	upClose        bool // the upstream closes its connection after this exchange
 	preflight      bool
+	unread         bool // the client is still sending its body
 	relayed        bool // the upstream's head went out: an error from now on is a cut
 	decided        bool // reason is set
 	notesSeen      rewrite.Notes
@@ -166,6 +167,9 @@ func (x *Exchange) finish(err error) (again bool) {
 	}
 	switch {
 	case err == nil:
+		if x.unread {
+			x.client.linger()
+		}
 	case code.Status() == 0:
 		x.lastConn = true
 		x.client.Abort(x.resetOnAbort())

@@ -148,15 +148,14 @@ func (u *upload) finished() bool {
 	}
 }
 
-// stopUpload ends an upload whose answer is complete, or will never be.
+// stopUpload ends an upload whose answer is complete, or will never be. Where the
+// client is still sending, its connection cannot carry another exchange.
 func (x *Exchange) stopUpload() {
 	u := x.upload
 	if u.done == nil {
-		x.lastConn = true
-		return
+		return // never begun
 	}
 	if !u.finished() {
-		x.lastConn = true
 		x.client.Rouse()
 		if x.up != nil {
 			x.up.Cancel()
@@ -167,7 +166,7 @@ func (x *Exchange) stopUpload() {
 	x.client.restoreBuf(u.rest)
 	u.rest = nil
 	if u.err != nil {
-		x.lastConn = true
+		x.lastConn, x.unread = true, true
 	}
 }
 
