@@ -1,0 +1,108 @@
+//go:build linux && !portable
+
+package front_test
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/config"
+)
+
+// quiet answers each request of a fixed size with reply, without allocating.
+func quiet(size int, reply []byte) func(net.Conn, *bufio.Reader) {
+	return func(c net.Conn, _ *bufio.Reader) {
+		buf := make([]byte, size)
+		for {
+			if _, err := io.ReadFull(c, buf); err != nil {
+				return
+			}
+			if _, err := c.Write(reply); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// sdkHead is a request as openai-python sends it: 14 fields.
+const sdkHead = "POST /openai/v1/chat/completions HTTP/1.1\nHost: edge.example.com\nAccept-Encoding: gzip, deflate\n" +
+	"Connection: keep-alive\nAccept: application/json\nContent-Type: application/json\nUser-Agent: OpenAI/Python 2.34.0\n" +
+	"X-Stainless-Lang: python\nX-Stainless-Package-Version: 2.34.0\nX-Stainless-OS: Linux\nX-Stainless-Arch: x64\n" +
+	"X-Stainless-Runtime: CPython\nAuthorization: Bearer 0123456789abcdef0123456789abcdef\nX-Request-Id: 0123456789abcdef0123456789abcdef\n" +
+	"Content-Length: 2\n\n{}"
+
+// TestAnExchangeAllocatesNothing (not for the portable twin) measures the whole process, client and upstream
+// included: whatever is allocated was allocated by the edge.
+func TestAnExchangeAllocatesNothing(t *testing.T) {
+	reply := []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\nhello, world!")
+	sent := make(chan int, 1)
+	first := startUpstream(t, func(c net.Conn, in *bufio.Reader) {
+		head, _ := readHead(in)
+		sent <- len(head) + 2
+		_, _ = c.Write(reply)
+	})
+	c := startEdge(t, first, nil).dial()
+	send(t, c, sdkHead)
+	size := <-sent
+	e := startEdge(t, startUpstream(t, quiet(size, reply)), func(conf *config.Config) { conf.Log.Access = false })
+	c = e.dial()
+	request := []byte(strings.ReplaceAll(sdkHead, "\n", "\r\n"))
+	answer := make([]byte, 4096)
+	exchange := func() {
+		if _, err := c.Write(request); err != nil {
+			t.Fatal(err)
+		}
+		for n := 0; !bytes.HasSuffix(answer[:n], []byte("world!")); {
+			m, err := c.Read(answer[n:])
+			if err != nil {
+				t.Fatalf("%v after %q", err, answer[:n])
+			}
+			n += m
+		}
+	}
+	for range 200 {
+		exchange()
+	}
+	if got := testing.AllocsPerRun(2000, exchange); got > 0 {
+		t.Errorf("an exchange allocates %v times, want 0", got)
+	}
+}
+
+// TestAnEventAllocatesNothing is the same for the events of a stream.
+func TestAnEventAllocatesNothing(t *testing.T) {
+	event := []byte("e\r\ndata: 12345 \n\n\r\n")
+	next := make(chan struct{})
+	e := startEdge(t, startUpstream(t, func(c net.Conn, in *bufio.Reader) {
+		_, _ = readHead(in)
+		_, _ = io.ReadFull(in, make([]byte, 2))
+		send(t, c, "HTTP/1.1 200 OK\nContent-Type: text/event-stream\nTransfer-Encoding: chunked\n\n")
+		for range next {
+			if _, err := c.Write(event); err != nil {
+				return
+			}
+		}
+	}), nil)
+	defer close(next)
+	c := e.dial()
+	send(t, c, request)
+	if _, err := readHead(bufio.NewReaderSize(io.LimitReader(c, 1<<10), 16)); err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]byte, len(event))
+	one := func() {
+		next <- struct{}{}
+		if _, err := io.ReadFull(c, answer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 50 {
+		one()
+	}
+	if got := testing.AllocsPerRun(2000, one); got > 0 {
+		t.Errorf("an event allocates %v times, want 0", got)
+	}
+}
