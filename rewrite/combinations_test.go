@@ -83,7 +83,7 @@ func credentials(p *Policy, fields []Field, query []byte) (all seen, otherScheme
 		case strings.EqualFold(name, "Authorization") && !bearer:
 			otherScheme = true
 		default:
-			all.add(bare, isToken(bare))
+			all.add(bare, isToken(bare) && scan(bare) == 0)
 		}
 	}
 	for _, f := range fields {

@@ -1,6 +1,10 @@
 package rewrite
 
-import "bytes"
+import (
+	"bytes"
+	"fmt"
+	"io"
+)
 
 // Decision says what goes upstream in place of the governed field lines of one
 // request. Its slices alias what was given to Decide.
@@ -8,7 +12,9 @@ type Decision struct {
 	// Key goes into the target field; nil: no such field is sent. It is a
 	// subscription key, or a token from the query that has to be kept.
 	Key []byte
-	// Token goes upstream as "Authorization: Bearer <Token>"; nil: none.
+	// Token goes upstream as "Authorization: Bearer <Token>"; nil: none. It is a
+	// token, or the key again where both fields are wanted and the client's own
+	// line cannot go on, because its scheme stood there twice.
 	Token []byte
 	// Problem says why the request is refused; zero where it is not.
 	Problem Problem
@@ -24,6 +30,16 @@ type Decision struct {
 
 // Rejected reports whether the request is refused. Nothing goes upstream then.
 func (d *Decision) Rejected() bool { return d.Problem.fault != faultNone }
+
+// String returns the text of the reason. Decisions hold secrets: String, Format
+// and MarshalText see to it that none is printed, whatever the verb.
+func (d Decision) String() string { return d.Reason.String() }
+
+// Format writes the text of the reason.
+func (d Decision) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, d.String()) }
+
+// MarshalText returns the text of the reason.
+func (d Decision) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 // reject refuses the request. The first problem stays: the places are read in
 // the order of precedence, so that the message does not depend on chance.

@@ -60,7 +60,8 @@ func (p *Policy) classify(d *Decision, c *credential, value []byte, stood positi
 			return
 		}
 	}
-	if wrong := faultOf(value, stood); wrong != faultNone {
+	found := scan(value)
+	if wrong := faultOf(value, found, stood); wrong != faultNone {
 		d.reject(Problem{fault: wrong, place: p.text(c.place)})
 		return
 	}
@@ -69,7 +70,7 @@ func (p *Policy) classify(d *Decision, c *credential, value []byte, stood positi
 	case p.placeholder(value):
 		d.Notes |= Placeholder
 		*c = credential{kind: kindPlaceholder, place: c.place}
-	case isToken(value):
+	case found == 0 && isToken(value): // no token has a space, and none may follow Bearer
 		c.kind = kindToken
 	default:
 		c.kind = kindKey
@@ -91,10 +92,9 @@ func (p *Policy) classifyOther(d *Decision, c *credential, value []byte) {
 	}
 }
 
-// faultOf returns what is wrong with the characters of a value. A comma comes
+// faultOf returns what is wrong with a value that has such characters. A comma comes
 // before a space: "Bearer a, Bearer b" is two credentials, not one with a space.
-func faultOf(value []byte, stood position) fault {
-	found := scan(value)
+func faultOf(value []byte, found uint8, stood position) fault {
 	switch {
 	case found&foundForbidden != 0, found&foundTab != 0 && stood == bareValue:
 		return faultCharacters

@@ -1,6 +1,9 @@
 package rewrite
 
-import "errors"
+import (
+	"errors"
+	"strings"
+)
 
 // Why a path is refused. Each is compared with errors.Is.
 var (
@@ -10,6 +13,14 @@ var (
 	ErrPathEscape     = errors.New("the path has a % without two hexadecimal digits, or one that stands for no UTF-8 character (%c0, %c1); write %25 for a percent sign")
 	ErrPathByte       = errors.New("the path has a space or a byte outside ASCII; percent-encode it")
 )
+
+// harmless are the bytes that most paths consist of and that mean nothing here.
+var harmless = func() (table [256]bool) {
+	for c := byte('!'); c <= '~'; c++ {
+		table[c] = !strings.ContainsRune(`#%./\\;`, rune(c))
+	}
+	return table
+}()
 
 // CheckPath returns nil, or why the path of a request target means two things:
 // an upstream that decodes it, or that takes a backslash for a slash, would
@@ -23,6 +34,10 @@ func CheckPath(path []byte) error {
 	const other = 3
 	for i := 0; i < len(path); i++ {
 		c := path[i]
+		if harmless[c] {
+			dots = other
+			continue
+		}
 		switch {
 		case c == '#':
 			return ErrPathFragment

@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -50,5 +52,20 @@ func TestMessages(t *testing.T) {
 				t.Errorf("message %q holds a value", got)
 			}
 		})
+	}
+}
+
+// TestDecisionsPrintNoSecret: a Decision that ends up in a log or an error shows
+// its reason only.
+func TestDecisionsPrintNoSecret(t *testing.T) {
+	fields, _ := parseHead("Authorization: Bearer " + key + "\napi-key: " + token)
+	d := mustPolicy(t, Options{}).Decide(fields, nil)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		if got := fmt.Sprintf(verb+verb, d, &d); got != "swappedswapped" {
+			t.Errorf("%s prints %q, want the reason", verb, got)
+		}
+	}
+	if got, err := json.Marshal(d); err != nil || string(got) != `"swapped"` {
+		t.Errorf("as JSON: %s, %v; want the reason", got, err)
 	}
 }

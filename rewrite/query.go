@@ -55,7 +55,7 @@ func (p *Policy) readParameter(d *Decision, s *slot, raw []byte, at int8) {
 func decodeValue(raw []byte) (value []byte, ok bool) {
 	bearerPlus := len(raw) > 6 && raw[6] == '+' && equalFold(raw[:6], "bearer")
 	if !bearerPlus && bytes.IndexByte(raw, '%') < 0 {
-		return raw, true
+		return bytes.Trim(raw, " \t"), true
 	}
 	value = make([]byte, 0, len(raw))
 	for i := 0; i < len(raw); i++ {

@@ -43,6 +43,7 @@ func TestKeepAuthorization(t *testing.T) {
 	runDecisions(t, []decisionCase{
 		{"a bearer key goes into both fields", both, "authorization: Bearer " + key, "bearer_key", "authorization: Bearer " + key + "\napi-key: " + key + "\n", ""},
 		{"the same key twice goes on twice", both, "Authorization: Bearer " + key + "\napi-key: " + key, "explicit_key", "Authorization: Bearer " + key + "\napi-key: " + key + "\n", ""},
+		{"a doubled scheme is unwrapped in both fields", both, "Authorization: Bearer Bearer " + key, "bearer_key", "Authorization: Bearer " + key + "\napi-key: " + key + "\n", "doubled_scheme"},
 		{"another bearer key is dropped all the same", both, "Authorization: Bearer " + otherKey + "\napi-key: " + key, "explicit_key_wins", "api-key: " + key + "\n", "conflict_dropped"},
 		{"a placeholder is dropped all the same", both, "Authorization: Bearer dummy\napi-key: " + key, "explicit_key_wins", "api-key: " + key + "\n", "placeholder"},
 		{"a swapped token takes the field", both, "Authorization: Bearer " + key + "\napi-key: " + token, "swapped", "Authorization: Bearer " + token + "\napi-key: " + key + "\n", ""},

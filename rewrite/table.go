@@ -34,10 +34,10 @@ func (p *Policy) withBearerKey(d *Decision, auth *credential, s *slot) {
 		d.Reason = ReasonSwapped
 	case s.key.present():
 		d.Reason = ReasonExplicitKey
-		d.KeepAuthorization = p.keepAuthorization
+		p.keepBearerKey(d, auth)
 	default:
 		d.Reason = ReasonBearerKey
-		d.KeepAuthorization = p.keepAuthorization
+		p.keepBearerKey(d, auth)
 	}
 }
 
@@ -160,4 +160,11 @@ func keepBearer(d *Decision, auth *credential) {
 		return
 	}
 	d.KeepAuthorization = true
+}
+
+// keepBearerKey does so with a key, for fronts that want it in both fields.
+func (p *Policy) keepBearerKey(d *Decision, auth *credential) {
+	if p.keepAuthorization {
+		keepBearer(d, auth)
+	}
 }

@@ -133,6 +133,7 @@ func TestUnwrapping(t *testing.T) {
 		{"the same key with and without Bearer is the same key", Options{RejectConflict: true},
 			"Authorization: Bearer " + key + "\napi-key: Bearer " + key, "explicit_key", "api-key: " + key + "\n", "bearer_in_slot"},
 		{"a space after Bearer in the key slot is refused", Options{}, "api-key: Bearer a b", "malformed_credential", "", "bearer_in_slot"},
+		{"what looks like a token but has a space is a key", Options{}, "api-key: " + token + " x", "explicit_key", "api-key: " + token + " x\n", ""},
 		{"a space in a key of its own is part of it", Options{}, "api-key: a b", "explicit_key", "api-key: a b\n", ""},
 		{"Bearer with a plus in the query is unwrapped", Options{QueryAliases: []string{"Authorization"}},
 			"?Authorization=Bearer+" + token, "misplaced_token", "Authorization: Bearer " + token + "\n", "bearer_in_slot,query_key"},
@@ -180,6 +181,7 @@ func TestKeySlotOrder(t *testing.T) {
 		{"an escaped query key is the same key", Options{RejectConflict: true},
 			"?subscription-key=%61b%2B+\napi-key: ab++", "explicit_key", "api-key: ab++\n", "query_key"},
 		{"a plus in a query key stays a plus", Options{}, "?subscription-key=a+b", "explicit_key", "api-key: a+b\n", "query_key"},
+		{"a query key of nothing but spaces is a placeholder", Options{}, "?subscription-key=%20 &a", "no_credential", "?a\n", "placeholder,query_key"},
 		{"spaces around a query key are taken off", Options{}, "?subscription-key=%20a%20", "explicit_key", "api-key: a\n", "query_key"},
 	})
 }
