@@ -152,11 +152,15 @@ type Credential struct {
 	Aliases []string `koanf:"aliases"`
 	// Query parameters in which clients send the key. [] means none.
 	QueryAliases []string `koanf:"query_aliases"`
-	// What to do when a request names two different credentials of one kind.
+	// What to do when a request names two different credentials of one kind:
+	// prefer_explicit takes the one that stands in the field of its kind, reject
+	// answers 400.
 	OnConflict string `koanf:"on_conflict" oneof:"prefer_explicit reject"`
-	// What to do when a request has no credential.
+	// What to do when a request has no credential: forward leaves the answer to
+	// the upstream, reject answers 401.
 	OnMissing string `koanf:"on_missing" oneof:"forward reject"`
-	// What to do with a token that was sent where the key belongs.
+	// What to do with a token that was sent where the key belongs: move puts it
+	// into Authorization, keep leaves it.
 	MisplacedToken string `koanf:"misplaced_token" oneof:"move keep"`
 	// Send the Authorization field on as well as the key. Some fronts want both.
 	KeepAuthorization bool `koanf:"keep_authorization"`

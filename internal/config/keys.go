@@ -47,8 +47,8 @@ type field struct {
 	tag   reflect.StructTag
 }
 
-// secret tells whether what stands in the field must never be shown.
-func (f field) secret() bool { return f.tag.Get("secret") == "reference" }
+// secret tells whether what stands in the field may be one.
+func (f field) secret() bool { return f.tag.Get("secret") != "" }
 
 // fieldsOf returns the keys of a section in the order of the struct.
 func fieldsOf(section reflect.Type) []field {

@@ -44,7 +44,8 @@ log: {level: warn}
 		"APIM_EDGE_PORT=tcp://10.96.0.1:443", "APIM_EDGE_SERVICE_HOST=10.96.0.1", "PATH=/bin",
 	}
 	cfg := mustLoad(t, Options{File: write(t, "edge.yaml", file), Environ: environ,
-		Overrides: map[string]any{Key("listen", "address"): ":3", Key("limits", "connections"): 7, Key("timeouts", "drain_delay"): Seconds(2)}})
+		Overrides: map[string]any{Key("listen", "address"): ":3", Key("limits", "connections"): 7, Key("timeouts", "drain_delay"): Seconds(2),
+			Key("upstreams", "legacy", "url"): "https://other.azure-api.net", Key("admin", "allowed_hosts"): []string{"edge.example.com"}}})
 	for _, tc := range []struct {
 		name      string
 		got, want any
@@ -57,6 +58,8 @@ log: {level: warn}
 		{"an empty variable says nothing", cfg.Timeouts.Drain, Seconds(30)},
 		{"a flag may have the key's own type", cfg.Limits.Connections, 7},
 		{"a flag may be a time", cfg.Timeouts.DrainDelay, Seconds(2)},
+		{"a flag may be a list", cfg.Admin.AllowedHosts, []string{"edge.example.com"}},
+		{"a flag reaches a named element", cfg.Upstreams["legacy"].URL, "https://other.azure-api.net"},
 		{"keys beside an overridden one stay", cfg.Admin.Address, "127.0.0.1:1"},
 	} {
 		if !reflect.DeepEqual(tc.got, tc.want) {

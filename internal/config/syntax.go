@@ -83,13 +83,12 @@ func pathFault(path string) string {
 			return "a path prefix holds letters, digits and -._~!$&'()*+,;=:@ only, nothing percent-encoded"
 		}
 	}
-	segments := strings.Split(path[1:], "/")
-	for i, segment := range segments {
+	for segment := range strings.SplitSeq(path[1:], "/") {
 		if segment == "." || segment == ".." {
 			return "a path prefix has no segment " + segment
 		}
-		if segment == "" && i < len(segments)-1 {
-			return "a path prefix has no empty segment (//)"
+		if segment == "" && path != "/" {
+			return "a path prefix has no empty segment (//)" // Complete took off one slash at the end
 		}
 	}
 	return ""

@@ -36,7 +36,9 @@ const retryWatch = 5 * time.Second
 // and so are failures of the watch, which goes on nevertheless.
 //
 // files is asked again after each change, since a new configuration may name
-// other files. Both functions are called from one goroutine.
+// other files; for these onChange is called once more when they are watched. A
+// change between the first load and Watch is not seen. All three functions are
+// called from one goroutine.
 func Watch(ctx context.Context, files func() []string, onChange func(), onError func(error)) <-chan struct{} {
 	w := &watcher{files: files, onChange: onChange, onError: onError, told: map[string]print{}}
 	w.watch()
@@ -114,11 +116,15 @@ func (w *watcher) look() time.Duration {
 		w.seen = now
 		return settle
 	}
-	w.tell(now)
-	return again
+	if changed := w.tell(now); !changed {
+		return again
+	}
+	w.onChange()
+	return w.adopt()
 }
 
-func (w *watcher) tell(now map[string]print) {
+// tell tells of files that cannot be read and returns whether others changed.
+func (w *watcher) tell(now map[string]print) bool {
 	changed := false
 	for _, name := range slices.Sorted(maps.Keys(now)) {
 		is, was := now[name], w.told[name]
@@ -130,16 +136,23 @@ func (w *watcher) tell(now map[string]print) {
 			changed = true
 		}
 	}
-	if !changed {
-		return
-	}
-	w.onChange()
-	w.watch()
-	for name, is := range w.read() {
+	return changed
+}
+
+// adopt turns to the files that the new configuration names. Nobody knows with
+// what content a file was loaded that was not watched at that time, so a new
+// one counts as changed: one reload too many loses nothing, one too few does.
+func (w *watcher) adopt() time.Duration {
+	again := w.watch()
+	files := w.files()
+	maps.DeleteFunc(w.told, func(name string, _ print) bool { return !slices.Contains(files, name) })
+	for _, name := range files {
 		if _, ok := w.told[name]; !ok {
-			w.told[name] = is
+			w.told[name] = print{err: "not read yet"}
+			again = settle
 		}
 	}
+	return again
 }
 
 // read returns the contents of all files.

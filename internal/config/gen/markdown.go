@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+const markdownHead = `# Configuration
+
+<!-- Generated from internal/config/config.go by go generate ./internal/config. -->
+
+apim-edge reads one YAML file. The smallest one is [minimal.yaml](../configs/minimal.yaml);
+[reference.yaml](../configs/reference.yaml) has every key with its default, and
+[recipes](../configs/recipes) has whole files for common cases. ` + "`apim-edge check --config FILE`" + ` tells
+every mistake in a file at once, each with its line.
+
+## Where values come from
+
+Later ones win ([test](../internal/config/load_test.go)):
+
+1. the defaults on this page,
+2. the YAML file (` + "`--config FILE`" + `),
+3. environment variables,
+4. flags. ` + "`--upstream URL`" + ` makes an upstream and a route that are both named ` + "`default`" + `.
+
+**Environment.** The variable of a key is ` + "`APIM_EDGE__`" + ` and the key in upper case, with two underscores
+between the levels: ` + "`timeouts.connect`" + ` is ` + "`APIM_EDGE__TIMEOUTS__CONNECT`" + `. Names of upstreams and routes are
+part of it: ` + "`APIM_EDGE__UPSTREAMS__LEGACY__URL`" + `. A name with a hyphen is written with an underscore.
+Lists are separated by commas and replace the list below them. An empty variable says nothing. A variable that
+belongs to no key is an error, so that a slip is seen; ` + "`APIM_EDGE_PORT`" + ` and the like, which
+Kubernetes sets by itself, have one underscore and are not looked at.
+
+**Unset and empty.** A key that is not written has its default. ` + "`[]`" + ` is a list without elements, and 0 is 0.
+A section with nothing below it says nothing. In lists and sections there are no further defaults:
+a list that is written replaces the default one.
+
+## How values are written
+
+| kind | written as | not as |
+|---|---|---|
+| time | ` + "`300ms`, `10s`, `5m`, `1h30m`, `0`" + `; at most ` + "`8760h`" + ` | ` + "`30`" + ` (seconds? nanoseconds?) |
+| size | ` + "`512B`, `64KiB`, `1MiB`, `2GiB`, `0`" + ` | ` + "`64KB`, `65536`" + ` |
+| number | ` + "`100`" + ` | ` + "`1e2`, `'100'`, `1.5`" + ` |
+| truth value | ` + "`true`, `false`" + ` | ` + "`yes`, `on`, `1`" + ` |
+| secret | ` + "`env:NAME`, `file:/path`" + ` | the secret itself |
+| name of an upstream or route | lower-case letters and digits, single ` + "`-` or `_`" + ` in between | ` + "`Contoso.EU`" + ` |
+
+Unknown keys, a key that stands there twice, and values of another kind are errors
+([all messages](../internal/config/testdata/invalid)). Paths of files may be relative to the working directory.
+
+## Changes while it runs
+
+The file, and the certificates, keys and secret files that it names, are watched: written in place, replaced,
+swapped as Kubernetes does for a ConfigMap, removed and made again
+([test](../internal/config/watch_test.go)). A changed configuration is checked as a whole before it is used;
+a wrong one is told in the log, and the old one stays. SIGHUP reads everything again, which is also the way where
+no change can be seen: a ConfigMap that is mounted with subPath, or a network file system.
+`
+
+func markdownFile(root key) []byte {
+	var out bytes.Buffer
+	out.WriteString(markdownHead)
+	for _, child := range root.children {
+		if child.isSection() || child.element != nil {
+			section(&out, child)
+		}
+	}
+	out.WriteString("\n## At the top level\n\n")
+	for _, child := range root.children {
+		if !child.isSection() && child.element == nil {
+			entry(&out, child)
+		}
+	}
+	return out.Bytes()
+}
+
+// section writes the keys of a section, and then the sections in it.
+func section(out *bytes.Buffer, k key) {
+	path := k.path
+	if k.element != nil {
+		path += ".<name>"
+	}
+	fmt.Fprintf(out, "\n## %s\n\n%s\n\n", code(path), k.text)
+	if k.element != nil {
+		k = *k.element
+	}
+	for _, child := range k.children {
+		if !child.isSection() {
+			entry(out, child)
+		}
+	}
+	for _, child := range k.children {
+		if child.isSection() {
+			section(out, child)
+		}
+	}
+}
+
+func entry(out *bytes.Buffer, k key) {
+	fmt.Fprintf(out, "- **%s**: %s; default: %s  \n  %s  \n  %s\n",
+		code(k.name), k.allowed(), k.fallback(), strings.NewReplacer("*", `\*`, "<", `\<`, "_", `\_`).Replace(k.text), code(k.variable()))
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"reflect"
+	"strings"
+
+	"github.com/apim-edge/apim-edge/internal/config"
+)
+
+// key is one key of the configuration with all that is known of it.
+type key struct {
+	name     string // its last part
+	path     string // dotted, with <name> for what operators choose
+	text     string // the field's comment
+	typ      reflect.Type
+	tag      reflect.StructTag
+	value    reflect.Value // in the sample
+	children []key         // of a section
+	element  *key          // of a section of names
+}
+
+// readComments returns the comments of all struct fields, by Type.Field.
+func readComments(source string) (map[string]string, error) {
+	file, err := parser.ParseFile(token.NewFileSet(), source, nil, parser.ParseComments)
+	if err != nil {
+		return nil, err
+	}
+	texts := map[string]string{}
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.TypeSpec)
+		if !ok {
+			return true
+		}
+		if s, ok := spec.Type.(*ast.StructType); ok {
+			for _, field := range s.Fields.List {
+				for _, name := range field.Names {
+					texts[spec.Name.Name+"."+name.Name] = strings.Join(strings.Fields(field.Doc.Text()), " ")
+				}
+			}
+		}
+		return true
+	})
+	return texts, nil
+}
+
+// tree describes a value of a section, and all below it.
+func tree(texts map[string]string, path string, section reflect.Value, name string) key {
+	k := key{name: name, path: path, typ: section.Type(), value: section}
+	for i := range k.typ.NumField() {
+		field := k.typ.Field(i)
+		name := field.Tag.Get("koanf")
+		if name == "" {
+			continue
+		}
+		child := key{name: name, path: strings.TrimPrefix(path+"."+name, "."), typ: field.Type, value: section.Field(i)}
+		switch {
+		case field.Type.Kind() == reflect.Map:
+			only := section.Field(i).MapKeys()[0]
+			element := tree(texts, child.path+".<name>", section.Field(i).MapIndex(only), only.String())
+			child.element = &element
+		case child.isSection():
+			child = tree(texts, child.path, section.Field(i), name)
+		}
+		child.text, child.tag = texts[k.typ.Name()+"."+field.Name], field.Tag
+		k.children = append(k.children, child)
+	}
+	return k
+}
+
+func (k key) isSection() bool {
+	return k.typ.Kind() == reflect.Struct && k.typ != reflect.TypeFor[config.Duration]() && k.typ != reflect.TypeFor[config.Size]()
+}
+
+func (k key) oneOf() []string { return strings.Fields(k.tag.Get("oneof")) }
+
+// allowed says what may be written, in words.
+func (k key) allowed() string {
+	switch k.value.Interface().(type) {
+	case config.Duration:
+		return k.bounded("a time with a unit")
+	case config.Size:
+		return k.bounded("a size with a unit")
+	case bool:
+		return "`true` or `false`"
+	case int:
+		return "a whole number from 0"
+	case []string:
+		return "a list"
+	}
+	if choices := k.oneOf(); len(choices) > 0 {
+		return "`" + strings.Join(choices, "`, `") + "`"
+	}
+	if k.tag.Get("secret") == "reference" {
+		return "`env:NAME` or `file:/path`"
+	}
+	return "a text"
+}
+
+func (k key) bounded(what string) string {
+	low, high := k.tag.Get("min"), k.tag.Get("max")
+	switch {
+	case high != "":
+		return what + ", " + low + " to " + high
+	case low != "" && k.tag.Get("zero") == "ok":
+		return what + ", 0 or from " + low
+	case low != "":
+		return what + ", from " + low
+	}
+	return what
+}
+
+// special are the defaults that are no values.
+var special = map[string]string{
+	"upstreams.<name>.url":   "none, it must be given",
+	"routes.<name>.upstream": "the only upstream",
+}
+
+// fallback says what holds where the key is not written.
+func (k key) fallback() string {
+	if words, ok := special[k.path]; ok {
+		return words
+	}
+	switch v := k.value.Interface().(type) {
+	case string:
+		return cmp.Or(code(v), "empty")
+	case []string:
+		if len(v) == 0 {
+			return "empty"
+		}
+		return code("[" + strings.Join(v, ", ") + "]")
+	default:
+		return code(fmt.Sprint(v))
+	}
+}
+
+func code(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + s + "`"
+}
+
+// variable returns the name of the environment variable.
+func (k key) variable() string {
+	return "APIM_EDGE__" + strings.ToUpper(strings.ReplaceAll(k.path, ".", "__"))
+}

@@ -1,0 +1,83 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+const configs = "../../configs"
+
+// TestRecipes loads every file that operators are given and holds the one
+// thing that each of them is about.
+func TestRecipes(t *testing.T) {
+	promises := map[string]func(c Config) (got, want any){
+		"reference.yaml": func(c Config) (any, any) { return c.Listen.Address, ":8080" },
+		"minimal.yaml": func(c Config) (any, any) {
+			return c.Routes["default"].Credential.Header + " " + c.Routes["default"].Upstream, "api-key legacy"
+		},
+		"browser-app.yaml": func(c Config) (any, any) {
+			return c.Routes["openai"].CORS.AllowedOrigins, []string{"https://chat.example.com", "http://localhost:*"}
+		},
+		"recipes/renamed-header.yaml": func(c Config) (any, any) {
+			return c.Routes["openai"].Credential.Aliases, []string{"api-key", "Ocp-Apim-Subscription-Key"}
+		},
+		"recipes/both-headers.yaml": func(c Config) (any, any) { return c.Routes["openai"].Credential.KeepAuthorization, true },
+		"recipes/two-apis.yaml": func(c Config) (any, any) {
+			return c.Routes["research"].Timeouts, RouteTimeouts{ResponseHead: Seconds(600), StreamIdle: Seconds(300)}
+		},
+		"recipes/tls-towards-clients.yaml": func(c Config) (any, any) {
+			return c.Listen.TLS, ListenTLS{"/etc/apim-edge/tls.crt", "/etc/apim-edge/tls.key"}
+		},
+		"recipes/corporate-ca.yaml": func(c Config) (any, any) {
+			return c.Upstreams["legacy"].TLS.ServerName, "contoso.azure-api.net"
+		},
+		"recipes/strict.yaml": func(c Config) (any, any) { return c.Routes["openai"].Credential.QueryAliases, []string{} },
+	}
+	files, err := filepath.Glob(configs + "/*.yaml")
+	do(t, err)
+	recipes, err := filepath.Glob(configs + "/recipes/*.yaml")
+	do(t, err)
+	files = append(files, recipes...)
+	if len(files) != len(promises) {
+		t.Errorf("found %d files, but %d are held here: %q", len(files), len(promises), files)
+	}
+	for name, promise := range promises {
+		t.Run(name, func(t *testing.T) {
+			cfg := mustLoad(t, Options{File: filepath.Join(configs, name)})
+			if got, want := promise(cfg); !reflect.DeepEqual(got, want) {
+				t.Errorf("got %v, want %v", got, want)
+			}
+			if warnings := cfg.Warnings(); len(warnings) > 0 {
+				t.Errorf("a file that is given to operators has warnings: %v", warnings)
+			}
+		})
+	}
+}
+
+// TestUnitWaitsForTheDrain holds that systemd kills later than the drain ends,
+// and that a reload is the signal that apim-edge knows.
+func TestUnitWaitsForTheDrain(t *testing.T) {
+	data, err := os.ReadFile(configs + "/apim-edge.service")
+	do(t, err)
+	unit := string(data)
+	m := regexp.MustCompile(`(?m)^TimeoutStopSec=(\w+)$`).FindStringSubmatch(unit)
+	if m == nil {
+		t.Fatal("the unit has no TimeoutStopSec")
+	}
+	stop, err := time.ParseDuration(m[1])
+	do(t, err)
+	if drain := Default().Timeouts.Drain.Duration + Default().Timeouts.DrainDelay.Duration; stop <= drain {
+		t.Errorf("systemd kills after %v, but the drain takes up to %v", stop, drain)
+	}
+	for _, line := range []string{"Type=exec", "ExecReload=/bin/kill -HUP $MAINPID", "DynamicUser=yes",
+		"ExecStart=/usr/local/bin/apim-edge serve --config /etc/apim-edge/edge.yaml"} {
+		if !strings.Contains(unit, "\n"+line+"\n") {
+			t.Errorf("the unit lacks %q", line)
+		}
+	}
+}
