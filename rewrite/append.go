@@ -2,11 +2,9 @@ package rewrite
 
 // AppendFields appends to dst what the decision sends upstream, as complete
 // field lines. The caller drops every governed line of fields (Governs) and
-// calls this once: lines that stay as they are come out here, too.
+// calls this once: lines that stay as they are come out here, too. A decision
+// that refuses the request sends nothing.
 func (p *Policy) AppendFields(dst []byte, d *Decision, fields []Field) []byte {
-	if d.Rejected() {
-		return dst
-	}
 	if d.KeepAuthorization {
 		dst = p.appendKept(dst, authorizationPlace, fields)
 	}

@@ -77,6 +77,7 @@ func FuzzIsToken(f *testing.F) {
 // FuzzScan: eight bytes at a time find what one at a time finds.
 func FuzzScan(f *testing.F) {
 	f.Add([]byte("0123456789abcdef\x7f"))
+	f.Add([]byte("0123\x7f567"))
 	f.Add([]byte("01234567 89abcde\t\x80"))
 	f.Add([]byte("\x01!!!!!!!\x20!!!!!!!"))
 	f.Fuzz(func(t *testing.T, value []byte) {

@@ -36,6 +36,7 @@ func TestMessages(t *testing.T) {
 		{"two keys in the key slot", reject, "api-key: " + secret + "\n?subscription-key=x", []string{"api-key and the query parameter subscription-key", "different subscription keys"}},
 		{"two tokens", reject, "Authorization: Bearer " + token + "\napi-key: " + otherToken, []string{"Authorization and api-key", "different tokens"}},
 		{"a key and a token for one field", way2, "Authorization: Bearer " + token + "\napi-key: " + secret, []string{"api-key and Authorization", "the same field"}},
+		{"two faults: the first place is named", Options{}, "api-key: a\x00\nAuthorization: Bearer " + secret + " x\n?subscription-key=%", []string{"Authorization", "space"}},
 		{"nothing", missing, "Host: edge", []string{"no credential", "api_key", "Authorization: Bearer <key>", "in api-key"}},
 		{"only a placeholder", missing, "Authorization: Bearer EMPTY", []string{"placeholder", "api_key"}},
 	} {

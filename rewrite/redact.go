@@ -36,17 +36,13 @@ func (p *Policy) AppendRedactedQuery(dst, query []byte) []byte {
 // secretStart returns where the value of the first secret in a part of a query
 // begins, or -1.
 func (p *Policy) secretStart(segment []byte) int {
-	name := 0 // where the name begins; after its = no other begins before ; or ?
-	named := true
+	name := 0 // where the name begins
 	for i, c := range segment {
 		switch {
 		case c == ';' || c == '?':
-			name, named = i+1, true
-		case c == '=' && named:
-			if p.secretName(segment[name:i]) {
-				return i + 1
-			}
-			named = false
+			name = i + 1
+		case c == '=' && p.secretName(segment[name:i]):
+			return i + 1
 		}
 	}
 	return -1

@@ -12,7 +12,7 @@ var tokenHeaders = []string{
 	`{"alg":"","b64":false,"crit":["b64"]}`, `{"jwk":{"kty":"EC","alg":1},"alg":"ES256"}`, `{"\u0061lg":"HS256"}`, `{"alg":"\"}"}`,
 	`{"alg":1}`, `{"alg":null}`, `{"Alg":"RS256"}`, `{"alg":"RS256"`, `{"alg":"RS256"}x`, `{"alg":"RS256",}`, `{"typ":"JWT"}`, `{}`, `[]`, `null`, `"alg"`,
 	`{"alg":"a","alg":1}`, `{"alg":1,"alg":"a"}`, "{\"alg\":\"a\x01\"}", "{\"alg\":\"\xff\"}", `{"a":{"alg":"x"}}`, `{"alg":"x","a":1e999}`, `{"alg":"x" "b":"y"}`,
-	`{"alg" "x"}`, `{"alg`, `{"alg":`, ``,
+	`{"alg" "x"}`, `{"alg":"a\","b":"c"}`, `{"alg`, `{"alg":`, ``,
 }
 
 func TestIsToken(t *testing.T) {
@@ -50,5 +50,15 @@ func TestIsToken(t *testing.T) {
 				t.Errorf("isToken(%q) = %v, want %v", tc.value, got, tc.want)
 			}
 		})
+	}
+}
+
+// TestIsTokenAtTheBufferBound: headers around the size of the stack buffer.
+func TestIsTokenAtTheBufferBound(t *testing.T) {
+	for n := usualHeader - 8; n < usualHeader+8; n++ {
+		header := `{"alg":"RS256","kid":"` + strings.Repeat("k", n-24) + `"}`
+		if value := compact(header, 3); len(header) != n || !isToken([]byte(value)) {
+			t.Errorf("a header of %d bytes is no token", len(header))
+		}
 	}
 }
