@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/apim-edge/apim-edge/internal/secret"
 )
 
 // Files returns the files on which the configuration depends, sorted and each
@@ -14,8 +16,8 @@ import (
 // secrets that are read from files. A change of one means a reload.
 func Files(c Config, file string) []string {
 	files := []string{file, c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile}
-	if secret, ok := strings.CutPrefix(c.Admin.Token, "file:"); ok {
-		files = append(files, secret)
+	if path, ok := strings.CutPrefix(c.Admin.Token, "file:"); ok {
+		files = append(files, path)
 	}
 	for _, up := range c.Upstreams {
 		files = append(files, up.TLS.CAFile, up.TLS.CertFile, up.TLS.KeyFile)
@@ -29,11 +31,7 @@ func Files(c Config, file string) []string {
 func (c *Config) CheckFiles() Problems {
 	v := &checker{config: c}
 	v.certificate("listen.tls", c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile)
-	if secret, ok := strings.CutPrefix(c.Admin.Token, "file:"); ok {
-		if data := v.read("admin.token", secret); data != nil && strings.TrimSpace(string(data)) == "" {
-			v.fault("admin.token", show(secret), "the file is empty", "")
-		}
-	}
+	v.secretFile("admin.token", c.Admin.Token)
 	for _, name := range slices.Sorted(maps.Keys(c.Upstreams)) {
 		key, up := child(child("upstreams", name), "tls"), c.Upstreams[name].TLS
 		v.certificate(key, up.CertFile, up.KeyFile)
@@ -43,6 +41,18 @@ func (c *Config) CheckFiles() Problems {
 	}
 	v.problems.sort()
 	return v.problems
+}
+
+// secretFile reads a secret from its file. Variables are left alone: those of
+// the machine where a configuration is checked are not those where it runs.
+func (v *checker) secretFile(key, ref string) {
+	source, err := secret.Parse(ref)
+	if err != nil || !strings.HasPrefix(ref, "file:") {
+		return
+	}
+	if _, err := source.Current(); err != nil {
+		v.fault(key, "", "the secret cannot be read: "+err.Error(), "")
+	}
 }
 
 // read returns the content of a file that is named, or nil.

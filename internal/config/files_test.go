@@ -70,9 +70,9 @@ func TestCheckFiles(t *testing.T) {
 		{"an upstream's client certificate", "upstreams: {a: {url: https://a.azure-api.net, tls: {cert_file: DIR/tls.pem, key_file: DIR/text}}}\n",
 			`edge.yaml:1: upstreams.a.tls.cert_file: found "DIR/tls.pem", but it does not fit key_file: failed to find any PEM data in key input`},
 		{"a missing token", oneUpstream + "admin: {token: file:DIR/no}\n",
-			`edge.yaml:2: admin.token: found "DIR/no", but the file cannot be read: no such file or directory`},
+			`edge.yaml:2: admin.token: the secret cannot be read: file:DIR/no: no such file or directory`},
 		{"an empty token", oneUpstream + "admin: {token: file:DIR/empty}\n",
-			`edge.yaml:2: admin.token: found "DIR/empty", but the file is empty`},
+			`edge.yaml:2: admin.token: the secret cannot be read: file:DIR/empty: is empty`},
 		{"a directory", "upstreams: {a: {url: https://a.azure-api.net, tls: {ca_file: DIR}}}\n",
 			`edge.yaml:1: upstreams.a.tls.ca_file: found "DIR", but the file cannot be read: is a directory`},
 	} {

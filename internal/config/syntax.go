@@ -6,25 +6,20 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/apim-edge/apim-edge/internal/secret"
 )
 
 // The functions here look at one value each. A fault is what is wrong with it
 // in the words of a sentence that begins with the value's key; "" is none.
 
-var environName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-
 // referenceFault says why a text is no reference to a secret. It never repeats
 // the text, which may be the secret itself.
 func referenceFault(ref string) string {
-	switch kind, rest, _ := strings.Cut(ref, ":"); {
-	case kind == "env" && environName.MatchString(rest), kind == "file" && strings.HasPrefix(rest, "/"):
-		return ""
-	case kind == "env":
-		return "env: is followed by the name of a variable, as in env:ADMIN_TOKEN"
-	case kind == "file":
-		return "file: is followed by an absolute path, as in file:/run/secrets/admin-token"
+	if _, err := secret.Parse(ref); err != nil {
+		return err.Error()
 	}
-	return "a secret is not written here; say where it is: env:NAME or file:/path"
+	return ""
 }
 
 var (
