@@ -75,7 +75,7 @@ func TestUnitWaitsForTheDrain(t *testing.T) {
 		t.Errorf("systemd kills after %v, but the drain takes up to %v", stop, drain)
 	}
 	for _, line := range []string{"Type=exec", "ExecReload=/bin/kill -HUP $MAINPID", "DynamicUser=yes",
-		"ExecStart=/usr/local/bin/apim-edge serve --config /etc/apim-edge/edge.yaml"} {
+		"ExecStart=/usr/local/bin/apim-edge serve --config /etc/apim-edge/config.yaml"} {
 		if !strings.Contains(unit, "\n"+line+"\n") {
 			t.Errorf("the unit lacks %q", line)
 		}
