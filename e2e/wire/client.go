@@ -91,7 +91,7 @@ func (c *client) do(step step) error {
 		return s.await("the edge to close", func() bool { return c.end != Open })
 	case "after client", "after request", "after upstream":
 		return s.after(step)
-	case "hang":
+	case "hang", "flush":
 	case "early", "request":
 		return errors.New("only the upstream can do this")
 	default:
@@ -137,12 +137,17 @@ func (c *client) settle() error {
 // responses parses what has come: final responses, and what is left over. The
 // caller holds mu.
 func (c *client) responses() (all []*received, rest []byte, err error) {
+	all, _, rest, err = c.parse()
+	return all, rest, err
+}
+
+// parse also returns the interim responses that no final one has followed.
+func (c *client) parse() (all []*received, interims []*Message, rest []byte, err error) {
 	if c.socket == nil {
-		return nil, nil, nil
+		return nil, nil, nil, nil
 	}
 	_, methods := requestProgress(c.sent)
 	rest = c.in
-	var interims []*Message
 	for len(rest) > 0 {
 		method := "GET"
 		if len(all) < len(methods) {
@@ -150,7 +155,7 @@ func (c *client) responses() (all []*received, rest []byte, err error) {
 		}
 		m, err := parseResponse(rest, method, c.end)
 		if err != nil || !m.Headed {
-			return all, rest, err
+			return all, interims, rest, err
 		}
 		rest = rest[m.Size:]
 		if m.Status() < 200 && m.Status() != 101 {
@@ -166,14 +171,17 @@ func (c *client) responses() (all []*received, rest []byte, err error) {
 	if len(all) > 0 && len(rest) == 0 {
 		all[len(all)-1].end = c.end
 	}
-	return all, rest, nil
+	return all, interims, rest, nil
 }
 
 func (c *client) progress() (p progress) {
-	all, _, _ := c.responses()
+	all, interims, _, _ := c.parse()
 	for _, r := range all {
 		p.add(r.Message)
-		p.heads += len(r.interims)
+		interims = append(interims, r.interims...)
+	}
+	for _, m := range interims {
+		p.add(m)
 	}
 	return p
 }

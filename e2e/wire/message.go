@@ -211,6 +211,7 @@ func (m *Message) readChunked(b []byte) error {
 	for {
 		line, n, err := cutLine(b)
 		if err != nil || n == 0 {
+			m.Size += len(b)
 			return err
 		}
 		match := chunkRe.FindStringSubmatch(line)
@@ -241,6 +242,7 @@ func (m *Message) readChunked(b []byte) error {
 func (m *Message) readTrailers(b []byte, lastChunk int) error {
 	trailers, n, err := parseFields(b)
 	if err != nil || n == 0 {
+		m.Size += lastChunk + len(b)
 		return err
 	}
 	m.Trailers, m.Complete = trailers, true

@@ -87,7 +87,7 @@ func (t *theatre) tell(dir string, outline *sections) (faults []string, transcri
 		_, _ = edge.Stop()
 		return []string{err.Error()}, ""
 	}
-	up.scripts = story.answers
+	up.scripts, up.silent = story.answers, story.silent
 	go up.accept()
 	t.playClients(s, story, edge.Address(), strings.Contains(outline.config, "{CERT}"))
 	if err := s.await("the upstream's part to be over", up.finished); err != nil {

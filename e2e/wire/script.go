@@ -23,7 +23,7 @@ var withNumber = map[string]bool{
 
 // plain are the directives that stand alone.
 var plain = map[string]bool{
-	"pause": true, "response": true, "head": true, "early": true, "request": true, "left": true, "hang": true,
+	"pause": true, "response": true, "head": true, "early": true, "request": true, "left": true, "hang": true, "flush": true,
 	"close": true, "reset": true, "half-close": true, "cut": true, "close-notify": true,
 }
 

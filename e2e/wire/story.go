@@ -27,6 +27,7 @@ type Story struct {
 	Config  string
 	clients []clientScript
 	answers []answerScript
+	silent  bool     // the upstream must not even see a connection
 	log     []string // nil: only the number of lines is checked
 }
 
@@ -44,11 +45,13 @@ type answerScript struct {
 // sections collects the text of a file before it is compiled. The maps have
 // the number in the section's name as key.
 type sections struct {
-	config, promise          string
-	send, wantClient         map[int]section
-	answer, wantUpstream     map[int]section
-	log                      []string
-	hasLog, never, hasConfig bool
+	config, promise      string
+	send, wantClient     map[int]section
+	answer, wantUpstream map[int]section
+	log                  []string
+	hasLog, hasConfig    bool
+	never                bool // the upstream gets no request
+	connects             bool // but it may see connections
 }
 
 type section struct {
@@ -96,7 +99,7 @@ func parseSections(text []byte) (*sections, error) {
 func (s *sections) add(name, text string) error {
 	switch name {
 	case "config.yaml":
-		s.config, s.hasConfig = text, true
+		s.config = text
 		return nil
 	case "log.want":
 		s.log, s.hasLog = contentLines(text), true
@@ -134,10 +137,11 @@ func (s *sections) check() error {
 	if len(s.answer)+len(s.wantUpstream) == 0 {
 		return fmt.Errorf("nothing is said about the upstream; write upstream.want with the line never if it must not be asked")
 	}
-	if strings.TrimSpace(s.wantUpstream[1].text) == "never" {
-		s.never = true
+	only := strings.TrimSpace(s.wantUpstream[1].text)
+	if only == "never" || only == "unasked" {
+		s.never, s.connects = true, only == "unasked"
 		if len(s.answer)+len(s.wantUpstream) > 1 {
-			return fmt.Errorf("upstream.want says never, but there is more about the upstream")
+			return fmt.Errorf("upstream.want says %s, but there is more about the upstream", only)
 		}
 	}
 	return nil
@@ -154,7 +158,7 @@ func contiguous(numbered map[int]section) bool {
 
 // compile turns the text into scripts, with the addresses of this run.
 func (s *sections) compile(r *strings.Replacer) (*Story, error) {
-	story := &Story{Promise: s.promise}
+	story := &Story{Promise: s.promise, silent: s.never && !s.connects}
 	for n := 1; n <= len(s.send); n++ {
 		steps, err := parseScript(r.Replace(s.send[n].text), s.send[n].raw)
 		if err != nil {

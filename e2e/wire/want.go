@@ -282,8 +282,13 @@ func (w fieldWants) check(what string, fields []Field) error {
 	return fmt.Errorf("%s", strings.Join(faults, "\n"))
 }
 
-// matches compares a value: * is any, ~ begins a regular expression.
+// matches compares a value: * is any, ~ begins a regular expression, = a quoted
+// string with escapes.
 func matches(want, got string) bool {
+	if quoted, ok := strings.CutPrefix(want, "="); ok {
+		text, err := strconv.Unquote(quoted)
+		return err == nil && text == got
+	}
 	if expression, ok := strings.CutPrefix(want, "~"); ok {
 		return regexp.MustCompile(expression).MatchString(got)
 	}
