@@ -3,9 +3,10 @@ package proxy
 import (
 	"encoding/json"
 	"errors"
-	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/valyala/fasthttp"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy/wire"
@@ -86,11 +87,11 @@ func (x *Exchange) appendErrorHead(dst []byte, e *edgeerr.Error, length int) []b
 	dst = append(dst, "HTTP/1.1 "...)
 	dst = strconv.AppendInt(dst, int64(e.Code.Status()), 10)
 	dst = append(dst, ' ')
-	dst = append(dst, http.StatusText(e.Code.Status())...)
+	dst = append(dst, fasthttp.StatusMessage(e.Code.Status())...)
 	dst = append(dst, "\r\nContent-Type: application/json\r\nContent-Length: "...)
 	dst = strconv.AppendInt(dst, int64(length), 10)
 	dst = append(dst, "\r\nDate: "...)
-	dst = time.Now().UTC().AppendFormat(dst, http.TimeFormat)
+	dst = fasthttp.AppendHTTPDate(dst, time.Now())
 	dst = append(dst, "\r\nx-apim-edge-error: "...)
 	dst = append(dst, e.Code.String()...)
 	dst = append(dst, "\r\nx-request-id: "...)

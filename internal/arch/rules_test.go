@@ -1,0 +1,83 @@
+package arch
+
+// A pattern names a folder of the module; "x/..." is x and all below it.
+type pattern = string
+
+// row places one folder.
+type row struct {
+	folder  pattern
+	imports []pattern
+	why     string
+}
+
+// mayImport says which packages of the project each folder may import, its own
+// subfolders aside. Imports point inwards, so the list of a folder holds only
+// folders that stand above it here. The first pattern that fits counts, and a
+// folder without one is a fault: whoever adds a package says where it belongs.
+// Tests may import anything.
+var mayImport = []row{
+	// The core: bytes in, bytes out, decisions and values.
+	{"rewrite", nil, "it is pure and can be fuzzed and explained alone"},
+	{"corsx", nil, "it knows raw heads and a policy, no route and no server"},
+	{"internal/edgeerr", nil, "everything else speaks of errors in its words"},
+	{"internal/secret", nil, "a secret must not meet a logger on its way"},
+	{"internal/logsink", nil, "it moves lines and knows nothing of their content"},
+	{"internal/config", []pattern{"internal/secret"}, "it is data and knows no server"},
+	{"internal/config/gen", []pattern{"internal/config"}, "it writes the reference of the configuration"},
+	{"internal/arch", nil, "it only reads source"},
+
+	// The data path.
+	{"proxy/wire", nil, "it is the lowest layer: buffers and sockets"},
+	{"proxy/relay", []pattern{"internal/edgeerr", "proxy/wire"}, "it moves body bytes and knows no route"},
+	{"proxy/upstream", []pattern{"internal/edgeerr", "proxy/wire"}, "it owns connections and knows no exchange"},
+	{"proxy", []pattern{
+		"corsx", "rewrite", "internal/config", "internal/edgeerr", "internal/secret",
+		"proxy/relay", "proxy/upstream", "proxy/wire",
+	}, "it tells the story of one exchange with the parts above"},
+	{"proxy/front", []pattern{"internal/config", "internal/edgeerr", "proxy", "proxy/wire"}, "it accepts connections and hands them to proxy"},
+
+	// What runs it.
+	{"internal/admin", []pattern{"internal/config", "internal/secret"}, "it shows what others hand to it"},
+	{"internal/lookalike", nil, "it plays the upstream, so it must not share code with the edge"},
+	{"internal/service", []pattern{
+		"internal/admin", "internal/config", "internal/edgeerr", "internal/logsink", "internal/secret",
+		"proxy", "proxy/front", "proxy/wire",
+	}, "it puts a running edge together"},
+	{"cmd/...", []pattern{"corsx", "rewrite", "internal/...", "proxy/..."}, "it is the outermost layer"},
+
+	// Tools and black boxes see the edge from outside.
+	{"e2e/...", []pattern{"internal/edgeerr", "internal/lookalike"}, "it tests the built binary over sockets"},
+	{"bench/...", []pattern{"internal/lookalike"}, "it measures the edge as it measures its peers"},
+}
+
+// onlyIn names packages that few folders may import.
+var onlyIn = []struct {
+	imported pattern
+	folders  []pattern
+	why      string
+}{
+	{"github.com/knadh/koanf/...", []pattern{"internal/config"}, "the rest of the code sees one struct"},
+	{"github.com/rs/cors", []pattern{"corsx"}, "CORS is decided in one place"},
+	{"net/http", []pattern{
+		"corsx", // rs/cors is asked with its types
+		"internal/admin", "internal/service", "internal/lookalike",
+		"bench/...", "cmd/...", "e2e/...",
+	}, "it would complete, retry, reorder or compress what the data path must pass on as it is"},
+}
+
+// never names what a folder must not import whatever the other tables say.
+var never = []struct {
+	folder   pattern
+	imported []pattern
+	why      string
+}{
+	{"rewrite", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "time"}, "it is pure: no I/O, no clock, no chance"},
+	{"internal/edgeerr", []pattern{"log/...", "net/...", "os/..."}, "it is a table"},
+}
+
+// A function fits on a screen and a file has one concern. Generated files and
+// the functions of tests, which are tables, are exempt.
+const (
+	maxFunctionLines = 60
+	maxFileLines     = 399
+)
