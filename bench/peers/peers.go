@@ -1,0 +1,184 @@
+// Package peers is what apim-edge is compared with: one table entry per peer,
+// its configuration beside it in a folder of its name, kept as well as an
+// expert would. All do the same rewrite: Authorization: Bearer KEY becomes
+// api-key: KEY, connections to the upstream are kept, events are not held back,
+// no access log is written.
+package peers
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"text/template"
+)
+
+//go:embed */*.tmpl
+var templates embed.FS
+
+// Role says what a row of a table is there for.
+type Role string
+
+// The roles. Ratios are taken to the best row of role General.
+const (
+	Direct  Role = "direct"  // no proxy: what the load and the upstream cost
+	Edge    Role = "edge"    // apim-edge
+	General Role = "general" // a general proxy
+	Gateway Role = "gateway" // an LLM gateway: parses bodies, does more
+	Floor   Role = "floor"   // moves bytes and understands nothing
+)
+
+// Peer is something that is measured.
+type Peer struct {
+	Name string
+	Role Role
+	// Note is told in the report: how the peer differs from the others.
+	Note string
+	// Binary is a path or a name to look up; see Home.find. Built peers are
+	// built by the bench from Package.
+	Binary  []string
+	Package string
+	// VersionArgs make the binary print its version.
+	VersionArgs []string
+	Argv        func(binary string, i Instance) []string
+	Env         func(i Instance) []string
+	// Fields are request field lines that tell the peer where to forward to.
+	Fields func(i Instance) []string
+	// Allocations says that the admin address serves go_memstats_mallocs_total.
+	Allocations bool
+	AccessLog   bool
+	// Only lists the workloads that make sense; empty: all.
+	Only []string
+	// Why tells why the others do not.
+	Why string
+}
+
+// Instance is a peer about to be started: what its configuration is made of.
+type Instance struct {
+	Dir          string // the instance's own folder
+	Port         int    // to listen on
+	AdminPort    int
+	UpstreamPort int
+	UpstreamName string // in the upstream's certificate
+	UpstreamTLS  bool
+	ClientTLS    bool
+	CAFile       string
+	CertFile     string
+	KeyFile      string
+	PairFile     string // certificate and key in one file
+	Key          string
+	Cores        int
+	Connections  int // most connections from clients
+	Files        int // file descriptors that may be open
+	AccessLog    bool
+}
+
+// Listen is the address for clients.
+func (i Instance) Listen() string { return fmt.Sprintf("127.0.0.1:%d", i.Port) }
+
+// Admin is the address for figures of the peer itself.
+func (i Instance) Admin() string { return fmt.Sprintf("127.0.0.1:%d", i.AdminPort) }
+
+// Upstream is the address of the mock upstream.
+func (i Instance) Upstream() string { return fmt.Sprintf("127.0.0.1:%d", i.UpstreamPort) }
+
+// LogLevel is the level that goes with AccessLog.
+func (i Instance) LogLevel() string {
+	if i.AccessLog {
+		return "info"
+	}
+	return "warn"
+}
+
+// File is the path of one of the instance's configuration files.
+func (i Instance) File(name string) string { return filepath.Join(i.Dir, name) }
+
+// WriteFiles writes the configuration files from the templates in the peer's
+// folder.
+func (p *Peer) WriteFiles(i Instance) error {
+	folder := p.folder()
+	entries, err := templates.ReadDir(folder)
+	if err != nil {
+		return nil // peers built by the bench take flags
+	}
+	for _, entry := range entries {
+		text, err := templates.ReadFile(folder + "/" + entry.Name())
+		if err != nil {
+			return err
+		}
+		t, err := template.New(entry.Name()).Parse(string(text))
+		if err != nil {
+			return err
+		}
+		var out bytes.Buffer
+		if err := t.Execute(&out, i); err != nil {
+			return err
+		}
+		if err := os.WriteFile(i.File(strings.TrimSuffix(entry.Name(), ".tmpl")), out.Bytes(), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// folder is the peer's folder here: variants of one program share it.
+func (p *Peer) folder() string {
+	name, _, _ := strings.Cut(p.Name, "+")
+	return name
+}
+
+// Home is where bench/peers/install puts what it installs.
+func Home() string {
+	if home := os.Getenv("BENCH_PEERS_HOME"); home != "" {
+		return home
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "/nonexistent"
+	}
+	return filepath.Join(cache, "apim-edge-bench")
+}
+
+// Find returns the peer's program, or why there is none. built is the folder
+// with the programs that the bench has built.
+func (p *Peer) Find(built string) (string, error) {
+	if p.Package != "" {
+		path := filepath.Join(built, filepath.Base(p.Package))
+		if _, err := os.Stat(path); err != nil {
+			return "", fmt.Errorf("%s did not build", p.Package)
+		}
+		return path, nil
+	}
+	for _, candidate := range p.Binary {
+		if strings.Contains(candidate, "/") && !filepath.IsAbs(candidate) {
+			candidate = filepath.Join(Home(), candidate)
+		}
+		found, _ := filepath.Glob(candidate)
+		if len(found) > 0 {
+			return found[0], nil
+		}
+		if path, err := exec.LookPath(candidate); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("not installed; bench/peers/install %s", p.Name)
+}
+
+// Version returns the first line with a digit that the program prints about
+// itself.
+func (p *Peer) Version(binary string) string {
+	if len(p.VersionArgs) == 0 {
+		return ""
+	}
+	cmd := exec.Command(binary, p.VersionArgs...)
+	output, _ := cmd.CombinedOutput()
+	for line := range strings.Lines(string(output)) {
+		if strings.ContainsAny(line, "0123456789") {
+			return strings.TrimSpace(line)
+		}
+	}
+	return ""
+}

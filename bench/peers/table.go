@@ -1,0 +1,157 @@
+package peers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// all is the table of peers, in the order of the report.
+var all = []Peer{
+	{Name: "direct", Role: Direct, Note: "no proxy"},
+	{
+		Name: "apim-edge", Role: Edge, Package: "./cmd/apim-edge", VersionArgs: []string{"version"},
+		Argv: edgeArgv, Env: goEnv, Allocations: true,
+	},
+	{
+		Name: "apim-edge+log", Role: Edge, Package: "./cmd/apim-edge", Note: "access log on, to /dev/null",
+		Argv: edgeArgv, Env: goEnv, Allocations: true, AccessLog: true,
+	},
+	{
+		Name: "nginx", Role: General, Binary: []string{"nginx", "/usr/sbin/nginx"}, VersionArgs: []string{"-v"},
+		Argv: func(binary string, i Instance) []string {
+			return []string{binary, "-p", i.Dir, "-c", i.File("nginx.conf"), "-e", "stderr"}
+		},
+	},
+	{
+		Name: "haproxy", Role: General, Binary: []string{"haproxy", "/usr/sbin/haproxy"}, VersionArgs: []string{"-v"},
+		Argv: func(binary string, i Instance) []string {
+			return []string{binary, "-q", "-db", "-f", i.File("haproxy.cfg")}
+		},
+	},
+	{
+		Name: "envoy", Role: General, VersionArgs: []string{"--version"},
+		Binary: []string{"envoy/lib/python3*/site-packages/envoy/_bin/envoy", "envoy"},
+		Argv: func(binary string, i Instance) []string {
+			return []string{binary, "-c", i.File("envoy.yaml"), "--concurrency", fmt.Sprint(i.Cores),
+				"--disable-hot-restart", "--log-level", "error"}
+		},
+	},
+	{
+		Name: "caddy", Role: General, Binary: []string{"caddy/bin/caddy", "caddy"}, VersionArgs: []string{"version"},
+		Argv: func(binary string, i Instance) []string {
+			return []string{binary, "run", "--config", i.File("Caddyfile"), "--adapter", "caddyfile"}
+		},
+		Env: func(i Instance) []string {
+			return append(goEnv(i), "XDG_CONFIG_HOME="+i.Dir, "XDG_DATA_HOME="+i.Dir)
+		},
+		Allocations: true,
+	},
+	{
+		Name: "traefik", Role: General, Binary: []string{"traefik/bin/traefik", "traefik"}, VersionArgs: []string{"version"},
+		Note: "sets a constant key: it cannot copy a field's value",
+		Argv: func(binary string, i Instance) []string {
+			return []string{binary, "--configFile=" + i.File("traefik.yaml")}
+		},
+		Env: goEnv, Allocations: true,
+	},
+	{
+		Name: "reverseproxy", Role: General, Package: "./bench/peers/reverseproxy", Note: "httputil.ReverseProxy",
+		Argv: goPeerArgv, Env: goEnv, Allocations: true,
+	},
+	{
+		Name: "fasthttp", Role: General, Package: "./bench/peers/fasthttp", Note: "fasthttp's Server and HostClient",
+		Argv: goPeerArgv, Env: goEnv, Allocations: true,
+	},
+	{
+		Name: "litellm", Role: Gateway, Binary: []string{"litellm/bin/litellm"},
+		Note: "parses bodies; its own key, one worker per core",
+		Argv: func(binary string, i Instance) []string {
+			return []string{binary, "--config", i.File("config.yaml"), "--host", "127.0.0.1",
+				"--port", fmt.Sprint(i.Port), "--num_workers", fmt.Sprint(i.Cores), "--telemetry", "False"}
+		},
+		Env: func(i Instance) []string {
+			// Its price list would otherwise be fetched at the start.
+			return []string{"LITELLM_LOCAL_MODEL_COST_MAP=True", "LITELLM_LOG=ERROR", "SSL_CERT_FILE=" + i.CAFile, "NO_DOCS=True"}
+		},
+		Only: gatewayWorkloads, Why: gatewayWhy,
+	},
+	{
+		Name: "portkey", Role: Gateway, Binary: []string{"portkey/node_modules/.bin/gateway"},
+		Note: "parses bodies; one process",
+		Argv: func(binary string, i Instance) []string {
+			return []string{binary, fmt.Sprintf("--port=%d", i.Port), "--headless"}
+		},
+		Env: func(i Instance) []string {
+			return []string{"NODE_EXTRA_CA_CERTS=" + i.CAFile, "NODE_ENV=production", "TRUSTED_CUSTOM_HOSTS=127.0.0.1,localhost"}
+		},
+		Fields: portkeyFields,
+		Only:   gatewayWorkloads, Why: gatewayWhy,
+	},
+	{
+		Name: "relay", Role: Floor, Package: "./bench/peers/relay", Note: "moves bytes, no rewrite",
+		Argv: goPeerArgv, Env: goEnv, Allocations: true,
+	},
+}
+
+// Gateways answer a few hundred requests a second: the workloads that only ask
+// how much more than that is possible tell nothing about them.
+var gatewayWorkloads = []string{"small-closed", "small-open", "sdk-closed", "events-paced", "departure"}
+
+const gatewayWhy = "a gateway: measured with requests that it can parse and rates that it may hold"
+
+func portkeyFields(i Instance) []string {
+	scheme := "http"
+	if i.UpstreamTLS {
+		scheme = "https"
+	}
+	return []string{
+		"x-portkey-provider: azure-openai",
+		"x-portkey-azure-resource-name: legacy",
+		"x-portkey-azure-deployment-id: m",
+		"x-portkey-azure-api-version: 2024-10-21",
+		"x-portkey-custom-host: " + scheme + "://" + i.Upstream() + "/openai",
+	}
+}
+
+func goEnv(i Instance) []string { return []string{fmt.Sprintf("GOMAXPROCS=%d", i.Cores)} }
+
+func edgeArgv(binary string, i Instance) []string {
+	return []string{binary, "serve", "--config", i.File("config.yaml")}
+}
+
+func goPeerArgv(binary string, i Instance) []string {
+	argv := []string{binary, "-listen", i.Listen(), "-upstream", i.Upstream(), "-admin", i.Admin()}
+	if i.UpstreamTLS {
+		argv = append(argv, "-upstream-ca", i.CAFile, "-upstream-name", i.UpstreamName)
+	}
+	if i.ClientTLS {
+		argv = append(argv, "-cert", i.CertFile, "-key", i.KeyFile)
+	}
+	return argv
+}
+
+// Names returns the names of all peers.
+func Names() []string {
+	var names []string
+	for i := range all {
+		names = append(names, all[i].Name)
+	}
+	return names
+}
+
+// Select returns the peers named, in the order of the table.
+func Select(names []string) ([]*Peer, error) {
+	for _, name := range names {
+		if !slices.Contains(Names(), name) {
+			return nil, fmt.Errorf("no peer named %q; there are: %s", name, strings.Join(Names(), ", "))
+		}
+	}
+	var selected []*Peer
+	for i := range all {
+		if slices.Contains(names, all[i].Name) {
+			selected = append(selected, &all[i])
+		}
+	}
+	return selected, nil
+}
