@@ -39,12 +39,21 @@ func checkCredentials(o Options) error {
 	switch {
 	case slices.Contains(o.AllowedOrigins, "*"):
 		return fmt.Errorf(`allow_credentials: true together with allowed_origins "*" is refused by browsers; %s`, list)
+	case slices.ContainsFunc(o.AllowedOrigins, isAnyHost):
+		return fmt.Errorf(`allow_credentials: true together with a whole host as wildcard in allowed_origins would allow every page; %s`, list)
 	case slices.Contains(o.AllowedOrigins, "null"):
 		return fmt.Errorf(`allow_credentials: true together with allowed_origins "null" would allow every page, because any page can become null by a sandboxed frame; %s`, list)
 	case slices.Contains(o.ExposedHeaders, "*"):
 		return errors.New(`exposed_headers: "*" has no meaning to browsers together with allow_credentials: true; list the fields`)
 	}
 	return nil
+}
+
+// isAnyHost tells whether an origin of the options fits every host of a scheme.
+func isAnyHost(s string) bool {
+	_, rest, _ := strings.Cut(s, "://")
+	host, _, _ := cutPort(rest)
+	return host == "*"
 }
 
 func checkMethod(s string) error {
@@ -111,25 +120,25 @@ func checkOrigin(s string) error {
 
 var defaultPorts = map[string]string{"http": ":80", "https": ":443"}
 
-// checkWildcard accepts one * in a label in front of a domain, or for a port.
-// The library only compares what stands before and after the *, so that
-// https://*example.com would match https://evilexample.com.
+// checkWildcard accepts one * in the host or for the port, where it says what
+// it does. The library only compares what stands before and after the *, so
+// that https://*example.com would match https://evilexample.com.
 func checkWildcard(s, rest string) error {
 	host, port, hasPort := cutPort(rest)
-	domain := host
-	if i := strings.IndexByte(host, '*'); i >= 0 {
-		_, domain, _ = strings.Cut(host[i:], ".")
-	}
+	before, after, found := strings.Cut(host, "*")
+	label, domain, _ := strings.Cut(after, ".")
 	switch {
 	case strings.Count(s, "*") > 1:
 		return originFault(s, "has more than one wildcard", "")
 	case hasPort && port == "*" && wellFormed([]byte(strings.TrimSuffix(s, ":*"))):
 		return nil
-	case domain == host:
+	case !found:
 		return originFault(s, "has its wildcard in a place where none is allowed", "")
-	case domain != "localhost" && !strings.Contains(domain, "."):
-		return originFault(s, `has a wildcard that matches domains of others; to allow every page write "*"`, "")
-	case !wellFormed([]byte(strings.Replace(s, "*", "x", 1))):
+	case before+after == "": // the whole host: any page of the scheme, and it says so
+	case domain == "" || label != "" && !strings.Contains(domain, "."):
+		return originFault(s, "has a wildcard that matches domains of others; put *. in front of a domain", "")
+	}
+	if !wellFormed([]byte(strings.Replace(s, "*", "x", 1))) {
 		return originFault(s, "is no origin", "")
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"net/textproto"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -269,7 +270,12 @@ func fromBrowser(origin string) bool {
 	u := parseURL(origin)
 	return u != nil && u.Scheme != "" && u.Scheme+"://"+u.Host == strings.ToLower(u.Scheme)+origin[len(u.Scheme):] &&
 		u.Hostname() != "" && !strings.Contains("."+u.Hostname()+".", "..") && !strings.HasSuffix(u.Host, ":") &&
-		!strings.ContainsAny(u.Hostname(), "*,; ") && len(u.Port()) <= 5
+		!strings.ContainsAny(u.Hostname(), "*,; ") && (u.Port() == "" || fitsPort(u.Port()))
+}
+
+func fitsPort(s string) bool {
+	n, err := strconv.Atoi(s)
+	return err == nil && n < 1<<16
 }
 
 type tester interface {

@@ -1,6 +1,9 @@
 package corsx
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // maxOrigin bounds an origin: a scheme, a host name of at most 253 characters
 // and a port fit well.
@@ -55,7 +58,8 @@ func isScheme(s string) bool {
 }
 
 func isPort(s string) bool {
-	return len(s) <= len("65535") && isMadeOf(s, func(c byte) bool { return '0' <= c && c <= '9' })
+	_, err := strconv.ParseUint(s, 10, 16) // refuses signs and the empty text
+	return err == nil
 }
 
 func isAddress(c byte) bool  { return isAlphanumeric(c) || c == ':' || c == '.' }

@@ -29,9 +29,9 @@ import (
 // Options is the policy of one route. Every list may be empty.
 type Options struct {
 	// AllowedOrigins are the origins whose pages may call: scheme://host or
-	// scheme://host:port, in lower case. One * may stand in a label in front
-	// of the domain (https://*.example.com) or for the port of a fixed host
-	// (http://localhost:*). "*" alone allows every page, "null" the pages
+	// scheme://host:port, in lower case. One * may stand in front of a domain
+	// (https://*.example.com, https://chat-*-team.example.com), for a whole
+	// host (https://*), or for the port of a fixed host (http://localhost:*). "*" alone allows every page, "null" the pages
 	// without an origin. Empty: none is allowed.
 	AllowedOrigins []string
 	// AllowedMethods are the methods that pages may use. Empty: GET, HEAD,
