@@ -68,9 +68,9 @@ type Exchange struct {
 // notes are the texts of an exchange that outlive the buffer of its head. They
 // stand in one array, kept with the exchange.
 type notes struct {
-	text                                 []byte
-	id, method, path, origin, apim, kind []byte
-	family                               family
+	text                           []byte
+	id, method, path, origin, apim []byte
+	family                         family
 }
 
 var (

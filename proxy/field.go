@@ -224,27 +224,3 @@ func nextToken(list []byte) (token, rest []byte) {
 	before, after, _ := bytes.Cut(list, []byte{','})
 	return trimOWS(before), after
 }
-
-// hasToken tells whether the list contains the token, without case.
-func hasToken(list []byte, lower string) bool {
-	for len(list) > 0 {
-		var t []byte
-		if t, list = nextToken(list); equalFold(t, lower) {
-			return true
-		}
-	}
-	return false
-}
-
-func appendUint(dst []byte, n uint64) []byte {
-	if n == 0 {
-		return append(dst, '0')
-	}
-	var tmp [20]byte
-	i := len(tmp)
-	for ; n > 0; n /= 10 {
-		i--
-		tmp[i] = byte('0' + n%10)
-	}
-	return append(dst, tmp[i:]...)
-}

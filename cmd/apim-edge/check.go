@@ -38,6 +38,9 @@ func check(cmd *cobra.Command, from *source) error {
 		for _, p := range *problems {
 			fmt.Fprintln(out, p.String())
 		}
+		if len(*problems) == 1 {
+			return errors.New("1 fault; nothing was started")
+		}
 		return fmt.Errorf("%d faults; nothing was started", len(*problems))
 	}
 	if err != nil {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -22,7 +23,7 @@ func run() int {
 	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
 	zerolog.TimestampFunc = func() time.Time { return time.Now().UTC() }
 	root := newRootCommand()
-	err := root.Execute()
+	err := root.ExecuteContext(context.Background())
 	if err == nil {
 		return 0
 	}
@@ -60,7 +61,7 @@ clients send: Authorization: Bearer <subscription key>.
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newServeCommand(), newDemoCommand(startDemoEdge), newCheckCommand(), newExplainCommand(), newVersionCommand())
+	root.AddCommand(newServeCommand(), newDemoCommand(startDemoEdge), newCheckCommand(), newExplainCommand(), newHealthCommand(), newVersionCommand())
 	return root
 }
 

@@ -56,6 +56,7 @@ type Service struct {
 	reloading sync.Mutex
 	failed    chan error
 	stopWatch context.CancelFunc
+	watched   <-chan struct{}
 }
 
 // Start loads the configuration and serves. The error says what to do.
@@ -99,7 +100,7 @@ func (s *Service) start(conf config.Config) error {
 	s.log.Info().Str("listener", "clients").Str("address", s.Address).Str("version", s.o.Version).Msg("listening")
 	var ctx context.Context
 	ctx, s.stopWatch = context.WithCancel(context.Background())
-	config.Watch(ctx, func() []string { return config.Files(s.edge.Config(), s.o.File) },
+	s.watched = config.Watch(ctx, func() []string { return config.Files(s.edge.Config(), s.o.File) },
 		func() { _ = s.Reload("file") }, // logged there
 		func(err error) { s.log.Warn().Err(err).Msg("a watched file cannot be read") })
 	return nil
@@ -220,6 +221,7 @@ func (s *Service) Failed() <-chan error { return s.failed }
 func (s *Service) Stop() {
 	conf := s.edge.Config()
 	s.stopWatch()
+	<-s.watched
 	s.edge.Drain()
 	s.log.Info().Int64("exchanges", s.edge.Inflight()).Dur("within_ms", conf.Timeouts.Drain.Duration).Msg("draining")
 	time.Sleep(conf.Timeouts.DrainDelay.Duration)

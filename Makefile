@@ -1,0 +1,52 @@
+# Targets for people and for CI; `make help` lists them.
+SHELL := /bin/bash
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: build
+build: ## build bin/apim-edge
+	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -o bin/apim-edge ./cmd/apim-edge
+
+.PHONY: demo
+demo: ## see it work: the 401 before, the answer after
+	go run ./cmd/apim-edge demo
+
+.PHONY: test
+test: ## unit tests: no network beyond loopback, no root
+	go test ./...
+
+.PHONY: race
+race: ## unit tests under the race detector
+	go test -race ./...
+
+.PHONY: generate
+generate: ## write the generated references anew
+	go generate ./...
+
+.PHONY: lint
+lint: ## gofmt, vet, staticcheck, vulnerabilities of dependencies
+	build/lint
+
+.PHONY: e2e
+e2e: ## real SDKs, real browser, raw sockets (installs what it needs with e2e/install)
+	e2e/install
+	go test -tags e2e -count=1 ./e2e/...
+
+.PHONY: image
+image: ## build the container image and start it, without a Docker engine
+	build/image-check
+
+.PHONY: bench
+bench: ## measure against nginx, HAProxy and others on this machine
+	go run ./bench
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (default 20s)
+	build/fuzz
+
+.PHONY: check
+check: lint race e2e image ## all of it: what CI runs
