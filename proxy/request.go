@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"slices"
 
 	"github.com/valyala/fasthttp"
 
@@ -178,7 +179,7 @@ func (r *request) readFields() error {
 		case kRequestMethod:
 			r.requestMethod = v
 		case kRequestHeaders:
-			r.requestHeaders = v
+			r.requestHeaders = joinLists(r.requestHeaders, v)
 		case kRequestPrivate:
 			r.requestPrivate = equalFold(v, "true")
 		case kUserAgent:
@@ -195,6 +196,14 @@ func (r *request) readFields() error {
 		return r.checkChunked(lengths)
 	}
 	return nil
+}
+
+// joinLists makes one list of the values of several lines (RFC 9110 section 5.3).
+func joinLists(a, b []byte) []byte {
+	if len(a) == 0 {
+		return b
+	}
+	return slices.Concat(a, []byte{','}, b)
 }
 
 func (r *request) checkChunked(lengths int) error {

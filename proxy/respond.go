@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strconv"
@@ -76,11 +77,13 @@ type errorJSON struct {
 func errorBody(e *edgeerr.Error) []byte {
 	j := errorJSON{StatusCode: e.Code.Status(), Message: e.Text()}
 	j.Error.Message, j.Error.Type, j.Error.Code = e.Text(), e.Code.Type(), e.Code.String()
-	body, err := json.Marshal(j)
-	if err != nil {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false) // people read it: <key> is to look like <key>
+	if err := encoder.Encode(j); err != nil {
 		panic("BUG: an error that is no JSON: " + err.Error())
 	}
-	return body
+	return body.Bytes()
 }
 
 func (x *Exchange) appendErrorHead(dst []byte, e *edgeerr.Error, length int) []byte {
@@ -111,6 +114,9 @@ func (x *Exchange) appendErrorHead(dst []byte, e *edgeerr.Error, length int) []b
 	case edgeerr.RetryNo:
 		dst = append(dst, "x-should-retry: false\r\n"...)
 	}
+	if e.Code.Status() == 401 { // RFC 9110 section 15.5.2 asks for it
+		dst = append(dst, "WWW-Authenticate: Bearer realm=\"apim-edge\"\r\n"...)
+	}
 	if e.Code == edgeerr.MethodNotAllowed {
 		dst = append(dst, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"...)
 	}
@@ -138,6 +144,9 @@ func (x *Exchange) appendErrorCORS(dst []byte) []byte {
 	}
 	if rt == nil || rt.cors == nil {
 		return dst
+	}
+	if len(method) == 0 {
+		method = []byte("OPTIONS") // the method was not readable; every policy allows this one
 	}
 	if origin != nil {
 		dst, _ = rt.cors.AppendResponse(dst, method, origin, errorFields)

@@ -46,6 +46,11 @@ func check(cmd *cobra.Command, from *source) error {
 	if err != nil {
 		return err
 	}
+	_, done, err := compile(conf)
+	if err != nil {
+		return err
+	}
+	done()
 	for _, w := range conf.Warnings() {
 		fmt.Fprintln(out, "warning:", w.String())
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
+	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/wire"
@@ -45,20 +46,29 @@ func explain(cmd *cobra.Command, from *source, req *curlRequest, args []string) 
 	if err != nil {
 		return err
 	}
+	edge, done, err := compile(conf)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return printExplanation(cmd.OutOrStdout(), edge.Explain(req.head()))
+}
+
+// compile makes the engine that serve would run, without a listener.
+func compile(conf config.Config) (edge *proxy.Edge, done func(), err error) {
 	watch, err := wire.NewWatch(conf.Timeouts.ClientHead.Duration)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer watch.Stop()
 	quiet := zerolog.New(io.Discard)
-	edge := proxy.NewEdge(quiet, quiet, proxy.NewMetrics(version, func() float64 { return 0 }), watch)
+	edge = proxy.NewEdge(quiet, quiet, proxy.NewMetrics(version, func() float64 { return 0 }), watch)
 	snapshot, err := edge.Compile(conf)
 	if err != nil {
-		return err
+		watch.Stop()
+		return nil, nil, err
 	}
 	edge.Use(snapshot)
-	defer edge.Close()
-	return printExplanation(cmd.OutOrStdout(), edge.Explain(req.head()))
+	return edge, func() { edge.Close(); watch.Stop() }, nil
 }
 
 func printExplanation(out io.Writer, e proxy.Explanation) error {
