@@ -16,7 +16,12 @@ var (
 	binaryUnderTest  string
 )
 
-func TestMain(m *testing.M) { os.Exit(runAll(m)) }
+func TestMain(m *testing.M) {
+	if head := os.Getenv(killedRole); head != "" {
+		actKilledUpstream(head)
+	}
+	os.Exit(runAll(m))
+}
 
 func runAll(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "wire")

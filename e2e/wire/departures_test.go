@@ -1,0 +1,136 @@
+//go:build e2e
+
+package wire
+
+import (
+	"crypto/tls"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestManyDepartures: clients leave all at once, half of them before the first
+// byte and half of them mid-stream; the upstream sees every connection end, and
+// the edge goes on.
+func TestManyDepartures(t *testing.T) {
+	const clients = 100
+	for _, tc := range []struct {
+		name   string
+		secure bool // TLS to the upstream
+		reset  bool // the clients leave by a reset
+	}{
+		{"by FIN", false, false},
+		{"by reset", false, true},
+		{"by FIN, over TLS", true, false},
+		{"by reset, over TLS", true, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var secure *tls.Config
+			scheme := "http://"
+			if tc.secure {
+				secure, scheme = theatreUnderTest.id.server, "https://"
+			}
+			var asked, cancelled sync.WaitGroup
+			asked.Add(clients)
+			cancelled.Add(clients)
+			up := listenRaw(t, secure, func(conn net.Conn, request *Message) bool {
+				if strings.Contains(request.Start, "/probe") {
+					_, err := conn.Write([]byte(plainAnswer))
+					return err == nil
+				}
+				if strings.Contains(request.Start, "/stream") {
+					_, _ = conn.Write(append([]byte(streamHead), chunk(events("x", 0, 1))...))
+				}
+				asked.Done()
+				untilEnd(conn) // nothing is written: only the edge can end this
+				cancelled.Done()
+				return false
+			})
+			edge, _ := startLive(t, simpleConfig(scheme+up.address))
+			conns := make([]*net.TCPConn, clients)
+			for i := range conns {
+				target := []string{"/silent", "/stream"}[i%2]
+				conns[i] = ask(t, edge, target)
+			}
+			within(t, "all requests to arrive", &asked)
+			for i, conn := range conns {
+				if i%2 == 1 {
+					readFor(t, conn, "\n\n")
+				}
+			}
+			for _, conn := range conns {
+				if tc.reset {
+					_ = conn.SetLinger(0)
+				}
+				_ = conn.Close()
+			}
+			within(t, "the edge to cancel all of them", &cancelled)
+			if answer := probe(t, edge); !strings.Contains(answer, "200 OK") {
+				t.Errorf("a request behind the departures: got %q, want 200", answer)
+			}
+			left := 0
+			for _, line := range accessLines(t, stopped(t, edge)) {
+				if line["cause"] == "client_left" {
+					left++
+				}
+			}
+			if left != clients {
+				t.Errorf("access lines with client_left: got %d, want %d", left, clients)
+			}
+		})
+	}
+}
+
+// within waits, with a bound for a broken edge.
+func within(t *testing.T, what string, group *sync.WaitGroup) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		t.Fatalf("waited %s for %s", patience, what)
+	}
+}
+
+// untilEnd reads until the connection has ended.
+func untilEnd(conn net.Conn) {
+	buffer := make([]byte, 1<<10)
+	for {
+		if _, err := conn.Read(buffer); err != nil {
+			return
+		}
+	}
+}
+
+func ask(t *testing.T, edge *Edge, target string) *net.TCPConn {
+	t.Helper()
+	conn, err := net.Dial("tcp", edge.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := conn.Write([]byte("GET " + target + " HTTP/1.1\r\nHost: edge\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	return conn.(*net.TCPConn)
+}
+
+// readFor reads until mark has come.
+func readFor(t *testing.T, conn net.Conn, mark string) {
+	t.Helper()
+	var all []byte
+	buffer := make([]byte, 1<<10)
+	for !strings.Contains(string(all), mark) {
+		n, err := conn.Read(buffer)
+		all = append(all, buffer[:n]...)
+		if err != nil {
+			t.Fatalf("read %q, then %v; want %q in it", all, err, mark)
+		}
+	}
+}

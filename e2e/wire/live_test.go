@@ -1,0 +1,262 @@
+//go:build e2e
+
+package wire
+
+import (
+	"bytes"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// listener is an upstream written in Go, for what a story cannot say: many
+// exchanges at once, and large ones. It reads requests with the strict parser.
+type listener struct {
+	address string
+	serving sync.WaitGroup
+	mu      sync.Mutex
+	conns   []net.Conn
+}
+
+// listenRaw serves each connection with handle, which is called for one request
+// after the other while it returns true.
+func listenRaw(t *testing.T, secure *tls.Config, handle func(conn net.Conn, request *Message) bool) *listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &listener{address: l.Addr().String()}
+	s.serving.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if secure != nil {
+				conn = tls.Server(conn, secure)
+			}
+			s.mu.Lock()
+			s.conns = append(s.conns, conn)
+			s.mu.Unlock()
+			s.serving.Go(func() { serveRaw(conn, handle) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		s.mu.Lock()
+		for _, c := range s.conns {
+			_ = c.Close()
+		}
+		s.mu.Unlock()
+		s.serving.Wait()
+	})
+	return s
+}
+
+func serveRaw(conn net.Conn, handle func(net.Conn, *Message) bool) {
+	defer conn.Close()
+	var in []byte
+	for {
+		request := readWhile(conn, &in, func() (*Message, error) { return parseRequest(in) })
+		if request == nil || !request.Complete {
+			return
+		}
+		in = bytes.Clone(in[request.Size:])
+		if !handle(conn, request) {
+			return
+		}
+	}
+}
+
+// startLive runs the edge with a configuration until the end of the test, and
+// returns its file, too.
+func startLive(t *testing.T, config string) (edge *Edge, file string) {
+	t.Helper()
+	if binaryUnderTest == "" {
+		t.Fatal("there is no binary; see the build's error in TestStories")
+	}
+	file = filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, []byte(completeConfig(config)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	edge, err := startEdge(binaryUnderTest, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if log, err := edge.Stop(); err != nil {
+			t.Errorf("%v; the end of its log:\n%s", err, log[max(0, len(log)-4096):])
+		}
+	})
+	return edge, file
+}
+
+func simpleConfig(upstream string) string {
+	secure := ""
+	if strings.HasPrefix(upstream, "https:") {
+		secure = fmt.Sprintf(", tls: {ca_file: %q}", theatreUnderTest.id.certFile)
+	}
+	return fmt.Sprintf("upstreams: {legacy: {url: %q%s}}\nroutes: {openai: {path_prefix: /, upstream: legacy}}\n", upstream, secure)
+}
+
+// accessLines returns the access lines of a log.
+func accessLines(t *testing.T, log string) (lines []map[string]any) {
+	t.Helper()
+	for _, line := range contentLines(log) {
+		entry, err := parseLogLine(line)
+		if err != nil {
+			t.Errorf("log: a line that is no JSON: %q", line)
+			continue
+		}
+		if entry["message"] == "exchange" {
+			lines = append(lines, entry)
+		}
+	}
+	return lines
+}
+
+// fetch sends request on a connection of its own, which must end with the
+// answer, and returns all that came. seen is called with what has come so far.
+func fetch(address string, request string, seen func(all []byte)) (all []byte, end End, err error) {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, Open, err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(2 * time.Minute)) // a bound for a broken edge
+	if _, err := conn.Write([]byte(request)); err != nil {
+		return nil, Open, err
+	}
+	record := &recordConn{TCPConn: conn.(*net.TCPConn)}
+	s := newSocket(newStage(time.Hour), conn, record)
+	defer s.stage.timer.Stop()
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := conn.Read(buffer)
+		all = append(all, buffer[:n]...)
+		if seen != nil {
+			seen(all)
+		}
+		if err != nil {
+			return all, s.endOf(err), nil
+		}
+	}
+}
+
+// get is a request after whose answer the connection ends.
+func get(target string) string {
+	return "GET " + target + " HTTP/1.1\r\nHost: edge\r\nAuthorization: Bearer k3y-alice\r\nConnection: close\r\n\r\n"
+}
+
+// events is n events of a stream, each different from every other one.
+func events(stream string, from, to int) []byte {
+	var b bytes.Buffer
+	for i := from; i < to; i++ {
+		fmt.Fprintf(&b, "data: {\"stream\":%q,\"event\":%d,\"text\":%q}\n\n", stream, i, strings.Repeat("x", i*37%200))
+	}
+	return b.Bytes()
+}
+
+func chunk(data []byte) []byte { return fmt.Appendf(nil, "%x\r\n%s\r\n", len(data), data) }
+
+const streamHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+// liveStreams are many streams at once, each of which stands still in its middle
+// until release is closed.
+type liveStreams struct {
+	upstream *listener
+	release  chan struct{}
+	halfway  sync.WaitGroup
+	ended    sync.WaitGroup
+	mu       sync.Mutex
+	faults   []string
+	ends     map[End]int
+	whole    int
+}
+
+const half = 20 // events of a stream before its middle, and behind it
+
+func newLiveStreams(t *testing.T) *liveStreams {
+	t.Helper()
+	s := &liveStreams{release: make(chan struct{}), ends: map[End]int{}}
+	s.upstream = listenRaw(t, nil, func(conn net.Conn, request *Message) bool {
+		stream := strings.Fields(request.Start)[1]
+		if stream == "/probe" {
+			_, err := conn.Write([]byte(plainAnswer))
+			return err == nil
+		}
+		_, _ = conn.Write([]byte(streamHead))
+		for i := range half {
+			_, _ = conn.Write(chunk(events(stream, i, i+1)))
+		}
+		<-s.release
+		for i := half; i < 2*half; i++ {
+			_, _ = conn.Write(chunk(events(stream, i, i+1)))
+		}
+		_, err := conn.Write([]byte("0\r\n\r\n"))
+		return err == nil
+	})
+	return s
+}
+
+// open starts n streams and returns when each client has its first half.
+func (s *liveStreams) open(edge *Edge, n int) {
+	s.halfway.Add(n)
+	for i := range n {
+		s.ended.Go(func() { s.follow(edge, fmt.Sprintf("/stream/%d", i)) })
+	}
+	s.halfway.Wait()
+}
+
+func (s *liveStreams) follow(edge *Edge, stream string) {
+	first, there := events(stream, 0, half), false
+	arrive := func() {
+		if !there {
+			there = true
+			s.halfway.Done()
+		}
+	}
+	defer arrive() // a broken stream must not hold up the others
+	all, end, err := fetch(edge.Address(), get(stream), func(all []byte) {
+		if !there && bytes.Count(all, []byte("\n\n")) >= half {
+			arrive()
+		}
+	})
+	m, broken := &Message{}, err
+	if err == nil {
+		m, broken = parseResponse(all, "GET", end)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ends[end]++
+	want := append(first, events(stream, half, 2*half)...)
+	switch {
+	case broken != nil:
+		s.faults = append(s.faults, fmt.Sprintf("%s: %v", stream, broken))
+	case !bytes.HasPrefix(want, m.Body):
+		s.faults = append(s.faults, fmt.Sprintf("%s: bytes differ", stream))
+	case m.Complete && len(m.Body) == len(want):
+		s.whole++
+	case m.Complete:
+		s.faults = append(s.faults, fmt.Sprintf("%s: %d of %d bytes look complete", stream, len(m.Body), len(want)))
+	}
+}
+
+// finish waits for the clients and wants n streams whole, byte for byte.
+func (s *liveStreams) finish(t *testing.T, n int) {
+	t.Helper()
+	s.ended.Wait()
+	for _, fault := range s.faults[:min(len(s.faults), 5)] {
+		t.Error(fault)
+	}
+	if s.whole != n {
+		t.Errorf("streams that arrived whole: got %d, want %d; ends %v, %d faults", s.whole, n, s.ends, len(s.faults))
+	}
+}
