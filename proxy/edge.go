@@ -5,6 +5,7 @@ package proxy
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -20,6 +21,7 @@ type Edge struct {
 	registry registry
 	watch    *wire.Watch
 	log      zerolog.Logger // for the operator
+	origins  zerolog.Logger // refused origins: a few a minute
 	access   zerolog.Logger // one line per exchange
 	metrics  *Metrics
 	noRoute  *routeMetrics // for exchanges that end before a route is known
@@ -33,6 +35,7 @@ type Edge struct {
 func NewEdge(log, access zerolog.Logger, metrics *Metrics, watch *wire.Watch) *Edge {
 	e := &Edge{log: log, access: access, metrics: metrics, watch: watch}
 	e.registry = registry{watch: watch, known: map[string]*handle{}}
+	e.origins = log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Minute})
 	e.noRoute = metrics.route("none")
 	metrics.observe(e)
 	return e
@@ -113,6 +116,9 @@ func (x *Exchange) run() error {
 func (x *Exchange) admit() error {
 	n := x.edge.inflight.Add(1)
 	x.admitted = true
+	if x.edge.stopping.Load() {
+		return edgeerr.New(edgeerr.EdgeDraining, "")
+	}
 	if limit := x.snap.config.Limits.Exchanges; limit > 0 && n > int64(limit) {
 		return edgeerr.New(edgeerr.EdgeOverloaded, "limits.exchanges is reached; wait and repeat, or raise it")
 	}

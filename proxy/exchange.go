@@ -139,6 +139,18 @@ func (x *Exchange) noteRefused() {
 	x.head = r.isHead()
 }
 
+// noteOrigin looks for the Origin of a head that could not be parsed, so that a
+// page sees the error and not a CORS failure. What it finds decides about CORS
+// fields alone.
+func (x *Exchange) noteOrigin(head []byte) {
+	for line := range bytes.Lines(head) {
+		if len(line) > 7 && equalFold(line[:7], "origin:") {
+			x.notes.origin = x.notes.keep(trimOWS(bytes.TrimRight(line[7:], "\r\n")))
+			return
+		}
+	}
+}
+
 func (x *Exchange) policy() *rewrite.Policy {
 	if x.route == nil {
 		return nil
@@ -177,6 +189,9 @@ func (x *Exchange) finish(err error) (again bool) {
 		x.lastConn = true
 		x.client.Abort(x.resetOnAbort())
 	default:
+		if x.notes.origin == nil && x.snap == nil {
+			x.noteOrigin(x.client.in.Bytes())
+		}
 		x.answerError(err)
 	}
 	x.leaveUpstream(err)

@@ -27,8 +27,9 @@ const (
 	kRequestPrivate // Access-Control-Request-Private-Network
 	kUserAgent
 	kRequestID
-	kForwardedFor // X-Forwarded-For
-	kForwardedXP  // X-Forwarded-Proto, X-Forwarded-Host
+	kForwardedFor   // X-Forwarded-For
+	kForwardedProto // X-Forwarded-Proto
+	kForwardedHost  // X-Forwarded-Host
 	kForwarded
 	kEdge // X-Apim-Edge-*
 	kVary
@@ -57,8 +58,8 @@ var names = map[string]kind{
 	"user-agent":                             kUserAgent,
 	"x-request-id":                           kRequestID,
 	"x-forwarded-for":                        kForwardedFor,
-	"x-forwarded-proto":                      kForwardedXP,
-	"x-forwarded-host":                       kForwardedXP,
+	"x-forwarded-proto":                      kForwardedProto,
+	"x-forwarded-host":                       kForwardedHost,
 	"forwarded":                              kForwarded,
 	"vary":                                   kVary,
 	"content-type":                           kContentType,

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -248,13 +249,22 @@ func (x *Exchange) streamIncomplete() bool {
 	return x.stream && x.status == 200 && !x.head && !x.events.Final
 }
 
-func (x *Exchange) refusedOrigin() { x.metricsOf().originRefuse.Inc() }
+// refusedOrigin counts a page whose origin is not allowed and says, a few times a
+// minute, which line would allow it.
+func (x *Exchange) refusedOrigin(origin []byte) {
+	x.metricsOf().originRefuse.Inc()
+	x.edge.origins.Warn().Str("route", x.route.name).Bytes("origin", origin[:min(len(origin), 256)]).
+		Str("to_allow_it", "add the origin to routes."+x.route.name+".cors.allowed_origins").
+		Msg("a page of an origin that is not allowed was refused")
+}
 
 func (x *Exchange) refusedPreflight(cause string) {
 	x.refusal = cause
-	if cause == "origin" {
-		x.metricsOf().originRefuse.Inc()
+	result := "refused_" + cause
+	if cause == corsx.CauseOrigin {
+		x.refusedOrigin(x.req.origin)
 	}
+	x.metricsOf().m.preflights.WithLabelValues(x.route.name, result).Inc()
 }
 
 func (x *Exchange) countNotes(n rewrite.Notes) {

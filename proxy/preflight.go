@@ -18,6 +18,8 @@ func (x *Exchange) answerPreflight() error {
 	})
 	if !allowed {
 		x.refusedPreflight(cause)
+	} else {
+		x.metricsOf().m.preflights.WithLabelValues(x.route.name, "allowed").Inc()
 	}
 	x.lastConn = x.lastConn || !x.requestConsumed(edgeerr.None) || x.edge.draining.Load()
 	if x.lastConn {

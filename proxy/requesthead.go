@@ -22,7 +22,7 @@ func (x *Exchange) appendRequestHead(dst []byte) []byte {
 	dst = append(dst, "\r\n"...)
 	trusted := x.snap.trusts(x.client.address)
 	for i, k := range r.kinds {
-		if x.forwards(i, k, trusted) {
+		if x.forwards(i, k) {
 			dst = appendField(dst, r.fields[i].Name, r.fields[i].Value)
 		}
 	}
@@ -74,7 +74,7 @@ func (x *Exchange) appendTarget(dst []byte) []byte {
 }
 
 // forwards tells whether field i goes upstream as it is.
-func (x *Exchange) forwards(i int, k kind, trusted bool) bool {
+func (x *Exchange) forwards(i int, k kind) bool {
 	r := x.req
 	switch k {
 	case kOther, kUserAgent, kTrailer, kContentType, kRequestID, kVary, kAPIMRequestID,
@@ -91,49 +91,73 @@ func (x *Exchange) forwards(i int, k kind, trusted bool) bool {
 		return r.expect && r.length != 0
 	case kOrigin:
 		return !x.route.withhold
-	case kForwarded:
-		return trusted
 	}
 	return false
 }
 
 // appendForwarded appends who asks, by which scheme and for which host. What a
-// trusted proxy has said of that is kept and continued.
+// trusted proxy has said of that is kept and continued; anybody else's word for
+// it has been dropped.
 func (x *Exchange) appendForwarded(dst []byte, trusted bool) []byte {
+	proto := "http"
+	if x.client.tls {
+		proto = "https"
+	}
 	dst = append(dst, "X-Forwarded-For: "...)
-	if trusted {
-		for i, k := range x.req.kinds {
-			if k == kForwardedFor && len(x.req.fields[i].Value) > 0 {
-				dst = append(dst, x.req.fields[i].Value...)
-				dst = append(dst, ", "...)
-			}
-		}
-	}
+	dst, _ = x.appendSaid(dst, kForwardedFor, trusted, ", ")
 	dst = x.client.address.AppendTo(dst)
-	dst = append(dst, "\r\n"...)
-	said := 0
-	if trusted {
-		for i, k := range x.req.kinds {
-			if k == kForwardedXP {
-				dst = appendField(dst, x.req.fields[i].Name, x.req.fields[i].Value)
-				said |= 1 << (len(x.req.fields[i].Name) & 1)
-			}
-		}
+	dst = append(dst, "\r\nX-Forwarded-Proto: "...)
+	dst, said := x.appendSaid(dst, kForwardedProto, trusted, "")
+	if !said {
+		dst = append(dst, proto...)
 	}
-	if said&(1<<(len("X-Forwarded-Proto")&1)) == 0 {
-		dst = append(dst, "X-Forwarded-Proto: "...)
-		if x.client.tls {
-			dst = append(dst, "https\r\n"...)
-		} else {
-			dst = append(dst, "http\r\n"...)
-		}
-	}
-	if said&(1<<(len("X-Forwarded-Host")&1)) == 0 && len(x.req.host) > 0 {
-		dst = append(dst, "X-Forwarded-Host: "...)
+	dst = append(dst, "\r\nX-Forwarded-Host: "...)
+	if dst, said = x.appendSaid(dst, kForwardedHost, trusted, ""); !said {
 		dst = append(dst, x.req.host...)
-		dst = append(dst, "\r\n"...)
 	}
-	return dst
+	dst = append(dst, "\r\n"...)
+	if !trusted {
+		return dst
+	}
+	mark := len(dst)
+	dst = append(dst, "Forwarded: "...)
+	if dst, said = x.appendSaid(dst, kForwarded, trusted, ", "); !said {
+		return dst[:mark]
+	}
+	return x.appendForwardedElement(dst, proto)
+}
+
+// appendForwardedElement appends this hop in the form of RFC 7239 section 4.
+func (x *Exchange) appendForwardedElement(dst []byte, proto string) []byte {
+	dst = append(dst, "for="...)
+	if x.client.address.Is6() {
+		dst = append(dst, "\"["...)
+		dst = x.client.address.AppendTo(dst)
+		dst = append(dst, "]\""...)
+	} else {
+		dst = x.client.address.AppendTo(dst)
+	}
+	dst = append(dst, ";proto="...)
+	dst = append(dst, proto...)
+	return append(dst, "\r\n"...)
+}
+
+// appendSaid appends what a trusted proxy has said in the fields of a kind, each
+// followed by behind; where that is empty, the last word counts.
+func (x *Exchange) appendSaid(dst []byte, k kind, trusted bool, behind string) (out []byte, said bool) {
+	mark := len(dst)
+	for i, other := range x.req.kinds {
+		if !trusted || other != k || len(x.req.fields[i].Value) == 0 {
+			continue
+		}
+		if behind == "" {
+			dst = dst[:mark]
+		}
+		said = true
+		dst = append(dst, x.req.fields[i].Value...)
+		dst = append(dst, behind...)
+	}
+	return dst, said
 }
 
 // trusts tells whether what the peer says of others is believed.
