@@ -1,15 +1,57 @@
 package main
 
 import (
-	"errors"
+	"os"
+	"os/signal"
+	"syscall"
 
+	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
+
+	"github.com/apim-edge/apim-edge/internal/demo"
 )
 
-type demoStarter = func(upstreamURL, allowedOrigin string) (edgeURL string, stop func(), err error)
+// demoStarter starts the edge that the demo shows.
+type demoStarter = func(address, upstreamURL, allowedOrigin string) (edgeURL string, stop func(), err error)
 
 func newDemoCommand(start demoStarter) *cobra.Command {
-	return &cobra.Command{Use: "demo", Hidden: true, RunE: func(*cobra.Command, []string) error {
-		return errors.New("not there yet")
-	}}
+	opt := demo.Options{EdgeStart: start}
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "See it work: the 401 before, the streamed answer after",
+		Long: `demo starts a stand-in for a legacy API Management with Azure OpenAI behind it,
+apim-edge in front of it, and a page on another origin. It shows what an OpenAI
+client gets without the edge (401) and through it (200, word by word), prints
+lines to try with curl and the OpenAI SDKs, and then serves until Ctrl-C.
+
+It needs no account, no key, no configuration and no network. Where one of its
+ports is taken it uses a free one. Colours are off where the output is no
+terminal or NO_COLOR is set.
+
+  apim-edge demo           look, then try it yourself
+  apim-edge demo --once    look and leave; exit code 1 if it did not work
+
+In a container, publish the three ports and listen on all interfaces:
+
+  apim-edge demo --listen :8080 --page :8081 --upstream :8082`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			opt.Out = cmd.OutOrStdout()
+			opt.Color = colorWanted()
+			return demo.Run(ctx, opt)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&opt.Once, "once", false, "end after the show; exit code 1 if it is not as promised")
+	f.StringVar(&opt.EdgeAddress, "listen", "127.0.0.1:8080", "address of the edge")
+	f.StringVar(&opt.PageAddress, "page", "127.0.0.1:8081", "address of the page")
+	f.StringVar(&opt.UpstreamAddress, "upstream", "127.0.0.1:8082", "address of the stand-in for API Management")
+	return cmd
+}
+
+// colorWanted follows no-color.org: any value but the empty one switches off.
+func colorWanted() bool {
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isatty.IsTerminal(os.Stdout.Fd())
 }

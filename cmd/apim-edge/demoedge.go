@@ -9,10 +9,10 @@ import (
 
 // startDemoEdge starts the edge that the demo shows: what serve would start,
 // with CORS for the demo's page.
-func startDemoEdge(upstreamURL, allowedOrigin string) (edgeURL string, stop func(), err error) {
+func startDemoEdge(address, upstreamURL, allowedOrigin string) (edgeURL string, stop func(), err error) {
 	load := func() (config.Config, error) {
 		return config.Load(config.Options{Upstream: upstreamURL, Overrides: map[string]any{
-			"listen.address": "127.0.0.1:8080", "admin.address": "",
+			"listen.address": address, "admin.address": "",
 			"routes.default.cors.allowed_origins": allowedOrigin,
 			"timeouts.drain":                      "1s",
 		}})

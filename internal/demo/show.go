@@ -1,0 +1,213 @@
+package demo
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// path is where every current SDK asks, given base_url ".../openai/v1".
+const path = "/openai/v1/chat/completions"
+
+const question = `{"model": "gpt-4o", "stream": true, "messages": [{"role": "user", "content": "Hello"}]}`
+
+// show tells the story and counts what is not as promised.
+func (d *demo) show(ctx context.Context) (broken int) {
+	transport := &http.Transport{DisableCompression: true}
+	defer transport.CloseIdleConnections()
+	s := &show{demo: d, ctx: ctx, client: &http.Client{Transport: transport}}
+	d.out.headline("apim-edge demo")
+	d.out.say("%-24s a stand-in for a legacy API Management with Azure OpenAI", d.upstreamURL)
+	d.out.say("%-24s apim-edge in front of it", d.edgeURL)
+	for _, step := range []func() error{s.without, s.through, s.fromAPage} {
+		err := step()
+		if ctx.Err() != nil {
+			return s.broken
+		}
+		if err != nil {
+			s.promise(false, err.Error())
+		}
+	}
+	return s.broken
+}
+
+type show struct {
+	*demo
+	ctx    context.Context
+	client *http.Client
+	broken int
+}
+
+// promise says so where something shown is not what was promised.
+func (s *show) promise(kept bool, what string) {
+	if kept {
+		return
+	}
+	s.broken++
+	s.out.say("%s", s.out.style(red, "NOT AS PROMISED: "+what))
+}
+
+// without sends a client's request straight to the look-alike.
+func (s *show) without() error {
+	s.out.headline("1. Without the edge: a client sends its subscription key as Bearer")
+	s.out.command(curl(s.upstreamURL))
+	resp, err := s.ask(s.upstreamURL)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	s.out.status(resp.StatusCode)
+	s.out.say("%s", body)
+	s.out.write("\n")
+	s.out.explain("API Management looks for the key in the field api-key alone, before any policy runs. No policy can repair that.")
+	s.promise(resp.StatusCode == http.StatusUnauthorized, "the look-alike should have answered 401")
+	s.promise(strings.Contains(string(body), "missing subscription key"), "the look-alike should have asked for a subscription key")
+	return nil
+}
+
+// through sends the same request to the edge and prints the stream as it comes.
+func (s *show) through() error {
+	s.out.headline("2. Through the edge: the same request, another base URL")
+	s.out.command(curl(s.edgeURL))
+	begin := time.Now()
+	resp, err := s.ask(s.edgeURL)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	s.out.status(resp.StatusCode)
+	heard, err := s.listen(resp.Body, begin)
+	if err != nil {
+		return fmt.Errorf("the stream broke off: %w", err)
+	}
+	s.out.write("\n")
+	s.out.explain("%d events in %v, the first word after %v; the look-alike pauses %v before each.",
+		heard.events, heard.total.Round(100*time.Millisecond), heard.first.Round(time.Millisecond), s.opt.Pace)
+	request := s.seen.last()
+	authorization := "absent"
+	if request.Has("Authorization") {
+		authorization = "present"
+	}
+	s.out.explain("API Management received: api-key: %s, Authorization: %s.", request.Get("api-key"), authorization)
+	s.promise(resp.StatusCode == http.StatusOK, "the edge should have relayed a 200")
+	s.promise(strings.HasPrefix(heard.text, "You said: Hello"), "the answer should repeat the question")
+	s.promise(heard.done, "the stream should end with [DONE]")
+	s.promise(heard.digest == resp.Header.Get("x-lookalike-answer-sha256"), "not one byte of the stream should change on its way")
+	s.promise(request.Get("api-key") == subscriptionKey, "the key should arrive in api-key")
+	s.promise(authorization == "absent", "Authorization should not reach API Management")
+	return nil
+}
+
+// fromAPage asks the edge what a browser asks before a page may chat, and gets
+// the page.
+func (s *show) fromAPage() error {
+	s.out.headline("3. From a browser page of another origin")
+	req, err := http.NewRequestWithContext(s.ctx, http.MethodOptions, s.edgeURL+path, nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Origin", s.pageURL)
+	req.Header.Set("Access-Control-Request-Method", http.MethodPost)
+	req.Header.Set("Access-Control-Request-Headers", "authorization,content-type,x-stainless-retry-count")
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return err
+	}
+	resp.Body.Close()
+	allowed := resp.Header.Get("Access-Control-Allow-Origin")
+	s.out.say("OPTIONS %s", path)
+	s.out.say("Origin: %s", s.pageURL)
+	s.out.write("\n")
+	s.out.status(resp.StatusCode)
+	s.out.say("Access-Control-Allow-Origin: %s", allowed)
+	s.out.write("\n")
+	s.out.explain("The edge answers preflights itself. The demo's page chats through it, and shows what a browser makes of API Management without it.")
+	s.promise(resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusOK, "the preflight should succeed")
+	s.promise(allowed == s.pageURL, "the page's origin should be allowed")
+	return s.pageIsThere()
+}
+
+func (s *show) pageIsThere() error {
+	req, err := http.NewRequestWithContext(s.ctx, http.MethodGet, s.pageURL+"/", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return err
+	}
+	resp.Body.Close()
+	s.promise(resp.StatusCode == http.StatusOK, "the page should be there")
+	return nil
+}
+
+// ask sends the question as an OpenAI client does.
+func (s *show) ask(base string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(s.ctx, http.MethodPost, base+path, strings.NewReader(question))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+subscriptionKey)
+	req.Header.Set("Content-Type", "application/json")
+	return s.client.Do(req)
+}
+
+// heard is what came of a stream.
+type heard struct {
+	events       int
+	text         string
+	first, total time.Duration
+	done         bool
+	digest       string
+}
+
+// listen prints the words of a stream as they come.
+func (s *show) listen(body io.Reader, begin time.Time) (heard, error) {
+	var h heard
+	sum := sha256.New()
+	lines := bufio.NewScanner(io.TeeReader(body, sum))
+	screen := wrapper{p: s.out, indent: "  "}
+	for lines.Scan() {
+		data, isData := strings.CutPrefix(lines.Text(), "data: ")
+		if !isData {
+			continue
+		}
+		h.events++
+		h.done = data == "[DONE]"
+		word := wordIn(data)
+		if word != "" && h.text == "" {
+			h.first = time.Since(begin)
+		}
+		h.text += word
+		screen.put(word)
+	}
+	screen.close()
+	h.total, h.digest = time.Since(begin), hex.EncodeToString(sum.Sum(nil))
+	return h, lines.Err()
+}
+
+// wordIn reads the text of one event of a chat.
+func wordIn(data string) string {
+	var event struct {
+		Choices []struct {
+			Delta struct {
+				Content string `json:"content"`
+			} `json:"delta"`
+		} `json:"choices"`
+	}
+	if json.Unmarshal([]byte(data), &event) != nil || len(event.Choices) == 0 {
+		return ""
+	}
+	return event.Choices[0].Delta.Content
+}
