@@ -59,10 +59,11 @@ func (p *printer) headline(format string, args ...any) {
 	p.write("\n" + p.style(bold, fmt.Sprintf(format, args...)) + "\n\n")
 }
 
-// command prints lines that can be copied as they stand.
+// command prints lines that can be copied as they stand: without an indent,
+// because the end of a here-document has none, and Python minds.
 func (p *printer) command(lines string) {
 	for line := range strings.SplitSeq(strings.TrimSpace(lines), "\n") {
-		p.write("  " + p.style(faint, line) + "\n")
+		p.write(p.style(faint, line) + "\n")
 	}
 	p.write("\n")
 }

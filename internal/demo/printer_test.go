@@ -48,3 +48,12 @@ func TestOpenable(t *testing.T) {
 		}
 	}
 }
+
+func TestCommandsCanBeCopied(t *testing.T) {
+	var out strings.Builder
+	p := &printer{w: &out}
+	p.command(python("http://127.0.0.1:8080"))
+	if !strings.HasPrefix(out.String(), "python3 - <<'END'\nfrom openai") || !strings.HasSuffix(out.String(), "\nEND\n\n") {
+		t.Errorf("got\n%s\nwant the lines as a shell takes them, without an indent", &out)
+	}
+}

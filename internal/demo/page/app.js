@@ -16,6 +16,7 @@ async function begin() {
     event.preventDefault();
     send(config.key);
   });
+  new ResizeObserver(showEnd).observe($("chat")); // the result below it grows
   document.body.dataset.ready = "true";
 }
 
@@ -137,7 +138,7 @@ function openView(prompt) {
     },
     say(text) {
       bubble.textContent = view.text = text;
-      bubble.scrollIntoView({ block: "nearest" });
+      showEnd();
     },
     finish(outcome, text) {
       view.outcome = outcome;
@@ -159,11 +160,16 @@ function setOutcome(outcome, text) {
   $("outcome").textContent = text;
 }
 
+function showEnd() {
+  $("chat").scrollTop = $("chat").scrollHeight;
+}
+
 function message(role, text) {
   const p = document.createElement("p");
   p.className = `message ${role}`;
   p.textContent = text;
   $("chat").append(p);
+  showEnd();
   return p;
 }
 
