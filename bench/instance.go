@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/apim-edge/apim-edge/bench/internal/client"
+	"github.com/apim-edge/apim-edge/bench/internal/mock"
+	"github.com/apim-edge/apim-edge/bench/internal/proc"
+	"github.com/apim-edge/apim-edge/bench/internal/workload"
+	"github.com/apim-edge/apim-edge/bench/peers"
+)
+
+// instance is a peer that runs for one leg. The direct path has no process.
+type instance struct {
+	peer    *peers.Peer
+	process *proc.Process
+	target  client.Target
+	metrics string
+}
+
+func (i *instance) stop() {
+	if i.process != nil {
+		i.process.Stop()
+	}
+}
+
+// startPeer starts a peer for a leg and waits until an exchange comes through.
+func (b *bench) startPeer(p *peers.Peer, leg workload.Leg) (*instance, error) {
+	if p.Role == peers.Direct {
+		return b.directPath(p, leg), nil
+	}
+	binary, err := p.Find(b.built)
+	if err != nil {
+		return nil, err
+	}
+	conf, err := b.describe(p, leg)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.WriteFiles(conf); err != nil {
+		return nil, err
+	}
+	spec := proc.Spec{Argv: p.Argv(binary, conf), Dir: conf.Dir, CPUs: b.peerCPUs, Quiet: p.AccessLog}
+	if p.Env != nil {
+		spec.Env = p.Env(conf)
+	}
+	process, err := proc.Start(spec)
+	if err != nil {
+		return nil, err
+	}
+	i := &instance{peer: p, process: process, target: b.target(p, conf)}
+	if p.Allocations {
+		i.metrics = "http://" + conf.Admin() + "/metrics"
+	}
+	if err := i.awaitReady(); err != nil {
+		i.stop()
+		return nil, err
+	}
+	return i, nil
+}
+
+// directPath is a client of the upstream itself. Where a proxy would speak TLS
+// with the upstream, so does it: both paths then encrypt the same number of
+// times.
+func (b *bench) directPath(p *peers.Peer, leg workload.Leg) *instance {
+	t := client.Target{Address: fmt.Sprintf("127.0.0.1:%d", b.upstream.plainPort), Credential: "api-key: " + mock.Key}
+	if leg != workload.Plain {
+		t.Address, t.TLS = fmt.Sprintf("127.0.0.1:%d", b.upstream.tlsPort), b.certs.client
+	}
+	return &instance{peer: p, target: t}
+}
+
+// describe makes what the peer's configuration is made of.
+func (b *bench) describe(p *peers.Peer, leg workload.Leg) (peers.Instance, error) {
+	dir := filepath.Join(b.work, strings.Join([]string{p.Name, string(leg)}, "-"))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return peers.Instance{}, err
+	}
+	ports, err := freePorts(2)
+	if err != nil {
+		return peers.Instance{}, err
+	}
+	conf := peers.Instance{
+		Dir: dir, Port: ports[0], AdminPort: ports[1], UpstreamPort: b.upstream.plainPort, UpstreamName: upstreamName,
+		UpstreamTLS: leg != workload.Plain, ClientTLS: leg == workload.TLSBoth,
+		CAFile: b.certs.caFile, CertFile: b.certs.certFile, KeyFile: b.certs.keyFile, PairFile: b.certs.pairFile,
+		Key: mock.Key, Cores: b.options.Cores, Connections: b.options.Size.IdleStreams + 2000, Files: b.files,
+		AccessLog: p.AccessLog,
+	}
+	if conf.UpstreamTLS {
+		conf.UpstreamPort = b.upstream.tlsPort
+	}
+	return conf, nil
+}
+
+// target is how clients reach the peer. Only the relay cannot rewrite: its
+// clients send what should arrive.
+func (b *bench) target(p *peers.Peer, conf peers.Instance) client.Target {
+	t := client.Target{Address: conf.Listen(), Credential: "Authorization: Bearer " + mock.Key}
+	if p.Role == peers.Floor {
+		t.Credential = "api-key: " + mock.Key
+	}
+	if conf.ClientTLS {
+		t.TLS = b.certs.client
+	}
+	if p.Fields != nil {
+		t.Fields = p.Fields(conf)
+	}
+	return t
+}
+
+// startLimit is how long a peer may take to start; the gateways need most of it.
+const startLimit = 60 * time.Second
+
+func (i *instance) awaitReady() error {
+	var last error
+	for end := time.Now().Add(startLimit); time.Now().Before(end); {
+		select {
+		case <-i.process.Exited():
+			return fmt.Errorf("ended at the start: %s", i.process.Output())
+		default:
+		}
+		if last = i.tryExchange(); last == nil {
+			return nil
+		}
+		if _, refused := last.(client.StatusError); refused {
+			return fmt.Errorf("started, but the first exchange got %w: %s", last, i.process.Output())
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return fmt.Errorf("not ready after %v: %w; %s", startLimit, last, i.process.Output())
+}
+
+func (i *instance) tryExchange() error {
+	conn, err := i.target.Dial()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_, err = conn.Exchange(i.target.Request(client.Small, "json:512"))
+	return err
+}

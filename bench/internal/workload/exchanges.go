@@ -1,0 +1,94 @@
+package workload
+
+import (
+	"context"
+
+	"github.com/apim-edge/apim-edge/bench/internal/client"
+)
+
+const answerMarker = "json:512"
+
+var exchangeFigures = []Figure{
+	{Key: "cpu_us", Title: "CPU µs/exchange", Decimals: 2},
+	{Key: "per_second", Title: "exchanges/s"},
+	{Key: "p50_us", Title: "added p50 µs", Decimals: 1, Added: true},
+	{Key: "p99_us", Title: "added p99 µs", Decimals: 1, Added: true},
+	{Key: "allocs", Title: "allocs", Decimals: 2},
+	{Key: "syscalls", Title: "syscalls", Decimals: 2},
+}
+
+func smallClosed() Workload {
+	return Workload{
+		Name: "small-closed", Unit: "exchange", Legs: everyLeg, Figures: exchangeFigures,
+		About: "small JSON exchanges (256 B up, 512 B down) over kept connections, each sending its next request at once",
+		Run: func(ctx context.Context, c *Cell) (*Sample, error) {
+			return c.closedLoop(ctx, client.Small, client.Kept, c.Size.Connections)
+		},
+	}
+}
+
+func sdkClosed() Workload {
+	return Workload{
+		Name: "sdk-closed", Unit: "exchange", Legs: everyLeg, Figures: exchangeFigures,
+		About: "exchanges as an OpenAI SDK makes them: 14 fields, 1.5 KB body, 512 B down",
+		Run: func(ctx context.Context, c *Cell) (*Sample, error) {
+			return c.closedLoop(ctx, client.SDK, client.Kept, c.Size.Connections)
+		},
+	}
+}
+
+func shortConnections() Workload {
+	return Workload{
+		Name: "short-connections", Unit: "exchange", Legs: everyLeg, Figures: exchangeFigures,
+		About: "one exchange per client connection; with TLS towards clients a handshake each",
+		Run: func(ctx context.Context, c *Cell) (*Sample, error) {
+			return c.closedLoop(ctx, client.Small, client.ForOneExchange, c.Size.Connections/2)
+		},
+	}
+}
+
+func (c *Cell) closedLoop(ctx context.Context, shape client.Shape, reuse client.Reuse, connections int) (*Sample, error) {
+	meter := client.NewMeter()
+	l := &client.Closed{
+		Target: c.Target, Request: c.Target.Request(shape, answerMarker),
+		Connections: max(1, connections), Connection: reuse, Meter: meter,
+	}
+	s, _, err := c.steady(ctx, l, meter, nil)
+	if err != nil {
+		return nil, err
+	}
+	s.Latency = meter.Latency.Histogram()
+	s.addLatency("", s.Latency)
+	return s, nil
+}
+
+func smallOpen() Workload {
+	return Workload{
+		Name: "small-open", Unit: "exchange", Legs: everyLeg,
+		About: "the small exchange at a constant 1,000/s; latency from the intended start, so that a stall cannot hide",
+		Figures: []Figure{
+			{Key: "cpu_us", Title: "CPU µs/exchange", Decimals: 2},
+			{Key: "p50_us", Title: "added p50 µs", Decimals: 1, Added: true},
+			{Key: "p99_us", Title: "added p99 µs", Decimals: 1, Added: true},
+			{Key: "p999_us", Title: "added p99.9 µs", Decimals: 1, Added: true},
+			{Key: "held_percent", Title: "rate held %", Decimals: 1},
+		},
+		Run: runSmallOpen,
+	}
+}
+
+func runSmallOpen(ctx context.Context, c *Cell) (*Sample, error) {
+	meter := client.NewMeter()
+	l := &client.Open{
+		Target: c.Target, Request: c.Target.Request(client.Small, answerMarker), PerSecond: c.Size.OpenRate,
+		Connections: c.Size.Connections, Meter: meter, Clock: c.Clock,
+	}
+	s, w, err := c.steady(ctx, l, meter, nil)
+	if err != nil {
+		return nil, err
+	}
+	s.Figures["held_percent"] = 100 * w.units / w.seconds / float64(c.Size.OpenRate)
+	s.Latency = meter.Latency.Histogram()
+	s.addLatency("", s.Latency)
+	return s, nil
+}

@@ -1,0 +1,176 @@
+// Package workload says what the bench measures: each workload puts one kind of
+// load on one peer and returns the figures that it stands for.
+package workload
+
+import (
+	"context"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/apim-edge/apim-edge/bench/internal/client"
+	"github.com/apim-edge/apim-edge/bench/internal/pace"
+	"github.com/apim-edge/apim-edge/bench/internal/proc"
+	"github.com/apim-edge/apim-edge/bench/peers"
+)
+
+// Leg says which legs of an exchange are TLS. The real case is TLSUpstream:
+// the edge stands near its clients, and APIM is HTTPS.
+type Leg string
+
+// The legs that are measured.
+const (
+	Plain       Leg = "plain"
+	TLSUpstream Leg = "tls-upstream"
+	TLSBoth     Leg = "tls-both"
+)
+
+// Legs is all of them, in the order of the report.
+var Legs = []Leg{Plain, TLSUpstream, TLSBoth}
+
+// Size says how much is measured. Figures are per unit, so that runs of
+// different sizes can be compared, with more noise the smaller they are.
+type Size struct {
+	Warm    time.Duration // load before the window
+	Window  time.Duration // what is measured
+	Counted time.Duration // a further window for allocations and system calls
+	Settle  time.Duration // before memory is read
+
+	Connections    int // of closed loops
+	OpenRate       int // exchanges per second of open loops
+	BusyStreams    int
+	BusyEvents     int // per second, of all streams
+	PacedStreams   int
+	PacedEvents    int
+	IdleStreams    int
+	StalledClients int
+	MixedStreams   int
+	Bulk           int64 // bytes
+	Departures     int
+}
+
+// Full is the size of a run whose figures are to be believed.
+func Full() Size {
+	return Size{
+		Warm: 500 * time.Millisecond, Window: 2 * time.Second, Counted: time.Second, Settle: 2 * time.Second,
+		Connections: 32, OpenRate: 1000,
+		BusyStreams: 400, BusyEvents: 40_000, PacedStreams: 50, PacedEvents: 10_000,
+		IdleStreams: 10_000, StalledClients: 200, MixedStreams: 100,
+		Bulk: 1 << 30, Departures: 20,
+	}
+}
+
+// Quick is the size of a look in passing: the same loads for a shorter time,
+// fewer idle streams, less bulk.
+func Quick() Size {
+	s := Full()
+	s.Warm, s.Window, s.Counted, s.Settle = 150*time.Millisecond, 400*time.Millisecond, 200*time.Millisecond, 400*time.Millisecond
+	s.IdleStreams, s.StalledClients, s.Bulk, s.Departures = 1000, 40, 128<<20, 4
+	return s
+}
+
+// Upstream is what the mock upstream tells about what it saw.
+type Upstream interface {
+	// Streams is how many streams are open at the upstream.
+	Streams() (int64, error)
+	// Departure is when the end of the silent exchange id was seen, in
+	// nanoseconds of CLOCK_MONOTONIC; 0: it runs; known is false before it came.
+	Departure(id string) (at int64, known bool, err error)
+}
+
+// Cell is one measurement: one workload on one peer.
+type Cell struct {
+	Peer    *peers.Peer
+	Process *proc.Process // nil on the direct path
+	Target  client.Target
+	// Metrics is where the peer tells its allocations; empty: nowhere.
+	Metrics  string
+	Upstream Upstream
+	Clock    pace.Clock
+	Size     Size
+	// LoadCPU reads the CPU time of the load and the upstream, which have
+	// LoadCores CPUs between them.
+	LoadCPU   func() []proc.CPU
+	LoadCores int
+	// CountCalls asks for the extra pass with allocations and system calls.
+	CountCalls bool
+	// ID is unique in the run; it names silent exchanges.
+	ID string
+}
+
+// Sample is what one measurement gave.
+type Sample struct {
+	Figures map[string]float64
+	// Errors is how many exchanges or streams went wrong, and how the first did.
+	Errors     int64
+	FirstError string
+	// Saturated says that the load and the upstream had no CPU time left: the
+	// throughput is theirs and not the peer's.
+	Saturated bool
+	// Latency is the distribution behind p50_us and so on, for the plot.
+	Latency *hdrhistogram.Histogram
+}
+
+// Figure is a number that a workload gives.
+type Figure struct {
+	Key   string
+	Title string
+	// Decimals is how many are worth showing.
+	Decimals int
+	// Added says that the direct path's value of the same round is taken off.
+	Added bool
+}
+
+// Workload is one kind of load.
+type Workload struct {
+	Name  string
+	About string
+	Unit  string
+	Legs  []Leg
+	// Fresh asks for a peer that has just been started, because memory that
+	// it has kept from an earlier round would hide what this one needs.
+	Fresh bool
+	// SkipDirect: there is nothing to be measured without a proxy.
+	SkipDirect bool
+	// Figures are the columns; the first is the one that ratios are made of,
+	// less being better.
+	Figures []Figure
+	Run     func(ctx context.Context, c *Cell) (*Sample, error)
+}
+
+// All returns the workloads in the order of the report.
+func All() []Workload {
+	return []Workload{
+		smallClosed(), smallOpen(), sdkClosed(),
+		eventsBusy(), eventsPaced(),
+		idleStreams(), stalledClients(),
+		shortConnections(),
+		bulkDown(), bulkUp(),
+		mixed(), departure(),
+	}
+}
+
+// Names returns the names of all workloads.
+func Names() []string {
+	var names []string
+	for _, w := range All() {
+		names = append(names, w.Name)
+	}
+	return names
+}
+
+var (
+	everyLeg    = Legs
+	withoutBoth = []Leg{Plain, TLSUpstream}
+)
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"time"
+
+	"github.com/apim-edge/apim-edge/bench/internal/mock"
+	"github.com/apim-edge/apim-edge/bench/internal/proc"
+)
+
+// upstream is the mock upstream as a process.
+type upstream struct {
+	process   *proc.Process
+	plainPort int
+	tlsPort   int
+	control   string
+	client    http.Client
+}
+
+func startUpstream(built string, certs *certificates, cpus []int) (*upstream, error) {
+	ports, err := freePorts(3)
+	if err != nil {
+		return nil, err
+	}
+	u := &upstream{plainPort: ports[0], tlsPort: ports[1], client: http.Client{Timeout: 5 * time.Second}}
+	u.control = fmt.Sprintf("127.0.0.1:%d", ports[2])
+	u.process, err = proc.Start(proc.Spec{CPUs: cpus, Argv: []string{
+		filepath.Join(built, "mock"), "--plain", fmt.Sprintf("127.0.0.1:%d", ports[0]),
+		"--tls", fmt.Sprintf("127.0.0.1:%d", ports[1]), "--control", u.control,
+		"--cert", certs.certFile, "--key", certs.keyFile,
+	}})
+	if err != nil {
+		return nil, err
+	}
+	for end := time.Now().Add(5 * time.Second); ; {
+		if _, err = u.Stats(); err == nil {
+			return u, nil
+		}
+		if time.Now().After(end) {
+			u.process.Stop()
+			return nil, fmt.Errorf("the mock upstream does not answer: %w (%s)", err, u.process.Output())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// Stats asks the upstream what it saw.
+func (u *upstream) Stats() (stats mock.Stats, err error) {
+	err = u.ask("/stats", &stats)
+	return stats, err
+}
+
+// Streams is how many streams are open at the upstream.
+func (u *upstream) Streams() (int64, error) {
+	stats, err := u.Stats()
+	return stats.Streams, err
+}
+
+// Departure implements workload.Upstream.
+func (u *upstream) Departure(id string) (at int64, known bool, err error) {
+	err = u.ask("/departure?id="+url.QueryEscape(id), &at)
+	if err == errUnknown {
+		return 0, false, nil
+	}
+	return at, err == nil, err
+}
+
+var errUnknown = fmt.Errorf("the upstream has not seen it")
+
+func (u *upstream) ask(path string, into any) error {
+	response, err := u.client.Get("http://" + u.control + path)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode == http.StatusNotFound {
+		return errUnknown
+	}
+	return json.NewDecoder(response.Body).Decode(into)
+}
+
+// freePorts returns ports that nobody listens on now. All are held until the
+// last is known, so that they differ.
+func freePorts(n int) ([]int, error) {
+	var ports []int
+	for range n {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer listener.Close()
+		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
