@@ -1,0 +1,81 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// stage is one edge in front of two look-alikes: one whose gate asks for the
+// subscription key, one whose service asks for a token.
+type stage struct {
+	Edge       *Edge
+	Key, Token *upstream
+	config     string
+}
+
+// config is the file of the shared edge. The decision rules, timeouts and
+// limits are the defaults: what is proved is what a user gets.
+const config = `
+listen: {address: "127.0.0.1:0"}
+admin: {address: "127.0.0.1:0"}
+log: {format: json}
+upstreams:
+  key: {url: "%s"}
+  token: {url: "%s"}
+routes:
+  key: {path_prefix: /, upstream: key}
+  token: {path_prefix: /token, strip_prefix: /token, upstream: token}
+`
+
+func startStage(dir string) (*stage, error) {
+	key, err := startUpstream(keyed)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := startUpstream(tokened)
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "edge.yaml")
+	if err := os.WriteFile(file, fmt.Appendf(nil, config, key.URL, tokens.URL), 0o600); err != nil {
+		return nil, err
+	}
+	edge, err := startEdge(file)
+	if err != nil {
+		return nil, err
+	}
+	return &stage{Edge: edge, Key: key, Token: tokens, config: file}, nil
+}
+
+// Close ends the edge and the look-alikes.
+func (s *stage) Close() {
+	s.Edge.Kill()
+	s.Key.Close()
+	s.Token.Close()
+}
+
+// reset forgets what the look-alikes saw.
+func (s *stage) reset() {
+	s.Key.reset()
+	s.Token.reset()
+}
+
+// seen returns the requests of a case that reached either look-alike.
+func (s *stage) seen(name string) []seenRequest {
+	return append(s.Key.seen(name), s.Token.seen(name)...)
+}
+
+// ownStage starts a stage that ends with the test.
+func ownStage(t *testing.T) *stage {
+	t.Helper()
+	s, err := startStage(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}

@@ -1,0 +1,116 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/lookalike"
+)
+
+// The two kinds of legacy API: keys are asked for at APIM's gate, or tokens by
+// the service behind it.
+var (
+	keyed   = lookalike.Options{PrimaryKey: subscriptionKey}
+	tokened = lookalike.Options{RequireToken: true, Tokens: []string{token}}
+)
+
+// upstream is a look-alike and what it saw.
+type upstream struct {
+	URL    string
+	server *lookalike.Server
+
+	mu       sync.Mutex
+	requests []seenRequest
+	ends     []lookalike.End
+	more     chan struct{} // closed and replaced at each end of an exchange
+}
+
+// seenRequest is a request as it reached the look-alike.
+type seenRequest = lookalike.Request
+
+func startUpstream(opt lookalike.Options) (*upstream, error) {
+	u := &upstream{more: make(chan struct{})}
+	opt.OnRequest = func(r lookalike.Request) {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.requests = append(u.requests, r)
+	}
+	opt.OnEnd = func(e lookalike.End) {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.ends = append(u.ends, e)
+		close(u.more)
+		u.more = make(chan struct{})
+	}
+	u.server = lookalike.New(opt)
+	url, err := u.server.Start("127.0.0.1:0")
+	u.URL = url
+	return u, err
+}
+
+// Close ends the look-alike.
+func (u *upstream) Close() { _ = u.server.Close() }
+
+func (u *upstream) reset() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.requests, u.ends = nil, nil
+}
+
+// seen returns the requests of a case, in the order of their arrival.
+func (u *upstream) seen(name string) []seenRequest {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var found []seenRequest
+	for _, r := range u.requests {
+		if r.Get("x-e2e-case") == name {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// all returns every request since the last reset.
+func (u *upstream) all() []seenRequest {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return append([]seenRequest(nil), u.requests...)
+}
+
+// ended waits for the end of the exchange with that id.
+func (u *upstream) ended(t *testing.T, id string) lookalike.End {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		u.mu.Lock()
+		more := u.more
+		for _, e := range u.ends {
+			if e.ID == id {
+				u.mu.Unlock()
+				return e
+			}
+		}
+		u.mu.Unlock()
+		select {
+		case <-more:
+		case <-ctx.Done():
+			t.Fatalf("the exchange %s did not end at upstream within %v", id, patience)
+		}
+	}
+}
+
+// lines returns the values of all lines of a field, whatever its case.
+func lines(r seenRequest, name string) []string {
+	var values []string
+	for _, f := range r.Fields {
+		if strings.EqualFold(f.Name, name) {
+			values = append(values, f.Value)
+		}
+	}
+	return values
+}
