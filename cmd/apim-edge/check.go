@@ -38,10 +38,7 @@ func check(cmd *cobra.Command, from *source) error {
 		for _, p := range *problems {
 			fmt.Fprintln(out, p.String())
 		}
-		if len(*problems) == 1 {
-			return errors.New("1 fault; nothing was started")
-		}
-		return fmt.Errorf("%d faults; nothing was started", len(*problems))
+		return errors.New(counted(len(*problems), "fault"))
 	}
 	if err != nil {
 		return err
@@ -54,6 +51,14 @@ func check(cmd *cobra.Command, from *source) error {
 	for _, w := range conf.Warnings() {
 		fmt.Fprintln(out, "warning:", w.String())
 	}
-	fmt.Fprintf(out, "ok: %d routes, %d upstreams, configuration %s\n", len(conf.Routes), len(conf.Upstreams), config.Hash(conf))
+	fmt.Fprintf(out, "ok: %s, %s, configuration %s\n",
+		counted(len(conf.Routes), "route"), counted(len(conf.Upstreams), "upstream"), config.Hash(conf))
 	return nil
+}
+
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }

@@ -125,7 +125,12 @@ func (r *curlRequest) valueFlag(name, value string) {
 	case "--json":
 		r.data += value
 		r.fields = append(r.fields, "Content-Type: application/json")
-	case "-d", "--data", "--data-raw", "--data-binary", "--data-ascii", "--data-urlencode", "-F", "--form", "-T", "--upload-file":
+	case "-d", "--data", "--data-raw", "--data-binary", "--data-ascii", "--data-urlencode":
+		if r.data != "" {
+			r.data += "&" // as curl joins them
+		}
+		r.data += value
+	case "-F", "--form", "-T", "--upload-file":
 		r.data += value
 	case "-u", "--user":
 		r.fields = append(r.fields, "Authorization: Basic "+base64.StdEncoding.EncodeToString([]byte(value)))
@@ -140,7 +145,7 @@ func (r *curlRequest) valueFlag(name, value string) {
 	}
 }
 
-// check refuses what cannot stand in a head as it is.
+// check completes the URL and refuses what cannot stand in a head as it is.
 func (r *curlRequest) check() error {
 	for _, f := range r.fields {
 		name, _, ok := strings.Cut(f, ":")
@@ -148,13 +153,22 @@ func (r *curlRequest) check() error {
 			return errors.New(`a field must look like "Name: value", on one line`)
 		}
 	}
+	if r.get && r.data != "" { // curl -G puts the data into the URL
+		mark := "?"
+		if strings.Contains(r.target, "?") {
+			mark = "&"
+		}
+		r.target, r.data = r.target+mark+r.data, ""
+	}
 	if strings.ContainsAny(r.target+r.method, " \r\n") {
 		return errors.New("the URL or the method contains a space or a line end")
 	}
 	return nil
 }
 
-// head returns the request head that curl would send.
+// head returns the request head that curl would send, without the fields that
+// curl adds by itself: they decide nothing. The length of a body from a file or
+// a form is not worked out.
 func (r *curlRequest) head() []byte {
 	host, target := "edge", r.target
 	if u, err := url.Parse(r.target); err == nil && u.Host != "" {
@@ -177,7 +191,7 @@ func (r *curlRequest) head() []byte {
 		name, value, _ := strings.Cut(f, ":")
 		fmt.Fprintf(&b, "%s: %s\r\n", name, strings.TrimSpace(value))
 	}
-	if r.data != "" && !r.get && !r.has("Content-Length") && !r.has("Transfer-Encoding") {
+	if r.data != "" && !r.has("Content-Length") && !r.has("Transfer-Encoding") {
 		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(r.data))
 	}
 	b.WriteString("\r\n")
@@ -190,7 +204,7 @@ func (r *curlRequest) verb() string {
 		return r.method
 	case r.headOnly:
 		return "HEAD"
-	case r.data != "" && !r.get:
+	case r.data != "":
 		return "POST"
 	}
 	return "GET"

@@ -5,7 +5,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
 	"github.com/apim-edge/apim-edge/internal/demo"
@@ -39,7 +38,7 @@ In a container, publish the three ports and listen on all interfaces:
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			opt.Out = cmd.OutOrStdout()
-			opt.Color = colorWanted()
+			opt.Color = colorWanted(os.Stdout)
 			return demo.Run(ctx, opt)
 		},
 	}
@@ -49,9 +48,4 @@ In a container, publish the three ports and listen on all interfaces:
 	f.StringVar(&opt.PageAddress, "page", "127.0.0.1:8081", "address of the page")
 	f.StringVar(&opt.UpstreamAddress, "upstream", "127.0.0.1:8082", "address of the stand-in for API Management")
 	return cmd
-}
-
-// colorWanted follows no-color.org: any value but the empty one switches off.
-func colorWanted() bool {
-	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isatty.IsTerminal(os.Stdout.Fd())
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -26,15 +27,15 @@ head that would go upstream. Nothing is sent. Secrets are shown as ***.
 
   apim-edge explain -u https://contoso.azure-api.net -H "Authorization: Bearer 0123abcd" /openai/v1/models
   apim-edge explain -c config.yaml -- curl https://edge.example.com/openai/v1/models -H "api-key: 0123abcd"
-  pbpaste | apim-edge explain -c config.yaml -          a curl line on standard input
+  apim-edge explain -c config.yaml - <request.sh          a curl line on standard input
 
-Exit code: 0 the request would be forwarded or answered as a preflight, 1 refused.`,
+Exit code: 0 the request would be forwarded or its preflight allowed, 1 refused.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return explain(cmd, &from, &req, args) },
 	}
 	from.addTo(cmd)
 	cmd.Flags().StringVarP(&req.method, "request", "X", "", "method (default GET, or POST with --data)")
 	cmd.Flags().StringArrayVarP(&req.fields, "header", "H", nil, `field, for example "Authorization: Bearer 0123abcd"; repeatable`)
-	cmd.Flags().StringVarP(&req.data, "data", "d", "", "body; only its length matters")
+	cmd.Flags().StringVarP(&req.data, "data", "d", "", "body; only its length matters, and @file is taken as it stands")
 	return cmd
 }
 
@@ -85,7 +86,7 @@ func printExplanation(out io.Writer, e proxy.Explanation) error {
 		line("preflight", "answered by apim-edge; the upstream is never asked")
 		if e.PreflightRefused != "" {
 			line("refused", "the "+e.PreflightRefused+" is not allowed; see cors of the route in the configuration")
-			return silentError{fmt.Errorf("preflight refused")}
+			return silentError{errors.New("preflight refused")}
 		}
 		return nil
 	}
@@ -95,7 +96,7 @@ func printExplanation(out io.Writer, e proxy.Explanation) error {
 	line("notes", strings.ReplaceAll(e.Notes, ",", ", "))
 	if e.Code != edgeerr.None {
 		line("answer", fmt.Sprintf("%d %s: %s", e.Code.Status(), e.Code, e.Message))
-		return silentError{fmt.Errorf("refused")}
+		return silentError{errors.New("refused")}
 	}
 	fmt.Fprintf(out, "upstream would receive\n")
 	for _, l := range strings.Split(strings.TrimRight(e.Head, "\n"), "\n") {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 )
@@ -55,19 +56,30 @@ clients send: Authorization: Bearer <subscription key>.
 
   apim-edge demo                                              see it work
   apim-edge serve --upstream https://contoso.azure-api.net    put it to work`,
+		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noArguments,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetVersionTemplate(versionText())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newServeCommand(), newDemoCommand(startDemoEdge), newCheckCommand(), newExplainCommand(), newHealthCommand(), newVersionCommand())
 	return root
 }
 
 func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError{fmt.Errorf("%q is not a command or argument of %s", args[0], cmd.CommandPath())}
+	if len(args) == 0 {
+		return nil
 	}
-	return nil
+	hint := ""
+	if alike := cmd.SuggestionsFor(args[0]); len(alike) > 0 {
+		hint = fmt.Sprintf("; did you mean %q?", alike[0])
+	}
+	return usageError{fmt.Errorf("%q is not a command or argument of %s%s", args[0], cmd.CommandPath(), hint)}
+}
+
+// colorWanted follows no-color.org: any value but the empty one switches off.
+func colorWanted(f *os.File) bool {
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isatty.IsTerminal(f.Fd())
 }

@@ -56,7 +56,10 @@ func newServeCommand() *cobra.Command {
 
 SIGHUP, or a change of the file, reloads the configuration; SIGTERM drains.
 Every key can also be set in the environment: listen.address is
-APIM_EDGE__LISTEN__ADDRESS.`,
+APIM_EDGE__LISTEN__ADDRESS. The log goes to standard error; colours are off where
+that is no terminal or NO_COLOR is set.
+
+Exit code: 0 after a drain, 1 it could not start, 2 wrong usage.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd, &from) },
 	}
@@ -80,7 +83,9 @@ func serve(cmd *cobra.Command, from *source) error {
 	case "auto":
 		console = isatty.IsTerminal(os.Stderr.Fd())
 	}
-	s, err := service.Start(service.Options{Load: load, File: from.file, Log: os.Stderr, Console: console, Version: version})
+	s, err := service.Start(service.Options{
+		Load: load, File: from.file, Log: os.Stderr, Console: console, Color: colorWanted(os.Stderr), Version: version,
+	})
 	if err != nil {
 		return err
 	}

@@ -32,9 +32,9 @@ type Options struct {
 	File string
 	// Log receives the log.
 	Log io.Writer
-	// Console writes the log for people instead of as JSON.
-	Console bool
-	Version string
+	// Console writes the log for people instead of as JSON, Color with colours.
+	Console, Color bool
+	Version        string
 }
 
 // Service is a running edge.
@@ -66,7 +66,7 @@ func Start(o Options) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{o: o, failed: make(chan error, 2), sink: logsink.New(o.Log)}
-	s.log = newLogger(s.sink, conf.Log, o.Console)
+	s.log = newLogger(s.sink, conf.Log, o)
 	if err := s.start(conf); err != nil {
 		s.sink.Close()
 		return nil, err
@@ -252,13 +252,13 @@ func shortest(c config.Config) time.Duration {
 	return slices.Min(all)
 }
 
-func newLogger(out io.Writer, conf config.Log, console bool) zerolog.Logger {
+func newLogger(out io.Writer, conf config.Log, o Options) zerolog.Logger {
 	level, err := zerolog.ParseLevel(conf.Level)
 	if err != nil {
 		level = zerolog.InfoLevel
 	}
-	if console {
-		out = zerolog.ConsoleWriter{Out: out, TimeFormat: "15:04:05.000"}
+	if o.Console {
+		out = zerolog.ConsoleWriter{Out: out, TimeFormat: "15:04:05.000", NoColor: !o.Color}
 	}
 	return zerolog.New(out).Level(level).With().Timestamp().Logger()
 }
