@@ -36,7 +36,7 @@ type openConn struct {
 
 // Start begins the load.
 func (l *Open) Start() {
-	l.pacer = pace.NewPacer(l.Clock)
+	l.pacer = pace.NewPacer(l.Clock, 1)
 	l.run(l.Connections, l.work)
 	l.pacer.Add(l, int64(1e9)/int64(l.PerSecond))
 }

@@ -23,6 +23,7 @@ type Task interface {
 // own. A late task is done at once and keeps its intended times: the rate holds.
 type Pacer struct {
 	clock Clock
+	tick  int64
 
 	mu     sync.Mutex
 	due    queue
@@ -31,9 +32,10 @@ type Pacer struct {
 	closed bool
 }
 
-// NewPacer starts a pacer.
-func NewPacer(clock Clock) *Pacer {
-	p := &Pacer{clock: clock, wake: make(chan struct{}, 1)}
+// NewPacer starts a pacer that wakes on multiples of tick nanoseconds only, so
+// that a fast rate costs no more than one wake-up per tick; 1 is exact.
+func NewPacer(clock Clock, tick int64) *Pacer {
+	p := &Pacer{clock: clock, tick: tick, wake: make(chan struct{}, 1)}
 	go p.run()
 	return p
 }
@@ -78,7 +80,8 @@ func (p *Pacer) run() {
 		case empty:
 			<-p.wake
 		case early:
-			nap(min(next.at-p.clock.Now(), longestNap))
+			onTick := (next.at + p.tick - 1) / p.tick * p.tick
+			nap(min(onTick-p.clock.Now(), longestNap))
 		case ready:
 			if next.task.Do(next.at) {
 				next.at += next.period

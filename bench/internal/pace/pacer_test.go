@@ -21,7 +21,7 @@ func (c *counted) Do(intended int64) bool {
 }
 
 func TestPacerKeepsTheIntendedTimesOnePeriodApart(t *testing.T) {
-	p := NewPacer(NewClock())
+	p := NewPacer(NewClock(), 1)
 	defer p.Close()
 	task := &counted{left: 20, done: make(chan struct{})}
 	p.Add(task, 100_000)
@@ -35,7 +35,7 @@ func TestPacerKeepsTheIntendedTimesOnePeriodApart(t *testing.T) {
 
 func TestPacerNeverActsBeforeTheIntendedTime(t *testing.T) {
 	clock := NewClock()
-	p := NewPacer(clock)
+	p := NewPacer(clock, 1)
 	defer p.Close()
 	early := make(chan int64, 1)
 	done := make(chan struct{})
