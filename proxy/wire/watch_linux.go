@@ -98,6 +98,9 @@ func (h *hups) add(c *Conn) error {
 	return nil
 }
 
+// expectHup has nothing to do: the kernel has been looking since add.
+func (c *Conn) expectHup() {}
+
 // remove frees the seat; closing the socket takes it out of the epoll instance.
 func (h *hups) remove(c *Conn) {
 	h.seats[c.seat.number] = nil

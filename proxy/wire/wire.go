@@ -208,7 +208,11 @@ func (c *Conn) OnHup(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.onHup = f
-	if c.hup && f != nil {
+	if f == nil {
+		return
+	}
+	c.expectHup()
+	if c.hup {
 		f()
 	}
 }
