@@ -1,16 +1,21 @@
 package front_test
 
 import (
-	"bufio"
 	"bytes"
-	"io"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/proxy"
@@ -18,63 +23,188 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
+// TestMain holds that no test leaves a goroutine behind.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(filepath.Dir(authority().certFile))
+		os.Exit(code)
+	}))
+}
+
+// patience bounds what a test waits for; nothing takes that long unless it
+// never comes.
+const patience = 20 * time.Second
+
 // edge is a running edge in front of a scripted upstream.
 type edge struct {
 	t       testing.TB
 	address string
 	edge    *proxy.Edge
 	front   *front.Server
+	metrics *proxy.Metrics
 	log     *lines
+	secure  *tls.Config // of its clients; nil: plain HTTP
+	seen    int         // access lines that the test has asked for
+	aborts  bool        // the test leaves exchanges running
 }
 
-// startEdge serves with the defaults in front of upstream; change may adapt them.
+// startEdge serves with the defaults in front of upstream; change may adapt
+// them. When the test ends, nothing may be left.
 func startEdge(t testing.TB, upstream string, change func(*config.Config)) *edge {
 	t.Helper()
-	conf := config.Default()
-	conf.Upstreams = map[string]config.Upstream{"legacy": {URL: upstream}}
-	conf.Routes = map[string]config.Route{"api": {PathPrefix: "/", Upstream: "legacy"}}
-	if change != nil {
-		change(&conf)
-	}
-	conf = conf.Complete()
-	watch, err := wire.NewWatch(50 * time.Millisecond)
+	watch, err := wire.NewWatch(40 * time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &edge{t: t, log: &lines{}}
+	e := &edge{t: t, log: &lines{}, metrics: proxy.NewMetrics("test", func() float64 { return 0 })}
 	logger := zerolog.New(e.log)
-	metrics := proxy.NewMetrics("test", func() float64 { return 0 })
-	e.edge = proxy.NewEdge(logger, logger, metrics, watch)
-	snapshot, err := e.edge.Compile(conf)
-	if err != nil {
+	e.edge = proxy.NewEdge(logger, logger, e.metrics, watch)
+	conf := configuration(upstream, change)
+	if err := e.use(conf); err != nil {
 		t.Fatal(err)
 	}
-	e.edge.Use(snapshot)
-	e.front = front.New(e.edge, watch, logger, nil, metrics.Clients().Add)
+	var server *tls.Config
+	if conf.Listen.TLS.CertFile != "" {
+		certificate := &front.Certificate{}
+		if err := certificate.Load(conf.Listen.TLS); err != nil {
+			t.Fatal(err)
+		}
+		server, e.secure = certificate.Config(), authority().client()
+	}
+	e.front = front.New(e.edge, watch, logger, server, e.metrics.Clients().Add)
 	addr, err := e.front.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.address = addr.String()
-	go func() { _ = e.front.Serve() }()
+	served := make(chan error, 1)
+	go func() { served <- e.front.Serve() }()
 	t.Cleanup(func() {
-		e.front.Drain(5 * time.Second)
-		e.edge.Close()
+		e.end()
+		if err := <-served; err != nil {
+			t.Errorf("Serve ended with %v", err)
+		}
 		watch.Stop()
 	})
 	return e
 }
 
-// dial opens a client's connection.
-func (e *edge) dial() net.Conn {
+func configuration(upstream string, change func(*config.Config)) config.Config {
+	conf := config.Default()
+	conf.Upstreams = map[string]config.Upstream{"legacy": {URL: upstream}}
+	if strings.HasPrefix(upstream, "https:") {
+		conf.Upstreams["legacy"] = config.Upstream{URL: upstream, TLS: config.UpstreamTLS{CAFile: authority().certFile}}
+	}
+	conf.Routes = map[string]config.Route{"api": {PathPrefix: "/", Upstream: "legacy"}}
+	if change != nil {
+		change(&conf)
+	}
+	return conf.Complete()
+}
+
+// use makes conf the configuration in use, as a reload does.
+func (e *edge) use(conf config.Config) error {
+	snapshot, err := e.edge.Compile(conf)
+	if err != nil {
+		return err
+	}
+	e.edge.Use(snapshot)
+	return nil
+}
+
+// end drains the edge and holds that nothing is left of what went through it.
+func (e *edge) end() {
+	if n := e.front.Drain(patience); n != 0 && !e.aborts {
+		e.t.Errorf("%d exchanges were still running when the test ended", n)
+	}
+	if n := e.edge.Inflight(); n != 0 {
+		e.t.Errorf("%d exchanges are counted as running after the drain", n)
+	}
+	if n := e.metric("apim_edge_client_connections"); n != 0 {
+		e.t.Errorf("%v connections of clients are counted as open after the drain", n)
+	}
+	open, idle := e.metric(`apim_edge_upstream_connections{state="open",upstream="legacy"}`), e.metric(`apim_edge_upstream_connections{state="idle",upstream="legacy"}`)
+	if open != idle {
+		e.t.Errorf("%v connections to the upstream are open after the drain, but only %v of them idle", open, idle)
+	}
+	if n := e.metric(`apim_edge_streams_open{route="api"}`); n != 0 {
+		e.t.Errorf("%v streams are counted as open after the drain", n)
+	}
+	if all := e.log.exchanges(); e.seen > 0 && len(all) != e.seen {
+		e.t.Errorf("%d access lines for %d exchanges:\n%s", len(all), e.seen, e.log)
+	}
+	e.edge.Close()
+}
+
+// metric returns the value of name{label="value",...}, labels sorted, or 0.
+func (e *edge) metric(name string) float64 {
 	e.t.Helper()
-	c, err := net.Dial("tcp", e.address)
+	families, err := e.metrics.Registry.Gather()
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
-	e.t.Cleanup(func() { _ = c.Close() })
-	return c
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if seriesName(family.GetName(), m) == name {
+				return m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	return 0
+}
+
+func seriesName(name string, m *dto.Metric) string {
+	if len(m.GetLabel()) == 0 {
+		return name
+	}
+	var labels []string
+	for _, l := range m.GetLabel() {
+		labels = append(labels, fmt.Sprintf("%s=%q", l.GetName(), l.GetValue()))
+	}
+	return name + "{" + strings.Join(labels, ",") + "}"
+}
+
+// wantMetric waits until the metric has the value: it is counted just after the
+// client has its answer.
+func (e *edge) wantMetric(name string, want float64) {
+	e.t.Helper()
+	eventually(e.t, func() bool { return e.metric(name) == want }, func() string {
+		return fmt.Sprintf("%s = %v, want %v", name, e.metric(name), want)
+	})
+}
+
+// eventually waits until ok; state says what is wrong if that never comes.
+func eventually(t testing.TB, ok func() bool, state func() string) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal(state())
+		}
+	}
+}
+
+// line is one line of the log.
+type line map[string]any
+
+// exchange returns the access line of the next exchange, waiting for it. The
+// test fails in the end if there are more lines than it has asked for.
+func (e *edge) exchange() line {
+	e.t.Helper()
+	e.seen++
+	eventually(e.t, func() bool { return len(e.log.exchanges()) >= e.seen }, func() string {
+		return fmt.Sprintf("no access line for exchange %d:\n%s", e.seen, e.log)
+	})
+	return e.log.exchanges()[e.seen-1]
+}
+
+// wantExchange holds that the next access line has this status and cause.
+func (e *edge) wantExchange(status int, cause string) line {
+	e.t.Helper()
+	l := e.exchange()
+	if l["status"] != float64(status) || l["cause"] != cause {
+		e.t.Errorf("access line with status %v and cause %v, want %d and %s:\n%v", l["status"], l["cause"], status, cause, l)
+	}
+	return l
 }
 
 // lines collects log lines.
@@ -95,19 +225,30 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// waitFor waits until the log contains text.
-func (l *lines) waitFor(t testing.TB, text string) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if strings.Contains(l.String(), text) {
-			return
+// exchanges returns the access lines.
+func (l *lines) exchanges() (all []line) {
+	for text := range strings.Lines(l.String()) {
+		var one line
+		if json.Unmarshal([]byte(text), &one) == nil && one["message"] == "exchange" {
+			all = append(all, one)
 		}
 	}
-	t.Fatalf("no %q in the log:\n%s", text, l.String())
+	return all
 }
 
-// startUpstream accepts connections and runs script on each. Its URL is returned.
-func startUpstream(t testing.TB, script func(c net.Conn, in *bufio.Reader)) string {
+// startUpstream accepts connections and runs script on each; with several
+// scripts, the first runs on the first connection and so on, and more
+// connections are a fault. Its URL is returned.
+func startUpstream(t testing.TB, scripts ...func(*peer)) string {
+	return "http://" + listen(t, nil, scripts)
+}
+
+// startTLSUpstream is startUpstream for https.
+func startTLSUpstream(t testing.TB, scripts ...func(*peer)) string {
+	return "https://" + listen(t, authority().server(), scripts)
+}
+
+func listen(t testing.TB, secure *tls.Config, scripts []func(*peer)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -115,43 +256,62 @@ func startUpstream(t testing.TB, script func(c net.Conn, in *bufio.Reader)) stri
 	}
 	var wait sync.WaitGroup
 	wait.Go(func() {
-		for {
+		for n := 0; ; n++ {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			_ = c.SetDeadline(time.Now().Add(20 * time.Second))
-			wait.Go(func() {
-				defer c.Close() //nolint:errcheck // a test's end
-				script(c, bufio.NewReader(c))
-			})
+			script := scripts[0]
+			if len(scripts) > 1 {
+				if n >= len(scripts) {
+					t.Errorf("connection %d to the upstream, want %d at most", n+1, len(scripts))
+					_ = c.Close()
+					return
+				}
+				script = scripts[n]
+			}
+			wait.Go(func() { serve(t, c, secure, script) })
 		}
 	})
 	t.Cleanup(func() {
 		_ = l.Close()
 		wait.Wait()
 	})
-	return "http://" + l.Addr().String()
+	return l.Addr().String()
 }
 
-// readHead reads one head and returns it with its empty line.
-func readHead(in *bufio.Reader) (string, error) {
-	var head strings.Builder
-	for {
-		line, err := in.ReadString('\n')
-		head.WriteString(line)
-		if err != nil || line == "\r\n" {
-			return head.String(), err
-		}
-	}
-}
-
-// send writes text with its line ends made CRLF.
-func send(t testing.TB, c io.Writer, text string) {
-	t.Helper()
-	if _, err := io.WriteString(c, strings.ReplaceAll(text, "\n", "\r\n")); err != nil {
-		t.Fatal(err)
-	}
+func serve(t testing.TB, c net.Conn, secure *tls.Config, script func(*peer)) {
+	defer c.Close() //nolint:errcheck // a test's end
+	script(newPeer(t, c, tls.Server, secure))
 }
 
 const request = "POST /openai/v1/chat/completions HTTP/1.1\nHost: edge\nAuthorization: Bearer 0123abcd\nContent-Length: 2\n\n{}"
+
+// legs says which legs have TLS.
+type legs struct {
+	name             string
+	client, upstream bool
+}
+
+var everyLeg = []legs{
+	{"plain", false, false}, {"TLS upstream", false, true}, {"TLS client", true, false}, {"TLS on both legs", true, true},
+}
+
+// start starts upstream and edge with TLS on the legs that have it.
+func (l legs) start(t testing.TB, change func(*config.Config), scripts ...func(*peer)) *edge {
+	t.Helper()
+	url := ""
+	if l.upstream {
+		url = startTLSUpstream(t, scripts...)
+	} else {
+		url = startUpstream(t, scripts...)
+	}
+	return startEdge(t, url, func(c *config.Config) {
+		if l.client {
+			c.Listen.TLS = config.ListenTLS{CertFile: authority().certFile, KeyFile: authority().keyFile}
+		}
+		if change != nil {
+			change(c)
+		}
+	})
+}
