@@ -62,7 +62,8 @@ func kind(name, reason string, sees credentials, direct int, operations ...strin
 func (c sdkCase) judge(t *testing.T, s *stage, line caseLine) {
 	t.Helper()
 	if line.OK != (c.fails == 0) || line.Status != c.fails || !strings.Contains(line.Detail, c.says) {
-		t.Errorf("the SDK's user gets status %d %q; want %d %q", line.Status, line.Detail, c.fails, c.says)
+		t.Errorf("the SDK's user gets ok=%v, status %d, %q; want ok=%v, status %d, %q",
+			line.OK, line.Status, line.Detail, c.fails == 0, c.fails, c.says)
 	}
 	seen := s.seen(c.name)
 	if len(seen) != c.want() {

@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -34,7 +33,6 @@ type Edge struct {
 	lines []logLine
 	text  strings.Builder
 	more  chan struct{} // closed and replaced at each line
-	err   error         // of Wait, once exited is closed
 }
 
 // logLine is one line of the log, as far as tests look into it.
@@ -49,8 +47,6 @@ type logLine struct {
 	Status    int    `json:"status"`
 	Cause     string `json:"cause"`
 	Refused   string `json:"cors_refused"`
-	Events    int    `json:"events"`
-	Client    string `json:"client"`
 	raw       string
 }
 
@@ -96,10 +92,7 @@ func (e *Edge) collect(log io.ReadCloser) {
 		e.more = make(chan struct{})
 		e.mu.Unlock()
 	}
-	err := e.cmd.Wait()
-	e.mu.Lock()
-	e.err = err
-	e.mu.Unlock()
+	_ = e.cmd.Wait() // what killed it stands in the log
 	close(e.exited)
 }
 
@@ -142,26 +135,6 @@ func (e *Edge) Log() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.text.String()
-}
-
-// Signal sends a signal to the process.
-func (e *Edge) Signal(t *testing.T, sig syscall.Signal) {
-	t.Helper()
-	if err := e.cmd.Process.Signal(sig); err != nil {
-		t.Fatalf("signal %v: %v", sig, err)
-	}
-}
-
-// Exited waits for the end of the process and returns its exit code.
-func (e *Edge) Exited(t *testing.T) int {
-	t.Helper()
-	select {
-	case <-e.exited:
-		return e.cmd.ProcessState.ExitCode()
-	case <-time.After(patience):
-		t.Fatalf("apim-edge did not end within %v\n%s", patience, e.Log())
-		return 0
-	}
 }
 
 // Kill ends the process at once.

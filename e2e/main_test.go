@@ -25,8 +25,8 @@ const (
 // edgeBinary is the apim-edge under test.
 var edgeBinary string
 
-// shared is the edge that the SDK tests go through. Tests that end, reload or
-// configure an edge start one of their own.
+// shared is the edge that the SDK tests go through. Tests that configure the
+// edge start one of their own.
 var shared *stage
 
 func TestMain(m *testing.M) {

@@ -6,15 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"testing"
 )
 
-// stage is one edge in front of two look-alikes: one whose gate asks for the
-// subscription key, one whose service asks for a token.
+// stage is one edge in front of two look-alikes: one over TCP, whose gate asks
+// for the subscription key, and one over TLS, whose service asks for a token.
 type stage struct {
 	Edge       *Edge
 	Key, Token *upstream
-	config     string
 }
 
 // config is the file of the shared edge. The decision rules, timeouts and
@@ -25,7 +23,7 @@ admin: {address: "127.0.0.1:0"}
 log: {format: json}
 upstreams:
   key: {url: "%s"}
-  token: {url: "%s"}
+  token: {url: "%s", tls: {ca_file: "%s"}}
 routes:
   key: {path_prefix: /, upstream: key}
   token: {path_prefix: /token, strip_prefix: /token, upstream: token}
@@ -40,15 +38,19 @@ func startStage(dir string) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
+	trusted := filepath.Join(dir, "upstream.pem")
+	if err := writeCertificate(trusted); err != nil {
+		return nil, err
+	}
 	file := filepath.Join(dir, "edge.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, config, key.URL, tokens.URL), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, config, key.URL, tokens.SecureURL, trusted), 0o600); err != nil {
 		return nil, err
 	}
 	edge, err := startEdge(file)
 	if err != nil {
 		return nil, err
 	}
-	return &stage{Edge: edge, Key: key, Token: tokens, config: file}, nil
+	return &stage{Edge: edge, Key: key, Token: tokens}, nil
 }
 
 // Close ends the edge and the look-alikes.
@@ -67,15 +69,4 @@ func (s *stage) reset() {
 // seen returns the requests of a case that reached either look-alike.
 func (s *stage) seen(name string) []seenRequest {
 	return append(s.Key.seen(name), s.Token.seen(name)...)
-}
-
-// ownStage starts a stage that ends with the test.
-func ownStage(t *testing.T) *stage {
-	t.Helper()
-	s, err := startStage(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	return s
 }

@@ -4,6 +4,10 @@ package e2e
 
 import (
 	"context"
+	"crypto/tls"
+	"encoding/pem"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -18,10 +22,11 @@ var (
 	tokened = lookalike.Options{RequireToken: true, Tokens: []string{token}}
 )
 
-// upstream is a look-alike and what it saw.
+// upstream is a look-alike, once over TCP and once over TLS, and what it saw.
 type upstream struct {
-	URL    string
-	server *lookalike.Server
+	URL       string
+	SecureURL string
+	servers   []*lookalike.Server
 
 	mu       sync.Mutex
 	requests []seenRequest
@@ -46,14 +51,38 @@ func startUpstream(opt lookalike.Options) (*upstream, error) {
 		close(u.more)
 		u.more = make(chan struct{})
 	}
-	u.server = lookalike.New(opt)
-	url, err := u.server.Start("127.0.0.1:0")
-	u.URL = url
-	return u, err
+	secure := opt
+	secure.TLS = &tls.Config{Certificates: certificate.TLS.Certificates}
+	for url, opt := range map[*string]lookalike.Options{&u.URL: opt, &u.SecureURL: secure} {
+		server := lookalike.New(opt)
+		started, err := server.Start("127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		*url = started
+		u.servers = append(u.servers, server)
+	}
+	return u, nil
 }
 
-// Close ends the look-alike.
-func (u *upstream) Close() { _ = u.server.Close() }
+// Close ends the look-alikes.
+func (u *upstream) Close() {
+	for _, s := range u.servers {
+		_ = s.Close()
+	}
+}
+
+// certificate is the standard library's own for tests; it names 127.0.0.1.
+var certificate = func() *httptest.Server {
+	s := httptest.NewTLSServer(nil)
+	s.Close()
+	return s
+}()
+
+// writeCertificate writes what the edge has to trust.
+func writeCertificate(file string) error {
+	return os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate().Raw}), 0o600)
+}
 
 func (u *upstream) reset() {
 	u.mu.Lock()

@@ -1,24 +1,13 @@
 // A page of another origin in headless Chromium, driven by Playwright. The
 // cases are told apart by the first segment of the path, because a field of
 // our own would change what the browser asks for in its preflight.
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { chromium } from 'playwright-core';
-import { key, keyBase, main, model, otherKey, prompt, checkText, register } from './case_line.mjs';
+import { checkText, key, keyBase, main, model, otherKey, prompt, register } from './case_line.mjs';
+import { launch, photograph } from './chromium.mjs';
 
 const page = process.env.E2E_PAGE; // its origin is allowed
 const strangerPage = process.env.E2E_STRANGER_PAGE; // its origin is not
 const direct = process.env.E2E_DIRECT; // the look-alike itself
-const artifacts = process.env.E2E_ARTIFACTS;
-
-mkdirSync(artifacts, { recursive: true });
-const browser = await chromium.launch({
-  executablePath: process.env.E2E_CHROMIUM,
-  args: [
-    '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  ],
-});
+const browser = await launch();
 
 // ask opens the page anew, so that no preflight is remembered, and returns
 // what the page told and what the browser said on its console.
@@ -32,7 +21,7 @@ async function ask(name, wish, { from = page } = {}) {
   const told = await tab.evaluate((w) => window.ask(w), {
     model, prompt: prompt(name), apiKey: key, baseURL: `${keyBase}/${name}`, ...wish,
   });
-  await tab.screenshot({ path: join(artifacts, `${name}.png`) });
+  await photograph(tab, name);
   await context.close();
   return { ...told, console: console.join('\n') };
 }
