@@ -83,10 +83,13 @@ func (x *Exchange) tunnel() error {
 	if err != nil {
 		return edgeerr.Wrap(edgeerr.ClientLeft, err)
 	}
+	x.route.metrics.streams.Inc()
+	defer x.route.metrics.streams.Dec()
 	x.upIn.Consume(x.respEnd)
 	t := relay.Tunnel{Client: x.client.Conn, Upstream: x.up.Conn, Idle: x.route.streamIdle}
 	err = t.Run(x.client.in, x.upIn)
 	x.client.in, x.upIn = nil, nil
 	x.down.Bytes, x.bytesUp = t.Down, x.bytesUp+t.Up
+	x.unread = true // a reset would take the last bytes with it
 	return err
 }
