@@ -82,6 +82,8 @@ func (u *Upstream) dial(ctx context.Context, stall time.Duration) (*wire.Conn, e
 	if u.TLS == nil {
 		return c, nil
 	}
+	stop := context.AfterFunc(ctx, c.Cancel) // the caller has left
+	defer stop()
 	if err := c.StartTLS(tls.Client, u.TLS, u.TLSHandshake); err != nil {
 		c.Abort(false)
 		return nil, u.explainTLS(err)

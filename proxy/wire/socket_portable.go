@@ -44,8 +44,15 @@ func (s *socket) own() {
 	_ = s.conn.sock.SetReadDeadline(past)
 	s.reading.Lock()
 	s.wanted.Add(-1)
-	if !s.conn.Canceled() && !s.conn.roused.Load() {
-		_ = s.conn.sock.SetReadDeadline(time.Time{})
+	s.unbound()
+}
+
+// unbound lets reads wait again, unless the connection is canceled or roused, be
+// it at this moment.
+func (s *socket) unbound() {
+	_ = s.conn.sock.SetReadDeadline(time.Time{})
+	if s.conn.Canceled() || s.conn.roused.Load() {
+		_ = s.conn.sock.SetReadDeadline(past)
 	}
 }
 
@@ -85,9 +92,7 @@ func (s *socket) readNow(p []byte) (int, error) {
 	}
 	_ = s.conn.sock.SetReadDeadline(time.Now().Add(100 * time.Microsecond))
 	n, err := s.conn.sock.Read(p)
-	if !s.conn.Canceled() {
-		_ = s.conn.sock.SetReadDeadline(time.Time{})
-	}
+	s.unbound()
 	if n > 0 {
 		return n, nil
 	}

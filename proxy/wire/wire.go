@@ -70,13 +70,13 @@ func (c *Conn) StartTLS(upgrade func(net.Conn, *tls.Config) *tls.Conn, conf *tls
 	src := &tlsSource{TCPConn: c.sock, conn: c, handshake: true}
 	t := upgrade(src, conf)
 	if timeout > 0 {
-		_ = c.sock.SetDeadline(time.Now().Add(timeout))
+		c.setDeadline(time.Now().Add(timeout))
 	}
 	if err := t.Handshake(); err != nil {
 		return err
 	}
 	if timeout > 0 {
-		_ = c.sock.SetDeadline(time.Time{})
+		c.setDeadline(time.Time{})
 	}
 	src.handshake = false
 	c.tls, c.src = t, src
@@ -188,6 +188,15 @@ func (c *Conn) Cancel() {
 	_ = c.sock.SetDeadline(past)
 }
 
+// setDeadline bounds reads and writes, but not beyond a Cancel that comes at the
+// same time.
+func (c *Conn) setDeadline(t time.Time) {
+	_ = c.sock.SetDeadline(t)
+	if c.canceled.Load() {
+		_ = c.sock.SetDeadline(past)
+	}
+}
+
 // Rouse ends a Fill under way, or the next one, with ErrTimeout; writes go on.
 func (c *Conn) Rouse() {
 	c.roused.Store(true)
@@ -195,10 +204,13 @@ func (c *Conn) Rouse() {
 }
 
 // Calm makes the connection readable again after a Fill that ended with
-// ErrTimeout.
+// ErrTimeout, but not if it has been canceled, be it at this moment.
 func (c *Conn) Calm() {
 	c.roused.Store(false)
 	_ = c.sock.SetReadDeadline(time.Time{})
+	if c.canceled.Load() {
+		_ = c.sock.SetReadDeadline(past)
+	}
 }
 
 // OnHup arranges that f runs once when the peer has left (sent FIN or RST): at
