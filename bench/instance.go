@@ -113,11 +113,17 @@ func (b *bench) target(p *peers.Peer, conf peers.Instance) client.Target {
 	return t
 }
 
-// startLimit is how long a peer may take to start; the gateways need most of it.
-const startLimit = 60 * time.Second
+// startLimit is how long a peer may take to start; the gateways need most of
+// it. refusalLimit is how long it may answer with something else than 200:
+// Traefik says 404 until it has read its routes.
+const (
+	startLimit   = 60 * time.Second
+	refusalLimit = 5 * time.Second
+)
 
 func (i *instance) awaitReady() error {
 	var last error
+	var refusedSince time.Time
 	for end := time.Now().Add(startLimit); time.Now().Before(end); {
 		select {
 		case <-i.process.Exited():
@@ -128,7 +134,12 @@ func (i *instance) awaitReady() error {
 			return nil
 		}
 		if _, refused := last.(client.StatusError); refused {
-			return fmt.Errorf("started, but the first exchange got %w: %s", last, i.process.Output())
+			if refusedSince.IsZero() {
+				refusedSince = time.Now()
+			}
+			if time.Since(refusedSince) > refusalLimit {
+				return fmt.Errorf("started, but the first exchange got %w: %s", last, i.process.Output())
+			}
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

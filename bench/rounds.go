@@ -73,6 +73,7 @@ func (b *bench) measureCell(ctx context.Context, running map[string]*instance, p
 	if err == nil {
 		var sample *workload.Sample
 		sample, err = w.Run(ctx, b.cell(i, round))
+		b.upstream.settle()
 		done()
 		if err == nil {
 			b.results.Rows = append(b.results.Rows, report.NewRow(w.Name, p.Name, leg, round, sample, nil))

@@ -61,6 +61,18 @@ func (u *upstream) Streams() (int64, error) {
 	return stats.Streams, err
 }
 
+// settle waits until the proxies have cancelled what their clients left, and
+// ends what they have not.
+func (u *upstream) settle() {
+	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if open, err := u.Streams(); err == nil && open == 0 {
+			return
+		}
+	}
+	var stats mock.Stats
+	_ = u.ask("/reset", &stats)
+}
+
 // Departure implements workload.Upstream.
 func (u *upstream) Departure(id string) (at int64, known bool, err error) {
 	err = u.ask("/departure?id="+url.QueryEscape(id), &at)

@@ -50,10 +50,11 @@ type Peer struct {
 	// Allocations says that the admin address serves go_memstats_mallocs_total.
 	Allocations bool
 	AccessLog   bool
-	// Only lists the workloads that make sense; empty: all.
+	// Only lists the workloads that make sense; empty: all. What keeps a peer
+	// from the others is told in its Note.
 	Only []string
-	// Why tells why the others do not.
-	Why string
+	// PlainClients says that the peer cannot speak TLS with clients.
+	PlainClients bool
 }
 
 // Instance is a peer about to be started: what its configuration is made of.
@@ -176,8 +177,9 @@ func (p *Peer) Version(binary string) string {
 	cmd := exec.Command(binary, p.VersionArgs...)
 	output, _ := cmd.CombinedOutput()
 	for line := range strings.Lines(string(output)) {
+		line = strings.TrimSpace(strings.ReplaceAll(line, binary, ""))
 		if strings.ContainsAny(line, "0123456789") {
-			return strings.TrimSpace(line)
+			return line
 		}
 	}
 	return ""

@@ -83,7 +83,7 @@ func (c *conn) stayUntilDeparture(words []string) error {
 	c.mu.Lock()
 	c.silent = words[1]
 	c.mu.Unlock()
-	c.server.streams.Add(1)
+	c.server.begin(c)
 	c.server.mu.Lock()
 	c.server.running[words[1]] = struct{}{}
 	c.server.mu.Unlock()
@@ -110,8 +110,8 @@ func (c *conn) writeBytes(size int64) error {
 
 // flood writes events until the client has left.
 func (c *conn) flood() error {
-	c.server.streams.Add(1)
-	defer c.server.streams.Add(-1)
+	c.server.begin(c)
+	defer c.server.over(c)
 	if _, err := io.WriteString(c, streamHead); err != nil {
 		return err
 	}

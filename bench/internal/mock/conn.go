@@ -65,10 +65,10 @@ func (c *conn) end() {
 	c.mu.Unlock()
 	if stream != nil {
 		stream.over.Store(true)
-		c.server.streams.Add(-1)
+		c.server.over(c)
 	}
 	if silent != "" {
-		c.server.streams.Add(-1)
+		c.server.over(c)
 		c.server.mu.Lock()
 		c.server.departures[silent] = now
 		delete(c.server.running, silent)

@@ -43,8 +43,9 @@ func firstEvent(now int64) []byte {
 }
 
 // queueLimit is how much may wait in a connection's send queue before events
-// are withheld: the pacer must never block for one slow proxy.
-const queueLimit = 128 << 10
+// are withheld: the pacer must never block for one slow proxy. Small events
+// take ten times their size of the send buffer, so it is far below that.
+const queueLimit = 16 << 10
 
 // stream writes events at a rate; the pacer's task.
 type stream struct {
@@ -71,7 +72,7 @@ func (c *conn) startEvents(perSecond, count int) error {
 	c.mu.Lock()
 	c.stream = s
 	c.mu.Unlock()
-	c.server.streams.Add(1)
+	c.server.begin(c)
 	c.server.pacer.Add(s, int64(1e9)/int64(perSecond))
 	return nil
 }
@@ -107,7 +108,7 @@ func (s *stream) finish() {
 	}
 	s.conn.mu.Unlock()
 	if mine {
-		s.conn.server.streams.Add(-1)
+		s.conn.server.over(s.conn)
 	}
 	_, _ = io.WriteString(s.conn, eventsDone)
 }

@@ -51,6 +51,7 @@ type Server struct {
 	mu         sync.Mutex
 	departures map[string]int64 // id of a silent exchange -> when its end was seen
 	running    map[string]struct{}
+	streaming  map[*conn]struct{} // connections on which a stream runs
 }
 
 // tick is how often the upstream wakes to write events that are due. At 40,000
@@ -66,6 +67,32 @@ func New() *Server {
 		pacer:      pace.NewPacer(clock, tick),
 		departures: make(map[string]int64),
 		running:    make(map[string]struct{}),
+		streaming:  make(map[*conn]struct{}),
+	}
+}
+
+// begin and over keep account of the streams that run.
+func (s *Server) begin(c *conn) {
+	s.streams.Add(1)
+	s.mu.Lock()
+	s.streaming[c] = struct{}{}
+	s.mu.Unlock()
+}
+
+func (s *Server) over(c *conn) {
+	s.streams.Add(-1)
+	s.mu.Lock()
+	delete(s.streaming, c)
+	s.mu.Unlock()
+}
+
+// Reset ends all streams that run, by closing their connections: those that a
+// proxy has not cancelled must not disturb what is measured next.
+func (s *Server) Reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.streaming {
+		c.tcp.Close()
 	}
 }
 

@@ -25,7 +25,9 @@ func main() {
 		NoDefaultUserAgentHeader:      true,
 		DisableHeaderNamesNormalizing: false,
 	}
+	scheme := "http"
 	if options.UpstreamTLS() {
+		scheme = "https"
 		upstream.IsTLS = true
 		upstream.TLSConfig = options.ClientConfig()
 	}
@@ -42,8 +44,10 @@ func main() {
 				ctx.Request.Header.Set("api-key", key)
 				ctx.Request.Header.Del("Authorization")
 			}
+			ctx.Request.URI().SetScheme(scheme) // it is taken for that of the upstream
 			ctx.Response.ImmediateHeaderFlush = true
 			if err := upstream.Do(&ctx.Request, &ctx.Response); err != nil {
+				log.Print(err)
 				ctx.Error("upstream failed", fasthttp.StatusBadGateway)
 			}
 		},
