@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"errors"
 	"io"
 	"os"
 	"syscall"
@@ -24,6 +25,7 @@ type socket struct {
 	readN   int
 	readErr syscall.Errno
 	timeout time.Duration
+	armed   bool   // the wait under way has begun
 	out     []byte // of the Write under way
 	wrote   int
 	outErr  syscall.Errno
@@ -42,9 +44,11 @@ func (s *socket) init(c *Conn) (err error) {
 }
 
 func (s *socket) fillSocket(b *Buf, timeout time.Duration) (*Buf, error) {
-	s.in, s.timeout, s.readN, s.readErr = b, timeout, 0, 0
+	s.in, s.timeout, s.readN, s.readErr, s.armed = b, timeout, 0, 0, false
 	err := s.raw.Read(s.tryReadF)
-	s.conn.readBy.Store(0)
+	for s.late(err) {
+		err = s.raw.Read(s.tryReadF)
+	}
 	b, s.in = s.in, nil
 	switch {
 	case err != nil:
@@ -70,15 +74,39 @@ func (s *socket) tryRead(fd uintptr) bool {
 	}
 	s.readErr = 0
 	s.in = s.in.dropEmpty()
-	s.conn.readBy.Store(s.conn.watch.after(s.timeout))
+	s.arm()
 	return false
+}
+
+// arm notes when the wait that begins has expired.
+func (s *socket) arm() {
+	s.armed = true
+	s.conn.readBy.Store(s.conn.watch.after(s.timeout))
+}
+
+// late ends a wait. It tells whether err is the bound of an earlier one, whose
+// bytes came while the watch was ending it; the wait must then be begun again.
+func (s *socket) late(err error) bool {
+	by := s.conn.readBy.Swap(0)
+	if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || s.armed && by == 0 && s.timeout > 0 ||
+		s.conn.canceled.Load() || s.conn.roused.Load() {
+		return false
+	}
+	s.armed = false
+	_ = s.conn.sock.SetReadDeadline(time.Time{})
+	if s.conn.canceled.Load() || s.conn.roused.Load() {
+		_ = s.conn.sock.SetReadDeadline(past)
+	}
+	return true
 }
 
 // read is Fill for a buffer that the caller holds anyway.
 func (s *socket) read(p []byte, timeout time.Duration) (int, error) {
-	s.into, s.timeout = p, timeout
+	s.into, s.timeout, s.armed = p, timeout, false
 	err := s.raw.Read(s.tryReadIntoF)
-	s.conn.readBy.Store(0)
+	for s.late(err) {
+		err = s.raw.Read(s.tryReadIntoF)
+	}
 	return s.readResult(err)
 }
 
@@ -87,7 +115,7 @@ func (s *socket) tryReadInto(fd uintptr) bool {
 	if s.readErr != syscall.EAGAIN {
 		return true
 	}
-	s.conn.readBy.Store(s.conn.watch.after(s.timeout))
+	s.arm()
 	return false
 }
 

@@ -122,8 +122,11 @@ func (s *socket) writeSocket(p []byte) (int, error) {
 	return wrote, nil
 }
 
-// lookAhead reads until the peer leaves, whenever nobody else reads and nothing
-// has been read ahead.
+// maxAhead bounds what is read while looking for the departure. Behind more than
+// that it is not seen before somebody reads.
+const maxAhead = 64 << 10
+
+// lookAhead reads until the peer leaves, whenever nobody else reads.
 func (s *socket) lookAhead(stop <-chan struct{}) {
 	p := make([]byte, 512)
 	for {
@@ -146,9 +149,9 @@ func (s *socket) lookAhead(stop <-chan struct{}) {
 
 func (s *socket) lookOnce(p []byte) (gone bool) {
 	s.aheadMu.Lock()
-	waiting := len(s.ahead) > 0
+	full := len(s.ahead) >= maxAhead
 	s.aheadMu.Unlock()
-	if waiting || s.conn.Canceled() {
+	if full || s.conn.Canceled() {
 		return false
 	}
 	n, err := s.conn.sock.Read(p)
