@@ -27,6 +27,7 @@ type Edge struct {
 	log  strings.Builder
 	seen *sync.Cond
 	err  error
+	told bool // to end
 }
 
 // buildEdge builds the binary into dir, or takes the one that EDGE_BINARY
@@ -53,7 +54,8 @@ func startEdge(binary, config string) (*Edge, error) {
 		return nil, err
 	}
 	e.cmd.Stdout, e.cmd.Stderr = writer, writer
-	e.cmd.Env = append(os.Environ(), "GOTRACEBACK=all")
+	// A binary with the race detector would sleep for a second at its end.
+	e.cmd.Env = append(os.Environ(), "GOTRACEBACK=all", "GORACE=atexit_sleep_ms=0")
 	if err := e.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -147,8 +149,14 @@ func (e *Edge) Logged(text string) func() bool {
 	return func() bool { return strings.Contains(e.log.String(), text) }
 }
 
-// Signal sends a signal.
-func (e *Edge) Signal(signal syscall.Signal) error { return e.cmd.Process.Signal(signal) }
+// Signal sends a signal, SIGTERM once only: a second one ends the edge at once.
+func (e *Edge) Signal(signal syscall.Signal) error {
+	if signal == syscall.SIGTERM && e.told {
+		return nil
+	}
+	e.told = e.told || signal == syscall.SIGTERM
+	return e.cmd.Process.Signal(signal)
+}
 
 // Address returns where clients connect.
 func (e *Edge) Address() string { return e.Clients }

@@ -1,0 +1,96 @@
+//go:build e2e
+
+package wire
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// uploaders send at the same time: what the edge does for one upload takes
+// place in two goroutines, which meet in any order.
+const uploaders, uploadsEach = 8, 500
+
+// TestRefusedBodiesAreAlwaysTold: a body that breaks behind its first part, when
+// the upstream is at work already, ends in the error that names it, every time:
+// never in a bare end of the connection.
+func TestRefusedBodiesAreAlwaysTold(t *testing.T) {
+	var begun [uploaders]chan struct{}
+	for i := range begun {
+		begun[i] = make(chan struct{}, 1)
+	}
+	up, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer up.Close()
+	go func() {
+		for {
+			conn, err := up.Accept()
+			if err != nil {
+				return
+			}
+			go awaitFirstChunk(conn, &begun)
+		}
+	}()
+	edge, _ := startLive(t, simpleConfig("http://"+up.Addr().String()))
+	var told atomic.Int64
+	var working sync.WaitGroup
+	for i := range uploaders {
+		working.Go(func() {
+			for range uploadsEach {
+				if breakUpload(edge, i, begun[i]) {
+					told.Add(1)
+				}
+			}
+		})
+	}
+	within(t, "all uploads to end", &working)
+	if told.Load() != uploaders*uploadsEach {
+		t.Errorf("uploads answered with request_malformed: got %d, want %d", told.Load(), uploaders*uploadsEach)
+	}
+	for _, line := range accessLines(t, stopped(t, edge)) {
+		if line["cause"] != "request_malformed" {
+			t.Errorf("cause: got %v, want request_malformed; line %v", line["cause"], line)
+			break
+		}
+	}
+}
+
+// awaitFirstChunk tells the uploader when the first part of its body has come,
+// and reads on until the edge closes the connection.
+func awaitFirstChunk(conn net.Conn, begun *[uploaders]chan struct{}) {
+	defer conn.Close()
+	var in []byte
+	buffer := make([]byte, 1<<10)
+	for said := false; ; {
+		n, err := conn.Read(buffer)
+		in = append(in, buffer[:n]...)
+		if _, number, found := bytes.Cut(in, []byte("hello")); found && len(number) > 0 && !said {
+			said = true
+			begun[number[0]-'0'] <- struct{}{}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// breakUpload tells whether the edge says what is wrong.
+func breakUpload(edge *Edge, number int, begun <-chan struct{}) bool {
+	conn, err := net.Dial("tcp", edge.Address())
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	_, _ = fmt.Fprintf(conn, "POST /a HTTP/1.1\r\nHost: edge\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nhello%d\r\n", number)
+	<-begun
+	_, _ = conn.Write([]byte("zz\r\n"))
+	var in []byte
+	readWhile(conn, &in, func() (*Message, error) { return parseResponse(in, "POST", Open) })
+	return bytes.Contains(in, []byte("request_malformed"))
+}
