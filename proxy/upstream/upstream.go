@@ -119,12 +119,12 @@ func (s *shard) pop() *Conn {
 func (c *Conn) Keep(hint int) {
 	u := c.up
 	if u.closed.Load() {
-		c.Discard()
+		c.retire()
 		return
 	}
 	if u.idle.Add(1) > int64(u.MaxIdle) {
 		u.idle.Add(-1)
-		c.Discard()
+		c.retire()
 		return
 	}
 	c.Used, c.idleSince = true, u.watch.Now()
@@ -168,11 +168,11 @@ func (c *Conn) Discard() {
 	c.Conn.Abort(false)
 }
 
-// Reset closes the connection by RST, so that the upstream learns of a
-// cancellation even while it only writes.
-func (c *Conn) Reset() {
+// retire closes a connection on which nothing is under way, with close_notify
+// where there is TLS.
+func (c *Conn) retire() {
 	c.up.open.Add(-1)
-	c.Conn.Abort(true)
+	c.Conn.Close()
 }
 
 // expire closes connections that have been idle for too long.
@@ -204,7 +204,7 @@ func (u *Upstream) closeIdle(before time.Duration) {
 		for _, c := range old {
 			u.idle.Add(-1)
 			c.OnHup(nil)
-			c.Discard()
+			c.retire()
 		}
 	}
 }
