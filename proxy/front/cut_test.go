@@ -5,7 +5,8 @@ import (
 )
 
 const (
-	chunkedHead = "HTTP/1.1 200 OK\nContent-Type: text/event-stream\nTransfer-Encoding: chunked\n\n"
+	streamHead  = "HTTP/1.1 200 OK\nContent-Type: text/event-stream\nTransfer-Encoding: chunked\n\n"
+	chunkedHead = "HTTP/1.1 200 OK\nContent-Type: application/json\nTransfer-Encoding: chunked\n\n"
 	fixedHead   = "HTTP/1.1 200 OK\nContent-Type: application/json\nContent-Length: 10\n\n"
 	openHead    = "HTTP/1.1 200 OK\nContent-Type: application/json\n\n" // close-delimited
 )

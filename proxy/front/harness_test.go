@@ -123,10 +123,12 @@ func (e *edge) end() {
 	if n := e.metric("apim_edge_client_connections"); n != 0 {
 		e.t.Errorf("%v connections of clients are counted as open after the drain", n)
 	}
-	open, idle := e.metric(`apim_edge_upstream_connections{state="open",upstream="legacy"}`), e.metric(`apim_edge_upstream_connections{state="idle",upstream="legacy"}`)
-	if open != idle {
-		e.t.Errorf("%v connections to the upstream are open after the drain, but only %v of them idle", open, idle)
+	connections := func(state string) float64 {
+		return e.metric(`apim_edge_upstream_connections{state="` + state + `",upstream="legacy"}`)
 	}
+	eventually(e.t, func() bool { return connections("open") == connections("idle") }, func() string {
+		return fmt.Sprintf("%v connections to the upstream are open after the drain, but only %v of them idle", connections("open"), connections("idle"))
+	})
 	if n := e.metric(`apim_edge_streams_open{route="api"}`); n != 0 {
 		e.t.Errorf("%v streams are counted as open after the drain", n)
 	}
