@@ -1,0 +1,306 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy"
+	"github.com/apim-edge/apim-edge/proxy/wire"
+	"github.com/apim-edge/apim-edge/rewrite"
+)
+
+var update = flag.Bool("update", false, "write the list of metrics in docs/operations.md")
+
+const operations = "docs/operations.md"
+
+// TestMetricsAreListed: docs/operations.md lists every metric of apim-edge with
+// its labels.
+func TestMetricsAreListed(t *testing.T) {
+	page := read(t, operations)
+	const end = "<!-- end of metrics -->"
+	start := strings.Index(page, "-run TestMetricsAreListed -update -->\n")
+	stop := strings.Index(page, end)
+	if start < 0 || stop < 0 {
+		t.Fatalf("%s has no place for the metrics", operations)
+	}
+	start += strings.Index(page[start:], "\n") + 1
+	want := page[:start] + metricsTable(t) + page[stop:]
+	if page == want {
+		return
+	}
+	if !*update {
+		t.Fatalf("the list of metrics in %s is not current; run: go test ./cmd/apim-edge -run TestMetricsAreListed -update", operations)
+	}
+	if err := os.WriteFile(filepath.Join(root, operations), []byte(want), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+type metric struct{ name, help, labels string }
+
+func (m metric) kind() string {
+	switch {
+	case strings.HasSuffix(m.name, "_total"):
+		return "counter"
+	case strings.HasSuffix(m.name, "_seconds"):
+		return "histogram"
+	}
+	return "gauge"
+}
+
+func metricsTable(t *testing.T) string {
+	var out strings.Builder
+	out.WriteString("\n| metric | kind | labels | what |\n|---|---|---|---|\n")
+	for _, m := range metrics(t) {
+		labels := ""
+		if m.labels != "" {
+			labels = "`" + strings.ReplaceAll(m.labels, ",", "`, `") + "`"
+		}
+		fmt.Fprintf(&out, "| `%s` | %s | %s | %s |\n", m.name, m.kind(), labels, m.help)
+	}
+	return out.String() + "\n"
+}
+
+// metrics asks the registry itself what it has, whether or not it was counted.
+func metrics(t *testing.T) []metric {
+	t.Helper()
+	watch, err := wire.NewWatch(time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer watch.Stop()
+	quiet := zerolog.New(io.Discard)
+	m := proxy.NewMetrics("test", func() float64 { return 0 })
+	defer proxy.NewEdge(quiet, quiet, m, watch).Close()
+	descriptions := make(chan *prometheus.Desc, 1000)
+	m.Registry.Describe(descriptions)
+	close(descriptions)
+	pattern := regexp.MustCompile(`fqName: "(apim_edge_\w+)", help: "([^"]*)".* variableLabels: \{([^}]*)\}`)
+	var all []metric
+	for d := range descriptions {
+		if found := pattern.FindStringSubmatch(d.String()); found != nil {
+			all = append(all, metric{found[1], found[2], found[3]})
+		}
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].name < all[j].name })
+	return all
+}
+
+// logFields returns the fields of the access line, from the code that writes it.
+func logFields(t *testing.T) []string {
+	t.Helper()
+	code := read(t, "proxy/accesslog.go")
+	var all []string
+	for _, m := range regexp.MustCompile(`\b(?:Str|Bytes|Int|Int64|Dur|Bool)\("(\w+)"`).FindAllStringSubmatch(code, -1) {
+		all = append(all, m[1])
+	}
+	if len(all) < 15 {
+		t.Fatalf("found %d log fields, want more: is the pattern right?", len(all))
+	}
+	return all
+}
+
+// TestLogLinesAreExplained: docs/operations.md explains every field of the
+// access line and every other line of the log, and every kind of client.
+func TestLogLinesAreExplained(t *testing.T) {
+	page := read(t, operations)
+	for _, field := range logFields(t) {
+		if !strings.Contains(page, "`"+field+"`") {
+			t.Errorf("%s does not explain the log field %s", operations, field)
+		}
+	}
+	for _, folder := range []string{"proxy", "proxy/front", "internal/service"} {
+		files, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if strings.HasSuffix(f, "_test.go") {
+				continue
+			}
+			code := read(t, strings.TrimPrefix(filepath.ToSlash(f), root+"/"))
+			for _, m := range regexp.MustCompile(`\bMsg\("([^"]+)"\)`).FindAllStringSubmatch(code, -1) {
+				if !strings.Contains(page, "`"+m[1]+"`") {
+					t.Errorf("%s does not explain the log line %q", operations, m[1])
+				}
+			}
+		}
+	}
+	_, names, _ := strings.Cut(read(t, "proxy/family.go"), "familyNames = ")
+	names, _, _ = strings.Cut(names, "\n}\n")
+	for _, m := range regexp.MustCompile(`"([a-z-]+)"`).FindAllStringSubmatch(names, -1) {
+		if !strings.Contains(page, "`"+m[1]+"`") {
+			t.Errorf("%s does not name the kind of client %s", operations, m[1])
+		}
+	}
+}
+
+// foreign are names that belong to others.
+var foreign = []string{"base_url", "api_key", "default_headers", "default_query", "azure_endpoint", "api_version", "proxy_buffering"}
+
+// TestNamesExist: each name with an underscore that a page shows as code is one
+// of the configuration, the log, the metrics or the tables of errors and reasons.
+func TestNamesExist(t *testing.T) {
+	known := slices.Concat(foreign, logFields(t), strings.Split(rewriteNotes(), ","))
+	for _, m := range regexp.MustCompile(`"cause", "(\w+)"`).FindAllStringSubmatch(read(t, "proxy/accesslog.go"), -1) {
+		known = append(known, m[1])
+	}
+	for _, m := range metrics(t) {
+		known = append(known, m.name)
+	}
+	for _, c := range edgeerr.Codes() {
+		known = append(known, c.String())
+	}
+	for _, r := range rewrite.Reasons() {
+		known = append(known, r.String())
+	}
+	keys := configKeys(t)
+	for _, key := range keys {
+		known = append(known, key[strings.LastIndex(key, ".")+1:])
+	}
+	name := regexp.MustCompile("`([a-z]+(?:_[a-z]+)+)(?:[:={][^`]*)?`")
+	dotted := regexp.MustCompile("`((?:listen|admin|timeouts|limits|log|debug|credential|cors)(?:\\.[a-z_]+)+)(?::[^`]*)?`")
+	variable := regexp.MustCompile(`APIM_EDGE__[A-Z_]+[A-Z]`)
+	reference := read(t, "docs/configuration.md")
+	for page, text := range pages(t) {
+		if page == "docs/configuration.md" || page == "docs/errors.md" {
+			continue // generated from what would be asked here
+		}
+		for _, m := range name.FindAllStringSubmatch(text, -1) {
+			if !slices.Contains(known, m[1]) {
+				t.Errorf("%s: there is no %s", page, m[1])
+			}
+		}
+		for _, m := range dotted.FindAllStringSubmatch(text, -1) {
+			if !slices.Contains(keys, m[1]) && !strings.HasPrefix(m[1], "log.*") {
+				t.Errorf("%s: the configuration has no %s", page, m[1])
+			}
+		}
+		for _, v := range variable.FindAllString(text, -1) {
+			general := regexp.MustCompile(`(UPSTREAMS|ROUTES)__[A-Z]+__`).ReplaceAllString(v, "${1}__<NAME>__")
+			if !strings.Contains(reference, "`"+general+"`") {
+				t.Errorf("%s: no key has the variable %s", page, v)
+			}
+		}
+	}
+}
+
+func rewriteNotes() string {
+	all := rewrite.Notes(0)
+	for _, n := range rewrite.AllNotes() {
+		all |= n
+	}
+	return all.String()
+}
+
+// configKeys returns the keys that docs/configuration.md, which is generated,
+// explains; those of upstreams and routes without the part that is a name.
+func configKeys(t *testing.T) []string {
+	t.Helper()
+	var keys []string
+	part := ""
+	for line := range strings.Lines(read(t, "docs/configuration.md")) {
+		if m := regexp.MustCompile("^## `([^`]+)`").FindStringSubmatch(line); m != nil {
+			part = regexp.MustCompile(`^(?:upstreams|routes)\.<name>\.?`).ReplaceAllString(m[1], "")
+			keys = append(keys, part)
+		}
+		if m := regexp.MustCompile("^- \\*\\*`([^`]+)`\\*\\*").FindStringSubmatch(line); m != nil {
+			keys = append(keys, strings.TrimPrefix(part+"."+m[1], "."))
+		}
+	}
+	if len(keys) < 50 {
+		t.Fatalf("found %d keys, want more: is the pattern right?", len(keys))
+	}
+	return keys
+}
+
+// TestRecipesLoad: each piece of configuration that a page shows is loaded.
+func TestRecipesLoad(t *testing.T) {
+	fence := regexp.MustCompile("(?s)```yaml\n(.*?)```")
+	count := 0
+	for page, text := range pages(t) {
+		for _, m := range fence.FindAllStringSubmatch(text, -1) {
+			recipe := m[1]
+			switch {
+			case strings.Contains(recipe, "apiVersion:"):
+				checkManifest(t, page, recipe)
+			case strings.Contains(recipe, "schema: v1"): // Continue's
+				if err := yaml.Unmarshal([]byte(recipe), new(any)); err != nil {
+					t.Errorf("%s: %v in\n%s", page, err, recipe)
+				}
+			default:
+				if strings.HasPrefix(recipe, "credential:") {
+					recipe = "upstreams: {legacy: {url: https://contoso.azure-api.net}}\nroutes:\n  openai:\n    " + recipe
+				}
+				loadRecipe(t, page, recipe)
+				count++
+			}
+		}
+	}
+	if count < 4 {
+		t.Errorf("found %d recipes, want more: is the pattern right?", count)
+	}
+}
+
+func loadRecipe(t *testing.T, page, recipe string) config.Config {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "edge.yaml")
+	if err := os.WriteFile(file, []byte(recipe), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	conf, err := config.Load(config.Options{File: file})
+	if err != nil {
+		t.Errorf("%s: %v in\n%s", page, err, recipe)
+	}
+	return conf
+}
+
+// checkManifest loads the configuration in a manifest for Kubernetes, and wants
+// the grace period to outlast the drain.
+func checkManifest(t *testing.T, page, manifest string) {
+	t.Helper()
+	var drain time.Duration
+	var grace int
+	for decoder := yaml.NewDecoder(bytes.NewReader([]byte(manifest))); ; {
+		var doc struct {
+			Data map[string]string
+			Spec struct {
+				Template struct {
+					Spec struct {
+						Grace int `yaml:"terminationGracePeriodSeconds"`
+					}
+				}
+			}
+		}
+		if err := decoder.Decode(&doc); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatalf("%s: %v", page, err)
+		}
+		if text := doc.Data["config.yaml"]; text != "" {
+			conf := loadRecipe(t, page, text)
+			drain = conf.Timeouts.Drain.Duration + conf.Timeouts.DrainDelay.Duration
+		}
+		grace = max(grace, doc.Spec.Template.Spec.Grace)
+	}
+	if least := drain + 5*time.Second; drain == 0 || time.Duration(grace)*time.Second <= least {
+		t.Errorf("%s: the grace period is %d s, the drain takes up to %v and a moment", page, grace, least)
+	}
+}
