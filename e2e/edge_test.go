@@ -130,6 +130,20 @@ func (e *Edge) access(t *testing.T, requestID string) logLine {
 	return line
 }
 
+// checkLog fails where the log holds a secret, or a line that is no JSON: the
+// report of a panic or of the race detector.
+func (e *Edge) checkLog(t *testing.T) {
+	t.Helper()
+	if secret := findSecret(e.Log()); secret != "" {
+		t.Errorf("the log holds the secret %s", secret)
+	}
+	for line := range strings.Lines(e.Log()) {
+		if !json.Valid([]byte(line)) {
+			t.Fatalf("a line of the log is no JSON: %s\n%s", line, e.Log())
+		}
+	}
+}
+
 // Log returns all that was logged so far.
 func (e *Edge) Log() string {
 	e.mu.Lock()

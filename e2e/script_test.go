@@ -36,9 +36,7 @@ func runCases(t *testing.T, cases []sdkCase, command ...string) {
 		for _, c := range cases {
 			t.Run(c.name, func(t *testing.T) { c.judge(t, shared, lines[c.name]) })
 		}
-		if secret := findSecret(shared.Edge.Log()); secret != "" {
-			t.Errorf("the log holds the secret %s", secret)
-		}
+		shared.Edge.checkLog(t)
 	})
 	t.Run("without it", func(t *testing.T) { runDirect(t, cases, command) })
 }
