@@ -14,13 +14,17 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set when a release is built: -ldflags "-X main.version=...".
-var version = "development"
+// version is set when a release is built: -ldflags "-X main.version=...". Where
+// it is not, it is what the go command knows.
+var version string
 
 func main() { os.Exit(run()) }
 
 // run returns the exit code: 0 all right, 1 the command failed, 2 wrong usage.
 func run() int {
+	if version == "" {
+		version = builtVersion()
+	}
 	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
 	zerolog.TimestampFunc = func() time.Time { return time.Now().UTC() }
 	root := newRootCommand()

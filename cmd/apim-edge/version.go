@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 )
@@ -17,6 +18,16 @@ func newVersionCommand() *cobra.Command {
 			return err
 		},
 	}
+}
+
+// builtVersion is the version that the go command knows: that of go install
+// module@version, or of the commit that was built.
+func builtVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "development"
+	}
+	return info.Main.Version
 }
 
 func versionText() string {
