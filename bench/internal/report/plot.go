@@ -39,6 +39,7 @@ func hue(name string) color.RGBA {
 
 // Plots writes the pictures of the run into the folder and returns their names.
 func (r *Results) Plots(folder string) ([]string, error) {
+	plot.DefaultFont.Variant, plotter.DefaultFont.Variant = "Sans", "Sans" // reads better on a screen
 	var names []string
 	blocks := r.blocks()
 	for i := range blocks {
@@ -46,7 +47,11 @@ func (r *Results) Plots(folder string) ([]string, error) {
 		for _, picture := range []struct {
 			kind string
 			draw func() (*plot.Plot, error)
-		}{{"latency", b.latencyPlot}, {"bars", b.barPlot}} {
+			high vg.Length
+		}{
+			{"latency", b.latencyPlot, 11 * vg.Centimeter},
+			{"bars", b.barPlot, vg.Length(2.5+0.75*float64(len(b.lines))) * vg.Centimeter},
+		} {
 			p, err := picture.draw()
 			if err != nil {
 				return names, fmt.Errorf("%s %s, %s: %w", b.Name, b.leg, picture.kind, err)
@@ -55,7 +60,8 @@ func (r *Results) Plots(folder string) ([]string, error) {
 				continue
 			}
 			name := fmt.Sprintf("%s-%s-%s.svg", picture.kind, b.Name, b.leg)
-			if err := p.Save(20*vg.Centimeter, 11*vg.Centimeter, filepath.Join(folder, name)); err != nil {
+			p.Title.Padding = vg.Points(6)
+			if err := p.Save(20*vg.Centimeter, picture.high, filepath.Join(folder, name)); err != nil {
 				return names, err
 			}
 			names = append(names, name)
@@ -179,6 +185,7 @@ func (b *block) barPlot() (*plot.Plot, error) {
 	}
 	p.Title.Text = fmt.Sprintf("%s, %s: %s (less is better)", b.Name, b.leg, b.Figures[0].Title)
 	p.NominalY(names...)
+	p.Y.Min, p.Y.Max = -0.6, float64(len(names))-0.4
 	p.X.Min = 0
 	for _, length := range bars {
 		p.X.Max = math.Max(p.X.Max, length*1.15)
