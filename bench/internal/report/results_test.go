@@ -1,0 +1,89 @@
+package report
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/apim-edge/apim-edge/bench/internal/workload"
+	"github.com/apim-edge/apim-edge/bench/peers"
+)
+
+// threeRounds is a run in which the machine was twice as slow in round 1: the
+// medians say nothing of it, and paired values must not either.
+func threeRounds() *Results {
+	r := &Results{
+		Workloads: []Info{{Name: "w", Unit: "exchange", Figures: []workload.Figure{
+			{Key: "cpu_us", Title: "CPU", Decimals: 1}, {Key: "p50_us", Title: "added", Decimals: 1, Added: true},
+		}}},
+		Peers: []PeerInfo{
+			{Name: "direct", Role: peers.Direct}, {Name: "apim-edge", Role: peers.Edge},
+			{Name: "nginx", Role: peers.General}, {Name: "haproxy", Role: peers.General}, {Name: "relay", Role: peers.Floor},
+		},
+	}
+	add := func(peer string, round int, cpu, p50 float64) {
+		r.Rows = append(r.Rows, Row{Workload: "w", Leg: workload.Plain, Peer: peer, Round: round,
+			Figures: map[string]float64{"cpu_us": cpu, "p50_us": p50}})
+	}
+	for round, slow := range []float64{1, 2, 1} {
+		add("direct", round, 0, 50*slow)
+		add("apim-edge", round, 9*slow, 70*slow)
+		add("nginx", round, 10*slow, 80*slow)
+		add("haproxy", round, 12*slow, 75*slow)
+		add("relay", round, 5*slow, 60*slow)
+	}
+	return r
+}
+
+func TestRatiosArePairedAndToTheBestGeneralProxy(t *testing.T) {
+	b := threeRounds().blocks()[0]
+	if best := b.best(); best == nil || best.Name != "nginx" {
+		t.Fatalf("best = %v, want nginx: the relay is a floor and no proxy", best)
+	}
+	for name, want := range map[string]float64{"apim-edge": 0.9, "nginx": 1, "haproxy": 1.2, "relay": 0.5} {
+		for _, l := range b.lines {
+			if l.Name != name {
+				continue
+			}
+			if got := b.ratio(l); got.Rounds != 3 || got.Min != want || got.Max != want {
+				t.Errorf("ratio of %s = %+v, want %v in each of 3 rounds", name, got, want)
+			}
+		}
+	}
+}
+
+func TestWhatIsAddedIsTakenOffRoundByRound(t *testing.T) {
+	b := threeRounds().blocks()[0]
+	for _, l := range b.lines {
+		if l.Name != "apim-edge" {
+			continue
+		}
+		if got := b.figure(l, b.Figures[1]); got.Median != 20 || got.Min != 20 || got.Max != 40 {
+			t.Errorf("added = %+v, want median 20, from 20 to 40", got)
+		}
+	}
+}
+
+func TestATableTellsWhatIsMissing(t *testing.T) {
+	r := threeRounds()
+	r.Peers = append(r.Peers, PeerInfo{Name: "envoy", Role: peers.General, Absent: "not installed"})
+	r.Rows = append(r.Rows, Row{Workload: "w", Leg: workload.TLSUpstream, Peer: "nginx", Failed: "no certificate"})
+	var table strings.Builder
+	r.Markdown(&table)
+	for _, want := range []string{
+		"| w | plain | CPU | 9.0 | 10.0 | 12.0 | 5.0 | 0.90 (nginx) |",
+		"**absent**: not installed",
+		"| w | tls-upstream | CPU | – | failed | – | – | – |",
+		"nginx: no certificate",
+		"| **apim-edge** | 9.0 (9.0–18.0) | 0.90 | 20.0 (20.0–40.0) | 0 |",
+	} {
+		if !strings.Contains(table.String(), want) {
+			t.Errorf("no %q in:\n%s", want, table.String())
+		}
+	}
+}
+
+func TestSpreadOfAnEvenNumberIsTheMiddle(t *testing.T) {
+	if got := spread([]float64{4, 1, 3, 2}); got != (Spread{Median: 2.5, Min: 1, Max: 4, Rounds: 4}) {
+		t.Errorf("spread = %+v", got)
+	}
+}
