@@ -1,9 +1,10 @@
 // Package proxy is the data path of apim-edge: what happens between a client's
 // request and the upstream's answer. ARCHITECTURE.md tells the life of one
-// exchange; Exchange.run is that story in code.
+// exchange; story is the same in code.
 package proxy
 
 import (
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +20,6 @@ import (
 type Edge struct {
 	snapshot atomic.Pointer[Snapshot]
 	registry registry
-	watch    *wire.Watch
 	log      zerolog.Logger // for the operator
 	origins  zerolog.Logger // refused origins: a few a minute
 	access   zerolog.Logger // one line per exchange
@@ -31,10 +31,11 @@ type Edge struct {
 	stopping atomic.Bool // the drain is over: what still runs is aborted
 }
 
-// NewEdge returns an edge without a configuration: Use gives it one.
-func NewEdge(log, access zerolog.Logger, metrics *Metrics, watch *wire.Watch) *Edge {
-	e := &Edge{log: log, access: access, metrics: metrics, watch: watch}
-	e.registry = registry{watch: watch, known: map[string]*handle{}}
+// NewEdge returns an edge without a configuration: Use gives it one. loops are
+// all that its clients will be on.
+func NewEdge(log, access zerolog.Logger, metrics *Metrics, loops []*wire.Loop) *Edge {
+	e := &Edge{log: log, access: access, metrics: metrics}
+	e.registry = registry{loops: loops, known: map[string]*handle{}}
 	e.origins = log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Minute})
 	e.noRoute = metrics.route("none")
 	metrics.observe(e)
@@ -77,38 +78,65 @@ func (e *Edge) Close() {
 
 func (e *Edge) upstreams() []*upstream.Upstream { return e.registry.all() }
 
-// run is the story of one exchange, in the order of the wire. Each step can end
-// it with an *edgeerr.Error; finish then answers, or aborts if the head is out.
-func (x *Exchange) run() error {
-	if err := x.readHead(); err != nil {
-		return err
+// story is one exchange, in the order of the wire. Each step runs once, or until
+// it no longer returns wire.ErrWait; any other error ends the exchange: finish
+// then answers, or aborts if the head is out.
+var story = [...]func(*Exchange) error{
+	(*Exchange).readHead,        // from the client; refuse what two parsers could read differently
+	(*Exchange).findRoute,       // by host and path, in the snapshot that holds to the end
+	(*Exchange).answerPreflight, // at the edge; the upstream is never asked
+	(*Exchange).admit,           // within limits
+	(*Exchange).decide,          // what becomes of the credentials
+	(*Exchange).forward,         // head and body to the upstream
+	(*Exchange).awaitHead,       // the upstream's response head
+	(*Exchange).relay,           // head and body to the client, as they come
+}
+
+// advance goes on with the story until it has to wait. It tells whether the
+// exchange is over, and the client's connection free for what follows.
+func (x *Exchange) advance() (over bool) {
+	defer x.recoverPanic(&over)
+	err := x.interruption()
+	for err == nil && x.step < len(story) {
+		if err = story[x.step](x); err == nil {
+			x.step++
+		}
 	}
+	switch err {
+	case wire.ErrWait:
+		return false
+	case errAnswered:
+		err = nil
+	}
+	x.end(err)
+	return true
+}
+
+// errAnswered ends the story early and well.
+var errAnswered = errors.New("answered at the edge")
+
+// interruption returns what has happened to the exchange while it waited.
+func (x *Exchange) interruption() error {
+	if x.admitted && x.client.Left() {
+		return edgeerr.Wrap(edgeerr.ClientLeft, errLeft)
+	}
+	if x.upload != nil && x.upload.active {
+		return x.goOnUploading()
+	}
+	return nil
+}
+
+var errLeft = errors.New("the client closed its connection")
+
+// findRoute loads the snapshot, once, and keeps what outlives the head.
+func (x *Exchange) findRoute() error {
 	x.snap = x.edge.snapshot.Load()
 	x.route = x.snap.match(x.req.host, x.req.path)
 	x.note()
 	if x.route == nil {
 		return edgeerr.New(edgeerr.RouteNotFound, "")
 	}
-	if x.route.cors != nil && x.req.isPreflight() {
-		return x.answerPreflight() // the upstream is never asked
-	}
-	if err := x.admit(); err != nil {
-		return err
-	}
-	x.decision = x.route.credential.Decide(x.req.fields, x.req.query)
-	if err := x.checkDecision(); err != nil {
-		return err
-	}
-	if err := x.forward(); err != nil {
-		return err
-	}
-	if err := x.awaitHead(); err != nil {
-		return err
-	}
-	if x.resp.status == 101 {
-		return x.tunnel()
-	}
-	return x.relay()
+	return nil
 }
 
 // admit counts the exchange and refuses it beyond limits.exchanges, and refuses
@@ -116,10 +144,12 @@ func (x *Exchange) run() error {
 func (x *Exchange) admit() error {
 	n := x.edge.inflight.Add(1)
 	x.admitted = true
-	if x.edge.stopping.Load() {
+	switch limit := x.snap.config.Limits.Exchanges; {
+	case x.client.refuse:
+		return edgeerr.New(edgeerr.EdgeOverloaded, "limits.connections is reached; wait and repeat, or raise it")
+	case x.edge.stopping.Load():
 		return edgeerr.New(edgeerr.EdgeDraining, "")
-	}
-	if limit := x.snap.config.Limits.Exchanges; limit > 0 && n > int64(limit) {
+	case limit > 0 && n > int64(limit):
 		return edgeerr.New(edgeerr.EdgeOverloaded, "limits.exchanges is reached; wait and repeat, or raise it")
 	}
 	if limit := x.route.bodyLimit; limit > 0 && x.req.length > limit {
@@ -128,8 +158,9 @@ func (x *Exchange) admit() error {
 	return nil
 }
 
-// checkDecision refuses what the credential rules refuse.
-func (x *Exchange) checkDecision() error {
+// decide applies the credential rules and refuses what they refuse.
+func (x *Exchange) decide() error {
+	x.decision = x.route.credential.Decide(x.req.fields, x.req.query)
 	x.reason, x.notesSeen, x.decided = x.decision.Reason, x.decision.Notes, true
 	if !x.decision.Rejected() {
 		return nil

@@ -3,7 +3,6 @@ package proxy
 import (
 	"bytes"
 	"errors"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -15,7 +14,7 @@ import (
 )
 
 // An Exchange is one request with its responses. It is pooled; begin takes it,
-// finish gives it back, each exactly once.
+// end gives it back, each exactly once.
 type Exchange struct {
 	edge   *Edge
 	client *Client
@@ -28,13 +27,19 @@ type Exchange struct {
 	decision rewrite.Decision
 	reason   rewrite.Reason
 
-	up     *upstream.Conn
-	upload *upload // the request body on its way, while it outlasts the head
-	body   upload  // what upload points to
-	down   relay.Down
-	events relay.Events
+	step    int // of the story
+	dialing *upstream.Dialing
+	up      *upstream.Conn
+	out     *wire.Buf // the request, while it waits for a connection
+	upload  *upload   // the request body, if there is one
+	body    upload    // what upload points to
+	upIn    *wire.Buf // what the upstream has sent and is not relayed
+	respEnd int       // length of the response head at the start of upIn
+	interim int       // interim responses so far
+	down    relay.Down
+	tunnel  *relay.Tunnel // after 101
+	events  relay.Events
 	// Methods as values, made once: a method value allocates.
-	leaveF           func()
 	requestTrailerF  func([]byte) bool
 	responseTrailerF func([]byte) bool
 
@@ -46,6 +51,7 @@ type Exchange struct {
 	bytesUp        int64
 	lastConn       bool // the client's connection ends with this exchange
 	stream         bool
+	encoded        bool // the body is compressed: its events cannot be counted
 	admitted       bool
 	sent           bool // a byte of the request went upstream
 	headOut        bool // a byte of the response head went to the client
@@ -60,9 +66,8 @@ type Exchange struct {
 	decided        bool // reason is set
 	notesSeen      rewrite.Notes
 	refusal        string // why CORS refused: origin, method or header
-
-	upIn    *wire.Buf // what the upstream has sent and is not relayed
-	respEnd int       // length of the response head at the start of upIn
+	waiting        bool   // for the rest of the request's head
+	armed          bool   // the wait for the response head is bounded
 }
 
 // notes are the texts of an exchange that outlive the buffer of its head. They
@@ -81,7 +86,7 @@ var (
 
 func newExchange() *Exchange {
 	x := &Exchange{}
-	x.leaveF, x.requestTrailerF, x.responseTrailerF = x.leave, x.dropRequestTrailer, x.dropResponseTrailer
+	x.requestTrailerF, x.responseTrailerF = x.dropRequestTrailer, x.dropResponseTrailer
 	return x
 }
 
@@ -96,6 +101,7 @@ func take[T any](p *sync.Pool) *T {
 func begin(c *Client) *Exchange {
 	x := take[Exchange](&exchanges)
 	x.edge, x.client, x.start = c.edge, c, time.Now()
+	x.lastConn = c.refuse
 	x.req = take[request](&requests)
 	return x
 }
@@ -134,8 +140,9 @@ func (x *Exchange) note() {
 func (x *Exchange) noteRefused() {
 	r, n := x.req, &x.notes
 	n.method = n.keep(r.method)
-	path, _, _ := bytes.Cut(r.target, []byte{'?'})
-	n.path = n.keep(path)
+	if path, _, _ := bytes.Cut(r.target, []byte{'?'}); len(path) > 0 && path[0] == '/' {
+		n.path = n.keep(path) // an absolute target can hold userinfo
+	}
 	x.head = r.isHead()
 }
 
@@ -158,39 +165,28 @@ func (x *Exchange) policy() *rewrite.Policy {
 	return x.route.credential
 }
 
-// leave runs when the client has left: every wait of the exchange ends.
-func (x *Exchange) leave() {
-	x.client.Cancel()
-	if x.up != nil {
-		x.up.Cancel()
-	}
-}
+// WakeUpstream implements upstream.Owner.
+func (x *Exchange) WakeUpstream() { x.client.run() }
 
-// finish ends the exchange, whatever it came to, and tells whether the client's
-// connection can carry another one.
-func (x *Exchange) finish(err error) (again bool) {
-	x.client.OnHup(nil)
-	if x.upload != nil {
-		x.stopUpload()
-	}
+// end ends the exchange, whatever it came to, and leaves the client's connection
+// ready for what follows.
+func (x *Exchange) end(err error) {
 	code := edgeerr.CodeOf(err)
 	if code == edgeerr.ClientLeft && x.edge.stopping.Load() {
 		code = edgeerr.DrainAborted
 	}
+	c := x.client
+	if x.upload != nil && (x.upload.active || x.upload.failed) {
+		x.lastConn, x.unread = true, true // the rest of the body is not going to be read
+	}
 	switch {
 	case err == nil:
-		if x.unread {
-			x.client.linger()
-		}
-	case code.Status() == 0:
+	case code.Status() == 0, x.headOut:
 		x.lastConn = true
-		x.cut()
-	case x.headOut:
-		x.lastConn = true
-		x.cut()
+		c.cut(x.resetOnAbort(), x.headOut)
 	default:
 		if x.notes.origin == nil && x.snap == nil {
-			x.noteOrigin(x.client.in.Bytes())
+			x.noteOrigin(c.in.Bytes())
 		}
 		x.answerError(err)
 	}
@@ -199,25 +195,31 @@ func (x *Exchange) finish(err error) (again bool) {
 	if x.admitted {
 		x.edge.inflight.Add(-1)
 	}
-	again = !x.lastConn
+	last, unread := x.lastConn, x.unread
 	x.release()
-	return again
-}
-
-// resetPause lies between the last bytes of a body and the reset that cuts it.
-// openai-node 4 on Node 22 does not see a reset that it reads together with
-// those bytes: of 6 answers cut at once 3 were waited for without end, of 40
-// cut after 2 ms none. A busy client needs longer.
-const resetPause = 20 * time.Millisecond
-
-// cut ends the client's connection in the middle of a response.
-func (x *Exchange) cut() {
-	reset := x.resetOnAbort()
-	if reset && x.headOut && !x.client.Left() {
-		time.Sleep(resetPause)
+	c.x = nil
+	switch {
+	case c.Closed(), c.cutting:
+	case !last:
+		c.awaitNext()
+	case unread:
+		c.closeLingering()
+	default:
+		c.Close()
 	}
-	x.client.Abort(reset)
 }
+
+// recoverPanic ends the exchange whose story has panicked, which is a fault of
+// the edge, and leaves the others alone.
+func (x *Exchange) recoverPanic(over *bool) {
+	if r := recover(); r != nil {
+		x.edge.log.Error().Str("request_id", string(x.notes.id)).Str("stack", stack()).Msg("panic in an exchange")
+		x.end(edgeerr.Wrap(edgeerr.Internal, errPanic))
+		*over = true
+	}
+}
+
+var errPanic = errors.New("panic; the log has the stack")
 
 // resetOnAbort tells how a response is cut so that it cannot look complete: a
 // chunked one by FIN without its last chunk, any other by RST (openai-node 4
@@ -228,13 +230,20 @@ func (x *Exchange) resetOnAbort() bool {
 
 // leaveUpstream keeps the upstream connection for another exchange, or closes it.
 func (x *Exchange) leaveUpstream(err error) {
+	if x.dialing != nil {
+		x.dialing.Cancel()
+		x.dialing = nil
+	}
+	if x.stream && x.relayed {
+		x.route.metrics.streams.Dec()
+	}
 	up := x.up
 	if up == nil {
 		return
 	}
 	x.up = nil
-	if err == nil && x.keepUpstream() && !up.Canceled() {
-		up.Keep(x.client.number)
+	if err == nil && x.keepUpstream() {
+		up.Keep()
 		return
 	}
 	up.Discard()
@@ -246,11 +255,11 @@ func (x *Exchange) release() {
 	}
 	if x.resp != nil {
 		responses.Put(x.resp)
-		x.resp = nil
 	}
+	x.out.Release()
 	x.upIn.Release()
 	text := x.notes.text[:0]
-	*x = Exchange{leaveF: x.leaveF, requestTrailerF: x.requestTrailerF, responseTrailerF: x.responseTrailerF}
+	*x = Exchange{requestTrailerF: x.requestTrailerF, responseTrailerF: x.responseTrailerF}
 	x.notes.text = text
 	exchanges.Put(x)
 }
@@ -260,31 +269,8 @@ func (x *Exchange) release() {
 func (x *Exchange) dropRequest() {
 	x.decision = rewrite.Decision{} // it aliases the head
 	r := x.req
-	r.method, r.target, r.path, r.query, r.host = nil, nil, nil, nil, nil
-	r.origin, r.userAgent, r.id, r.requestMethod, r.requestHeaders = nil, nil, nil, nil, nil
+	r.forget()
+	r.method, r.target, r.path, r.query = nil, nil, nil, nil
 	requests.Put(x.req)
 	x.req = nil
 }
-
-// restoreBuf hands bytes that belong to the next request to the client.
-func (c *Client) restoreBuf(b *wire.Buf) {
-	if b.Len() == 0 {
-		b.Release()
-		b = nil
-	}
-	c.in = b
-}
-
-// attempt runs the exchange. A panic is a fault of the edge: it ends this
-// exchange with an error and leaves the others alone.
-func (x *Exchange) attempt() (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			x.edge.log.Error().Str("request_id", string(x.notes.id)).Str("stack", string(debug.Stack())).Msg("panic in an exchange")
-			err = edgeerr.Wrap(edgeerr.Internal, errPanic)
-		}
-	}()
-	return x.run()
-}
-
-var errPanic = errors.New("panic; the log has the stack")

@@ -66,8 +66,7 @@ func (x *Exchange) explain(head []byte, out *Explanation) error {
 		})
 		return nil
 	}
-	x.decision = x.route.credential.Decide(x.req.fields, x.req.query)
-	err := x.checkDecision()
+	err := x.decide()
 	out.Reason, out.Meaning, out.Notes = x.reason.String(), x.reason.Meaning(), x.notesSeen.String()
 	if err != nil {
 		return err

@@ -34,6 +34,7 @@ const (
 	kEdge // X-Apim-Edge-*
 	kVary
 	kContentType
+	kContentEncoding
 	kAPIMRequestID
 	kTrailer
 )
@@ -63,6 +64,7 @@ var names = map[string]kind{
 	"forwarded":                              kForwarded,
 	"vary":                                   kVary,
 	"content-type":                           kContentType,
+	"content-encoding":                       kContentEncoding,
 	"apim-request-id":                        kAPIMRequestID,
 	"trailer":                                kTrailer,
 }

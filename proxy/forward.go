@@ -1,9 +1,7 @@
 package proxy
 
 import (
-	"context"
 	"errors"
-	"io"
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
@@ -17,51 +15,52 @@ import (
 // The request is sent again only if the connection has not taken one byte of it:
 // a POST never runs twice.
 func (x *Exchange) forward() error {
-	out, err := x.buildRequest()
-	if err != nil {
-		out.Release()
-		return err
+	if x.client.Left() {
+		return edgeerr.Wrap(edgeerr.ClientLeft, errLeft)
 	}
-	defer func() { out.Release() }()
+	if x.out == nil {
+		out, err := x.buildRequest()
+		if x.out = out; err != nil {
+			return err
+		}
+	}
 	for {
 		if err := x.acquire(); err != nil {
 			return err
 		}
-		n, err := x.up.Write(out.Bytes())
+		n, err := x.up.Write(x.out.Bytes())
 		x.sent = x.sent || n > 0
 		x.bytesUp = int64(n)
-		if err == nil || n > 0 && !errors.Is(err, wire.ErrCanceled) {
+		if err == nil || n > 0 {
 			break // a broken pipe: the upstream may have answered before it closed
-		}
-		if x.client.Left() {
-			return edgeerr.Wrap(edgeerr.ClientLeft, err)
 		}
 		if !x.up.Used {
 			return &edgeerr.Error{Code: edgeerr.UpstreamClosedEarly, Err: err}
 		}
 		x.metricsOf().retries.Inc()
-		x.client.OnHup(nil)
 		x.up.Discard()
 		x.up = nil
 	}
-	x.afterSending()
-	return nil
+	x.out.Release()
+	x.out = nil
+	return x.afterSending()
 }
 
 // buildRequest makes the head and takes what is there of the body.
 func (x *Exchange) buildRequest() (*wire.Buf, error) {
 	c, r := x.client, x.req
-	out := wire.GetBuf()
+	out := c.Loop().GetBuf()
 	out.Set(x.appendRequestHead(out.Empty()))
 	if r.length == 0 {
 		return out, nil
 	}
 	body := &x.body
 	body.up.Track.Begin(r.length, nil)
+	body.up.Track.Strict()
 	body.up.Limit, body.up.Idle = x.route.bodyLimit, x.snap.config.Timeouts.RequestBodyIdle.Duration
 	body.up.DropTrailer = x.requestTrailerF
-	if c.in.Len() == c.headEnd && !r.expect {
-		c.TryFill(c.in) // many clients write the body right behind the head
+	if c.in.Len() == c.headEnd && len(c.in.Free()) > 0 {
+		c.in, _ = c.Read(c.in) // many clients write the body right behind the head
 	}
 	rest := c.in.Bytes()[c.headEnd:]
 	pass, err := body.up.Take(rest)
@@ -74,176 +73,139 @@ func (x *Exchange) buildRequest() (*wire.Buf, error) {
 	return out, nil
 }
 
-// acquire takes a connection to the upstream, and arranges that the client's
-// departure cancels it.
-func (x *Exchange) acquire() error {
-	if up := x.route.up.Pooled(x.client.number); up != nil {
-		x.up = up
-		x.client.OnHup(x.leaveF)
+// acquire takes a connection to the upstream from the pool, or waits for a new one.
+func (x *Exchange) acquire() (err error) {
+	if x.up != nil {
 		return nil
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	x.client.OnHup(func() { x.client.Cancel(); cancel() })
-	up, err := x.route.up.Dial(ctx, x.snap.config.Timeouts.RequestBodyIdle.Duration)
-	x.client.OnHup(nil)
-	if err != nil {
-		return err
+	if x.dialing == nil {
+		if x.up = x.route.up.Pooled(x.client.Loop(), x); x.up != nil {
+			return nil
+		}
+		if x.dialing, err = x.route.up.Dial(x.client.Loop(), x); err != nil {
+			return err
+		}
 	}
-	x.up = up
-	x.client.OnHup(x.leaveF)
-	return nil
+	up, err, done := x.dialing.Result()
+	if !done {
+		return wire.ErrWait
+	}
+	x.dialing, x.up = nil, up
+	return err
 }
 
 // afterSending gives back the head and starts what is left of the body.
-func (x *Exchange) afterSending() {
+func (x *Exchange) afterSending() error {
 	u := x.upload
 	if u == nil {
 		x.client.consumeHead()
 		x.dropRequest()
-		return
+		return nil
 	}
 	x.client.headEnd += u.taken
 	x.client.consumeHead()
 	x.dropRequest()
 	if u.up.Track.Done() {
-		x.upload = nil
-		return
+		return nil
 	}
-	u.start(x)
-}
-
-// upload is a request body that outlasts its head.
-type upload struct {
-	up    relay.Up
-	taken int // bytes that went along with the head
-	done  chan struct{}
-	rest  *wire.Buf // what came behind the body, once done
-	err   error     // once done
-	ended time.Time
-}
-
-func (u *upload) start(x *Exchange) {
-	u.done = make(chan struct{})
+	u.active = true
 	u.up.From, u.up.To = x.client.Conn, x.up.Conn
-	in := x.client.in
-	x.client.in = nil
-	go func() {
-		defer close(u.done)
-		u.rest, u.err = u.up.Run(in)
-		u.ended = time.Now()
-		if u.err != nil && !errors.Is(u.err, relay.ErrUpstreamWrite) {
-			u.up.To.Cancel() // the answer to half a request is of no use
-		}
-	}()
+	return x.goOnUploading()
 }
 
-// finished tells whether the upload has ended.
-func (u *upload) finished() bool {
-	select {
-	case <-u.done:
-		return true
-	default:
-		return false
-	}
+// upload is a request body that may outlast its head.
+type upload struct {
+	up     relay.Up
+	taken  int  // bytes that went along with the head
+	active bool // more is to come
+	failed bool // the upstream took no more of it
 }
 
-// stopUpload ends an upload whose answer is complete, or will never be. Where the
-// client is still sending, its connection cannot carry another exchange.
-func (x *Exchange) stopUpload() {
+// goOnUploading forwards what is there of the body. Only the client's own faults
+// are errors: an upstream that takes no more may have answered.
+func (x *Exchange) goOnUploading() error {
 	u := x.upload
-	if u.done == nil {
-		return // never begun
+	before := u.up.Bytes
+	err := u.up.Go(&x.client.in)
+	x.bytesUp += u.up.Bytes - before
+	switch {
+	case err == nil:
+		u.active = false
+	case errors.Is(err, wire.ErrWait):
+	case errors.Is(err, relay.ErrUpstreamWrite):
+		u.active, u.failed = false, true
+	default:
+		return err
 	}
-	if !u.finished() {
-		x.client.Rouse()
-		if x.up != nil {
-			x.up.Cancel()
-		}
-		<-u.done
-	}
-	x.bytesUp += u.up.Bytes - int64(u.taken)
-	x.client.restoreBuf(u.rest)
-	u.rest = nil
-	if u.err != nil {
-		x.lastConn, x.unread = true, true
-	}
+	return nil
 }
 
 // awaitHead reads the response head, relaying interim responses on the way.
 func (x *Exchange) awaitHead() error {
-	x.resp = take[response](&responses)
-	for interim := 0; interim < 100; interim++ {
-		n, err := x.readResponseHead()
+	if x.resp == nil {
+		x.resp = take[response](&responses)
+	}
+	for {
+		if n := headEnd(x.upIn.Bytes()); n > 0 {
+			if final, err := x.takeHead(n); final || err != nil {
+				return err
+			}
+			continue
+		}
+		if x.upIn != nil && !x.upIn.MakeRoom(maxResponseHead) {
+			return x.invalid(errHeadSize)
+		}
+		in, err := x.up.Read(x.upIn)
+		x.upIn = in
+		if errors.Is(err, wire.ErrWait) {
+			return x.awaitUpstream()
+		}
 		if err != nil {
-			return err
-		}
-		if err := x.resp.parse(x.upIn.Bytes()[:n]); err != nil {
-			return x.invalid(err)
-		}
-		x.respEnd = n
-		switch status := x.resp.status; {
-		case status == 101 && !x.websocket:
-			return x.invalid(errSwitch)
-		case status >= 200 || status == 101:
-			x.firstByte = time.Since(x.start)
-			x.upstreamStatus = status
-			x.notes.apim = x.notes.keep(x.resp.apimID)
-			x.resp.settle(x.head)
-			return nil
-		}
-		if err := x.relayInterim(); err != nil {
-			return err
+			return &edgeerr.Error{Code: edgeerr.UpstreamClosedEarly, Sent: x.sent, Err: err}
 		}
 	}
-	return x.invalid(errManyHeads)
+}
+
+// awaitUpstream bounds the wait for the response head from the last byte of the
+// request on.
+func (x *Exchange) awaitUpstream() error {
+	switch {
+	case x.up.Expired(), x.up.Stalled():
+		return &edgeerr.Error{Code: edgeerr.UpstreamHeadTimeout, Sent: x.sent, Err: errNoHead}
+	case !x.armed && (x.upload == nil || !x.upload.active):
+		x.armed = true
+		x.up.Within(x.route.responseHead)
+	}
+	return wire.ErrWait
+}
+
+var errNoHead = errors.New("no response head within response_head")
+
+// takeHead takes the head of n bytes at the start of upIn. final tells that it is
+// not an interim one.
+func (x *Exchange) takeHead(n int) (final bool, err error) {
+	if err := x.resp.parse(x.upIn.Bytes()[:n]); err != nil {
+		return false, x.invalid(err)
+	}
+	x.respEnd = n
+	switch status := x.resp.status; {
+	case status == 101 && !x.websocket:
+		return false, x.invalid(errSwitch)
+	case status >= 200 || status == 101:
+		x.firstByte = time.Since(x.start)
+		x.upstreamStatus = status
+		x.notes.apim = x.notes.keep(x.resp.apimID)
+		x.resp.settle(x.head)
+		x.up.Within(0)
+		return true, nil
+	}
+	if x.interim++; x.interim > 100 {
+		return false, x.invalid(errManyHeads)
+	}
+	return false, x.relayInterim()
 }
 
 const maxResponseHead = 256 << 10
-
-// readResponseHead returns the length of the complete head at the start of upIn.
-func (x *Exchange) readResponseHead() (int, error) {
-	for {
-		if n := headEnd(x.upIn.Bytes()); n > 0 {
-			return n, nil
-		}
-		if x.upIn != nil && !x.upIn.MakeRoom(maxResponseHead) {
-			return 0, x.invalid(errHeadSize)
-		}
-		in, err := x.up.Fill(x.upIn, x.route.responseHead)
-		if x.upIn = in; err == nil {
-			continue
-		}
-		if errors.Is(err, wire.ErrTimeout) && x.stillSending() {
-			x.up.Calm()
-			continue
-		}
-		return 0, x.headFailed(err)
-	}
-}
-
-// stillSending tells whether the request body has been on its way within the
-// last response_head: the upstream's time begins with the last byte.
-func (x *Exchange) stillSending() bool {
-	return x.upload != nil && (!x.upload.finished() || time.Since(x.upload.ended) < x.route.responseHead)
-}
-
-// headFailed says why there is no response head.
-func (x *Exchange) headFailed(err error) error {
-	if x.upload != nil && x.upload.finished() && x.upload.err != nil && !errors.Is(x.upload.err, relay.ErrUpstreamWrite) {
-		return x.upload.err
-	}
-	code := edgeerr.UpstreamClosedEarly
-	switch {
-	case x.client.Left(), errors.Is(err, wire.ErrCanceled):
-		code = edgeerr.ClientLeft
-	case errors.Is(err, wire.ErrTimeout):
-		code = edgeerr.UpstreamHeadTimeout
-	case errors.Is(err, io.EOF) && x.upIn.Len() > 0:
-		code = edgeerr.UpstreamClosedEarly
-	}
-	return &edgeerr.Error{Code: code, Sent: x.sent, Err: err}
-}
 
 func (x *Exchange) invalid(err error) error {
 	return &edgeerr.Error{Code: edgeerr.UpstreamInvalidResponse, Sent: true, Err: err}
@@ -254,11 +216,9 @@ func (x *Exchange) invalid(err error) error {
 func (x *Exchange) relayInterim() error {
 	status := x.resp.status
 	if !x.http10 && (status != 100 || x.expect) {
-		out := wire.GetBuf()
+		out := x.client.Loop().GetBuf()
 		out.Set(x.appendInterimHead(out.Empty()))
-		_, err := x.client.Write(out.Bytes())
-		out.Release()
-		if err != nil {
+		if _, err := x.client.Send(out); err != nil {
 			return edgeerr.Wrap(edgeerr.ClientLeft, err)
 		}
 	}

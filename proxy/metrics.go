@@ -246,7 +246,7 @@ func sideOf(code edgeerr.Code) string {
 // streamIncomplete tells that an event stream ended in order but without the
 // event that ends an OpenAI stream: most SDKs take it for complete.
 func (x *Exchange) streamIncomplete() bool {
-	return x.stream && x.status == 200 && !x.head && !x.events.Final
+	return x.stream && x.status == 200 && !x.head && !x.encoded && !x.events.Final
 }
 
 // refusedOrigin counts a page whose origin is not allowed and says, a few times a

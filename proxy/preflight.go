@@ -3,15 +3,17 @@ package proxy
 import (
 	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
-	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
 // answerPreflight answers a browser's question whether a page may call. It comes
 // before limits and upstream state, so that a page sees the real error of its
 // real request and not a CORS failure.
 func (x *Exchange) answerPreflight() error {
+	if x.route.cors == nil || !x.req.isPreflight() {
+		return nil
+	}
 	r := x.req
-	out := wire.GetBuf()
+	out := x.client.Loop().GetBuf()
 	head := append(out.Empty(), "HTTP/1.1 204 No Content\r\n"...)
 	head, allowed, cause := x.route.cors.Preflight(head, corsx.PreflightRequest{
 		Origin: r.origin, Method: r.requestMethod, Headers: r.requestHeaders, PrivateNetwork: r.requestPrivate,
@@ -27,13 +29,9 @@ func (x *Exchange) answerPreflight() error {
 	}
 	out.Set(append(head, "\r\n"...))
 	x.status, x.headOut, x.preflight = 204, true, true
-	_, err := x.client.Write(out.Bytes())
-	out.Release()
-	if err != nil {
+	x.unread = x.lastConn
+	if _, err := x.client.Send(out); err != nil {
 		return edgeerr.Wrap(edgeerr.ClientLeft, err)
 	}
-	if x.lastConn {
-		x.client.linger()
-	}
-	return nil
+	return errAnswered
 }

@@ -18,7 +18,7 @@ import (
 // registry holds the upstreams of all snapshots in use, so that a reload that
 // does not change an upstream keeps its connections.
 type registry struct {
-	watch *wire.Watch
+	loops []*wire.Loop
 	mu    sync.Mutex
 	known map[string]*handle // by everything that makes an upstream what it is
 }
@@ -40,7 +40,7 @@ func (g *registry) get(name string, u config.Upstream, t config.Timeouts) (*hand
 	}
 	o := upstream.Options{
 		Name: name, Address: address(parsed), Connect: t.Connect.Duration, TLSHandshake: t.TLSHandshake.Duration,
-		KeepAlive: t.UpstreamKeepAlive.Duration, MaxConnections: u.MaxConnections, MaxIdle: u.MaxIdle,
+		KeepAlive: t.UpstreamKeepAlive.Duration, Stall: t.RequestBodyIdle.Duration, MaxConnections: u.MaxConnections, MaxIdle: u.MaxIdle,
 	}
 	material := ""
 	if parsed.Scheme == "https" {
@@ -48,12 +48,12 @@ func (g *registry) get(name string, u config.Upstream, t config.Timeouts) (*hand
 			return nil, fmt.Errorf("tls.%w", err)
 		}
 	}
-	key := fmt.Sprintf("%s|%+v|%v|%v|%v|%x", name, u, t.Connect, t.TLSHandshake, t.UpstreamKeepAlive, sha256.Sum256([]byte(material)))
+	key := fmt.Sprintf("%s|%+v|%v|%v|%v|%v|%x", name, u, t.Connect, t.TLSHandshake, t.UpstreamKeepAlive, t.RequestBodyIdle, sha256.Sum256([]byte(material)))
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	h := g.known[key]
 	if h == nil {
-		h = &handle{up: upstream.New(o, g.watch), url: parsed, preserveHost: u.PreserveHost, key: key}
+		h = &handle{up: upstream.New(o, g.loops), url: parsed, preserveHost: u.PreserveHost, key: key}
 		g.known[key] = h
 	}
 	h.users++

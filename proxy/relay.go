@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"errors"
-
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy/relay"
 	"github.com/apim-edge/apim-edge/proxy/wire"
@@ -11,8 +9,25 @@ import (
 // relay sends the response: head and first bytes in one write, then whatever
 // comes, as it comes.
 func (x *Exchange) relay() error {
+	if !x.headOut {
+		if err := x.startRelay(); err != nil {
+			return err
+		}
+	}
+	if x.tunnel != nil {
+		up := x.tunnel.Up
+		err := x.tunnel.Go()
+		x.bytesUp += x.tunnel.Up - up
+		x.down.Bytes = x.tunnel.Down
+		x.unread = true // a reset would take the last bytes with it
+		return err
+	}
+	return x.down.Go()
+}
+
+func (x *Exchange) startRelay() error {
 	x.prepareRelay()
-	out := wire.GetBuf()
+	out := x.client.Loop().GetBuf()
 	out.Set(x.appendResponseHead(out.Empty()))
 	x.status, x.headOut, x.relayed = x.resp.status, true, true
 	x.upClose, x.stream = x.resp.close, x.resp.sse
@@ -21,15 +36,13 @@ func (x *Exchange) relay() error {
 	x.upIn = nil
 	responses.Put(x.resp)
 	x.resp = nil
+	if x.status == 101 {
+		return x.startTunnel(out, in)
+	}
 	if x.stream {
 		x.route.metrics.streams.Inc()
-		defer x.route.metrics.streams.Dec()
 	}
-	err := x.down.Run(out, in)
-	if cause := x.uploadError(); err != nil && cause != nil {
-		return cause
-	}
-	return err
+	return x.down.Start(out, in)
 }
 
 // prepareRelay decides how the body is framed and what ends with it.
@@ -40,7 +53,8 @@ func (x *Exchange) prepareRelay() {
 	d.Idle = x.route.streamIdle
 	d.DropTrailer = x.responseTrailerF
 	d.Dechunk = x.http10 && r.length == chunkedBody
-	if r.sse {
+	x.encoded = r.encoded
+	if r.sse && !r.encoded {
 		d.Heartbeat = x.route.heartbeat
 		d.Track.Begin(r.length, &x.events)
 	} else {
@@ -49,47 +63,39 @@ func (x *Exchange) prepareRelay() {
 	if r.length == untilClose || d.Dechunk || x.http10 || x.edge.draining.Load() {
 		x.lastConn = true
 	}
-	if x.upload != nil && !x.upload.finished() {
+	if u := x.upload; u != nil && (u.active || u.failed) {
 		x.lastConn = true // what is left of the body is not going to be read
 	}
-}
-
-// uploadError returns why the request body ended early, if that was the client's
-// doing.
-func (x *Exchange) uploadError() error {
-	u := x.upload
-	if u == nil || !u.finished() || errors.Is(u.err, relay.ErrUpstreamWrite) {
-		return nil
-	}
-	return u.err
 }
 
 // keepUpstream tells whether the upstream connection is at the end of a complete
 // exchange and nothing more is on it.
 func (x *Exchange) keepUpstream() bool {
-	return x.headOut && !x.upClose && !x.down.Excess && x.down.Track.Done() &&
-		(x.upload == nil || x.upload.err == nil && x.upload.up.Track.Done())
+	return x.relayed && !x.upClose && !x.down.Excess && x.down.Track.Done() &&
+		(x.upload == nil || !x.upload.active && !x.upload.failed)
 }
 
-// tunnel relays the handshake of a WebSocket and then bytes, both ways, until
-// one side ends. Either side's silence beyond stream_idle ends it.
-func (x *Exchange) tunnel() error {
-	out := wire.GetBuf()
-	out.Set(x.appendResponseHead(out.Empty()))
-	x.status, x.headOut, x.lastConn, x.upClose, x.stream = 101, true, true, true, true
-	x.relayed = true
-	_, err := x.client.Write(out.Bytes())
-	out.Release()
-	if err != nil {
+// startTunnel relays the handshake of a WebSocket; from then on bytes go both
+// ways until one side ends. Both sides' silence beyond stream_idle ends it.
+func (x *Exchange) startTunnel(out, in *wire.Buf) error {
+	x.lastConn, x.upClose, x.stream = true, true, true
+	x.route.metrics.streams.Inc()
+	x.tunnel = &relay.Tunnel{Client: x.client.Conn, Upstream: x.up.Conn, Idle: x.route.streamIdle}
+	out.Add(in.Bytes())
+	x.tunnel.Down = int64(in.Len())
+	in.Release()
+	if _, err := x.client.Send(out); err != nil {
 		return edgeerr.Wrap(edgeerr.ClientLeft, err)
 	}
-	x.route.metrics.streams.Inc()
-	defer x.route.metrics.streams.Dec()
-	x.upIn.Consume(x.respEnd)
-	t := relay.Tunnel{Client: x.client.Conn, Upstream: x.up.Conn, Idle: x.route.streamIdle}
-	err = t.Run(x.client.in, x.upIn)
-	x.client.in, x.upIn = nil, nil
-	x.down.Bytes, x.bytesUp = t.Down, x.bytesUp+t.Up
-	x.unread = true // a reset would take the last bytes with it
-	return err
+	early := x.client.in
+	x.client.in = nil
+	x.bytesUp += int64(early.Len())
+	if early.Len() == 0 {
+		early.Release()
+		return nil
+	}
+	if _, err := x.up.Send(early); err != nil {
+		return edgeerr.Wrap(edgeerr.UpstreamAborted, err)
+	}
+	return nil
 }

@@ -139,9 +139,8 @@ func (r *request) parseLine(line []byte) error {
 // readFields notes what the exchange needs of the fields, and decides how long
 // the body is (RFC 9112 section 6).
 func (r *request) readFields() error {
+	r.forget()
 	r.length, r.close, r.expect, r.websocket, r.nominated = 0, r.http10, false, false, false
-	r.origin, r.userAgent, r.id, r.host = nil, nil, nil, nil
-	r.requestMethod, r.requestHeaders, r.requestPrivate = nil, nil, false
 	var hosts, lengths, codings, upgrades int
 	connectionUpgrade := false
 	for i, k := range r.kinds {
@@ -188,7 +187,10 @@ func (r *request) readFields() error {
 			r.id = v
 		}
 	}
-	r.websocket = r.websocket && upgrades == 1 && connectionUpgrade && string(r.method) == "GET"
+	// A handshake has no body: what came behind the head would be frames for one
+	// side and a body for the other (RFC 6455 section 4.1).
+	r.websocket = r.websocket && !r.http10 && upgrades == 1 && connectionUpgrade && string(r.method) == "GET" &&
+		codings == 0 && r.length == 0
 	if hosts > 1 || hosts == 0 && !r.http10 {
 		return malformed("a request has exactly one Host field (RFC 9112 section 3.2)")
 	}
@@ -196,6 +198,12 @@ func (r *request) readFields() error {
 		return r.checkChunked(lengths)
 	}
 	return nil
+}
+
+// forget drops what the fields of the head before have said.
+func (r *request) forget() {
+	r.host, r.origin, r.userAgent, r.id = nil, nil, nil, nil
+	r.requestMethod, r.requestHeaders, r.requestPrivate = nil, nil, false
 }
 
 // joinLists makes one list of the values of several lines (RFC 9110 section 5.3).

@@ -10,7 +10,6 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
-	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
 // answerError sends the edge's own answer for err. Whether the client's
@@ -25,17 +24,15 @@ func (x *Exchange) answerError(err error) {
 		x.lastConn = true
 	}
 	body := errorBody(e)
-	out := wire.GetBuf()
+	out := x.client.Loop().GetBuf()
 	head := x.appendErrorHead(out.Empty(), e, len(body))
 	if !x.head {
 		head = append(head, body...)
 	}
 	out.Set(head)
-	_, werr := x.client.Write(out.Bytes())
-	x.headOut = true
-	out.Release()
-	if werr == nil && x.lastConn {
-		x.client.linger()
+	x.headOut, x.unread = true, x.lastConn
+	if _, err := x.client.Send(out); err != nil {
+		x.client.Abort(true)
 	}
 }
 
@@ -49,7 +46,7 @@ func (x *Exchange) requestConsumed(code edgeerr.Code) bool {
 		return false
 	}
 	if x.req == nil {
-		return x.upload == nil || x.upload.finished() && x.upload.err == nil
+		return x.upload == nil || !x.upload.active
 	}
 	c := x.client
 	have := int64(c.in.Len() - c.headEnd)
@@ -165,25 +162,4 @@ func (s *Snapshot) allowing(origin []byte) *route {
 		}
 	}
 	return nil
-}
-
-// linger lets the client read the answer: closing while its bytes are still
-// coming in would be a reset that takes the answer with it (RFC 9112 section
-// 9.6). What comes is thrown away, for two seconds and 8 MiB at most.
-func (c *Client) linger() {
-	c.CloseWrite()
-	c.Calm()
-	end := time.Now().Add(2 * time.Second)
-	for total := 0; total < 8<<20; {
-		left := time.Until(end)
-		if left <= 0 {
-			return
-		}
-		in, err := c.Fill(nil, left)
-		total += in.Len()
-		in.Release()
-		if err != nil {
-			return
-		}
-	}
 }

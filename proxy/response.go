@@ -19,6 +19,7 @@ type response struct {
 	close     bool // the upstream will close after this exchange
 	nominated bool
 	sse       bool
+	encoded   bool  // Content-Encoding: nobody here can read the body
 	length    int64 // of the body: its bytes, chunkedBody or untilClose
 	apimID    []byte
 	vary      [][]byte
@@ -71,7 +72,7 @@ func (r *response) parseLine(line []byte) error {
 }
 
 func (r *response) readFields() error {
-	r.length, r.close, r.nominated, r.sse = untilClose, r.http10, false, false
+	r.length, r.close, r.nominated, r.sse, r.encoded = untilClose, r.http10, false, false, false
 	r.apimID, r.vary = nil, r.vary[:0]
 	chunked, lengths := 0, 0
 	for i, k := range r.kinds {
@@ -91,6 +92,8 @@ func (r *response) readFields() error {
 			r.readConnection(v)
 		case kContentType:
 			r.sse = isEventStream(v)
+		case kContentEncoding:
+			r.encoded = !equalFold(v, "identity")
 		case kAPIMRequestID:
 			r.apimID = v
 		case kVary:

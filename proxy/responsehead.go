@@ -87,6 +87,7 @@ func (x *Exchange) appendCORS(dst []byte) []byte {
 		}
 		var allowed bool
 		if dst, allowed = x.route.cors.AppendResponse(dst, x.notes.method, x.notes.origin, families); !allowed {
+			x.refusal = corsx.CauseOrigin
 			x.refusedOrigin(x.notes.origin)
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy"
-	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
 func newExplainCommand() *cobra.Command {
@@ -57,19 +56,14 @@ func explain(cmd *cobra.Command, from *source, req *curlRequest, args []string) 
 
 // compile makes the engine that serve would run, without a listener.
 func compile(conf config.Config) (edge *proxy.Edge, done func(), err error) {
-	watch, err := wire.NewWatch(conf.Timeouts.ClientHead.Duration)
-	if err != nil {
-		return nil, nil, err
-	}
 	quiet := zerolog.New(io.Discard)
-	edge = proxy.NewEdge(quiet, quiet, proxy.NewMetrics(version, func() float64 { return 0 }), watch)
+	edge = proxy.NewEdge(quiet, quiet, proxy.NewMetrics(version, func() float64 { return 0 }), nil)
 	snapshot, err := edge.Compile(conf)
 	if err != nil {
-		watch.Stop()
 		return nil, nil, err
 	}
 	edge.Use(snapshot)
-	return edge, func() { edge.Close(); watch.Stop() }, nil
+	return edge, edge.Close, nil
 }
 
 func printExplanation(out io.Writer, e proxy.Explanation) error {

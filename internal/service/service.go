@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -42,7 +43,7 @@ type Service struct {
 	o           Options
 	log         zerolog.Logger
 	sink        *logsink.Sink
-	watch       *wire.Watch
+	loops       []*wire.Loop
 	edge        *proxy.Edge
 	metrics     *proxy.Metrics
 	front       *front.Server
@@ -76,11 +77,11 @@ func Start(o Options) (*Service, error) {
 
 func (s *Service) start(conf config.Config) error {
 	var err error
-	if s.watch, err = wire.NewWatch(shortest(conf)); err != nil {
+	if s.loops, err = wire.StartLoops(runtime.GOMAXPROCS(0), shortest(conf)); err != nil {
 		return err
 	}
 	s.metrics = proxy.NewMetrics(s.o.Version, s.sink.Lost)
-	s.edge = proxy.NewEdge(s.log, s.log, s.metrics, s.watch)
+	s.edge = proxy.NewEdge(s.log, s.log, s.metrics, s.loops)
 	snapshot, err := s.edge.Compile(conf)
 	if err != nil {
 		return err
@@ -107,12 +108,12 @@ func (s *Service) start(conf config.Config) error {
 }
 
 func (s *Service) listen(conf config.Config) error {
-	s.front = front.New(s.edge, s.watch, s.log, nil, s.metrics.Clients().Add)
+	s.front = front.New(s.edge, s.loops, s.log, nil, s.metrics.Clients().Add)
 	if conf.Listen.TLS.CertFile != "" {
 		if err := s.certificate.Load(conf.Listen.TLS); err != nil {
 			return err
 		}
-		s.front = front.New(s.edge, s.watch, s.log, s.certificate.Config(), s.metrics.Clients().Add)
+		s.front = front.New(s.edge, s.loops, s.log, s.certificate.Config(), s.metrics.Clients().Add)
 	}
 	addr, err := s.front.Listen(conf.Listen.Address)
 	if err != nil {
@@ -231,7 +232,7 @@ func (s *Service) Stop() {
 		_ = s.admin.Close()
 	}
 	s.edge.Close()
-	s.watch.Stop()
+	wire.CloseLoops(s.loops)
 	s.sink.Close()
 }
 

@@ -1,5 +1,5 @@
-// Package front accepts the connections of clients and runs the exchanges on
-// them, within limits, until it is drained.
+// Package front accepts the connections of clients, gives each to a loop, and
+// drains them.
 package front
 
 import (
@@ -21,25 +21,27 @@ import (
 // Server is the clients' listener.
 type Server struct {
 	edge  *proxy.Edge
-	watch *wire.Watch
+	loops []*wire.Loop
 	log   zerolog.Logger
 	tls   *tls.Config // nil: plain HTTP
-	open  func(delta float64)
+	count func(delta float64)
 
 	listener net.Listener
-	number   atomic.Int64
+	load     []atomic.Int64 // connections of each loop
+	open     atomic.Int64
+	draining atomic.Bool
 	mu       sync.Mutex
 	clients  map[*proxy.Client]struct{}
-	pending  map[*wire.Conn]struct{} // in their TLS handshake
-	wait     sync.WaitGroup
+	changed  chan struct{} // a connection has closed
 }
 
-// New returns a server for edge. conf is nil for plain HTTP; open is told of
-// each connection that opens (+1) and closes (-1).
-func New(edge *proxy.Edge, watch *wire.Watch, log zerolog.Logger, conf *tls.Config, open func(float64)) *Server {
+// New returns a server for edge whose connections are spread over loops. conf is
+// nil for plain HTTP; count is told of each connection that opens (+1) and
+// closes (-1).
+func New(edge *proxy.Edge, loops []*wire.Loop, log zerolog.Logger, conf *tls.Config, count func(float64)) *Server {
 	return &Server{
-		edge: edge, watch: watch, log: log, tls: conf, open: open,
-		clients: map[*proxy.Client]struct{}{}, pending: map[*wire.Conn]struct{}{},
+		edge: edge, loops: loops, load: make([]atomic.Int64, len(loops)), log: log, tls: conf, count: count,
+		clients: map[*proxy.Client]struct{}{}, changed: make(chan struct{}, 1),
 	}
 }
 
@@ -85,101 +87,119 @@ func (s *Server) accept(nc net.Conn) {
 		panic("BUG: a TCP listener accepted another kind of connection")
 	}
 	conf := s.edge.Config()
-	conn, err := wire.New(tcp, s.watch, conf.Timeouts.ClientWriteStall.Duration)
-	if err != nil {
-		s.log.Warn().Err(err).Msg("a connection could not be taken over")
-		_ = tcp.Close()
+	n := s.open.Add(1)
+	s.count(1)
+	limit := conf.Limits.Connections
+	refuse := limit > 0 && n > int64(limit)
+	l := s.leastLoaded()
+	s.load[l].Add(1)
+	if s.tls == nil {
+		s.hand(l, tcp, nil, refuse)
 		return
 	}
-	full := !s.begin(conn, conf.Limits.Connections)
-	go func() {
-		defer s.end(conn)
-		s.serve(conn, conf.Timeouts.TLSHandshake.Duration, full)
+	go func() { // the handshake computes, and waits
+		secured, err := wire.Handshake(tcp, tls.Server, s.tls, conf.Timeouts.TLSHandshake.Duration)
+		if err != nil {
+			_ = tcp.Close()
+			s.gone(l, nil)
+			return
+		}
+		s.hand(l, tcp, secured, refuse)
 	}()
 }
 
-// begin counts the connection in and tells whether it is within the limit.
-func (s *Server) begin(conn *wire.Conn, limit int) bool {
-	s.open(1)
-	s.wait.Add(1)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.pending[conn] = struct{}{}
-	return limit == 0 || len(s.clients)+len(s.pending) <= limit
-}
-
-func (s *Server) end(conn *wire.Conn) {
-	s.open(-1)
-	s.mu.Lock()
-	delete(s.pending, conn)
-	s.mu.Unlock()
-	s.wait.Done()
-}
-
-func (s *Server) serve(conn *wire.Conn, handshake time.Duration, full bool) {
-	if s.tls != nil {
-		if err := conn.StartTLS(tls.Server, s.tls, handshake); err != nil {
-			conn.Abort(false)
-			return
+// leastLoaded returns the number of the loop with the fewest connections, the
+// first one of several: where there is little to do, one loop does it, and its
+// pooled connections to the upstream serve all.
+func (s *Server) leastLoaded() int {
+	best := 0
+	for i := range s.load {
+		if s.load[i].Load() < s.load[best].Load() {
+			best = i
 		}
 	}
-	c := s.edge.NewClient(conn, int(s.number.Add(1)))
-	if full {
-		c.Refuse()
-		return
+	return best
+}
+
+// hand gives the connection to loop l.
+func (s *Server) hand(l int, tcp *net.TCPConn, secured *wire.Secured, refuse bool) {
+	gone := func(c *proxy.Client) { s.gone(l, c) }
+	ok := s.loops[l].Post(func() {
+		c, err := s.edge.Accept(s.loops[l], tcp, secured, refuse, gone)
+		if err != nil {
+			s.log.Warn().Err(err).Msg("a connection could not be taken over")
+			_ = tcp.Close()
+			gone(nil)
+			return
+		}
+		s.mu.Lock()
+		s.clients[c] = struct{}{}
+		s.mu.Unlock()
+		c.Wake(c.Conn)
+		if s.draining.Load() && !c.Closed() {
+			c.CloseIfIdle()
+		}
+	})
+	if !ok {
+		_ = tcp.Close()
+		gone(nil)
 	}
-	s.mu.Lock()
-	delete(s.pending, conn)
-	s.clients[c] = struct{}{}
-	s.mu.Unlock()
-	c.Serve()
+}
+
+// gone counts a connection out; c is nil if it never became a client.
+func (s *Server) gone(l int, c *proxy.Client) {
+	s.count(-1)
+	s.load[l].Add(-1)
 	s.mu.Lock()
 	delete(s.clients, c)
 	s.mu.Unlock()
+	s.open.Add(-1)
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
 }
 
 // Drain stops accepting, lets exchanges finish within grace, and aborts those
 // that do not. It returns how many were aborted.
 func (s *Server) Drain(grace time.Duration) (aborted int) {
 	s.edge.Drain()
+	s.draining.Store(true)
 	_ = s.listener.Close()
-	done := make(chan struct{})
-	go func() { s.wait.Wait(); close(done) }()
-	s.each(func(c *proxy.Client) { c.CloseIfIdle() })
-	if waitFor(done, grace) {
+	s.each((*proxy.Client).CloseIfIdle)
+	if s.empty(grace) {
 		return 0
 	}
 	s.edge.Stop()
 	aborted = int(s.edge.Inflight())
-	s.each(func(c *proxy.Client) { c.Depart() })
-	s.mu.Lock()
-	for conn := range s.pending {
-		conn.Cancel()
-	}
-	s.mu.Unlock()
-	waitFor(done, 5*time.Second)
+	s.each((*proxy.Client).End)
+	s.empty(5 * time.Second)
 	return aborted
 }
 
+// each runs do for every client, on the client's loop.
 func (s *Server) each(do func(*proxy.Client)) {
 	s.mu.Lock()
-	all := make([]*proxy.Client, 0, len(s.clients))
+	defer s.mu.Unlock()
 	for c := range s.clients {
-		all = append(all, c)
-	}
-	s.mu.Unlock()
-	for _, c := range all {
-		do(c)
+		c.Loop().Post(func() {
+			if !c.Closed() {
+				do(c)
+			}
+		})
 	}
 }
 
-func waitFor(done <-chan struct{}, d time.Duration) bool {
+// empty waits until no connection is open, for at most d.
+func (s *Server) empty(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
-	select {
-	case <-done:
-		return true
-	case <-t.C:
-		return false
+	for s.open.Load() > 0 {
+		select {
+		case <-s.changed:
+		case <-t.C:
+			return s.open.Load() == 0
+		}
 	}
+	return true
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -52,13 +53,13 @@ type edge struct {
 // them. When the test ends, nothing may be left.
 func startEdge(t testing.TB, upstream string, change func(*config.Config)) *edge {
 	t.Helper()
-	watch, err := wire.NewWatch(40 * time.Millisecond)
+	loops, err := wire.StartLoops(2, 40*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
 	e := &edge{t: t, log: &lines{}, metrics: proxy.NewMetrics("test", func() float64 { return 0 })}
 	logger := zerolog.New(e.log)
-	e.edge = proxy.NewEdge(logger, logger, e.metrics, watch)
+	e.edge = proxy.NewEdge(logger, logger, e.metrics, loops)
 	conf := configuration(upstream, change)
 	if err := e.use(conf); err != nil {
 		t.Fatal(err)
@@ -71,7 +72,7 @@ func startEdge(t testing.TB, upstream string, change func(*config.Config)) *edge
 		}
 		server, e.secure = certificate.Config(), authority().client()
 	}
-	e.front = front.New(e.edge, watch, logger, server, e.metrics.Clients().Add)
+	e.front = front.New(e.edge, loops, logger, server, e.metrics.Clients().Add)
 	addr, err := e.front.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +85,7 @@ func startEdge(t testing.TB, upstream string, change func(*config.Config)) *edge
 		if err := <-served; err != nil {
 			t.Errorf("Serve ended with %v", err)
 		}
-		watch.Stop()
+		wire.CloseLoops(loops)
 	})
 	return e
 }
@@ -209,15 +210,20 @@ func (e *edge) wantExchange(status int, cause string) line {
 	return l
 }
 
-// lines collects log lines.
+// lines collects log lines. A logger writes each whole.
 type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
+	mu     sync.Mutex
+	text   bytes.Buffer
+	access []line
 }
 
 func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	var one line
+	if json.Unmarshal(p, &one) == nil && one["message"] == "exchange" {
+		l.access = append(l.access, one)
+	}
 	return l.text.Write(p)
 }
 
@@ -228,14 +234,10 @@ func (l *lines) String() string {
 }
 
 // exchanges returns the access lines.
-func (l *lines) exchanges() (all []line) {
-	for text := range strings.Lines(l.String()) {
-		var one line
-		if json.Unmarshal([]byte(text), &one) == nil && one["message"] == "exchange" {
-			all = append(all, one)
-		}
-	}
-	return all
+func (l *lines) exchanges() []line {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.access)
 }
 
 // startUpstream accepts connections and runs script on each; with several
@@ -283,8 +285,9 @@ func listen(t testing.TB, secure *tls.Config, scripts []func(*peer)) string {
 }
 
 func serve(t testing.TB, c net.Conn, secure *tls.Config, script func(*peer)) {
-	defer c.Close() //nolint:errcheck // a test's end
-	script(newPeer(t, c, tls.Server, secure))
+	p := newPeer(t, c, tls.Server, secure)
+	defer p.Close() //nolint:errcheck // a test's end
+	script(p)
 }
 
 const request = "POST /openai/v1/chat/completions HTTP/1.1\nHost: edge\nAuthorization: Bearer 0123abcd\nContent-Length: 2\n\n{}"

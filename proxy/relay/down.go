@@ -10,6 +10,10 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
+// share is how many buffers one body may move before the loop looks after the
+// others.
+const share = 8
+
 // Down is one response body on its way from the upstream to the client.
 type Down struct {
 	From, To *wire.Conn
@@ -18,7 +22,7 @@ type Down struct {
 	Idle time.Duration
 	// Dechunk takes chunked framing off, for clients that speak HTTP/1.0.
 	Dechunk bool
-	// DropTrailer tells which trailer fields may not pass; nil: none may.
+	// DropTrailer tells which trailer fields may not pass; nil: all may.
 	DropTrailer func(name []byte) bool
 	// Heartbeat sends an SSE comment when the stream has been silent for so
 	// long, between events only; 0: never.
@@ -29,74 +33,107 @@ type Down struct {
 	// Excess tells that the upstream has sent more than the body.
 	Excess bool
 
-	data []byte // of the chunks of one read, where Dechunk is on
+	held   []byte        // the trailer section, as far as it has come
+	data   []byte        // of the chunks of one read, where Dechunk is on
+	silent time.Duration // how long nothing has come, in heartbeats
+	armed  bool          // the bound of the wait under way is set
 }
 
-// Run relays the body. out holds the response head, in what was read behind it;
-// both are released. Head and first bytes go out in one write.
-//
-// An error is an *edgeerr.Error: UpstreamAborted, StreamIdle, ClientLeft or
-// ClientStalled. The client then has an answer without its end, and its
-// connection must be aborted.
-func (d *Down) Run(out, in *wire.Buf) error {
-	err := d.first(out, in)
-	for err == nil && !d.Track.Done() {
-		if in, err = d.fill(); err == nil {
-			err = d.pass(in)
-		}
-		if errors.Is(err, io.EOF) && d.Track.AtEnd() {
-			return nil
-		}
-	}
-	if errors.Is(err, io.EOF) {
-		return edgeerr.Wrap(edgeerr.UpstreamAborted, errEndsEarly)
-	}
-	return err
-}
-
-var errEndsEarly = errors.New("the connection ended before the body")
-
-// first sends the head with the body bytes that came along.
-func (d *Down) first(out, in *wire.Buf) error {
+// Start sends the response head in out with the first bytes of the body in in,
+// in one write. Both are released.
+func (d *Down) Start(out, in *wire.Buf) error {
 	if d.Dechunk || len(out.Free()) < in.Len() {
-		err := d.write(out.Bytes())
-		out.Release()
-		if err != nil {
+		if _, err := d.To.Send(out); err != nil {
 			in.Release()
-			return err
+			return clientError(err)
 		}
 		return d.pass(in)
 	}
 	pass, err := d.Track.Scan(in.Bytes())
-	out.Append(in.Bytes()[:pass])
-	werr := d.write(out.Bytes())
-	out.Release()
-	if werr != nil {
-		in.Release()
-		return werr
-	}
+	out.Add(in.Bytes()[:pass])
 	d.Bytes += int64(pass)
+	if _, werr := d.To.Send(out); werr != nil {
+		in.Release()
+		return clientError(werr)
+	}
 	return d.rest(in, pass, err)
 }
 
-// fill reads what has come, within Idle, with heartbeats while nothing comes.
-func (d *Down) fill() (*wire.Buf, error) {
-	wait := d.Idle
-	for silent := time.Duration(0); ; silent += d.Heartbeat {
-		if d.Heartbeat > 0 && (wait == 0 || wait-silent > d.Heartbeat) {
-			in, err := d.From.Fill(nil, d.Heartbeat)
-			if !errors.Is(err, wire.ErrTimeout) {
-				return in, d.upstreamError(err)
-			}
-			d.From.Calm()
-			if err := d.beat(); err != nil {
-				return nil, err
-			}
-			continue
+// Go relays what is there. nil: the body is complete and sent; wire.ErrWait: call
+// again when a connection wakes; else an *edgeerr.Error (UpstreamAborted,
+// StreamIdle, ClientLeft or ClientStalled): the client has an answer without its
+// end, and its connection must be aborted.
+func (d *Down) Go() error {
+	for turn := 0; ; turn++ {
+		switch {
+		case d.To.Stalled():
+			return edgeerr.Wrap(edgeerr.ClientStalled, errStalled)
+		case d.To.Failed() != nil:
+			return clientError(d.To.Failed())
+		case d.To.Backlog() > 0:
+			d.From.Within(0) // the client is waited for, not the upstream
+			d.armed = false
+			return wire.ErrWait
+		case d.Track.Done():
+			d.From.Within(0)
+			return nil
+		case turn == share:
+			d.From.Loop().Again(d.From)
+			return wire.ErrWait
 		}
-		in, err := d.From.Fill(nil, max(wait-silent, 0))
-		return in, d.upstreamError(err)
+		in, err := d.From.Read(nil)
+		if err != nil {
+			return d.noBytes(err)
+		}
+		d.armed, d.silent = false, 0
+		if err := d.pass(in); err != nil {
+			return err
+		}
 	}
+}
+
+var (
+	errEndsEarly = errors.New("the connection ended before the body")
+	errStalled   = errors.New("no byte taken within timeouts.client_write_stall")
+	errIdle      = errors.New("no byte within stream_idle")
+)
+
+// noBytes says what it means that nothing was read.
+func (d *Down) noBytes(err error) error {
+	switch {
+	case errors.Is(err, wire.ErrWait):
+		return d.wait()
+	case errors.Is(err, io.EOF) && d.Track.AtEnd():
+		return nil
+	case errors.Is(err, io.EOF):
+		return edgeerr.Wrap(edgeerr.UpstreamAborted, errEndsEarly)
+	}
+	return edgeerr.Wrap(edgeerr.UpstreamAborted, fmt.Errorf("read the body: %w", err))
+}
+
+// wait bounds the wait for the upstream, and sends heartbeats while it lasts.
+func (d *Down) wait() error {
+	if d.armed && !d.From.Expired() {
+		return wire.ErrWait
+	}
+	if d.armed {
+		if d.Heartbeat == 0 {
+			return edgeerr.Wrap(edgeerr.StreamIdle, errIdle)
+		}
+		if d.silent += d.Heartbeat; d.Idle > 0 && d.silent >= d.Idle {
+			return edgeerr.Wrap(edgeerr.StreamIdle, errIdle)
+		}
+		if err := d.beat(); err != nil {
+			return err
+		}
+	}
+	d.armed = true
+	if d.Heartbeat > 0 {
+		d.From.Within(d.Heartbeat)
+	} else {
+		d.From.Within(d.Idle)
+	}
+	return wire.ErrWait
 }
 
 // beat sends an SSE comment as a chunk of its own, if no chunk and no event is
@@ -105,27 +142,38 @@ func (d *Down) beat() error {
 	if d.Dechunk || !d.Track.Between() || d.Track.events == nil || !d.Track.events.Between() {
 		return nil
 	}
-	return d.write([]byte("3\r\n:\n\n\r\n"))
+	_, err := d.To.Write([]byte("3\r\n:\n\n\r\n"))
+	return clientError(err)
 }
 
-// pass sends what may be sent of in and releases it.
+// pass sends what may be sent of in, and releases it.
 func (d *Down) pass(in *wire.Buf) error {
 	if in.Len() == 0 {
 		in.Release()
 		return nil
+	}
+	if d.Track.InTrailer() {
+		return d.rest(in, 0, nil)
 	}
 	if d.Dechunk {
 		d.data = d.data[:0]
 		d.Track.collect = &d.data
 	}
 	pass, err := d.Track.Scan(in.Bytes())
+	if err == nil && pass == in.Len() && !d.Dechunk {
+		d.Bytes += int64(pass)
+		_, err := d.To.Send(in) // the whole: nothing is copied
+		return clientError(err)
+	}
 	send := in.Bytes()[:pass]
 	if d.Dechunk {
 		send = d.data
 	}
-	if werr := d.write(send); werr != nil {
-		in.Release()
-		return werr
+	if len(send) > 0 {
+		if _, werr := d.To.Write(send); werr != nil {
+			in.Release()
+			return clientError(werr)
+		}
 	}
 	d.Bytes += int64(len(send))
 	return d.rest(in, pass, err)
@@ -137,60 +185,30 @@ func (d *Down) rest(in *wire.Buf, pass int, err error) error {
 	if err != nil {
 		return edgeerr.Wrap(edgeerr.UpstreamAborted, err)
 	}
-	if d.Track.InTrailer() {
-		return d.trailer(in.Bytes()[pass:])
+	if !d.Track.InTrailer() {
+		d.Excess = d.Excess || pass < in.Len()
+		return nil
 	}
-	d.Excess = pass < in.Len()
-	return nil
-}
-
-// trailer relays the trailer section that begins in held.
-func (d *Down) trailer(held []byte) error {
-	section, excess, err := collectTrailer(held, d.DropTrailer, d.fill)
-	if errors.Is(err, ErrTrailer) {
-		return edgeerr.Wrap(edgeerr.UpstreamAborted, err)
+	section, excess, err := collectTrailer(&d.held, in.Bytes()[pass:], d.DropTrailer)
+	if errors.Is(err, wire.ErrWait) {
+		return nil
 	}
 	if err != nil {
-		return err
+		return edgeerr.Wrap(edgeerr.UpstreamAborted, err)
 	}
 	d.Track.EndTrailer()
-	d.Excess = len(excess) > 0
+	d.Excess = excess > 0
 	if d.Dechunk {
 		return nil
 	}
 	d.Bytes += int64(len(section))
-	return d.write(section)
-}
-
-func (d *Down) write(p []byte) error {
-	if len(p) == 0 {
-		return nil
-	}
-	_, err := d.To.Write(p)
+	_, err = d.To.Write(section)
 	return clientError(err)
 }
 
 func clientError(err error) error {
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.Is(err, wire.ErrTimeout):
-		return edgeerr.Wrap(edgeerr.ClientStalled, err)
 	}
 	return edgeerr.Wrap(edgeerr.ClientLeft, err)
-}
-
-// upstreamError leaves io.EOF as it is: what it means depends on the framing.
-func (d *Down) upstreamError(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, io.EOF):
-		return io.EOF
-	case errors.Is(err, wire.ErrTimeout):
-		return edgeerr.Wrap(edgeerr.StreamIdle, err)
-	case errors.Is(err, wire.ErrCanceled):
-		return edgeerr.Wrap(edgeerr.ClientLeft, err)
-	}
-	return edgeerr.Wrap(edgeerr.UpstreamAborted, fmt.Errorf("read the body: %w", err))
 }

@@ -47,6 +47,9 @@ type Tracker struct {
 	ext     uint16
 	left    int64 // of the chunk or of the body
 	events  *Events
+	// strict refuses white space behind a chunk size. Old servers pad sizes with
+	// it; in a request it is a way to be read differently by two parsers.
+	strict bool
 	// collect, if set, receives the data of the body without its framing.
 	collect *[]byte
 }
@@ -70,6 +73,9 @@ func (t *Tracker) Begin(length int64, events *Events) {
 
 // known in digits marks data of a body of known length: no CRLF follows it.
 const known = 0xff
+
+// Strict has the framing judged as that of a request.
+func (t *Tracker) Strict() { t.strict = true }
 
 // Done tells that the body is complete.
 func (t *Tracker) Done() bool { return t.state == finished }
@@ -188,7 +194,7 @@ func (t *Tracker) size(c byte) error {
 		}
 	case c == ';' && t.digits > 0:
 		t.state = inExt
-	case (c == ' ' || c == '\t') && t.digits > 0:
+	case (c == ' ' || c == '\t') && t.digits > 0 && !t.strict:
 		t.state = inPad
 	case t.state == inPad:
 		return ErrChunkSize

@@ -61,25 +61,19 @@ func hasControl(p []byte) bool {
 	return false
 }
 
-// collectTrailer reads on until the trailer section is complete and returns it
-// filtered, with the line of the last chunk in front; excess is what came behind
-// it.
-func collectTrailer(held []byte, drop func([]byte) bool, fill func() (*wire.Buf, error)) (section, excess []byte, err error) {
-	held = bytes.Clone(held)
-	for {
-		line, end, complete := trailerRest(held)
-		if complete {
-			section, err = filterTrailer(nil, held, line, end, drop)
-			return section, held[end:], err
+// collectTrailer adds p to what is held of the trailer section (with the line of
+// the last chunk in front) and returns the section filtered once it is complete,
+// with the number of bytes at the end of p that lie behind it. Before that it
+// returns wire.ErrWait.
+func collectTrailer(held *[]byte, p []byte, drop func([]byte) bool) (section []byte, excess int, err error) {
+	*held = append(*held, p...)
+	line, end, complete := trailerRest(*held)
+	if !complete {
+		if len(*held) > maxTrailer {
+			return nil, 0, ErrTrailer
 		}
-		if len(held) > maxTrailer {
-			return nil, nil, ErrTrailer
-		}
-		in, err := fill()
-		if err != nil {
-			return nil, nil, err
-		}
-		held = append(held, in.Bytes()...)
-		in.Release()
+		return nil, 0, wire.ErrWait
 	}
+	section, err = filterTrailer(nil, *held, line, end, drop)
+	return section, len(*held) - end, err
 }

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
@@ -19,112 +17,76 @@ type Tunnel struct {
 	// Idle bounds the time without a byte in either direction; 0: no bound.
 	Idle time.Duration
 
-	// Up and Down are the bytes moved, once Run has returned.
+	// Up and Down are the bytes moved.
 	Up, Down int64
-
-	last  atomic.Int64 // when a byte last moved, in nanoseconds since the epoch
-	over  atomic.Bool
-	once  sync.Once
-	cause error
+	armed    bool
+	upEnded  bool
 }
 
-// Run moves bytes until one side ends. fromClient and fromUpstream are what has
-// been read already; both are released. nil is the orderly end by the upstream;
-// an error is an *edgeerr.Error: ClientLeft, ClientStalled, UpstreamAborted or
-// StreamIdle.
-func (t *Tunnel) Run(fromClient, fromUpstream *wire.Buf) error {
-	t.touch()
-	up := make(chan struct{})
-	go func() {
-		defer close(up)
-		if err := t.moveUp(fromClient); !errors.Is(err, ErrUpstreamWrite) {
-			t.end(err)
-			t.Upstream.Cancel()
-		}
-	}()
-	t.end(t.moveDown(fromUpstream))
-	t.Client.Rouse() // ends the other direction; what was written still arrives
-	<-up
-	return t.cause
-}
-
-// end keeps the cause by which the first direction has ended: the other one ends
-// in consequence.
-func (t *Tunnel) end(cause error) {
-	t.once.Do(func() {
-		t.cause = cause
-		t.over.Store(true)
-	})
-}
-
-// moveUp ends with ErrUpstreamWrite where the upstream takes nothing more: what
-// it has sent before that is still to be relayed.
-func (t *Tunnel) moveUp(in *wire.Buf) error {
-	read, write := t.move(t.Client, t.Upstream, in, &t.Up)
-	switch {
-	case errors.Is(read, wire.ErrTimeout):
-		return edgeerr.Wrap(edgeerr.StreamIdle, read)
-	case read != nil:
-		return edgeerr.Wrap(edgeerr.ClientLeft, errTunnelLeft)
-	case errors.Is(write, wire.ErrTimeout):
-		return edgeerr.Wrap(edgeerr.UpstreamAborted, fmt.Errorf("write to the tunnel: %w", write))
-	case errors.Is(write, wire.ErrCanceled):
-		return edgeerr.Wrap(edgeerr.ClientLeft, write)
+// Go moves what is there. nil: the upstream has ended the tunnel in order;
+// wire.ErrWait: call again when a connection wakes; else an *edgeerr.Error
+// (ClientLeft, ClientStalled, UpstreamAborted, StreamIdle).
+func (t *Tunnel) Go() error {
+	up, err := t.goUp()
+	if err != nil {
+		return err
 	}
-	return errors.Join(ErrUpstreamWrite, write)
-}
-
-// moveDown ends with nil where the upstream has ended in order.
-func (t *Tunnel) moveDown(in *wire.Buf) error {
-	read, write := t.move(t.Upstream, t.Client, in, &t.Down)
+	down, read, write := move(t.Upstream, t.Client)
+	t.Down += down
 	switch {
+	case t.Client.Stalled():
+		return edgeerr.Wrap(edgeerr.ClientStalled, errStalled)
 	case write != nil:
 		return clientError(write)
-	case errors.Is(read, io.EOF):
+	case t.Client.Failed() != nil:
+		return clientError(t.Client.Failed())
+	case errors.Is(read, io.EOF) && t.Client.Backlog() == 0:
 		return nil
-	case errors.Is(read, wire.ErrTimeout):
-		return edgeerr.Wrap(edgeerr.StreamIdle, read)
-	case errors.Is(read, wire.ErrCanceled):
-		return edgeerr.Wrap(edgeerr.ClientLeft, read)
+	case !errors.Is(read, wire.ErrWait) && !errors.Is(read, io.EOF):
+		return edgeerr.Wrap(edgeerr.UpstreamAborted, fmt.Errorf("read from the tunnel: %w", read))
 	}
-	return edgeerr.Wrap(edgeerr.UpstreamAborted, fmt.Errorf("read from the tunnel: %w", read))
+	if up+down > 0 || !t.armed {
+		t.armed = true
+		t.Upstream.Within(t.Idle)
+	} else if t.Upstream.Expired() {
+		return edgeerr.Wrap(edgeerr.StreamIdle, errIdle)
+	}
+	return wire.ErrWait
+}
+
+// goUp moves what the client has sent. Where the upstream takes nothing more,
+// what it has sent before is still to be relayed.
+func (t *Tunnel) goUp() (n int64, err error) {
+	if t.upEnded {
+		return 0, nil
+	}
+	n, read, write := move(t.Client, t.Upstream)
+	t.Up += n
+	t.upEnded = write != nil || t.Upstream.Failed() != nil
+	if !errors.Is(read, wire.ErrWait) {
+		return n, edgeerr.Wrap(edgeerr.ClientLeft, errTunnelLeft)
+	}
+	return n, nil
 }
 
 var errTunnelLeft = errors.New("the client closed the tunnel")
 
-// move ends with the error of one read or of one write.
-func (t *Tunnel) move(from, to *wire.Conn, in *wire.Buf, count *int64) (read, write error) {
-	wait := t.Idle
-	for {
-		if in.Len() > 0 {
-			t.touch()
-			n, err := to.Write(in.Bytes())
-			if *count += int64(n); err != nil {
-				in.Release()
-				return nil, err
-			}
+// move moves what is there, at most its share of a turn. read is never nil:
+// wire.ErrWait where there is no more to read or no room for it.
+func move(from, to *wire.Conn) (n int64, read, write error) {
+	for range share {
+		if to.Backlog() > 0 {
+			return n, wire.ErrWait, nil
 		}
-		in.Release()
-		in, read = from.Fill(nil, wait)
-		if wait = t.Idle; read == nil {
-			continue
+		in, err := from.Read(nil)
+		if err != nil {
+			return n, err, nil
 		}
-		if !errors.Is(read, wire.ErrTimeout) {
-			return read, nil
-		}
-		if wait = t.left(); wait <= 0 {
-			return read, nil
-		}
-		from.Calm() // the other direction has moved bytes meanwhile
-		if t.over.Load() {
-			return read, nil // or it has ended and roused this one
+		n += int64(in.Len())
+		if _, err := to.Send(in); err != nil {
+			return n, wire.ErrWait, err
 		}
 	}
-}
-
-func (t *Tunnel) touch() { t.last.Store(time.Now().UnixNano()) }
-
-// left returns how much of Idle is left.
-func (t *Tunnel) left() time.Duration {
-	return t.Idle - time.Since(time.Unix(0, t.last.Load()))
+	from.Loop().Again(from)
+	return n, wire.ErrWait, nil
 }

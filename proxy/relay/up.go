@@ -22,10 +22,13 @@ type Up struct {
 
 	// Bytes is what was taken from the client of the body, framing included.
 	Bytes int64
+
+	held  []byte // the trailer section, as far as it has come
+	armed bool
 }
 
-// ErrUpstreamWrite wraps the failure to write to the upstream. It is no verdict:
-// the upstream may have answered already and closed its reading side.
+// ErrUpstreamWrite is the failure to write to the upstream. It is no verdict: the
+// upstream may have answered already and closed its reading side.
 var ErrUpstreamWrite = errors.New("the upstream takes no more of the body")
 
 // Take scans the first bytes of the body, which came behind the head, and
@@ -33,75 +36,59 @@ var ErrUpstreamWrite = errors.New("the upstream takes no more of the body")
 func (u *Up) Take(p []byte) (pass int, err error) {
 	pass, err = u.Track.Scan(p)
 	u.Bytes += int64(pass)
-	if err != nil {
+	switch {
+	case err != nil:
 		return 0, edgeerr.New(edgeerr.RequestMalformed, err.Error())
+	case u.Limit > 0 && u.Bytes > u.Limit:
+		return 0, edgeerr.New(edgeerr.BodyTooLarge, "")
 	}
-	return pass, u.checkLimit()
+	return pass, nil
 }
 
-func (u *Up) checkLimit() error {
-	if u.Limit > 0 && u.Bytes > u.Limit {
-		return edgeerr.New(edgeerr.BodyTooLarge, "")
-	}
-	return nil
-}
-
-// Run forwards the rest of the body until it is complete. in is what has been
-// read and not been passed on, or nil; what comes behind the body is returned:
-// it belongs to the next request.
-func (u *Up) Run(in *wire.Buf) (next *wire.Buf, err error) {
-	for {
-		if in.Len() > 0 {
-			if in, err = u.pass(in); err != nil || u.Track.Done() {
-				return in, err
+// Go forwards what is there, from *in first: what has been read and not been
+// passed on. nil: the body is complete, and *in is what came behind it;
+// wire.ErrWait: call again when a connection wakes; ErrUpstreamWrite; else an
+// *edgeerr.Error (RequestTimeout, RequestMalformed, BodyTooLarge, ClientLeft).
+func (u *Up) Go(in **wire.Buf) error {
+	for turn := 0; ; turn++ {
+		if (*in).Len() > 0 {
+			if err := u.pass(in); err != nil {
+				return err
 			}
 		}
-		in.Release()
-		if in, err = u.From.Fill(nil, u.Idle); err != nil {
-			return in, u.clientError(err)
+		switch {
+		case u.To.Failed() != nil || u.To.Stalled():
+			return ErrUpstreamWrite
+		case u.Track.Done():
+			u.From.Within(0)
+			return nil
+		case u.To.Backlog() > 0:
+			u.From.Within(0) // the upstream is waited for, not the client
+			u.armed = false
+			return wire.ErrWait
+		case turn == share:
+			u.From.Loop().Again(u.From)
+			return wire.ErrWait
 		}
+		var err error
+		if *in, err = u.From.Read(*in); err != nil {
+			return u.noBytes(err)
+		}
+		u.armed = false
 	}
 }
 
-// pass sends what may be sent of in; what it leaves in in is not of this body.
-func (u *Up) pass(in *wire.Buf) (*wire.Buf, error) {
-	pass, err := u.Take(in.Bytes())
-	if err != nil {
-		return in, err
-	}
-	if pass > 0 {
-		if _, err := u.To.Write(in.Bytes()[:pass]); err != nil {
-			return in, errors.Join(ErrUpstreamWrite, err)
-		}
-	}
-	in.Consume(pass)
-	if !u.Track.InTrailer() {
-		return in, nil
-	}
-	section, excess, err := collectTrailer(in.Bytes(), u.DropTrailer, func() (*wire.Buf, error) {
-		in, err := u.From.Fill(nil, u.Idle)
-		return in, u.clientError(err)
-	})
-	if errors.Is(err, ErrTrailer) {
-		return in, edgeerr.New(edgeerr.RequestMalformed, err.Error())
-	}
-	if err != nil {
-		return in, err
-	}
-	u.Track.EndTrailer()
-	if _, err := u.To.Write(section); err != nil {
-		return in, errors.Join(ErrUpstreamWrite, err)
-	}
-	in.Release()
-	return wire.Holding(excess), nil
-}
-
-func (u *Up) clientError(err error) error {
+func (u *Up) noBytes(err error) error {
 	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, wire.ErrTimeout):
-		return edgeerr.New(edgeerr.RequestTimeout, "no byte of the request body within timeouts.request_body_idle")
+	case errors.Is(err, wire.ErrWait):
+		if u.armed && u.From.Expired() {
+			return edgeerr.New(edgeerr.RequestTimeout, "no byte of the request body within timeouts.request_body_idle")
+		}
+		if !u.armed {
+			u.armed = true
+			u.From.Within(u.Idle)
+		}
+		return wire.ErrWait
 	case errors.Is(err, io.EOF):
 		return edgeerr.Wrap(edgeerr.ClientLeft, errBodyEndsEarly)
 	}
@@ -109,3 +96,48 @@ func (u *Up) clientError(err error) error {
 }
 
 var errBodyEndsEarly = errors.New("the client ended the request body early")
+
+// pass sends what may be sent of in; what it leaves is not of this body, or
+// there is nothing left.
+func (u *Up) pass(in **wire.Buf) error {
+	if !u.Track.InTrailer() {
+		pass, err := u.Take((*in).Bytes())
+		if err != nil {
+			return err
+		}
+		if pass > 0 {
+			if _, err := u.To.Write((*in).Bytes()[:pass]); err != nil {
+				return ErrUpstreamWrite
+			}
+		}
+		(*in).Consume(pass)
+	}
+	if !u.Track.InTrailer() {
+		release(in)
+		return nil
+	}
+	section, excess, err := collectTrailer(&u.held, (*in).Bytes(), u.DropTrailer)
+	if errors.Is(err, wire.ErrWait) {
+		(*in).Consume((*in).Len())
+		release(in)
+		return nil
+	}
+	if err != nil {
+		return edgeerr.New(edgeerr.RequestMalformed, err.Error())
+	}
+	u.Track.EndTrailer()
+	(*in).Consume((*in).Len() - excess)
+	release(in)
+	if _, err := u.To.Write(section); err != nil {
+		return ErrUpstreamWrite
+	}
+	return nil
+}
+
+// release gives an empty buffer back.
+func release(in **wire.Buf) {
+	if (*in).Len() == 0 {
+		(*in).Release()
+		*in = nil
+	}
+}

@@ -1,13 +1,10 @@
 // Package upstream owns the connections to one legacy API: it dials, secures,
-// pools and counts them. A pooled connection is watched while it is idle and
-// looked at once more before it is used, so that a request is sent on a
-// connection that was open a microsecond ago, or on a new one.
+// pools and counts them. Idle connections are watched by their loop, so that a
+// request is sent on a connection that was open a moment ago, or on a new one.
 package upstream
 
 import (
 	"crypto/tls"
-	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,190 +20,130 @@ type Options struct {
 	Connect        time.Duration
 	TLSHandshake   time.Duration
 	KeepAlive      time.Duration // of idle connections
+	Stall          time.Duration // of a request body
 	MaxConnections int           // 0: no limit
 	MaxIdle        int
 }
 
-// An Upstream is safe for use by several goroutines.
+// An Upstream has one pool for each loop, so that exchanges on different
+// processors share nothing but counters.
 type Upstream struct {
 	Options
-	watch *wire.Watch
-
+	loops  []*wire.Loop
+	pools  map[*wire.Loop]*pool
 	open   atomic.Int64
 	idle   atomic.Int64
-	shards []shard
 	closed atomic.Bool
-	stop   chan struct{}
 
 	Stats Stats
 }
 
-// Stats count what the pool does.
+// Stats count what the pools do.
 type Stats struct {
 	Dials, DialsFailed, Reused, FoundDead atomic.Int64
 }
 
-// shard is a part of the pool with a lock of its own, so that exchanges on
-// different processors do not meet. The last connection in is the first out:
+// pool holds the idle connections of one loop. The last one in is the first out:
 // hot connections stay young, the others grow old and are closed.
-type shard struct {
-	mu    sync.Mutex
+type pool struct {
 	conns []*Conn
-	_     [24]byte // keep the locks of two shards on two cache lines
+	max   int
 }
+
+// Owner is the exchange that holds a connection.
+type Owner interface{ WakeUpstream() }
 
 // A Conn is a connection to the upstream, held by one exchange or idle.
 type Conn struct {
 	*wire.Conn
-	up        *Upstream
-	shard     *shard
-	idleSince time.Duration // by the watch's clock
-	dropF     func()        // drop as a value, made once
+	up    *Upstream
+	pool  *pool
+	owner Owner // nil while idle
 	// Used tells that the connection has carried an exchange before.
 	Used bool
 }
 
 // New returns an upstream; Close ends it.
-func New(o Options, watch *wire.Watch) *Upstream {
-	u := &Upstream{Options: o, watch: watch, shards: make([]shard, runtime.GOMAXPROCS(0)), stop: make(chan struct{})}
-	if o.KeepAlive > 0 {
-		go u.expire()
+func New(o Options, loops []*wire.Loop) *Upstream {
+	u := &Upstream{Options: o, loops: loops, pools: map[*wire.Loop]*pool{}}
+	for _, l := range loops {
+		u.pools[l] = &pool{max: (o.MaxIdle + len(loops) - 1) / len(loops)}
 	}
 	return u
 }
 
-// Open returns how many connections are open, Idle how many of them are idle.
+// Open returns how many connections are open.
 func (u *Upstream) Open() int64 { return u.open.Load() }
 
 // Idle returns how many connections are idle.
 func (u *Upstream) Idle() int64 { return u.idle.Load() }
 
-// Pooled returns an idle connection that is open and silent, or nil. hint
-// chooses the part of the pool that is asked first.
-func (u *Upstream) Pooled(hint int) *Conn {
-	if u.idle.Load() == 0 {
-		return nil
-	}
-	for i := range u.shards {
-		s := &u.shards[(hint+i)%len(u.shards)]
-		for c := s.pop(); c != nil; c = s.pop() {
-			u.idle.Add(-1)
-			c.OnHup(nil)
-			if !c.Dead() {
-				u.Stats.Reused.Add(1)
-				return c
-			}
-			u.Stats.FoundDead.Add(1)
-			c.Discard()
+// Pooled gives owner an idle connection of the loop that is open and silent, or
+// returns nil.
+func (u *Upstream) Pooled(l *wire.Loop, owner Owner) *Conn {
+	p := u.pools[l]
+	for n := len(p.conns); n > 0; n = len(p.conns) {
+		c := p.conns[n-1]
+		p.conns[n-1], p.conns = nil, p.conns[:n-1]
+		u.idle.Add(-1)
+		if c.Silent() {
+			u.Stats.Reused.Add(1)
+			c.owner = owner
+			c.Within(0)
+			return c
 		}
+		u.Stats.FoundDead.Add(1)
+		c.retire()
 	}
 	return nil
 }
 
-func (s *shard) pop() *Conn {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := len(s.conns)
-	if n == 0 {
-		return nil
-	}
-	c := s.conns[n-1]
-	s.conns[n-1], s.conns = nil, s.conns[:n-1]
-	return c
-}
-
 // Keep puts the connection into the pool after a complete exchange.
-func (c *Conn) Keep(hint int) {
-	u := c.up
-	if u.closed.Load() {
+func (c *Conn) Keep() {
+	p := c.pool
+	if c.up.closed.Load() || len(p.conns) >= p.max || !c.Silent() {
 		c.retire()
 		return
 	}
-	if u.idle.Add(1) > int64(u.MaxIdle) {
-		u.idle.Add(-1)
-		c.retire()
+	c.up.idle.Add(1)
+	c.Used, c.owner = true, nil
+	c.Within(c.up.KeepAlive)
+	p.conns = append(p.conns, c)
+}
+
+// Wake implements wire.Handler. An idle connection on which anything happens is
+// of no further use: the upstream has closed it, has sent bytes that nobody
+// asked for, or it has been idle for too long.
+func (c *Conn) Wake(*wire.Conn) {
+	if c.owner != nil {
+		c.owner.WakeUpstream()
 		return
 	}
-	c.Used, c.idleSince = true, u.watch.Now()
-	c.shard = &u.shards[hint%len(u.shards)]
-	c.OnHup(c.dropF)
-	c.shard.mu.Lock()
-	c.shard.conns = append(c.shard.conns, c)
-	c.shard.mu.Unlock()
-	if c.Left() {
-		c.drop() // it left between the two: the hup found nothing to take
+	if c.Silent() && !c.Expired() {
+		return
 	}
-	if u.closed.Load() {
-		u.closeIdle(u.watch.Now() + 1)
-	}
-}
-
-// drop takes an idle connection that its peer has closed out of the pool. It
-// runs under the connection's lock: whoever has popped it first waits in OnHup.
-func (c *Conn) drop() {
-	if c.shard.take(c) {
-		c.up.idle.Add(-1)
-		c.Discard()
-	}
-}
-
-func (s *shard) take(c *Conn) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i, other := range s.conns {
+	for i, other := range c.pool.conns {
 		if other == c {
-			s.conns = append(s.conns[:i], s.conns[i+1:]...)
-			return true
+			c.pool.conns = append(c.pool.conns[:i], c.pool.conns[i+1:]...)
+			c.up.idle.Add(-1)
+			c.retire()
+			return
 		}
 	}
-	return false
 }
 
-// Discard closes the connection; it carries no further exchange.
-func (c *Conn) Discard() {
-	c.up.open.Add(-1)
-	c.Conn.Abort(false)
-}
-
-// retire closes a connection on which nothing is under way, with close_notify
-// where there is TLS.
+// retire ends a connection that is between two exchanges, in order.
 func (c *Conn) retire() {
+	c.owner = nil
 	c.up.open.Add(-1)
 	c.Conn.Close()
 }
 
-// expire closes connections that have been idle for too long.
-func (u *Upstream) expire() {
-	t := time.NewTicker(max(u.KeepAlive/4, 10*time.Millisecond))
-	defer t.Stop()
-	for {
-		select {
-		case <-u.stop:
-			return
-		case <-t.C:
-			u.closeIdle(u.watch.Now() - u.KeepAlive)
-		}
-	}
-}
-
-// closeIdle closes what has been idle since before the given time.
-func (u *Upstream) closeIdle(before time.Duration) {
-	for i := range u.shards {
-		s := &u.shards[i]
-		s.mu.Lock()
-		n := 0
-		for n < len(s.conns) && s.conns[n].idleSince < before {
-			n++
-		}
-		old := append([]*Conn(nil), s.conns[:n]...)
-		s.conns = append(s.conns[:0], s.conns[n:]...)
-		s.mu.Unlock()
-		for _, c := range old {
-			u.idle.Add(-1)
-			c.OnHup(nil)
-			c.retire()
-		}
-	}
+// Discard cuts a connection in the middle of an exchange.
+func (c *Conn) Discard() {
+	c.owner = nil
+	c.up.open.Add(-1)
+	c.Conn.Abort(false)
 }
 
 // Close closes the idle connections; those in use are closed when their
@@ -215,6 +152,14 @@ func (u *Upstream) Close() {
 	if u.closed.Swap(true) {
 		return
 	}
-	close(u.stop)
-	u.closeIdle(u.watch.Now() + 1)
+	for _, l := range u.loops {
+		l.Post(func() {
+			p := u.pools[l]
+			for _, c := range p.conns {
+				u.idle.Add(-1)
+				c.retire()
+			}
+			p.conns = nil
+		})
+	}
 }

@@ -1,50 +1,39 @@
 package wire
 
-import "sync"
-
 // BufSize is the size of a pooled buffer: one TLS record, and more than the
 // head of any known client.
 const BufSize = 16 << 10
 
 // Buf is a buffer with a read and a write position. It has one owner at a time,
-// who hands it on or releases it.
+// who hands it on or releases it, on the loop that it was taken from.
 type Buf struct {
 	data []byte
 	r, w int
+	loop *Loop
 }
 
-var pool = sync.Pool{New: func() any { return &Buf{data: make([]byte, BufSize)} }}
+// keepBufs bounds the free buffers that a loop keeps: one stalled client after
+// another must not leave their sum behind.
+const keepBufs = 64
 
-// GetBuf takes an empty buffer from the pool.
-func GetBuf() *Buf {
-	b, ok := pool.Get().(*Buf)
-	if !ok {
-		panic("BUG: foreign value in the buffer pool")
+// GetBuf takes an empty buffer from the loop's own store.
+func (l *Loop) GetBuf() *Buf {
+	if n := len(l.bufs); n > 0 {
+		b := l.bufs[n-1]
+		l.bufs = l.bufs[:n-1]
+		return b
 	}
-	return b
-}
-
-// Holding returns a buffer of its own with a copy of p, or nil if p is empty.
-func Holding(p []byte) *Buf {
-	if len(p) == 0 {
-		return nil
-	}
-	b := GetBuf()
-	if len(p) > len(b.data) {
-		b.data = make([]byte, len(p))
-	}
-	b.Append(p)
-	return b
+	return &Buf{data: make([]byte, BufSize), loop: l}
 }
 
 // Release gives the buffer back; b may be nil. Grown ones go to the collector,
 // so that one large head does not stay for ever.
 func (b *Buf) Release() {
-	if b == nil || len(b.data) != BufSize {
+	if b == nil || len(b.data) != BufSize || len(b.loop.bufs) == keepBufs {
 		return
 	}
 	b.r, b.w = 0, 0
-	pool.Put(b)
+	b.loop.bufs = append(b.loop.bufs, b)
 }
 
 // Bytes returns what has been read and not yet consumed. It is valid until the
@@ -69,11 +58,17 @@ func (b *Buf) Free() []byte { return b.data[b.w:] }
 
 // Consume drops the first n bytes.
 func (b *Buf) Consume(n int) {
+	if b == nil {
+		return
+	}
 	b.r += n
 	if b.r == b.w {
 		b.r, b.w = 0, 0
 	}
 }
+
+// Trim drops all but the first n bytes.
+func (b *Buf) Trim(n int) { b.w = b.r + n }
 
 // Set makes p the content. p must have been appended to Empty().
 func (b *Buf) Set(p []byte) { b.data, b.r, b.w = p[:cap(p)], 0, len(p) }
@@ -81,8 +76,19 @@ func (b *Buf) Set(p []byte) { b.data, b.r, b.w = p[:cap(p)], 0, len(p) }
 // Empty returns the whole space with length 0, to append to; Set takes it back.
 func (b *Buf) Empty() []byte { return b.data[:0] }
 
-// Append adds p, for which Free must have room.
-func (b *Buf) Append(p []byte) { b.w += copy(b.data[b.w:], p) }
+// Add appends p, growing as needed.
+func (b *Buf) Add(p []byte) {
+	if len(p) > len(b.data)-b.w && b.r > 0 {
+		b.w = copy(b.data, b.data[b.r:b.w])
+		b.r = 0
+	}
+	if len(p) <= len(b.data)-b.w {
+		b.w += copy(b.data[b.w:], p)
+		return
+	}
+	data := append(b.data[:b.w], p...)
+	b.data, b.w = data[:cap(data)], len(data)
+}
 
 // MakeRoom leaves at least one free byte, growing by doubling up to limit bytes
 // of content. It returns false when the content has reached limit.

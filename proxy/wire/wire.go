@@ -1,10 +1,12 @@
-// Package wire is a TCP or TLS connection as the data path needs it: it reads
-// without holding a buffer while it waits, its waits are bounded without a
-// system call, and it knows when its peer has left while nobody reads.
+// Package wire is the network as the data path needs it: a Loop runs everything
+// of its connections on one goroutine, so that nothing of an exchange is locked
+// or waits for a scheduler, and a Conn never blocks: it reads what is there,
+// keeps what cannot be sent yet, and tells its Handler when something has
+// happened.
 //
-// The few lines that use raw system calls on non-blocking sockets stand in
-// socket_linux.go and watch_linux.go; socket_portable.go and watch_portable.go
-// are their twins on net.Conn alone (build tag portable), held by the same tests.
+// loop_linux.go does that with epoll and non-blocking system calls;
+// loop_portable.go is its twin on net.Conn and goroutines (build tag portable),
+// held by the same tests.
 package wire
 
 import (
@@ -12,282 +14,269 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"time"
 )
 
-// The ways in which a wait ends without bytes. io.EOF is the orderly end: FIN,
-// or close_notify where there is TLS; ErrCut is FIN without close_notify.
+// The ways in which a Read ends without bytes. io.EOF is the orderly end: FIN, or
+// close_notify where there is TLS; ErrCut is FIN without close_notify.
 var (
-	ErrTimeout  = errors.New("no byte in time")
-	ErrCanceled = errors.New("canceled")
-	ErrCut      = errors.New("TLS connection ended without close_notify")
+	ErrWait = errors.New("nothing there yet")
+	ErrCut  = errors.New("TLS connection ended without close_notify")
 )
 
-var past = time.Unix(1, 0)
+// A Handler is told that something has happened on its connection: bytes have
+// come, room has come, the peer has left, or a bound has expired. It asks the
+// Conn what it was. It runs on the loop's goroutine.
+type Handler interface{ Wake(c *Conn) }
 
-// Conn is one connection. One goroutine may Fill while another one Writes;
-// Cancel, Closed and Close may be called by anyone.
+// Conn is one TCP or TLS connection. All its methods belong to the goroutine of
+// its loop.
 type Conn struct {
 	socket
-	sock *net.TCPConn
-	tls  *tls.Conn
-	src  *tlsSource
+	loop    *Loop
+	handler Handler
+	tls     *tls.Conn
+	src     *tlsSource
+	remote  net.Addr
 
-	watch    *Watch
-	readBy   atomic.Int64 // clock time after which a waiting Fill has expired
-	writeBy  atomic.Int64
-	canceled atomic.Bool
-	roused   atomic.Bool
-	closed   atomic.Bool
-	stall    time.Duration // longest wait for one written byte; 0: no bound
+	ready   bool // a read may return something
+	left    bool // the peer has sent FIN or RST
+	closed  bool
+	closing bool // closes as soon as the backlog is sent
+	backlog *Buf // what the kernel has not taken yet
+	failed  error
 
-	mu    sync.Mutex
-	onHup func() // called once when the peer has sent FIN; guarded by mu
-	hup   bool
-	seat  seat // in the watch
-}
-
-// New takes over sock and puts it under the watch. A write may stall for at
-// most stall (0: for ever).
-func New(sock *net.TCPConn, watch *Watch, stall time.Duration) (*Conn, error) {
-	c := &Conn{sock: sock, watch: watch, stall: stall}
-	if err := c.socket.init(c); err != nil {
-		return nil, err
-	}
-	if err := watch.add(c); err != nil {
-		return nil, err
-	}
-	return c, nil
-}
-
-// StartTLS makes the connection a TLS one and completes the handshake within
-// timeout (0: no bound). upgrade is tls.Client or tls.Server.
-func (c *Conn) StartTLS(upgrade func(net.Conn, *tls.Config) *tls.Conn, conf *tls.Config, timeout time.Duration) error {
-	src := &tlsSource{TCPConn: c.sock, conn: c, handshake: true}
-	t := upgrade(src, conf)
-	if timeout > 0 {
-		c.setDeadline(time.Now().Add(timeout))
-	}
-	if err := t.Handshake(); err != nil {
-		return err
-	}
-	if timeout > 0 {
-		c.setDeadline(time.Time{})
-	}
-	src.handshake = false
-	c.tls, c.src = t, src
-	return nil
+	by      int64 // loop time after which the wait has expired; 0: no bound
+	stallBy int64 // the same for a backlog that does not move
+	stall   time.Duration
+	expired bool
+	stalled bool
 }
 
 // Plain tells whether bytes on the socket are the bytes of the message.
 func (c *Conn) Plain() bool { return c.tls == nil }
 
-// TCP returns the socket, for splice and for addresses.
-func (c *Conn) TCP() *net.TCPConn { return c.sock }
+// RemoteAddr returns the peer's address.
+func (c *Conn) RemoteAddr() net.Addr { return c.remote }
 
-// Fill waits at most timeout (0: for ever) until bytes arrive and appends what
-// one read returns to b. With b nil it takes a buffer from the pool only when
-// there is something to put into it; a stream that is silent holds none. The
-// returned buffer belongs to the caller; it is nil exactly if it would be empty.
-func (c *Conn) Fill(b *Buf, timeout time.Duration) (*Buf, error) {
-	if c.tls != nil {
-		return c.fillTLS(b, timeout)
-	}
-	b, err := c.fillSocket(b, timeout)
-	return b, c.explain(err)
+// Loop returns the loop that the connection belongs to.
+func (c *Conn) Loop() *Loop { return c.loop }
+
+// Handle makes h the one that is told of what happens.
+func (c *Conn) Handle(h Handler) { c.handler = h }
+
+// Left tells whether the peer has sent FIN or RST. What it has sent before can
+// still be read.
+func (c *Conn) Left() bool { return c.left }
+
+// Closed tells whether Close or Abort has been called.
+func (c *Conn) Closed() bool { return c.closed }
+
+// Closing tells that the connection closes as soon as its backlog is sent.
+func (c *Conn) Closing() bool { return c.closing || c.closed }
+
+// Within bounds the wait from now on: after d the handler is woken and Expired
+// is true. 0 takes the bound away.
+func (c *Conn) Within(d time.Duration) {
+	c.by, c.expired = c.loop.after(d), false
 }
 
-// fillTLS waits for one byte and takes a buffer only then: what crypto/tls has
-// decrypted along with that byte follows without waiting.
-func (c *Conn) fillTLS(b *Buf, timeout time.Duration) (*Buf, error) {
-	c.src.wait, c.src.timeout = true, timeout
-	n, err := c.tls.Read(c.src.first[:])
-	c.src.wait = false
-	if n == 0 {
-		return b.dropEmpty(), c.explainTLS(err)
+// Expired tells that the bound set by Within has passed.
+func (c *Conn) Expired() bool { return c.expired }
+
+// Stalled tells that the peer has taken no byte of the backlog for the time that
+// was given to Adopt.
+func (c *Conn) Stalled() bool { return c.stalled }
+
+// Silent tells that an idle connection is open and nothing has come on it, as
+// far as the loop knows.
+func (c *Conn) Silent() bool {
+	if c.settle(); c.left || c.closed || c.failed != nil || c.backlog != nil {
+		return false
+	}
+	if !c.ready {
+		return true
+	}
+	var one [1]byte
+	_, err := c.readNow(one[:])
+	return errors.Is(err, ErrWait)
+}
+
+// Read appends what one read returns to b; with b nil it takes a buffer only
+// when there is something to put into it. The returned buffer is nil exactly if
+// it would be empty. The error is ErrWait, io.EOF, ErrCut or the socket's.
+func (c *Conn) Read(b *Buf) (*Buf, error) {
+	if c.tls == nil && !c.ready {
+		return b, ErrWait
 	}
 	if b == nil {
-		b = GetBuf()
+		b = c.loop.GetBuf()
 	}
-	b.data[b.w] = c.src.first[0]
-	b.w++
-	if len(b.Free()) > 0 {
-		n, _ = c.tls.Read(b.Free()) // an error will come again on the next Fill
-		b.w += n
-	}
-	return b, nil
-}
-
-// explainTLS tells close_notify from a bare FIN, which crypto/tls reports alike
-// when it comes at a record boundary.
-func (c *Conn) explainTLS(err error) error {
-	if errors.Is(err, io.EOF) && c.src.fin {
-		return ErrCut
-	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return ErrCut
-	}
-	return c.explain(err)
-}
-
-// explain replaces the deadline errors that Cancel and the clock cause.
-func (c *Conn) explain(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case c.canceled.Load():
-		return ErrCanceled
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return ErrTimeout
-	}
-	return err
-}
-
-// TryFill appends to b what is there already, without waiting.
-func (c *Conn) TryFill(b *Buf) {
-	if len(b.Free()) == 0 {
-		return
-	}
-	if c.tls != nil {
-		n, _ := c.tls.Read(b.Free()) // an error will come again on the next Fill
-		b.w += n
-		return
-	}
-	n, _ := c.readNow(b.Free())
-	b.w += n
-}
-
-// Dead tells, without waiting, that an idle connection cannot carry another
-// exchange: the peer has closed it, or has sent bytes that nobody asked for.
-func (c *Conn) Dead() bool {
+	var n int
+	var err error
 	if c.tls == nil {
-		return !c.silent()
+		n, err = c.readNow(b.Free())
+	} else {
+		n, err = c.readTLS(b.Free())
 	}
-	_, err := c.tls.Read(c.src.first[:])
-	return !errors.Is(err, errAgain)
+	b.w += n
+	if n > 0 {
+		return b, nil
+	}
+	return b.dropEmpty(), err
 }
 
-// Write sends all of p and returns how many bytes the kernel (or TLS) took.
+func (c *Conn) readTLS(p []byte) (int, error) {
+	n, err := c.tls.Read(p)
+	switch {
+	case n > 0:
+		return n, nil
+	case err == nil, errors.Is(err, errAgain):
+		return 0, ErrWait
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return 0, ErrCut
+	case errors.Is(err, io.EOF):
+		// crypto/tls reports close_notify and a bare FIN at a record boundary
+		// alike, and reads the FIN behind a close_notify when it is asked again.
+		if c.src.fin && !c.src.notified {
+			return 0, ErrCut
+		}
+		c.src.notified = true
+	}
+	return 0, err
+}
+
+// Send sends b and releases it. What the kernel does not take at once is kept,
+// and the handler woken when it is gone. It returns how many bytes were taken of
+// what was plain text; an error means that the connection is of no further use.
+func (c *Conn) Send(b *Buf) (int, error) {
+	n, err := c.Write(b.Bytes())
+	b.Release()
+	return n, err
+}
+
+// Write is Send for bytes that the caller keeps.
 func (c *Conn) Write(p []byte) (int, error) {
 	if c.tls != nil {
 		n, err := c.tls.Write(p)
-		return n, c.explain(err)
+		return n, err
 	}
-	n, err := c.writeSocket(p)
-	return n, c.explain(err)
+	return c.writeSocket(p)
 }
 
-// Cancel ends every wait on the connection with ErrCanceled, now and later. The
-// connection is of no further use but to be closed.
-func (c *Conn) Cancel() {
-	c.canceled.Store(true)
-	_ = c.sock.SetDeadline(past)
-}
-
-// setDeadline bounds reads and writes, but not beyond a Cancel that comes at the
-// same time.
-func (c *Conn) setDeadline(t time.Time) {
-	_ = c.sock.SetDeadline(t)
-	if c.canceled.Load() {
-		_ = c.sock.SetDeadline(past)
+// writeSocket sends what the kernel takes and keeps the rest.
+func (c *Conn) writeSocket(p []byte) (int, error) {
+	if c.failed != nil {
+		return 0, c.failed
 	}
-}
-
-// Rouse ends a Fill under way, or the next one, with ErrTimeout; writes go on.
-func (c *Conn) Rouse() {
-	c.roused.Store(true)
-	_ = c.sock.SetReadDeadline(past)
-}
-
-// Calm makes the connection readable again after a Fill that ended with
-// ErrTimeout, but not if it has been canceled, be it at this moment.
-func (c *Conn) Calm() {
-	c.roused.Store(false)
-	_ = c.sock.SetReadDeadline(time.Time{})
-	if c.canceled.Load() {
-		_ = c.sock.SetReadDeadline(past)
+	n := 0
+	if c.backlog == nil {
+		var err error
+		if n, err = c.writeNow(p); err != nil {
+			c.failed = err
+			return n, err
+		}
 	}
+	if n < len(p) {
+		c.keep(p[n:])
+	}
+	return len(p), nil
 }
 
-// OnHup arranges that f runs once when the peer has left (sent FIN or RST): at
-// once if it has left already. nil takes the arrangement back; when OnHup(nil)
-// has returned, f is not running and will not run.
-func (c *Conn) OnHup(f func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.onHup = f
-	if f == nil {
-		return
+func (c *Conn) keep(p []byte) {
+	if c.backlog == nil {
+		c.backlog = c.loop.GetBuf()
+		c.stallBy = c.loop.after(c.stall)
 	}
-	c.expectHup()
-	if c.hup {
-		f()
-	}
+	c.backlog.Add(p)
 }
 
-// Left tells whether the peer has left.
-func (c *Conn) Left() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.hup
+// Backlog returns how many bytes wait to be sent.
+func (c *Conn) Backlog() int { return c.backlog.Len() }
+
+// flush sends of the backlog what the kernel takes, and tells whether it is gone.
+func (c *Conn) flush() bool {
+	if c.backlog == nil {
+		return true
+	}
+	n, err := c.writeNow(c.backlog.Bytes())
+	if err != nil {
+		c.failed = err
+		c.drop()
+		return true
+	}
+	if n > 0 {
+		c.stallBy = c.loop.after(c.stall)
+	}
+	c.backlog.Consume(n)
+	if c.backlog.Len() > 0 {
+		return false
+	}
+	c.drop()
+	return true
 }
 
-// Canceled tells whether Cancel has been called.
-func (c *Conn) Canceled() bool { return c.canceled.Load() }
-
-// Depart does what the departure of the peer does: it runs what OnHup has
-// arranged.
-func (c *Conn) Depart() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.hup {
-		return
-	}
-	c.hup = true
-	if c.onHup != nil {
-		c.onHup()
-	}
+func (c *Conn) drop() {
+	c.backlog.Release()
+	c.backlog, c.stallBy = nil, 0
 }
 
-// Close ends the connection with FIN, and with close_notify where there is TLS:
-// the end of a complete message.
+// Failed returns the error by which sending has ended, or nil.
+func (c *Conn) Failed() error { return c.failed }
+
+// Close ends the connection with FIN, and with close_notify where there is TLS,
+// after the backlog: the end of a complete message.
 func (c *Conn) Close() {
-	if c.closed.Swap(true) {
+	if c.closed || c.closing {
 		return
 	}
-	c.watch.remove(c)
-	if c.tls != nil && !c.canceled.Load() {
-		_ = c.sock.SetWriteDeadline(time.Now().Add(time.Second))
+	if c.tls != nil && c.failed == nil {
 		_ = c.tls.CloseWrite()
 	}
-	_ = c.sock.Close()
+	c.closeAfterBacklog()
 }
 
 // Abort ends the connection so that no message on it can look complete: with
-// reset, by RST; without, by FIN and without close_notify, so that bytes on
-// their way still arrive.
+// reset, by RST; without, by FIN and without close_notify, behind the bytes that
+// are on their way.
 func (c *Conn) Abort(reset bool) {
-	if c.closed.Swap(true) {
+	if c.closed {
 		return
 	}
-	c.watch.remove(c)
 	if reset {
-		_ = c.sock.SetLinger(0)
+		c.resetOnClose()
+		c.closeNow()
+		return
 	}
-	_ = c.sock.Close()
+	c.closeAfterBacklog()
+}
+
+func (c *Conn) closeAfterBacklog() {
+	if c.backlog != nil && c.failed == nil && !c.stalled && !c.closing {
+		c.closing, c.by = true, 0
+		return
+	}
+	c.closeNow()
+}
+
+func (c *Conn) closeNow() {
+	if c.closed {
+		return
+	}
+	c.closed, c.ready, c.left = true, false, true
+	if c.backlog != nil {
+		c.drop()
+	}
+	c.loop.remove(c)
+	c.closeSocket()
 }
 
 // CloseWrite says that nothing more will be sent; reading goes on.
 func (c *Conn) CloseWrite() {
 	if c.tls != nil {
-		_ = c.sock.SetWriteDeadline(time.Now().Add(time.Second))
 		_ = c.tls.CloseWrite()
 	}
-	_ = c.sock.CloseWrite()
+	c.shutdownSocket()
 }
 
 // errAgain makes crypto/tls stop reading and keep its state, as it does for any
@@ -300,26 +289,25 @@ func (again) Error() string   { return "no bytes now" }
 func (again) Timeout() bool   { return false }
 func (again) Temporary() bool { return true }
 
-// tlsSource is what crypto/tls reads from: it waits where Fill says so, and
-// otherwise returns errAgain.
+// tlsSource is what crypto/tls reads from and writes to: the socket itself
+// during the handshake, and the Conn afterwards.
 type tlsSource struct {
-	*net.TCPConn
-	conn      *Conn
-	handshake bool
-	wait      bool
-	timeout   time.Duration
-	fin       bool
-	first     [1]byte
+	net.Conn       // of the handshake
+	conn     *Conn // nil during the handshake
+	fin      bool
+	notified bool // close_notify came before
 }
 
-func (s *tlsSource) Read(p []byte) (n int, err error) {
-	switch {
-	case s.handshake:
-		n, err = s.TCPConn.Read(p)
-	case s.wait:
-		n, err = s.conn.read(p, s.timeout)
-	default:
-		n, err = s.conn.readNow(p)
+func (s *tlsSource) Read(p []byte) (int, error) {
+	if s.conn == nil {
+		return s.Conn.Read(p)
+	}
+	if !s.conn.ready {
+		return 0, errAgain
+	}
+	n, err := s.conn.readNow(p)
+	if errors.Is(err, ErrWait) {
+		return 0, errAgain
 	}
 	if errors.Is(err, io.EOF) {
 		s.fin = true
@@ -328,14 +316,27 @@ func (s *tlsSource) Read(p []byte) (n int, err error) {
 }
 
 func (s *tlsSource) Write(p []byte) (int, error) {
-	if s.handshake {
-		return s.TCPConn.Write(p)
+	if s.conn == nil {
+		return s.Conn.Write(p)
 	}
 	return s.conn.writeSocket(p)
 }
 
-// IsReset tells whether err says that the peer has reset the connection or that
-// it was gone already.
-func IsReset(err error) bool {
-	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+// Secured is a connection after its TLS handshake and before a loop has adopted
+// it.
+type Secured struct {
+	tls *tls.Conn
+	src *tlsSource
+}
+
+// Handshake makes sock a TLS connection, blocking for at most timeout (0: no
+// bound). upgrade is tls.Client or tls.Server. It may run on any goroutine.
+func Handshake(sock net.Conn, upgrade func(net.Conn, *tls.Config) *tls.Conn, conf *tls.Config, timeout time.Duration) (*Secured, error) {
+	s := &Secured{src: &tlsSource{Conn: sock}}
+	s.tls = upgrade(s.src, conf)
+	if timeout > 0 {
+		_ = sock.SetDeadline(time.Now().Add(timeout))
+		defer func() { _ = sock.SetDeadline(time.Time{}) }()
+	}
+	return s, s.tls.Handshake()
 }

@@ -1,0 +1,168 @@
+package front_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/edgeerr"
+)
+
+const page = "https://chat.example.com"
+
+// provocation is how a client comes to see one error of the edge.
+type provocation struct {
+	upstream func(t *testing.T) string // its URL; nil: one that is never asked
+	change   func(*config.Config)
+	request  string
+	before   string // a request on another connection that stays unanswered
+}
+
+const head = "POST /v1/chat HTTP/1.1\nHost: edge\nOrigin: " + page + "\n"
+
+// provocations has every error that a client can see but for two: internal
+// (proxy/panic_test.go) and edge_draining (drain_test.go).
+var provocations = map[edgeerr.Code]provocation{
+	edgeerr.RequestMalformed:    {request: head + "X y: z\n\n"},
+	edgeerr.AmbiguousCredential: {request: head + "api-key: a\napi-key: b\n\n"},
+	edgeerr.MalformedCredential: {request: head + "Authorization: Bearer one two\n\n"},
+	edgeerr.CredentialMissing: {request: head + "\n", change: func(c *config.Config) {
+		r := c.Routes["api"]
+		r.Credential.OnMissing = "reject"
+		c.Routes["api"] = r
+	}},
+	edgeerr.RouteNotFound: {request: head + "\n", change: func(c *config.Config) {
+		r := c.Routes["api"]
+		r.PathPrefix = "/elsewhere"
+		c.Routes["api"] = r
+	}},
+	edgeerr.MethodNotAllowed: {request: "TRACE / HTTP/1.1\nHost: edge\n\n"},
+	edgeerr.RequestTimeout:   {request: head, change: func(c *config.Config) { c.Timeouts.ClientHead = short }},
+	edgeerr.BodyTooLarge: {request: head + "Content-Length: 11\n\n", change: func(c *config.Config) {
+		c.Limits.RequestBody = config.Size{Bytes: 10}
+	}},
+	edgeerr.URITooLong:          {request: "GET /" + strings.Repeat("x", 5<<10) + "/", change: small},
+	edgeerr.HeadTooLarge:        {request: head + "X: " + strings.Repeat("x", 5<<10), change: small},
+	edgeerr.ExpectationFailed:   {request: head + "Expect: payment\n\n"},
+	edgeerr.CodingNotSupported:  {request: head + "Transfer-Encoding: gzip\n\n"},
+	edgeerr.VersionNotSupported: {request: strings.Replace(head, "1.1", "2.0", 1) + "\n"},
+	edgeerr.UpstreamUnresolved: {request: head + "\n", upstream: func(*testing.T) string {
+		return "http://no..host" // no name: nobody is asked for it
+	}},
+	edgeerr.UpstreamConnectFailed: {request: head + "\n", upstream: func(*testing.T) string { return "http://127.0.0.1:1" }},
+	edgeerr.UpstreamTLSFailed: {request: head + "\n", upstream: func(t *testing.T) string {
+		return "https" + startUpstream(t, func(up *peer) { up.send("HTTP/1.1 400 Bad Request\n\n"); up.gone() })[len("http"):]
+	}},
+	edgeerr.UpstreamClosedEarly: {request: head + "\n", upstream: func(t *testing.T) string {
+		return startUpstream(t, func(up *peer) { up.request() })
+	}},
+	edgeerr.UpstreamInvalidResponse: {request: head + "\n", upstream: func(t *testing.T) string {
+		return startUpstream(t, func(up *peer) { up.request(); up.send("nonsense\n\n"); up.gone() })
+	}},
+	edgeerr.EdgeOverloaded: {before: plainGet, request: head + "\n", upstream: silent, change: func(c *config.Config) { c.Limits.Exchanges = 1 }},
+	edgeerr.UpstreamUnavailable: {before: plainGet, request: head + "\n", upstream: silent, change: func(c *config.Config) {
+		u := c.Upstreams["legacy"]
+		u.MaxConnections = 1
+		c.Upstreams["legacy"] = u
+	}},
+	edgeerr.UpstreamConnectTimeout: {request: head + "\n", upstream: func(t *testing.T) string { return "http://" + deaf(t) },
+		change: func(c *config.Config) { c.Timeouts.Connect = short }},
+	edgeerr.UpstreamHeadTimeout: {request: head + "\n", upstream: silent, change: func(c *config.Config) { c.Timeouts.ResponseHead = short }},
+}
+
+func small(c *config.Config) { c.Limits.Head = config.Size{Bytes: 4 << 10} }
+
+// silent reads requests and never answers.
+func silent(t *testing.T) string { return startUpstream(t, func(up *peer) { up.gone() }) }
+
+// TestEveryErrorOfTheEdge holds that each reaches the client as the table in
+// internal/edgeerr says, readable for a page of an allowed origin, with one
+// access line.
+func TestEveryErrorOfTheEdge(t *testing.T) {
+	for _, code := range edgeerr.Codes() {
+		p, ok := provocations[code]
+		if code.Status() == 0 || code == edgeerr.Internal || code == edgeerr.EdgeDraining {
+			continue
+		}
+		if !ok {
+			t.Errorf("nothing here provokes %v", code)
+			continue
+		}
+		t.Run(code.String(), func(t *testing.T) {
+			url := "http://127.0.0.1:1"
+			if p.upstream != nil {
+				url = p.upstream(t)
+			}
+			e := startEdge(t, url, func(c *config.Config) {
+				c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{page}}}
+				if p.change != nil {
+					p.change(c)
+				}
+			})
+			if p.before != "" {
+				other := e.dial()
+				defer other.gone()
+				defer other.tcp.CloseWrite() //nolint:errcheck // a test's end
+				other.send(p.before)
+				e.wantMetric("apim_edge_exchanges_inflight", 1)
+				e.wantMetric(`apim_edge_upstream_connections{state="open",upstream="legacy"}`, 1)
+			}
+			c := e.dial()
+			c.send(p.request)
+			m := c.answer("POST")
+			wantError(t, m, code.Status(), code.String(), hint(code))
+			wantReadable(t, m, strings.Contains(p.request, "Origin:"))
+			e.wantExchange(code.Status(), code.String())
+			if p.before != "" {
+				e.seen++ // the other one's, later
+			}
+			e.wantMetric(`apim_edge_errors_total{code="`+code.String()+`"}`, 1)
+		})
+	}
+}
+
+func hint(code edgeerr.Code) string {
+	return map[edgeerr.Retry]string{edgeerr.RetryYes: "true", edgeerr.RetryNo: "false"}[code.Retry()]
+}
+
+// wantReadable holds that a page can read the answer, if its origin is known.
+func wantReadable(t *testing.T, m message, known bool) {
+	t.Helper()
+	if !known {
+		return
+	}
+	if got := m.get("Access-Control-Allow-Origin"); got != page {
+		t.Errorf("Access-Control-Allow-Origin %q, want %q", got, page)
+	}
+	if got := m.get("Vary"); !strings.Contains(got, "Origin") {
+		t.Errorf("Vary %q, want Origin in it", got)
+	}
+	for _, name := range []string{"x-apim-edge-error", "x-request-id", "retry-after"} {
+		if got := strings.ToLower(m.get("Access-Control-Expose-Headers")); !strings.Contains(got, name) {
+			t.Errorf("Access-Control-Expose-Headers %q, want %s in it", got, name)
+		}
+	}
+}
+
+// TestAnOriginInABrokenHeadIsNoWayIn holds that what is echoed of a head that
+// could not be read is an origin that the configuration names, and nothing else.
+func TestAnOriginInABrokenHeadIsNoWayIn(t *testing.T) {
+	for _, origin := range []string{
+		"https://evil.example.net", page + "\rSet-Cookie: a=b", "https://a\rX: y.example.com", "https://\x00.example.com",
+		"https://a b.example.com", "https://evil.example.net/.example.com",
+	} {
+		t.Run(origin, func(t *testing.T) {
+			e := startEdge(t, "http://127.0.0.1:1", func(c *config.Config) {
+				c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{page, "https://*.example.com"}}}
+			})
+			c := e.dial()
+			c.raw("GET / HTTP/1.1\r\nHost: edge\r\nOrigin: " + origin + "\r\nX y: z\r\n\r\n")
+			m := c.answer("GET")
+			if got := m.get("Access-Control-Allow-Origin"); got != "" {
+				t.Errorf("Access-Control-Allow-Origin %q for an origin that is none", got)
+			}
+			wantError(t, m, 400, "request_malformed", "false")
+			e.wantExchange(400, "request_malformed")
+		})
+	}
+}

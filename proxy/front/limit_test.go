@@ -1,0 +1,249 @@
+package front_test
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/apim-edge/apim-edge/internal/config"
+)
+
+// TestAHeadUpToItsLimitPasses holds the bound to the byte, on a fresh connection
+// and behind another request.
+func TestAHeadUpToItsLimitPasses(t *testing.T) {
+	for _, limit := range []int{4 << 10, 64 << 10} {
+		e := startEdge(t, startUpstream(t, echoKey), func(c *config.Config) { c.Limits.Head = config.Size{Bytes: int64(limit)} })
+		request := func(length int) string {
+			const rest = "GET / HTTP/1.1\nHost: edge\napi-key: k\nX: \n\n"
+			return strings.Replace(rest, "X: ", "X: "+strings.Repeat("x", length-len(crlf(rest))), 1)
+		}
+		c := e.dial()
+		for range 2 {
+			c.send(request(limit))
+			if m := c.answer("GET"); m.body != "/ k 0" {
+				t.Errorf("limit %d: answer %q to a head of that length", limit, m.first)
+			}
+			e.wantExchange(200, "complete")
+		}
+		c.send(request(limit + 1))
+		wantError(t, c.answer("GET"), 431, "head_too_large", "false")
+		c.wantEnd(orderly)
+		e.wantExchange(431, "head_too_large")
+	}
+}
+
+// TestALongTokenPasses holds that Entra's tokens with many groups do.
+func TestALongTokenPasses(t *testing.T) {
+	token := "eyJhbGciOiJub25lIn0." + strings.Repeat("x", 15<<10) + ".y"
+	e := startEdge(t, startUpstream(t, func(up *peer) {
+		if m := up.request(); m.get("Authorization") != "Bearer "+token {
+			t.Errorf("Authorization of %d bytes", len(m.get("Authorization")))
+		}
+		up.send(fixedHead + "0123456789")
+		up.gone()
+	}), nil)
+	if m := e.ask("GET / HTTP/1.1\nHost: edge\nAuthorization: Bearer " + token + "\n\n"); m.status() != 200 {
+		t.Errorf("answer %q", m.first)
+	}
+	e.wantExchange(200, "complete")
+}
+
+// TestFieldsAreBounded holds that many small fields are refused as one large one
+// is.
+func TestFieldsAreBounded(t *testing.T) {
+	e := startEdge(t, startUpstream(t, noConnection), nil)
+	m := e.ask("GET / HTTP/1.1\nHost: edge\n" + strings.Repeat("X: y\n", 600) + "\n")
+	wantError(t, m, 400, "request_malformed", "false")
+	e.wantExchange(400, "request_malformed")
+}
+
+const preflight = "OPTIONS / HTTP/1.1\nHost: edge\nOrigin: " + page + "\nAccess-Control-Request-Method: POST\n\n"
+
+// TestConnectionsAreBounded holds limits.connections: one too many is told so,
+// and closed; a place that gets free is given away again.
+func TestConnectionsAreBounded(t *testing.T) {
+	for _, leg := range []legs{everyLeg[0], everyLeg[2]} {
+		t.Run(leg.name, func(t *testing.T) {
+			e := leg.start(t, func(c *config.Config) {
+				c.Limits.Connections = 1
+				c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{page}}}
+			}, echoKey)
+			first := e.dial()
+			first.send(plainGet)
+			first.answer("GET")
+			e.wantExchange(200, "complete")
+
+			second := e.dial()
+			second.send("GET / HTTP/1.1\nHost: edge\nOrigin: " + page + "\n\n")
+			m := second.answer("GET")
+			wantError(t, m, 503, "edge_overloaded", "true")
+			wantReadable(t, m, true)
+			if m.get("Connection") != "close" {
+				t.Errorf("Connection %q, want close", m.get("Connection"))
+			}
+			second.wantEnd(orderly)
+			_ = second.Close()
+			e.wantExchange(503, "edge_overloaded")
+
+			first.send(plainGet) // does not suffer
+			first.answer("GET")
+			e.wantExchange(200, "complete")
+			_ = first.Close()
+			e.wantMetric("apim_edge_client_connections", 0)
+			if m := e.ask(plainGet); m.status() != 200 {
+				t.Errorf("answer %q when a place is free", m.first)
+			}
+			e.wantExchange(200, "complete")
+		})
+	}
+}
+
+// TestAPreflightIsAnsweredBeforeAnyLimit holds that a page sees the real answer
+// to its real request: a preflight that fails looks like a CORS fault.
+func TestAPreflightIsAnsweredBeforeAnyLimit(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		change func(*config.Config)
+	}{
+		{"limits.exchanges", func(c *config.Config) { c.Limits.Exchanges = 1 }},
+		{"limits.connections", func(c *config.Config) { c.Limits.Connections = 1 }},
+		{"max_connections of the upstream", func(c *config.Config) {
+			u := c.Upstreams["legacy"]
+			u.MaxConnections = 1
+			c.Upstreams["legacy"] = u
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := startEdge(t, silent(t), func(c *config.Config) {
+				c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{page}}}
+				tc.change(c)
+			})
+			other := e.dial()
+			other.send(plainGet)
+			e.wantMetric("apim_edge_exchanges_inflight", 1)
+			m := e.ask(preflight)
+			if m.status() != 204 || m.get("Access-Control-Allow-Origin") != page {
+				t.Errorf("answer %q %v, want 204 that allows the origin", m.first, m.fields)
+			}
+			e.wantExchange(204, "preflight")
+			_ = other.Close()
+			e.exchange()
+		})
+	}
+}
+
+// TestExchangesAreBounded holds limits.exchanges: the connection of the one too
+// many goes on, and so does it.
+func TestExchangesAreBounded(t *testing.T) {
+	answer := make(chan struct{})
+	e := startEdge(t, startUpstream(t, func(up *peer) {
+		up.request()
+		<-answer
+		up.send(fixedHead + "0123456789")
+		up.gone()
+	}), func(c *config.Config) { c.Limits.Exchanges = 1 })
+	first, second := e.dial(), e.dial()
+	first.send(plainGet)
+	e.wantMetric("apim_edge_exchanges_inflight", 1)
+	second.send(plainGet)
+	m := second.answer("GET")
+	wantError(t, m, 503, "edge_overloaded", "true")
+	if m.get("Connection") != "" {
+		t.Errorf("Connection %q, want it to go on", m.get("Connection"))
+	}
+	e.wantExchange(503, "edge_overloaded")
+	close(answer)
+	first.answer("GET")
+	e.wantExchange(200, "complete")
+	second.send(plainGet)
+	if m := second.answer("GET"); m.status() != 200 {
+		t.Errorf("answer %q when a place is free", m.first)
+	}
+	e.wantExchange(200, "complete")
+}
+
+// TestAnswersThatNobodyReadsDoNotPileUp holds that a client which sends requests
+// and reads no answer is held up, and let go when it stands still for too long.
+func TestAnswersThatNobodyReadsDoNotPileUp(t *testing.T) {
+	for _, tc := range []struct{ name, request string }{
+		{"errors", "GET /%zz HTTP/1.1\nHost: edge\napi-key: a\napi-key: b\n\n"},
+		{"preflights", preflight},
+		{"answers of the upstream", plainGet},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			request := strings.Replace(tc.request, "/%zz", "/v1", 1)
+			e := startEdge(t, startUpstream(t, echoKey), func(c *config.Config) {
+				c.Log.Access = false
+				c.Timeouts.ClientWriteStall = short
+				c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{page}}}
+			})
+			before := inUse()
+			c := e.dial()
+			many := crlf(strings.Repeat(request, 1000))
+			sent, most := 0, int64(0)
+			for err := error(nil); err == nil && sent < 256<<20; {
+				var n int
+				n, err = c.Write([]byte(many))
+				sent += n
+				most = max(most, inUse()-before)
+			}
+			if sent >= 256<<20 {
+				t.Fatal("the edge took 256 MiB of requests from a client that reads nothing")
+			}
+			if most > 24<<20 {
+				t.Errorf("%d bytes more in use after %d bytes of requests", most, sent)
+			}
+		})
+	}
+}
+
+// inUse returns the bytes that the heap holds.
+func inUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// TestAStalledClientHoldsLittle holds that memory does not grow with what the
+// upstream could send.
+func TestAStalledClientHoldsLittle(t *testing.T) {
+	const clients, each = 20, 64 << 20
+	for _, leg := range everyLeg {
+		t.Run(leg.name, func(t *testing.T) {
+			body := make([]byte, 1<<20)
+			e := leg.start(t, func(c *config.Config) { c.Timeouts.ClientWriteStall = config.Duration{Duration: time.Hour} }, func(up *peer) {
+				up.request()
+				up.send("HTTP/1.1 200 OK\nContent-Length: " + itoa(each) + "\n\n")
+				for range each >> 20 {
+					if _, err := up.Write(body); err != nil {
+						return
+					}
+				}
+				t.Error("the upstream could send all of it")
+			})
+			before := inUse()
+			var all []*peer
+			for range clients {
+				c := e.dial()
+				c.send(plainGet)
+				c.head()
+				all = append(all, c)
+			}
+			// Until nothing moves any more: the kernel's buffers are full.
+			var last, now int64 = -1, 0
+			for ; now != last; now = inUse() - before {
+				last = now
+				<-time.After(50 * time.Millisecond)
+			}
+			if per := now / clients; per > 150<<10 {
+				t.Errorf("a stalled client holds %d KiB", per>>10)
+			}
+			for _, c := range all {
+				c.reset()
+				e.wantExchange(200, "client_left")
+			}
+		})
+	}
+}

@@ -1,0 +1,231 @@
+//go:build linux && !portable
+
+package wire
+
+import (
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// poller waits for all connections of a loop by one epoll instance. Each socket
+// is added once, edge-triggered, and never changed. The instance is parked in
+// Go's poller and holds no thread.
+type poller struct {
+	ep, wake int
+	file     *os.File
+	raw      syscall.RawConn
+	events   [128]unix.EpollEvent
+	n        int
+}
+
+// socket is a socket that Go's own poller does not know: it would be woken for
+// every event a second time.
+type socket struct {
+	fd   int
+	seat seat
+}
+
+const everything = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
+
+func (l *Loop) start() (err error) {
+	if l.ep, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return os.NewSyscallError("epoll_create1", err)
+	}
+	if err = unix.SetNonblock(l.ep, true); err != nil {
+		return os.NewSyscallError("fcntl", err)
+	}
+	l.file = os.NewFile(uintptr(l.ep), "epoll")
+	if l.raw, err = l.file.SyscallConn(); err != nil {
+		return err
+	}
+	if l.wake, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
+		return os.NewSyscallError("eventfd", err)
+	}
+	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: -1}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(l.ep, unix.EPOLL_CTL_ADD, l.wake, &event))
+}
+
+// rouse ends the wait of the loop.
+func (l *Loop) rouse() {
+	one := [8]byte{1}
+	_, _ = unix.Write(l.wake, one[:]) // full means that it is roused already
+}
+
+func (l *Loop) run() {
+	defer l.end()
+	look := func(fd uintptr) bool {
+		l.n = epollWait(int(fd), l.events[:])
+		return l.n > 0
+	}
+	for !l.isEnded() {
+		if len(l.again) > 0 {
+			l.n = epollWait(l.ep, l.events[:])
+		} else if err := l.raw.Read(look); err != nil {
+			return
+		}
+		for i := range l.events[:l.n] {
+			l.handle(&l.events[i])
+		}
+		if len(l.again) > 0 {
+			l.runAgain()
+		}
+	}
+}
+
+func (l *Loop) end() {
+	close(l.done)
+	_ = l.file.Close()
+	_ = unix.Close(l.wake)
+}
+
+func (l *Loop) handle(e *unix.EpollEvent) {
+	if e.Fd < 0 {
+		l.runPosted()
+		return
+	}
+	c := l.seated(seat{e.Fd, e.Pad})
+	if c == nil {
+		return
+	}
+	wake := false
+	if e.Events&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		c.ready, wake = true, true
+		c.left = c.left || e.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
+	}
+	if e.Events&unix.EPOLLOUT != 0 && c.backlog != nil {
+		wake = c.flush() || wake
+		if c.closing && c.backlog == nil {
+			c.closeNow()
+			c.handler.Wake(c)
+			return
+		}
+	}
+	if wake && !c.closing {
+		c.handler.Wake(c)
+	}
+}
+
+// Adopt takes the socket over: sock is closed, and its connection goes on under
+// the loop. It belongs to the loop's goroutine. A write may stall for at most
+// stall (0: for ever). secured is nil for plain TCP.
+func (l *Loop) Adopt(sock *net.TCPConn, secured *Secured, handler Handler, stall time.Duration) (*Conn, error) {
+	c := &Conn{loop: l, handler: handler, stall: stall, remote: sock.RemoteAddr()}
+	raw, err := sock.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	c.fd = -1
+	if cerr := raw.Control(func(fd uintptr) {
+		c.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+	}); cerr != nil {
+		err = cerr
+	}
+	_ = sock.Close()
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	if secured != nil {
+		c.tls, c.src = secured.tls, secured.src
+		c.src.conn = c
+	}
+	l.sit(c)
+	event := unix.EpollEvent{Events: everything, Fd: c.seat.number, Pad: c.seat.gen}
+	if err := unix.EpollCtl(l.ep, unix.EPOLL_CTL_ADD, c.fd, &event); err != nil {
+		l.remove(c)
+		c.closeSocket()
+		return nil, os.NewSyscallError("epoll_ctl", err)
+	}
+	return c, nil
+}
+
+// settle has nothing to do here: events are handled in the order of arrival.
+func (c *Conn) settle() {}
+
+// readNow reads once. ready is cleared first: bytes that come meanwhile set it
+// again. It stays clear after a read that did not fill p, which saves the read
+// that would find nothing; FIN is told by an event of its own kind, so that it
+// is not missed when it comes together with bytes.
+func (c *Conn) readNow(p []byte) (int, error) {
+	n, errno := sysRead(c.fd, p)
+	c.ready = errno == 0 && (n == len(p) || c.left)
+	switch {
+	case errno == syscall.EAGAIN:
+		return 0, ErrWait
+	case errno != 0:
+		c.failed, c.left = os.NewSyscallError("read", errno), true
+		return 0, c.failed
+	case n == 0:
+		c.left = true
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// writeNow sends what the kernel takes.
+func (c *Conn) writeNow(p []byte) (int, error) {
+	sent := 0
+	for sent < len(p) {
+		n, errno := sysWrite(c.fd, p[sent:])
+		if errno == syscall.EAGAIN {
+			break
+		}
+		if errno != 0 {
+			return sent, os.NewSyscallError("write", errno)
+		}
+		sent += n
+	}
+	return sent, nil
+}
+
+func (c *Conn) resetOnClose() {
+	_ = unix.SetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+}
+
+func (c *Conn) closeSocket() { _ = unix.Close(c.fd) }
+
+func (c *Conn) shutdownSocket() { _ = unix.Shutdown(c.fd, unix.SHUT_WR) }
+
+// The system calls are made without telling the scheduler: on a non-blocking
+// socket they return at once (measured: 0.8 to 1.7 µs less per event than
+// syscall.Read, which lets the monitor thread take the processor away).
+
+func epollWait(ep int, events []unix.EpollEvent) int {
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(ep), uintptr(unsafe.Pointer(&events[0])),
+		uintptr(len(events)), 0, 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return int(n)
+}
+
+func sysRead(fd int, p []byte) (int, syscall.Errno) {
+	for {
+		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)))
+		if errno == 0 {
+			return int(n), 0
+		}
+		if errno != syscall.EINTR {
+			return 0, errno
+		}
+	}
+}
+
+func sysWrite(fd int, p []byte) (int, syscall.Errno) {
+	for {
+		// MSG_NOSIGNAL: a write to a closed socket is an error, not SIGPIPE.
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)),
+			syscall.MSG_NOSIGNAL, 0, 0)
+		if errno == 0 {
+			return int(n), 0
+		}
+		if errno != syscall.EINTR {
+			return 0, errno
+		}
+	}
+}

@@ -1,0 +1,162 @@
+//go:build !linux || portable
+
+package wire
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// poller runs what the connections' goroutines hand in: each reads ahead, by a
+// few buffers, and posts what it has read. Correct everywhere, but not as frugal
+// as loop_linux.go.
+type poller struct{ roused chan struct{} }
+
+// readAhead is how many buffers a connection reads before somebody takes them: a
+// peer that leaves is seen behind as many bytes.
+const readAhead = 4
+
+type socket struct {
+	sock   *net.TCPConn
+	seat   seat
+	inbox  [][]byte
+	inErr  error
+	tokens chan struct{}
+	gone   chan struct{}
+	seen   atomic.Bool // something has come that the loop may not know of yet
+}
+
+func (l *Loop) start() error {
+	l.roused = make(chan struct{}, 1)
+	return nil
+}
+
+// rouse ends the wait of the loop.
+func (l *Loop) rouse() {
+	select {
+	case l.roused <- struct{}{}:
+	default:
+	}
+}
+
+func (l *Loop) run() {
+	defer close(l.done)
+	for !l.isEnded() {
+		if len(l.again) == 0 {
+			<-l.roused
+		}
+		l.runPosted()
+		l.runAgain()
+	}
+}
+
+// Adopt takes the socket over. It belongs to the loop's goroutine. A write may
+// stall for at most stall (0: for ever). secured is nil for plain TCP.
+func (l *Loop) Adopt(sock *net.TCPConn, secured *Secured, handler Handler, stall time.Duration) (*Conn, error) {
+	c := &Conn{loop: l, handler: handler, stall: stall, remote: sock.RemoteAddr()}
+	c.sock, c.tokens, c.gone = sock, make(chan struct{}, readAhead), make(chan struct{})
+	if secured != nil {
+		c.tls, c.src = secured.tls, secured.src
+		c.src.conn = c
+	}
+	l.sit(c)
+	go c.readOn()
+	return c, nil
+}
+
+// readOn reads until the peer has left.
+func (c *Conn) readOn() {
+	for {
+		select {
+		case c.tokens <- struct{}{}:
+		case <-c.gone:
+			return
+		}
+		p := make([]byte, BufSize)
+		n, err := c.sock.Read(p)
+		c.seen.Store(true)
+		if !c.loop.Post(func() { c.arrived(p[:n], err) }) || err != nil {
+			return
+		}
+	}
+}
+
+// settle gives the goroutine that reads a moment to notice what has come: its word
+// may be on the way while a pooled connection is chosen.
+func (c *Conn) settle() {
+	if time.Sleep(200 * time.Microsecond); c.seen.Load() {
+		c.left = true // whatever it is, nobody has asked for it
+	}
+}
+
+func (c *Conn) arrived(p []byte, err error) {
+	c.seen.Store(false)
+	if c.closed {
+		return
+	}
+	if len(p) > 0 {
+		c.inbox = append(c.inbox, p)
+	}
+	if err != nil {
+		c.inErr, c.left = err, true
+	}
+	c.ready = true
+	if !c.closing {
+		c.handler.Wake(c)
+	}
+}
+
+func (c *Conn) readNow(p []byte) (int, error) {
+	if len(c.inbox) == 0 {
+		c.ready = c.inErr != nil
+		switch {
+		case c.inErr == nil:
+			return 0, ErrWait
+		case !errors.Is(c.inErr, io.EOF):
+			c.failed = c.inErr
+		}
+		return 0, c.inErr
+	}
+	n := copy(p, c.inbox[0])
+	if c.inbox[0] = c.inbox[0][n:]; len(c.inbox[0]) == 0 {
+		c.inbox = c.inbox[1:]
+		<-c.tokens
+	}
+	c.ready = len(c.inbox) > 0 || c.inErr != nil
+	return n, nil
+}
+
+// writeNow sends what the kernel takes within a moment; what it does not take is
+// tried again a little later.
+func (c *Conn) writeNow(p []byte) (int, error) {
+	_ = c.sock.SetWriteDeadline(time.Now().Add(time.Millisecond))
+	n, err := c.sock.Write(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		time.AfterFunc(2*time.Millisecond, func() { c.loop.Post(c.writable) })
+		err = nil
+	}
+	return n, err
+}
+
+func (c *Conn) writable() {
+	if c.closed || c.backlog == nil || !c.flush() {
+		return
+	}
+	if c.closing {
+		c.closeNow()
+	}
+	c.handler.Wake(c)
+}
+
+func (c *Conn) resetOnClose() { _ = c.sock.SetLinger(0) }
+
+func (c *Conn) closeSocket() {
+	close(c.gone)
+	_ = c.sock.Close()
+}
+
+func (c *Conn) shutdownSocket() { _ = c.sock.CloseWrite() }
