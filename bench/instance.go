@@ -88,7 +88,7 @@ func (b *bench) describe(p *peers.Peer, leg workload.Leg) (peers.Instance, error
 		Dir: dir, Port: ports[0], AdminPort: ports[1], UpstreamPort: b.upstream.plainPort, UpstreamName: upstreamName,
 		UpstreamTLS: leg != workload.Plain, ClientTLS: leg == workload.TLSBoth,
 		CAFile: b.certs.caFile, CertFile: b.certs.certFile, KeyFile: b.certs.keyFile, PairFile: b.certs.pairFile,
-		Key: mock.Key, Cores: b.options.Cores, Connections: b.options.Size.IdleStreams + 2000, Files: b.files,
+		Key: mock.Key, Cores: b.options.Cores, Connections: min(b.options.Size.IdleStreams+2000, b.files/2-200), Files: b.files,
 		AccessLog: p.AccessLog,
 	}
 	if conf.UpstreamTLS {

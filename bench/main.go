@@ -81,7 +81,7 @@ func command(ctx context.Context, args []string) error {
 		o.Size.Window = *window
 	}
 	results, err := run(ctx, o, newProgress(os.Stderr))
-	if err != nil {
+	if results == nil {
 		return err
 	}
 	if err := results.Write(o.Out); err != nil {
@@ -89,7 +89,7 @@ func command(ctx context.Context, args []string) error {
 	}
 	results.Summary(os.Stdout)
 	fmt.Printf("\n%s\n", filepath.Join(o.Out, "results.md"))
-	return nil
+	return err
 }
 
 // complete fills in what was not asked for.
