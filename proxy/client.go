@@ -84,6 +84,13 @@ func (c *Client) goOn() bool {
 // awaitRequest waits for the first byte of a request. Until it comes the
 // connection holds no buffer and no exchange.
 func (c *Client) awaitRequest() bool {
+	switch {
+	case c.Stalled(), c.Failed() != nil:
+		c.Abort(true)
+		return false
+	case c.Backlog() > 0:
+		return false // who does not read answers gets no further ones
+	}
 	if c.in.Len() == 0 {
 		in, err := c.Read(nil)
 		switch {

@@ -140,7 +140,6 @@ func (r *request) parseLine(line []byte) error {
 // the body is (RFC 9112 section 6).
 func (r *request) readFields() error {
 	r.forget()
-	r.length, r.close, r.expect, r.websocket, r.nominated = 0, r.http10, false, false, false
 	var hosts, lengths, codings, upgrades int
 	connectionUpgrade := false
 	for i, k := range r.kinds {
@@ -204,6 +203,7 @@ func (r *request) readFields() error {
 func (r *request) forget() {
 	r.host, r.origin, r.userAgent, r.id = nil, nil, nil, nil
 	r.requestMethod, r.requestHeaders, r.requestPrivate = nil, nil, false
+	r.length, r.close, r.expect, r.websocket, r.nominated = 0, r.http10, false, false, false
 }
 
 // joinLists makes one list of the values of several lines (RFC 9110 section 5.3).
