@@ -14,7 +14,7 @@ import (
 	"github.com/apim-edge/apim-edge/bench/internal/workload"
 )
 
-var allPeers = flag.Bool("bench.all", false, "run the smoke test on every peer and leg that is there, which takes minutes")
+var allPeers = flag.Bool("every-peer", false, "run the smoke test on every peer and leg that is there, which takes minutes")
 
 // smokeSize is as little as still gives every figure.
 func smokeSize() workload.Size {

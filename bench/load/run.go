@@ -21,6 +21,9 @@ type run struct {
 	options *options
 	client  *http.Client
 	stop    context.CancelFunc
+	// beginning is how long exchanges were begun; the last one has an interval
+	// of its own behind it.
+	beginning time.Duration
 
 	mu         sync.Mutex
 	sent       int
@@ -84,6 +87,7 @@ func (r *run) drive(ctx context.Context) {
 			break
 		}
 		if r.enter() {
+			r.beginning = time.Since(began) + interval
 			running.Go(func() { r.exchange(ctx, intended) })
 		}
 	}

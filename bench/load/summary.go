@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
@@ -61,10 +60,8 @@ func (r *run) summary() *summary {
 		Streams: r.streams, Events: r.events, Incomplete: r.incomplete, Cut: r.cut,
 		Head: timesOf(r.head), FirstEvent: timesOf(r.firstEvent), Gap: timesOf(r.gap), Whole: timesOf(r.whole),
 	}
-	// The last exchange has an interval of its own behind it.
-	sending := min(r.took, time.Duration(float64(time.Second)*float64(r.sent)/r.options.rate))
-	if sending > 0 {
-		s.RateHeld = float64(r.sent) / sending.Seconds()
+	if r.sent > 0 {
+		s.RateHeld = float64(r.sent) / r.beginning.Seconds()
 	}
 	return s
 }
