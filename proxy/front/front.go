@@ -33,16 +33,21 @@ type Server struct {
 	mu       sync.Mutex
 	clients  map[*proxy.Client]struct{}
 	changed  chan struct{} // a connection has closed
+
+	handshakes context.Context // of TLS; canceled at the end of a drain
+	endThem    context.CancelFunc
 }
 
 // New returns a server for edge whose connections are spread over loops. conf is
 // nil for plain HTTP; count is told of each connection that opens (+1) and
 // closes (-1).
 func New(edge *proxy.Edge, loops []*wire.Loop, log zerolog.Logger, conf *tls.Config, count func(float64)) *Server {
-	return &Server{
+	s := &Server{
 		edge: edge, loops: loops, load: make([]atomic.Int64, len(loops)), log: log, tls: conf, count: count,
 		clients: map[*proxy.Client]struct{}{}, changed: make(chan struct{}, 1),
 	}
+	s.handshakes, s.endThem = context.WithCancel(context.Background())
+	return s
 }
 
 // Listen opens the listener, for example on "127.0.0.1:0".
@@ -98,8 +103,9 @@ func (s *Server) accept(nc net.Conn) {
 		return
 	}
 	go func() { // the handshake computes, and waits
+		stop := context.AfterFunc(s.handshakes, func() { _ = tcp.Close() })
 		secured, err := wire.Handshake(tcp, tls.Server, s.tls, conf.Timeouts.TLSHandshake.Duration)
-		if err != nil {
+		if !stop() || err != nil {
 			_ = tcp.Close()
 			s.gone(l, nil)
 			return
@@ -171,6 +177,7 @@ func (s *Server) Drain(grace time.Duration) (aborted int) {
 		return 0
 	}
 	s.edge.Stop()
+	s.endThem()
 	aborted = int(s.edge.Inflight())
 	s.each((*proxy.Client).End)
 	s.empty(5 * time.Second)

@@ -103,9 +103,12 @@ func (u *Upstream) connect(ctx context.Context) (*net.TCPConn, *wire.Secured, er
 	if u.TLS == nil {
 		return tcp, nil, nil
 	}
-	stop := context.AfterFunc(ctx, func() { _ = tcp.SetDeadline(time.Unix(1, 0)) })
+	// Closing, not a deadline: Handshake sets its own, and could do so later.
+	stop := context.AfterFunc(ctx, func() { _ = tcp.Close() })
 	secured, err := wire.Handshake(tcp, tls.Client, u.TLS, u.TLSHandshake)
-	stop()
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
 	if err != nil {
 		_ = tcp.Close()
 		return nil, nil, u.explainTLS(err)
