@@ -210,7 +210,7 @@ func inUse() int64 {
 // upstream could send.
 func TestAStalledClientHoldsLittle(t *testing.T) {
 	const clients, each = 20, 64 << 20
-	for _, leg := range everyLeg {
+	for _, leg := range []legs{everyLeg[0], everyLeg[3]} {
 		t.Run(leg.name, func(t *testing.T) {
 			body := make([]byte, 1<<20)
 			e := leg.start(t, func(c *config.Config) { c.Timeouts.ClientWriteStall = config.Duration{Duration: time.Hour} }, func(up *peer) {

@@ -11,7 +11,7 @@ import (
 )
 
 // short is a bound that a test can wait for.
-var short = config.Duration{Duration: 80 * time.Millisecond}
+var short = config.Duration{Duration: 50 * time.Millisecond}
 
 // TestAHeadHasToArriveInTime holds that the bound runs from the first byte: a
 // client that sends byte by byte gains nothing.
@@ -247,7 +247,9 @@ func TestAClientThatReadsSlowlyIsServed(t *testing.T) {
 	const size = 8 << 20
 	for _, leg := range []legs{everyLeg[0], everyLeg[3]} {
 		t.Run(leg.name, func(t *testing.T) {
-			e := leg.start(t, func(c *config.Config) { c.Timeouts.ClientWriteStall = config.Duration{Duration: 200 * time.Millisecond} }, func(up *peer) {
+			e := leg.start(t, func(c *config.Config) {
+				c.Timeouts.ClientWriteStall = config.Duration{Duration: 200 * time.Millisecond}
+			}, func(up *peer) {
 				up.request()
 				up.send("HTTP/1.1 200 OK\nContent-Length: " + itoa(size) + "\n\n")
 				_, _ = up.Write(make([]byte, size))
@@ -256,8 +258,8 @@ func TestAClientThatReadsSlowlyIsServed(t *testing.T) {
 			c := e.dial()
 			c.send(request)
 			c.head()
-			for range 32 {
-				c.bytes(size / 32)
+			for range 16 {
+				c.bytes(size / 16)
 				<-time.After(20 * time.Millisecond)
 			}
 			e.wantExchange(200, "complete")
