@@ -113,6 +113,13 @@ func (n *notes) keep(p []byte) []byte {
 	return n.text[at:len(n.text):len(n.text)]
 }
 
+// makeID gives the exchange an id of its own.
+func (n *notes) makeID() {
+	at := len(n.text)
+	n.text = appendID(n.text)
+	n.id = n.text[at:len(n.text):len(n.text)]
+}
+
 // note keeps what the log and the answer need of the request's head, which is
 // given back before the upstream answers.
 func (x *Exchange) note() {
@@ -127,7 +134,7 @@ func (x *Exchange) note() {
 	}
 	n.path = n.text[at:len(n.text):len(n.text)]
 	if n.id = n.keep(r.id); len(n.id) == 0 || len(n.id) > 128 {
-		n.id = n.keep(newID())
+		n.makeID()
 	}
 	if r.origin != nil {
 		n.origin = n.keep(r.origin)

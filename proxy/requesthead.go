@@ -172,15 +172,14 @@ func (s *Snapshot) trusts(a netip.Addr) bool {
 
 const hexDigits = "0123456789abcdef"
 
-// newID returns a request id: 128 random bits in hexadecimal.
-func newID() []byte {
-	var id [32]byte
-	for i := 0; i < len(id); i += 16 {
+// appendID appends a request id: 128 random bits in hexadecimal.
+func appendID(dst []byte) []byte {
+	for range 2 {
 		n := rand.Uint64()
-		for j := i; j < i+16; j++ {
-			id[j] = hexDigits[n&15]
+		for range 16 {
+			dst = append(dst, hexDigits[n&15])
 			n >>= 4
 		}
 	}
-	return id[:]
+	return dst
 }

@@ -96,7 +96,7 @@ func (x *Exchange) appendErrorHead(dst []byte, e *edgeerr.Error, length int) []b
 	dst = append(dst, e.Code.String()...)
 	dst = append(dst, "\r\nx-request-id: "...)
 	if len(x.notes.id) == 0 {
-		x.notes.id = x.notes.keep(newID())
+		x.notes.makeID()
 	}
 	dst = append(dst, x.notes.id...)
 	dst = append(dst, "\r\n"...)

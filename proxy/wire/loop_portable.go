@@ -18,7 +18,7 @@ type poller struct{ roused chan struct{} }
 
 // readAhead is how many buffers a connection reads before somebody takes them: a
 // peer that leaves is seen behind as many bytes.
-const readAhead = 4
+const readAhead = 2
 
 type socket struct {
 	sock   *net.TCPConn
