@@ -124,6 +124,7 @@ func TestAnAnswerDuringADrainIsTheLast(t *testing.T) {
 				t.Errorf("answer %q with Connection %q, want %d and close", m.first, m.get("Connection"), tc.status)
 			}
 			c.wantEnd(orderly)
+			_ = c.Close() // or the edge would linger
 			<-aborted
 			e.exchange()
 		})

@@ -97,6 +97,8 @@ type message struct {
 	first  string // request line or status line
 	fields [][2]string
 	body   string // without its framing
+	// trailer has the lines of the trailer section.
+	trailer []string
 }
 
 // status returns the status code of a response, or 0.
@@ -204,7 +206,7 @@ func (p *peer) finish(m message, bodiless bool) message {
 	case bodiless:
 	case m.get("Transfer-Encoding") != "":
 		m.body = p.chunked()
-		p.trailer()
+		m.trailer = p.trailer()
 	case m.get("Content-Length") != "":
 		n, err := strconv.Atoi(m.get("Content-Length"))
 		if err != nil {
