@@ -1,9 +1,10 @@
-// Package logsink takes log lines without ever blocking: it keeps them in memory
-// and a goroutine of its own writes them. Where the writer cannot keep up, lines
-// are lost and counted.
+// Package logsink takes log lines without ever waiting for the output: it keeps
+// them in memory and a goroutine of its own writes them. Where the output cannot
+// keep up, or fails, lines are lost and counted.
 package logsink
 
 import (
+	"bytes"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -11,28 +12,22 @@ import (
 )
 
 const (
-	shards    = 8
-	shardSize = 1 << 20 // bytes that may wait in one shard
-	gather    = 10 * time.Millisecond
+	capacity = 8 << 20               // bytes that may wait
+	gather   = 10 * time.Millisecond // so that one write carries many lines
+	patience = 2 * time.Second       // with an output that takes nothing, at the end
 )
 
-// Sink is an io.Writer for whole lines.
+// Sink is an io.Writer for whole lines. Lines of one writer stay in their order.
 type Sink struct {
 	out    io.Writer
-	parts  [shards]part
 	lost   atomic.Int64
 	wake   chan struct{}
 	closed chan struct{}
 	done   chan struct{}
 	once   sync.Once
-}
 
-// part holds lines under a lock of its own, so that writers need not meet.
-type part struct {
-	mu      sync.Mutex
+	mu      sync.Mutex // held for a copy, never for a write
 	waiting []byte
-	spare   []byte
-	_       [40]byte // two locks on two cache lines
 }
 
 // New returns a sink that writes to out.
@@ -47,14 +42,15 @@ func (s *Sink) Lost() float64 { return float64(s.lost.Load()) }
 
 // Write takes one line. It never fails and never waits for the output.
 func (s *Sink) Write(line []byte) (int, error) {
-	p := s.free()
-	first := len(p.waiting) == 0
-	if len(p.waiting)+len(line) > shardSize {
-		s.lost.Add(1)
-	} else {
-		p.waiting = append(p.waiting, line...)
+	s.mu.Lock()
+	first, fits := len(s.waiting) == 0, len(s.waiting)+len(line) <= capacity
+	if fits {
+		s.waiting = append(s.waiting, line...)
 	}
-	p.mu.Unlock()
+	s.mu.Unlock()
+	if !fits {
+		s.lost.Add(1)
+	}
 	if first {
 		select {
 		case s.wake <- struct{}{}:
@@ -64,53 +60,44 @@ func (s *Sink) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// free returns the first part that nobody holds, locked: lines of one writer stay
-// in their order.
-func (s *Sink) free() *part {
-	for i := range s.parts {
-		if p := &s.parts[i]; p.mu.TryLock() {
-			return p
-		}
-	}
-	p := &s.parts[0]
-	p.mu.Lock()
-	return p
-}
-
-// run writes what waits, a little later than it came, so that one write carries
-// many lines.
+// run writes what waits, a little later than it came.
 func (s *Sink) run() {
 	defer close(s.done)
+	var spare []byte
 	for {
 		select {
 		case <-s.wake:
 			time.Sleep(gather)
-			s.flush()
+			spare = s.flush(spare)
 		case <-s.closed:
-			s.flush()
+			s.flush(spare)
 			return
 		}
 	}
 }
 
-func (s *Sink) flush() {
-	for i := range s.parts {
-		p := &s.parts[i]
-		p.mu.Lock()
-		lines := p.waiting
-		p.waiting, p.spare = p.spare[:0], nil
-		p.mu.Unlock()
-		if len(lines) > 0 {
-			_, _ = s.out.Write(lines) // where a log cannot be written there is nobody to tell
-		}
-		p.mu.Lock()
-		p.spare = lines[:0]
-		p.mu.Unlock()
+// flush writes what waits, leaving spare in its place, and returns the space of
+// what it has written.
+func (s *Sink) flush(spare []byte) []byte {
+	s.mu.Lock()
+	lines := s.waiting
+	s.waiting = spare[:0]
+	s.mu.Unlock()
+	if len(lines) == 0 {
+		return lines
 	}
+	if n, err := s.out.Write(lines); err != nil {
+		s.lost.Add(int64(bytes.Count(lines[min(n, len(lines)):], []byte{'\n'})))
+	}
+	return lines
 }
 
-// Close writes what waits; lines that come later are kept in memory only.
+// Close writes what waits, but does not wait for long where the output takes
+// nothing. Lines that come later are not written.
 func (s *Sink) Close() {
 	s.once.Do(func() { close(s.closed) })
-	<-s.done
+	select {
+	case <-s.done:
+	case <-time.After(patience):
+	}
 }
