@@ -265,6 +265,8 @@ func (x *Exchange) release() {
 	}
 	x.out.Release()
 	x.upIn.Release()
+	x.down.Close()
+	x.body.up.Close()
 	text := x.notes.text[:0]
 	*x = Exchange{requestTrailerF: x.requestTrailerF, responseTrailerF: x.responseTrailerF}
 	x.notes.text = text

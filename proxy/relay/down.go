@@ -33,6 +33,7 @@ type Down struct {
 	// Excess tells that the upstream has sent more than the body.
 	Excess bool
 
+	splicer
 	held   []byte        // the trailer section, as far as it has come
 	data   []byte        // of the chunks of one read, where Dechunk is on
 	silent time.Duration // how long nothing has come, in heartbeats
@@ -71,15 +72,19 @@ func (d *Down) Go() error {
 		case d.To.Failed() != nil:
 			return clientError(d.To.Failed())
 		case d.To.Backlog() > 0:
-			d.From.Within(0) // the client is waited for, not the upstream
-			d.armed = false
-			return wire.ErrWait
-		case d.Track.Done():
+			return d.awaitClient()
+		case d.Track.Done() && !d.stuck():
 			d.From.Within(0)
 			return nil
 		case turn == share:
 			d.From.Loop().Again(d.From)
 			return wire.ErrWait
+		}
+		if d.serves(&d.Track, d.From, d.To) && !d.Dechunk {
+			if err := d.spliceTurn(); err != nil {
+				return err
+			}
+			continue
 		}
 		in, err := d.From.Read(nil)
 		if err != nil {
@@ -90,6 +95,28 @@ func (d *Down) Go() error {
 			return err
 		}
 	}
+}
+
+// awaitClient waits for room, and not for the upstream.
+func (d *Down) awaitClient() error {
+	d.From.Within(0)
+	d.armed = false
+	return wire.ErrWait
+}
+
+func (d *Down) spliceTurn() error {
+	n, err := d.turn(&d.Track, d.From, d.To)
+	d.Bytes += n
+	switch {
+	case err == nil:
+		d.armed = false
+		return nil
+	case d.To.Failed() != nil:
+		return clientError(d.To.Failed())
+	case d.stuck():
+		return d.awaitClient()
+	}
+	return d.noBytes(err)
 }
 
 var (

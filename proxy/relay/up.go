@@ -23,6 +23,7 @@ type Up struct {
 	// Bytes is what was taken from the client of the body, framing included.
 	Bytes int64
 
+	splicer
 	held  []byte // the trailer section, as far as it has come
 	armed bool
 }
@@ -59,16 +60,20 @@ func (u *Up) Go(in **wire.Buf) error {
 		switch {
 		case u.To.Failed() != nil || u.To.Stalled():
 			return ErrUpstreamWrite
-		case u.Track.Done():
+		case u.Track.Done() && !u.stuck():
 			u.From.Within(0)
 			return nil
 		case u.To.Backlog() > 0:
-			u.From.Within(0) // the upstream is waited for, not the client
-			u.armed = false
-			return wire.ErrWait
+			return u.awaitUpstream()
 		case turn == share:
 			u.From.Loop().Again(u.From)
 			return wire.ErrWait
+		}
+		if (*in).Len() == 0 && u.serves(&u.Track, u.From, u.To) {
+			if err := u.spliceTurn(); err != nil {
+				return err
+			}
+			continue
 		}
 		var err error
 		if *in, err = u.From.Read(*in); err != nil {
@@ -76,6 +81,28 @@ func (u *Up) Go(in **wire.Buf) error {
 		}
 		u.armed = false
 	}
+}
+
+// awaitUpstream waits for room, and not for the client.
+func (u *Up) awaitUpstream() error {
+	u.From.Within(0)
+	u.armed = false
+	return wire.ErrWait
+}
+
+func (u *Up) spliceTurn() error {
+	n, err := u.turn(&u.Track, u.From, u.To)
+	u.Bytes += n
+	switch {
+	case err == nil:
+		u.armed = false
+		return nil
+	case u.To.Failed() != nil:
+		return ErrUpstreamWrite
+	case u.stuck():
+		return u.awaitUpstream()
+	}
+	return u.noBytes(err)
 }
 
 func (u *Up) noBytes(err error) error {

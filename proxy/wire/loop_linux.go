@@ -106,6 +106,9 @@ func (l *Loop) handle(e *unix.EpollEvent) {
 			return
 		}
 	}
+	if e.Events&unix.EPOLLOUT != 0 && c.wantsRoom {
+		c.wantsRoom, wake = false, true
+	}
 	if wake && !c.closing {
 		c.handler.Wake(c)
 	}

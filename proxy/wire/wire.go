@@ -39,12 +39,13 @@ type Conn struct {
 	src     *tlsSource
 	remote  net.Addr
 
-	ready   bool // a read may return something
-	left    bool // the peer has sent FIN or RST
-	closed  bool
-	closing bool // closes as soon as the backlog is sent
-	backlog *Buf // what the kernel has not taken yet
-	failed  error
+	ready     bool // a read may return something
+	left      bool // the peer has sent FIN or RST
+	closed    bool
+	closing   bool // closes as soon as the backlog is sent
+	backlog   *Buf // what the kernel has not taken yet
+	wantsRoom bool // a pipe waits for the kernel to take more
+	failed    error
 
 	by      int64 // loop time after which the wait has expired; 0: no bound
 	stallBy int64 // the same for a backlog that does not move
@@ -189,6 +190,14 @@ func (c *Conn) keep(p []byte) {
 		c.stallBy = c.loop.after(c.stall)
 	}
 	c.backlog.Add(p)
+}
+
+// awaitRoom has the handler woken when the kernel takes more.
+func (c *Conn) awaitRoom() {
+	c.wantsRoom = true
+	if c.stallBy == 0 {
+		c.stallBy = c.loop.after(c.stall)
+	}
 }
 
 // Backlog returns how many bytes wait to be sent.

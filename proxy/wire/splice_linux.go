@@ -1,0 +1,89 @@
+//go:build linux && !portable
+
+package wire
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Pipe moves bytes between two plain connections inside the kernel.
+type Pipe struct {
+	r, w int
+	held int // bytes in the pipe
+}
+
+const pipeSize = 256 << 10
+
+// NewPipe returns a pipe, or nil if none can be had: then bytes are copied.
+func NewPipe() *Pipe {
+	var fds [2]int
+	if unix.Pipe2(fds[:], unix.O_NONBLOCK|unix.O_CLOEXEC) != nil {
+		return nil
+	}
+	_, _ = unix.FcntlInt(uintptr(fds[1]), unix.F_SETPIPE_SZ, pipeSize) // a smaller one serves as well
+	return &Pipe{r: fds[0], w: fds[1]}
+}
+
+// Close gives the pipe back, with what is in it; p may be nil.
+func (p *Pipe) Close() {
+	if p != nil {
+		_ = unix.Close(p.r)
+		_ = unix.Close(p.w)
+	}
+}
+
+// Held returns how many bytes have been read and not yet been sent.
+func (p *Pipe) Held() int { return p.held }
+
+// Fill reads at most n bytes from c into the empty pipe.
+func (p *Pipe) Fill(c *Conn, n int64) (int64, error) {
+	if !c.ready {
+		return 0, ErrWait
+	}
+	got, err := splice(c.fd, p.w, int(min(n, pipeSize)))
+	switch {
+	case err == unix.EAGAIN: //nolint:errorlint // the system call returns it bare
+		c.ready = c.left
+		return 0, ErrWait
+	case err != nil:
+		c.failed, c.left = os.NewSyscallError("splice", err), true
+		return 0, c.failed
+	case got == 0:
+		c.left = true
+		return 0, io.EOF
+	}
+	p.held = got
+	return int64(got), nil
+}
+
+// Drain sends what is in the pipe to c. ErrWait: c has no room; its handler is
+// woken when it has.
+func (p *Pipe) Drain(c *Conn) error {
+	for p.held > 0 {
+		sent, err := splice(p.r, c.fd, p.held)
+		switch {
+		case err == unix.EAGAIN: //nolint:errorlint // the system call returns it bare
+			c.awaitRoom()
+			return ErrWait
+		case err != nil:
+			c.failed = os.NewSyscallError("splice", err)
+			return c.failed
+		}
+		p.held -= sent
+		c.stallBy = 0
+	}
+	c.wantsRoom = false
+	return nil
+}
+
+func splice(from, to, n int) (int, error) {
+	for {
+		m, err := unix.Splice(from, nil, to, nil, n, unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
+		if err != unix.EINTR { //nolint:errorlint // the system call returns it bare
+			return int(m), err
+		}
+	}
+}
