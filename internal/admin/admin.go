@@ -31,7 +31,10 @@ type Options struct {
 
 // New returns the server; the caller listens and serves.
 func New(o Options) (*http.Server, error) {
-	guard := &guard{hosts: o.Admin.AllowedHosts}
+	guard := &guard{}
+	for _, host := range o.Admin.AllowedHosts {
+		guard.hosts = append(guard.hosts, strings.ToLower(host))
+	}
 	if o.Admin.Token != "" {
 		source, err := secret.Parse(o.Admin.Token)
 		if err != nil {
@@ -99,8 +102,8 @@ func (g *guard) protect(next http.Handler) http.Handler {
 				text(w, http.StatusServiceUnavailable, "admin.token cannot be read\n")
 				return
 			}
-			got, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-			if !want.Equal(secret.New(got)) {
+			scheme, got, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+			if !strings.EqualFold(scheme, "Bearer") || !want.Equal(secret.New(got)) {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="apim-edge admin"`)
 				text(w, http.StatusUnauthorized, "send the token of admin.token as Authorization: Bearer <token>\n")
 				return
@@ -117,6 +120,6 @@ func (g *guard) knows(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		name = h
 	}
-	name = strings.Trim(name, "[]")
+	name = strings.ToLower(strings.TrimSuffix(strings.Trim(name, "[]"), "."))
 	return name == "localhost" || net.ParseIP(name) != nil || slices.Contains(g.hosts, name)
 }
