@@ -57,7 +57,11 @@ func (c *Client) run() {
 		return // something that run itself does has woken the connection
 	}
 	c.running = true
-	for !c.Closed() && c.goOn() {
+	for turn := 0; !c.Closed() && c.goOn(); turn++ {
+		if turn == share {
+			c.Loop().Again(c.Conn) // the others want to be served as well
+			break
+		}
 	}
 	c.running = false
 	if c.Closed() && c.closed != nil {
@@ -67,6 +71,10 @@ func (c *Client) run() {
 		c.closed = nil
 	}
 }
+
+// share is how many steps a connection may take before the loop looks after the
+// others: two for each request that a client has pipelined.
+const share = 64
 
 // goOn takes one step and tells whether another one can follow at once.
 func (c *Client) goOn() bool {
@@ -125,7 +133,9 @@ func (c *Client) End() {
 	if c.x != nil {
 		c.x.end(edgeerr.Wrap(edgeerr.ClientLeft, errDrained))
 	}
-	c.Abort(true)
+	if !c.Closing() && !c.cutting {
+		c.Abort(true)
+	}
 	c.run()
 }
 
