@@ -69,10 +69,19 @@ func Start(o Options) (*Service, error) {
 	s := &Service{o: o, failed: make(chan error, 2), sink: logsink.New(o.Log)}
 	s.log = newLogger(s.sink, conf.Log, o)
 	if err := s.start(conf); err != nil {
-		s.sink.Close()
+		s.end()
 		return nil, err
 	}
 	return s, nil
+}
+
+// end ends what has been started, once no connection is left.
+func (s *Service) end() {
+	if s.edge != nil {
+		s.edge.Close()
+	}
+	wire.CloseLoops(s.loops)
+	s.sink.Close()
 }
 
 func (s *Service) start(conf config.Config) error {
@@ -231,9 +240,7 @@ func (s *Service) Stop() {
 	if s.admin != nil {
 		_ = s.admin.Close()
 	}
-	s.edge.Close()
-	wire.CloseLoops(s.loops)
-	s.sink.Close()
+	s.end()
 }
 
 // shortest returns the shortest wait that the configuration bounds.

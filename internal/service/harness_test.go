@@ -1,0 +1,147 @@
+package service
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/apim-edge/apim-edge/internal/config"
+)
+
+// TestMain holds that no test leaves a goroutine behind.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// running is a service with a configuration file.
+type running struct {
+	*Service
+	t    *testing.T
+	file string
+	log  *log
+	http *http.Client
+}
+
+// start serves text as a configuration file; {UPSTREAM} in it is url, and the
+// listeners are on free ports.
+func start(t *testing.T, url, text string) *running {
+	t.Helper()
+	r := &running{t: t, file: filepath.Join(t.TempDir(), "config.yaml"), log: &log{}, http: &http.Client{}}
+	r.write(strings.ReplaceAll(text, "{UPSTREAM}", url))
+	s, err := Start(Options{Load: r.load, File: r.file, Log: r.log, Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Service = s
+	t.Cleanup(r.http.CloseIdleConnections)
+	return r
+}
+
+func (r *running) load() (config.Config, error) {
+	return config.Load(config.Options{File: r.file, Overrides: map[string]any{
+		"listen.address": "127.0.0.1:0", "admin.address": "127.0.0.1:0", "log.level": "debug",
+	}})
+}
+
+// write replaces the file in one step, as editors and ConfigMaps do.
+func (r *running) write(text string) {
+	r.t.Helper()
+	next := r.file + ".next"
+	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.Rename(next, r.file); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// admin asks the admin listener.
+func (r *running) admin(method, path string) (status int, body string) {
+	r.t.Helper()
+	req, err := http.NewRequest(method, "http://"+r.AdminAddress+path, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	resp, err := r.http.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // a test's end
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}
+
+// get asks the edge on a connection of its own and returns what comes until the
+// edge closes it.
+func (r *running) get(path string) string {
+	r.t.Helper()
+	return r.raw(fmt.Sprintf("GET %s HTTP/1.1\r\nHost: edge\r\napi-key: k1\r\nConnection: close\r\n\r\n", path))
+}
+
+// raw sends text as it is.
+func (r *running) raw(text string) string {
+	r.t.Helper()
+	c, err := net.Dial("tcp", r.Address)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer c.Close() //nolint:errcheck // a test's end
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	if _, err := io.WriteString(c, text); err != nil {
+		r.t.Fatal(err)
+	}
+	answer, _ := io.ReadAll(c) // it may be cut
+	return string(answer)
+}
+
+// eventually waits until ok.
+func (r *running) eventually(what string, ok func() bool) {
+	r.t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			r.t.Fatalf("never: %s; the log:\n%s", what, r.log)
+		}
+	}
+}
+
+// log collects what is logged.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (l *log) has(text string) bool { return strings.Contains(l.String(), text) }
+
+// upstream answers every request with its path and key.
+func upstream(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s api-key=%s x-key=%s", r.URL.Path, r.Header.Get("api-key"), r.Header.Get("x-key")) //nolint:errcheck // a test's end
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}

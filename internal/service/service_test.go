@@ -1,0 +1,219 @@
+package service
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/apim-edge/apim-edge/internal/config"
+)
+
+const minimal = "upstreams: {legacy: {url: '{UPSTREAM}'}}\n"
+
+// TestAServiceServes holds the least: the way through, and each admin page.
+func TestAServiceServes(t *testing.T) {
+	r := start(t, upstream(t), minimal)
+	defer r.Stop()
+	if got := r.get("/v1/models"); !strings.HasPrefix(got, "HTTP/1.1 200 OK\r\n") || !strings.HasSuffix(got, "/v1/models api-key=k1 x-key=") {
+		t.Errorf("answer %q", got)
+	}
+	for path, want := range map[string]string{
+		"/healthz": "ok", "/readyz": "ready", "/config": "legacy", "/metrics": `apim_edge_requests_total{client="none",reason="explicit_key",route="default",status="2xx"} 1`,
+	} {
+		r.eventually(path, func() bool {
+			status, body := r.admin("GET", path)
+			return status == 200 && strings.Contains(body, want)
+		})
+	}
+}
+
+// TestAReload holds that each way of asking for one works, that a faulty file
+// keeps the old configuration and says why, and that both are counted.
+func TestAReload(t *testing.T) {
+	const renamed = minimal + "routes: {openai: {credential: {header: x-key}}}\n"
+	url := upstream(t)
+	for _, tc := range []struct {
+		name string
+		ask  func(*running)
+	}{
+		{"by a change of the file", func(*running) {}},
+		{"by a signal", func(r *running) { _ = r.Reload("signal") }},
+		{"by the admin listener", func(r *running) { r.admin("POST", "/reload") }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := start(t, url, minimal)
+			defer r.Stop()
+			r.write(strings.ReplaceAll(renamed, "{UPSTREAM}", url))
+			tc.ask(r)
+			r.eventually("the new configuration", func() bool { return strings.HasSuffix(r.get("/"), "api-key= x-key=k1") })
+			r.write("upstreams: {legacy: {url: ftp://x}}\n")
+			tc.ask(r)
+			r.eventually("the failure in the log", func() bool { return r.log.has("reload failed") && r.log.has("upstreams.legacy.url") })
+			if got := r.get("/"); !strings.HasSuffix(got, "api-key= x-key=k1") {
+				t.Errorf("after a failed reload the answer is %q", got)
+			}
+			r.eventually("the counts", func() bool {
+				_, metrics := r.admin("GET", "/metrics")
+				return strings.Contains(metrics, `apim_edge_reloads_total{result="failed"}`) && strings.Contains(metrics, `apim_edge_reloads_total{result="ok"}`)
+			})
+		})
+	}
+}
+
+// TestAReloadByTheAdminListenerSaysWhyItFailed holds that a deployment can stop
+// there.
+func TestAReloadByTheAdminListenerSaysWhyItFailed(t *testing.T) {
+	r := start(t, upstream(t), minimal)
+	defer r.Stop()
+	r.write("upstreams: {legacy: {url: ftp://x}}\n")
+	if status, body := r.admin("POST", "/reload"); status != 422 || !strings.Contains(body, "upstreams.legacy.url") {
+		t.Errorf("POST /reload = %d %q", status, body)
+	}
+}
+
+// TestAChangeThatNeedsARestartIsNamed holds that nobody waits for it in vain.
+func TestAChangeThatNeedsARestartIsNamed(t *testing.T) {
+	url := upstream(t)
+	r := start(t, url, minimal)
+	defer r.Stop()
+	r.write(strings.ReplaceAll(minimal, "{UPSTREAM}", url) + "admin: {pprof: true}\n")
+	if err := r.Reload("signal"); err != nil {
+		t.Fatal(err)
+	}
+	r.eventually("a warning", func() bool { return r.log.has(`"key":"admin"`) && r.log.has("after a restart only") })
+}
+
+// TestReadinessFailsFirst holds that between failing /readyz and the end of the
+// listener new clients are served: a load balancer takes a while to see it.
+func TestReadinessFailsFirst(t *testing.T) {
+	r := start(t, upstream(t), minimal+"timeouts: {drain_delay: 400ms}\n")
+	kept, err := net.Dial("tcp", r.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kept.Close() //nolint:errcheck // a test's end
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		r.Stop()
+	}()
+	r.eventually("not ready", func() bool {
+		status, body := r.admin("GET", "/readyz")
+		return status == 503 && strings.Contains(body, "draining")
+	})
+	if status, _ := r.admin("GET", "/healthz"); status != 200 {
+		t.Errorf("GET /healthz = %d while it drains, want 200: it is alive", status)
+	}
+	if got := r.get("/late"); !strings.HasSuffix(got, "/late api-key=k1 x-key=") {
+		t.Errorf("a client that comes within drain_delay gets %q", got)
+	}
+	<-stopped
+	if c, err := net.Dial("tcp", r.Address); err == nil {
+		_ = c.Close()
+		t.Error("the listener is open after the end")
+	}
+	if !r.log.has(`"message":"draining"`) || !r.log.has(`"message":"stopped"`) {
+		t.Errorf("the log does not tell of the drain:\n%s", r.log)
+	}
+}
+
+// TestAServiceThatCannotStart holds that the error says what to do, and that
+// nothing is left running.
+func TestAServiceThatCannotStart(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close() //nolint:errcheck // a test's end
+	for _, tc := range []struct {
+		name string
+		set  func(*config.Config)
+		want string
+	}{
+		{"the clients' port is taken", func(c *config.Config) { c.Listen.Address = taken.Addr().String() }, "listen.address"},
+		{"the admin port is taken", func(c *config.Config) { c.Admin.Address = taken.Addr().String() }, "admin.address"},
+		{"the certificate is missing", func(c *config.Config) {
+			c.Listen.TLS = config.ListenTLS{CertFile: "/no/such/cert", KeyFile: "/no/such/key"}
+		}, "listen.tls"},
+		{"the authority is missing", func(c *config.Config) {
+			c.Upstreams["legacy"] = config.Upstream{URL: "https://127.0.0.1:1", TLS: config.UpstreamTLS{CAFile: "/no/such/ca"}}
+		}, "ca_file"},
+		{"the token is no reference", func(c *config.Config) { c.Admin.Token = "literal" }, "admin.token"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			conf := config.Default()
+			conf.Listen.Address, conf.Admin.Address = "127.0.0.1:0", "127.0.0.1:0"
+			conf.Upstreams = map[string]config.Upstream{"legacy": {URL: "http://127.0.0.1:1"}}
+			tc.set(&conf)
+			_, err := Start(Options{Load: func() (config.Config, error) { return conf.Complete(), nil }, Log: &log{}})
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("Start = %v, want an error that names %s", err, tc.want)
+			}
+		})
+	}
+}
+
+// TestACertificateIsReplacedWhileClientsRun holds that a renewed one is shown from
+// then on, and that a broken file keeps the old one.
+func TestACertificateIsReplacedWhileClientsRun(t *testing.T) {
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	writeCertificate(t, certFile, keyFile, "first")
+	r := start(t, upstream(t), minimal+"listen: {tls: {cert_file: "+certFile+", key_file: "+keyFile+"}}\n")
+	defer r.Stop()
+	shown := func() string {
+		c, err := tls.Dial("tcp", r.Address, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // it is ours
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close() //nolint:errcheck // a test's end
+		return c.ConnectionState().PeerCertificates[0].Subject.CommonName
+	}
+	if got := shown(); got != "first" {
+		t.Errorf("certificate %q, want first", got)
+	}
+	writeCertificate(t, certFile, keyFile, "second")
+	r.eventually("the new certificate", func() bool { return shown() == "second" })
+	if err := os.WriteFile(certFile, []byte("broken"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.eventually("the failure in the log", func() bool { return r.log.has("reload failed") })
+	if got := shown(); got != "second" {
+		t.Errorf("certificate %q after a broken file, want second", got)
+	}
+}
+
+func writeCertificate(t *testing.T, certFile, keyFile, name string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, block := range map[string]*pem.Block{
+		certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: private},
+	} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
