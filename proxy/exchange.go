@@ -147,8 +147,11 @@ func (x *Exchange) note() {
 func (x *Exchange) noteRefused() {
 	r, n := x.req, &x.notes
 	n.method = n.keep(r.method)
-	if path, _, _ := bytes.Cut(r.target, []byte{'?'}); len(path) > 0 && path[0] == '/' {
-		n.path = n.keep(path) // an absolute target can hold userinfo
+	if t := r.target; len(t) > 0 && t[0] == '/' { // an absolute target can hold userinfo
+		if end := bytes.IndexAny(t, "?#"); end >= 0 {
+			t = t[:end]
+		}
+		n.path = n.keep(t)
 	}
 	x.head = r.isHead()
 }

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -114,9 +113,11 @@ func (x *Exchange) secretField(name string) bool {
 	return false
 }
 
-// maskValue keeps a scheme, because it explains, and nothing else.
+// maskValue keeps a scheme that is known, because it explains, and nothing else.
 func maskValue(value string) string {
-	if scheme, _, ok := strings.Cut(value, " "); ok && len(scheme) <= 10 && bytes.ContainsAny([]byte(scheme[:1]), "BNDb") {
+	scheme, _, _ := strings.Cut(value, " ")
+	switch strings.ToLower(scheme) {
+	case "basic", "bearer", "digest", "negotiate", "ntlm":
 		return scheme + " ***"
 	}
 	return "***"

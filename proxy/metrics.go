@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"sync/atomic"
 	"time"
 
@@ -253,6 +254,9 @@ func (x *Exchange) streamIncomplete() bool {
 // minute, which line would allow it.
 func (x *Exchange) refusedOrigin(origin []byte) {
 	x.metricsOf().originRefuse.Inc()
+	if bytes.ContainsAny(origin, "@?#") {
+		origin = []byte("(not an origin)") // it could hold userinfo, which no browser sends
+	}
 	x.edge.origins.Warn().Str("route", x.route.name).Bytes("origin", origin[:min(len(origin), 256)]).
 		Str("to_allow_it", "add the origin to routes."+x.route.name+".cors.allowed_origins").
 		Msg("a page of an origin that is not allowed was refused")
