@@ -52,6 +52,7 @@ type Conn struct {
 	stall   time.Duration
 	expired bool
 	stalled bool
+	one     [1]byte // what Silent reads into
 }
 
 // Plain tells whether bytes on the socket are the bytes of the message.
@@ -95,11 +96,15 @@ func (c *Conn) Silent() bool {
 	if c.settle(); c.left || c.closed || c.failed != nil || c.backlog != nil {
 		return false
 	}
+	if c.tls != nil {
+		// crypto/tls may hold bytes that it has decrypted along with others.
+		_, err := c.readTLS(c.one[:])
+		return errors.Is(err, ErrWait)
+	}
 	if !c.ready {
 		return true
 	}
-	var one [1]byte
-	_, err := c.readNow(one[:])
+	_, err := c.readNow(c.one[:])
 	return errors.Is(err, ErrWait)
 }
 
