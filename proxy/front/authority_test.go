@@ -69,7 +69,7 @@ func newIssuer() (*issuer, error) {
 }
 
 func (i *issuer) server() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{i.certificate}}
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{i.certificate}, DynamicRecordSizingDisabled: true}
 }
 
 func (i *issuer) client() *tls.Config {

@@ -4,6 +4,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 )
 
 // answerOnce answers one request with the text in a body of known length.
@@ -176,4 +177,29 @@ func TestWhatNobodyAskedForReachesNobody(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestWhatTLSHoldsBackReachesNobody holds it for bytes that crypto/tls has
+// decrypted with the end of an answer, and that nobody has read: the socket is
+// silent then.
+func TestWhatTLSHoldsBackReachesNobody(t *testing.T) {
+	const first, stray = "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\n"
+	const record = 16 << 10
+	e := startEdge(t, startTLSUpstream(t, func(up *peer) {
+		up.request()
+		up.raw(first)
+		<-time.After(30 * time.Millisecond) // the edge has taken it, and has so much less room
+		length := record - len(first) - len("Content-Length: 12345\r\n\r\n")
+		up.raw("Content-Length: " + itoa(length) + "\r\n\r\n" + strings.Repeat("x", length) + stray) // one record
+		up.gone()
+	}, func(up *peer) { answerOnce(up, "mine") }), nil)
+	c := e.dial()
+	c.send(plainGet)
+	c.answer("GET")
+	e.wantExchange(200, "complete")
+	c.send(plainGet)
+	if m := c.answer("GET"); m.body != "mine" {
+		t.Errorf("the next exchange was answered with %q %q, want mine", m.first, m.body)
+	}
+	e.wantExchange(200, "complete")
 }
