@@ -64,6 +64,7 @@ func TestADepartureCancelsUpstream(t *testing.T) {
 		for _, leg := range everyLeg {
 			for _, way := range []string{cut, reset} {
 				t.Run(tc.name+", "+leg.name+", client ends with "+way, func(t *testing.T) {
+					t.Parallel()
 					silent, gone := make(chan struct{}), make(chan struct{})
 					e := leg.start(t, nil, func(up *peer) {
 						tc.upstream(up)
@@ -98,6 +99,7 @@ func TestAnUploadOfAClientThatLeftIsNotCompleted(t *testing.T) {
 	for _, leg := range everyLeg {
 		for _, way := range []string{cut, reset} {
 			t.Run(leg.name+", client ends with "+way, func(t *testing.T) {
+				t.Parallel()
 				came, tail := make(chan struct{}), make(chan string, 1)
 				e := leg.start(t, nil, func(up *peer) {
 					up.head()

@@ -47,6 +47,7 @@ func TestACutIsVisible(t *testing.T) {
 		for _, leg := range everyLeg {
 			for _, way := range []string{orderly, cut, reset} {
 				t.Run(tc.name+", "+leg.name+", upstream ends with "+way, func(t *testing.T) {
+					t.Parallel()
 					got := make(chan struct{})
 					e := leg.start(t, nil, func(up *peer) {
 						up.request()
@@ -68,6 +69,7 @@ func TestACloseDelimitedBodyIsCutUnlessItEndsInOrder(t *testing.T) {
 		for _, way := range []string{orderly, cut, reset} {
 			complete := way == orderly || way == cut && !leg.upstream
 			t.Run(leg.name+", upstream ends with "+way, func(t *testing.T) {
+				t.Parallel()
 				got := make(chan struct{})
 				e := leg.start(t, nil, func(up *peer) {
 					up.request()

@@ -153,6 +153,7 @@ func TestWhatIsLeftAtTheEndOfADrainIsAborted(t *testing.T) {
 	} {
 		for _, leg := range everyLeg {
 			t.Run(tc.name+", "+leg.name, func(t *testing.T) {
+				t.Parallel()
 				silent, gone := make(chan struct{}), make(chan struct{})
 				e := leg.start(t, nil, func(up *peer) {
 					tc.upstream(up)

@@ -89,6 +89,7 @@ func TestEveryErrorOfTheEdge(t *testing.T) {
 			continue
 		}
 		t.Run(code.String(), func(t *testing.T) {
+			t.Parallel()
 			url := "http://127.0.0.1:1"
 			if p.upstream != nil {
 				url = p.upstream(t)

@@ -1,6 +1,7 @@
 package front_test
 
 import (
+	"io"
 	"runtime"
 	"strings"
 	"testing"
@@ -173,7 +174,17 @@ func TestAnswersThatNobodyReadsDoNotPileUp(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			request := strings.Replace(tc.request, "/%zz", "/v1", 1)
-			e := startEdge(t, startUpstream(t, echoKey), func(c *config.Config) {
+			e := startEdge(t, startUpstream(t, func(up *peer) {
+				answer := "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("x", 100000)
+				for {
+					if _, err := up.tryHead(); err != nil {
+						return
+					}
+					if _, err := io.WriteString(up, answer); err != nil {
+						return
+					}
+				}
+			}), func(c *config.Config) {
 				c.Log.Access = false
 				c.Timeouts.ClientWriteStall = short
 				c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{page}}}

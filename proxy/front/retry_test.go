@@ -22,6 +22,7 @@ func TestADeadConnectionFromThePoolIsReplaced(t *testing.T) {
 	for _, leg := range everyLeg {
 		for _, way := range []string{orderly, cut, reset} {
 			t.Run(leg.name+", upstream ends with "+way, func(t *testing.T) {
+				t.Parallel()
 				closed := make(chan struct{})
 				e := leg.start(t, nil,
 					func(up *peer) {
@@ -82,6 +83,7 @@ func TestARequestOfWhichBytesWereSentIsNotSentAgain(t *testing.T) {
 						name += ", on a connection from the pool"
 					}
 					t.Run(name, func(t *testing.T) {
+						t.Parallel()
 						e := leg.start(t, nil, func(up *peer) {
 							if used {
 								answerOnce(up, "one")

@@ -23,6 +23,7 @@ func TestAHeadHasToArriveInTime(t *testing.T) {
 				name = leg.name + ", first request"
 			}
 			t.Run(name, func(t *testing.T) {
+				t.Parallel()
 				e := leg.start(t, func(c *config.Config) { c.Timeouts.ClientHead = short }, echoKey)
 				c := e.dial()
 				if !first {
@@ -54,6 +55,7 @@ func TestAHeadHasToArriveInTime(t *testing.T) {
 func TestAConnectionThatSaysNothingIsClosed(t *testing.T) {
 	for _, leg := range []legs{everyLeg[0], everyLeg[2]} {
 		t.Run(leg.name+", before a request", func(t *testing.T) {
+			t.Parallel()
 			e := leg.start(t, func(c *config.Config) { c.Timeouts.ClientHead = short }, noConnection)
 			c := e.dial()
 			c.wantEnd(orderly)
@@ -62,6 +64,7 @@ func TestAConnectionThatSaysNothingIsClosed(t *testing.T) {
 			}
 		})
 		t.Run(leg.name+", behind a request", func(t *testing.T) {
+			t.Parallel()
 			e := leg.start(t, func(c *config.Config) { c.Timeouts.ClientKeepAlive = short }, echoKey)
 			c := e.dial()
 			c.send(plainGet)
@@ -98,6 +101,7 @@ func TestAnUpstreamHasToAnswerInTime(t *testing.T) {
 	} {
 		for _, leg := range everyLeg {
 			t.Run(tc.name+", "+leg.name, func(t *testing.T) {
+				t.Parallel()
 				gone := make(chan struct{})
 				e := leg.start(t, tc.change, func(up *peer) {
 					up.request()
@@ -151,6 +155,7 @@ func TestASilentStreamEnds(t *testing.T) {
 	} {
 		for _, leg := range everyLeg {
 			t.Run(tc.name+", "+leg.name, func(t *testing.T) {
+				t.Parallel()
 				gone := make(chan struct{})
 				e := leg.start(t, func(c *config.Config) {
 					c.Routes["api"] = config.Route{PathPrefix: "/", Timeouts: config.RouteTimeouts{StreamIdle: short}}
@@ -210,6 +215,7 @@ func TestAClientThatTakesNothingIsLetGo(t *testing.T) {
 	for _, head := range []string{streamHead, "HTTP/1.1 200 OK\nContent-Length: 268435456\n\n", openHead} {
 		for _, leg := range everyLeg {
 			t.Run(firstField(head)+", "+leg.name, func(t *testing.T) {
+				t.Parallel()
 				var sent atomic.Int64
 				gone := make(chan struct{})
 				e := leg.start(t, func(c *config.Config) { c.Timeouts.ClientWriteStall = short }, func(up *peer) {
@@ -277,6 +283,7 @@ func TestHeartbeats(t *testing.T) {
 	t.Run("between events", func(t *testing.T) {
 		for _, leg := range everyLeg {
 			t.Run(leg.name, func(t *testing.T) {
+				t.Parallel()
 				more := make(chan struct{})
 				e := leg.start(t, beating, func(up *peer) {
 					up.request()
@@ -314,6 +321,7 @@ func TestHeartbeats(t *testing.T) {
 		{"in a stream of known length", "HTTP/1.1 200 OK\nContent-Type: text/event-stream\nContent-Length: 18\n\n", event, event},
 	} {
 		t.Run("never "+tc.name, func(t *testing.T) {
+			t.Parallel()
 			e := startEdge(t, startUpstream(t, func(up *peer) {
 				up.request()
 				up.send(tc.head)
@@ -332,6 +340,7 @@ func TestHeartbeats(t *testing.T) {
 		})
 	}
 	t.Run("stream_idle still ends the stream", func(t *testing.T) {
+		t.Parallel()
 		e := startEdge(t, startUpstream(t, func(up *peer) {
 			up.request()
 			up.send(streamHead)

@@ -108,6 +108,7 @@ func TestHowATunnelEnds(t *testing.T) {
 		{"nobody says anything on TLS", everyLeg[3], func(up *peer) { up.gone() }, reset, "stream_idle"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			got := make(chan struct{})
 			e := tc.legs.start(t, func(c *config.Config) {
 				c.Timeouts.StreamIdle = config.Duration{Duration: 80 * time.Millisecond}

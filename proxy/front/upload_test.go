@@ -239,6 +239,7 @@ func TestAnUploadThatMayNotGoOn(t *testing.T) {
 	} {
 		for _, leg := range everyLeg {
 			t.Run(tc.name+", "+leg.name, func(t *testing.T) {
+				t.Parallel()
 				came, tail := make(chan struct{}), make(chan string, 1)
 				e := leg.start(t, tc.change, func(up *peer) {
 					up.head()
