@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/config"
 )
 
 // answerOnce answers one request with the text in a body of known length.
@@ -204,4 +206,28 @@ func TestWhatTLSHoldsBackReachesNobody(t *testing.T) {
 		t.Errorf("the next exchange was answered with %q %q, want mine", m.first, m.body)
 	}
 	e.wantExchange(200, "complete")
+}
+
+// TestAnIdleConnectionMakesRoomForANewOne holds max_connections: what is idle for
+// the sake of one loop's clients is closed for those of another, and not counted
+// against them.
+func TestAnIdleConnectionMakesRoomForANewOne(t *testing.T) {
+	for _, leg := range everyLeg {
+		t.Run(leg.name, func(t *testing.T) {
+			e := leg.start(t, func(c *config.Config) {
+				u := c.Upstreams["legacy"]
+				u.MaxConnections = 1
+				c.Upstreams["legacy"] = u
+			}, echoKey)
+			for range 6 { // the harness has two loops
+				c := e.dial()
+				c.send(plainGet)
+				if m := c.answer("GET"); m.status() != 200 {
+					t.Errorf("answer %q %s", m.first, m.body)
+				}
+				e.wantExchange(200, "complete")
+			}
+			e.wantMetric(`apim_edge_upstream_connections{state="open",upstream="legacy"}`, 1)
+		})
+	}
 }

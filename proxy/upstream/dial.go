@@ -20,6 +20,7 @@ type Dialing struct {
 	loop   *wire.Loop
 	owner  Owner // nil: the exchange has ended meanwhile
 	cancel context.CancelFunc
+	full   bool // max_connections is reached: an idle one has to go first
 	conn   *Conn
 	err    error
 	done   bool
@@ -28,12 +29,13 @@ type Dialing struct {
 // Dial opens a connection for owner, beside the loop, and wakes owner when it is
 // there or has failed. An error is an *edgeerr.Error, and nothing has been sent.
 func (u *Upstream) Dial(l *wire.Loop, owner Owner) (*Dialing, error) {
-	if n := u.open.Add(1); u.MaxConnections > 0 && n > int64(u.MaxConnections) {
+	full := u.open.Add(1) > int64(u.MaxConnections) && u.MaxConnections > 0
+	if full && u.idle.Load() == 0 {
 		u.open.Add(-1)
 		return nil, edgeerr.New(edgeerr.UpstreamUnavailable, "")
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	d := &Dialing{up: u, loop: l, owner: owner, cancel: cancel}
+	d := &Dialing{up: u, loop: l, owner: owner, cancel: cancel, full: full}
 	go d.run(ctx)
 	return d, nil
 }
@@ -52,10 +54,36 @@ func (d *Dialing) Cancel() {
 
 func (d *Dialing) run(ctx context.Context) {
 	defer d.cancel()
-	sock, secured, err := d.up.connect(ctx)
+	var sock *net.TCPConn
+	var secured *wire.Secured
+	var err error
+	if d.full && !d.up.makeRoom() {
+		err = edgeerr.New(edgeerr.UpstreamUnavailable, "")
+	} else {
+		sock, secured, err = d.up.connect(ctx)
+	}
 	if !d.loop.Post(func() { d.arrive(sock, secured, err) }) && sock != nil {
 		_ = sock.Close()
 	}
+}
+
+// makeRoom closes the connection that has been idle for longest on one of the
+// loops: what one keeps must not starve the others.
+func (u *Upstream) makeRoom() (made bool) {
+	for _, l := range u.loops {
+		l.Do(func() {
+			p := u.pools[l]
+			if made = len(p.conns) > 0; made {
+				u.idle.Add(-1)
+				p.conns[0].retire()
+				p.conns = append(p.conns[:0], p.conns[1:]...)
+			}
+		})
+		if made {
+			return true
+		}
+	}
+	return false
 }
 
 // arrive runs on the loop.
