@@ -18,7 +18,11 @@ func (x *Exchange) record(code edgeerr.Code, err error) {
 	if x.notesSeen != 0 {
 		x.countNotes(x.notesSeen)
 	}
-	if x.snap != nil && !x.snap.config.Log.Access {
+	snap := x.snap
+	if snap == nil { // it ended before its route was known
+		snap = x.edge.snapshot.Load()
+	}
+	if !snap.config.Log.Access {
 		return
 	}
 	line := x.edge.access.Info()

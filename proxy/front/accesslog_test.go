@@ -1,0 +1,154 @@
+package front_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/config"
+)
+
+// TestAnAccessLineTellsThis holds the names of its fields, which are an
+// allow-list, and what they say.
+func TestAnAccessLineTellsThis(t *testing.T) {
+	e := startEdge(t, startUpstream(t, func(up *peer) {
+		up.request()
+		up.send("HTTP/1.1 200 OK\nContent-Type: text/event-stream; charset=utf-8\nTransfer-Encoding: chunked\napim-request-id: 7f\n\n")
+		up.raw("9\r\ndata: 1\n\n\r\n17\r\nevent: x\ndata: [DONE]\n\n\r\n0\r\n\r\n")
+		up.gone()
+	}), nil)
+	c := e.dial()
+	c.send("POST /openai/v1/responses?api-version=1&subscription-key=k HTTP/1.1\nHost: edge\nX-Request-Id: mine\nUser-Agent: OpenAI/Python 2.34.0\nContent-Length: 2\n\n{}")
+	m := c.head()
+	body := c.chunked()
+	c.trailer()
+	l := e.exchange()
+	want := line{
+		"level": "info", "message": "exchange", "request_id": "mine", "method": "POST", "path": "/openai/v1/responses?api-version=1&subscription-key=***",
+		"route": "api", "upstream": "legacy", "status": 200.0, "reason": "explicit_key", "upstream_status": 200.0, "apim_request_id": "7f",
+		"bytes": l["bytes"], "bytes_up": l["bytes_up"], "first_byte_ms": l["first_byte_ms"], "duration_ms": l["duration_ms"],
+		"stream": true, "client": "openai-python", "events": l["events"], "cause": "complete", "credential_notes": l["credential_notes"],
+	}
+	if !maps.Equal(l, want) || m.status() != 200 {
+		t.Errorf("access line\n%v\nwant\n%v", l, want)
+	}
+	if framed := float64(len(body) + len("9\r\n\r\n17\r\n\r\n0\r\n\r\n")); l["bytes"] != framed {
+		t.Errorf("bytes %v, want %v", l["bytes"], framed)
+	}
+	if l["events"] != 2.0 || l["bytes_up"].(float64) < 100 || l["duration_ms"].(float64) < l["first_byte_ms"].(float64) || l["first_byte_ms"].(float64) <= 0 {
+		t.Errorf("access line %v", l)
+	}
+}
+
+// TestAStreamThatDoesNotSayItsEndIsCounted holds that it is relayed as it is: most
+// SDKs take it for complete.
+func TestAStreamThatDoesNotSayItsEndIsCounted(t *testing.T) {
+	for _, tc := range []struct{ name, events, cause string }{
+		{"chat completions", "data: {}\n\ndata: [DONE]\n\n", "complete"},
+		{"chat completions without the last event", "data: {}\n\n", "stream_incomplete"},
+		{"responses", "event: response.created\ndata: {}\n\nevent: response.completed\ndata: {}\n\n", "complete"},
+		{"responses that failed", "event: response.failed\ndata: {}\n\n", "complete"},
+		{"responses without the last event", "event: response.created\ndata: {}\n\n", "stream_incomplete"},
+		{"an error", "event: error\ndata: {}\n\n", "complete"},
+		{"half an event", "data: {}\n\ndata: [DONE]\n", "stream_incomplete"},
+		{"nothing", "", "stream_incomplete"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := startEdge(t, startUpstream(t, func(up *peer) {
+				up.request()
+				up.send(streamHead)
+				if tc.events != "" {
+					up.raw(fmt.Sprintf("%x\r\n%s\r\n", len(tc.events), tc.events))
+				}
+				up.send("0\n\n")
+				up.gone()
+			}), nil)
+			if m := e.ask(request); m.body != tc.events {
+				t.Errorf("body %q, want %q", m.body, tc.events)
+			}
+			e.wantExchange(200, tc.cause)
+			want := 0.0
+			if tc.cause == "stream_incomplete" {
+				want = 1
+			}
+			e.wantMetric(`apim_edge_streams_incomplete_total{route="api"}`, want)
+		})
+	}
+}
+
+// TestEventsPassOneByOne holds that what one read brings goes out in one write, at
+// once: nothing is merged, split or held back, also where one event comes in
+// several pieces.
+func TestEventsPassOneByOne(t *testing.T) {
+	for _, leg := range everyLeg {
+		t.Run(leg.name, func(t *testing.T) {
+			next := make(chan string)
+			e := leg.start(t, nil, func(up *peer) {
+				up.request()
+				up.send(streamHead)
+				for text := range next {
+					up.raw(text)
+				}
+			})
+			c := e.dial()
+			c.send(request)
+			c.head()
+			for _, text := range []string{
+				"9\r\ndata: 1\n\n\r\n", "9\r\ndata", ": 2\n\n", "\r\n", "9", "\r", "\nd", "ata: 3\n\n\r\n", "9\r\ndata: 4\n\n\r\n9\r\ndata: 5\n\n\r\n", "0\r\n\r\n",
+			} {
+				next <- text // the next piece is sent when the client has this one
+				if got := c.bytes(len(text)); got != text {
+					t.Fatalf("the client gets %q, want %q", got, text)
+				}
+			}
+			close(next)
+			e.wantExchange(200, "stream_incomplete")
+		})
+	}
+}
+
+// TestTheAccessLogCanBeOff holds that it is then off for every exchange.
+func TestTheAccessLogCanBeOff(t *testing.T) {
+	e := startEdge(t, startUpstream(t, echoKey), func(c *config.Config) { c.Log.Access = false })
+	e.ask(plainGet)
+	e.ask("GET / HTTP/1.1\nX y: z\n\n")
+	e.wantMetric(`apim_edge_errors_total{code="request_malformed"}`, 1)
+	if all := e.log.exchanges(); len(all) != 0 {
+		t.Errorf("access lines %v, want none", all)
+	}
+}
+
+// TestMetricsHaveNoLabelFromARequest holds that a client cannot make series.
+func TestMetricsHaveNoLabelFromARequest(t *testing.T) {
+	e := startEdge(t, startUpstream(t, echoKey), nil)
+	c := e.dial()
+	c.send(plainGet)
+	c.answer("GET")
+	e.wantExchange(200, "complete")
+	before := e.series()
+	for i := range 20 {
+		c.send(fmt.Sprintf("M%d /%d?%d HTTP/1.1\nHost: host%d\nUser-Agent: agent%d\nX-Request-Id: id%d\nOrigin: https://o%d.example\n\n", i, i, i, i, i, i, i))
+		c.answer("GET")
+		e.exchange()
+	}
+	added := slices.DeleteFunc(e.series(), func(s string) bool { return slices.Contains(before, s) })
+	if len(added) > 2 { // another family of client, another class of status
+		t.Errorf("twenty odd requests add the series %s", strings.Join(added, "\n"))
+	}
+}
+
+// series returns the names of all series.
+func (e *edge) series() (all []string) {
+	families, err := e.metrics.Registry.Gather()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			all = append(all, seriesName(family.GetName(), m))
+		}
+	}
+	return all
+}
