@@ -142,7 +142,11 @@ func (s *Server) hand(l int, tcp *net.TCPConn, secured *wire.Secured, refuse boo
 		s.clients[c] = struct{}{}
 		s.mu.Unlock()
 		c.Wake(c.Conn)
-		if s.draining.Load() && !c.Closed() {
+		switch {
+		case c.Closed():
+		case s.handshakes.Err() != nil:
+			c.End() // it came too late for the others' end
+		case s.draining.Load():
 			c.CloseIfIdle()
 		}
 	})
