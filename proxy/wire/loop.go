@@ -11,7 +11,7 @@ import (
 type Loop struct {
 	poller
 	tick  time.Duration
-	now   int64 // nanoseconds since start, as of the last tick
+	begun time.Time
 	seats []*Conn
 	free  []int32
 	gen   int32
@@ -28,7 +28,11 @@ type Loop struct {
 // NewLoop starts a loop; shortest is the shortest bound that it will serve: a
 // bound is never early and at most two ticks late.
 func NewLoop(shortest time.Duration) (*Loop, error) {
-	l := &Loop{tick: min(max(shortest/8, 5*time.Millisecond), 500*time.Millisecond), done: make(chan struct{})}
+	return newLoop(min(max(shortest/8, 5*time.Millisecond), 500*time.Millisecond))
+}
+
+func newLoop(tick time.Duration) (*Loop, error) {
+	l := &Loop{tick: tick, begun: time.Now(), done: make(chan struct{})}
 	if err := l.start(); err != nil {
 		return nil, fmt.Errorf("start an event loop: %w", err)
 	}
@@ -98,10 +102,10 @@ func (l *Loop) isEnded() bool {
 	return l.ended
 }
 
-// clock moves the loop's time on and looks for waits that have expired: one look
-// per tick instead of two system calls per exchange.
+// clock has the loop look for waits that have expired: one look per tick instead
+// of two system calls per exchange. It waits for the look, so that a busy loop has
+// one to catch up with and not many.
 func (l *Loop) clock() {
-	start := time.Now()
 	t := time.NewTicker(l.tick)
 	defer t.Stop()
 	for {
@@ -109,24 +113,25 @@ func (l *Loop) clock() {
 		case <-l.done:
 			return
 		case <-t.C:
-			now := int64(time.Since(start))
-			l.Post(func() { l.sweep(now) })
+			l.Do(func() { l.sweep(time.Since(l.begun)) })
 		}
 	}
 }
 
-func (l *Loop) sweep(now int64) {
-	l.now = now
-	for _, c := range l.seats {
+// sweep looks at all waits. It asks for the seats anew each time: a handler may
+// close connections and adopt others.
+func (l *Loop) sweep(now time.Duration) {
+	for i := 0; i < len(l.seats); i++ {
+		c := l.seats[i]
 		if c == nil {
 			continue
 		}
-		if c.by != 0 && now > c.by {
-			c.by, c.expired = 0, true
+		if c.wait.passed(now) {
+			c.expired = true
 			c.handler.Wake(c)
 		}
-		if c.stallBy != 0 && now > c.stallBy && !c.closed {
-			c.stallBy, c.stalled = 0, true
+		if !c.closed && c.stallWait.passed(now) {
+			c.stalled = true
 			if c.closing {
 				c.closeNow()
 			}
@@ -135,16 +140,26 @@ func (l *Loop) sweep(now int64) {
 	}
 }
 
-// Now returns the time since the loop was started, as of the last tick.
-func (l *Loop) Now() time.Duration { return time.Duration(l.now) }
+// A bound ends a wait. It begins when the loop looks at it for the first time, so
+// that it is never early, however long ago the loop has looked at its clock.
+type bound struct {
+	within time.Duration // 0: none
+	end    time.Duration // since the loop was started; 0: it has not begun
+}
 
-// after returns the loop time at which a wait of d that starts now has expired,
-// 0 for a wait without bound.
-func (l *Loop) after(d time.Duration) int64 {
-	if d <= 0 {
-		return 0
+// passed tells, once, that the bound has passed.
+func (b *bound) passed(now time.Duration) bool {
+	switch {
+	case b.within <= 0:
+		return false
+	case b.end == 0:
+		b.end = now + b.within
+		return false
+	case now < b.end:
+		return false
 	}
-	return l.now + int64(d+l.tick)
+	*b = bound{}
+	return true
 }
 
 // Again has the handler of c woken once more before the loop waits: for those

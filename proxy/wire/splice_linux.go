@@ -73,7 +73,7 @@ func (p *Pipe) Drain(c *Conn) error {
 			return c.failed
 		}
 		p.held -= sent
-		c.stallBy = 0
+		c.stallWait = bound{}
 	}
 	c.wantsRoom = false
 	return nil

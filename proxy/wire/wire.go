@@ -47,12 +47,12 @@ type Conn struct {
 	wantsRoom bool // a pipe waits for the kernel to take more
 	failed    error
 
-	by      int64 // loop time after which the wait has expired; 0: no bound
-	stallBy int64 // the same for a backlog that does not move
-	stall   time.Duration
-	expired bool
-	stalled bool
-	one     [1]byte // what Silent reads into
+	wait      bound
+	stallWait bound         // for a backlog that does not move
+	stall     time.Duration // how long that may last; 0: for ever
+	expired   bool
+	stalled   bool
+	one       [1]byte // what Silent reads into
 }
 
 // Plain tells whether bytes on the socket are the bytes of the message.
@@ -80,7 +80,7 @@ func (c *Conn) Closing() bool { return c.closing || c.closed }
 // Within bounds the wait from now on: after d the handler is woken and Expired
 // is true. 0 takes the bound away.
 func (c *Conn) Within(d time.Duration) {
-	c.by, c.expired = c.loop.after(d), false
+	c.wait, c.expired = bound{within: d}, false
 }
 
 // Expired tells that the bound set by Within has passed.
@@ -192,7 +192,7 @@ func (c *Conn) writeSocket(p []byte) (int, error) {
 func (c *Conn) keep(p []byte) {
 	if c.backlog == nil {
 		c.backlog = c.loop.GetBuf()
-		c.stallBy = c.loop.after(c.stall)
+		c.stallWait = bound{within: c.stall}
 	}
 	c.backlog.Add(p)
 }
@@ -200,8 +200,8 @@ func (c *Conn) keep(p []byte) {
 // awaitRoom has the handler woken when the kernel takes more.
 func (c *Conn) awaitRoom() {
 	c.wantsRoom = true
-	if c.stallBy == 0 {
-		c.stallBy = c.loop.after(c.stall)
+	if c.stallWait.within == 0 {
+		c.stallWait = bound{within: c.stall}
 	}
 }
 
@@ -220,7 +220,7 @@ func (c *Conn) flush() bool {
 		return true
 	}
 	if n > 0 {
-		c.stallBy = c.loop.after(c.stall)
+		c.stallWait = bound{within: c.stall}
 	}
 	c.backlog.Consume(n)
 	if c.backlog.Len() > 0 {
@@ -232,7 +232,7 @@ func (c *Conn) flush() bool {
 
 func (c *Conn) drop() {
 	c.backlog.Release()
-	c.backlog, c.stallBy = nil, 0
+	c.backlog, c.stallWait = nil, bound{}
 }
 
 // Failed returns the error by which sending has ended, or nil.
@@ -267,7 +267,7 @@ func (c *Conn) Abort(reset bool) {
 
 func (c *Conn) closeAfterBacklog() {
 	if c.backlog != nil && c.failed == nil && !c.stalled && !c.closing {
-		c.closing, c.by = true, 0
+		c.closing, c.wait = true, bound{}
 		return
 	}
 	c.closeNow()
