@@ -130,7 +130,7 @@ func (l *Loop) sweep(now time.Duration) {
 			c.expired = true
 			c.handler.Wake(c)
 		}
-		if !c.closed && c.stallWait.passed(now) {
+		if !c.closed && c.hasStalled(now) {
 			c.stalled = true
 			if c.closing {
 				c.closeNow()
@@ -138,6 +138,19 @@ func (l *Loop) sweep(now time.Duration) {
 			c.handler.Wake(c)
 		}
 	}
+}
+
+// hasStalled tells that the peer has taken nothing for too long. What it takes
+// may be less than what makes the kernel ask for more (a third of its buffer,
+// which grows to megabytes), so the kernel is asked.
+func (c *Conn) hasStalled(now time.Duration) bool {
+	if c.stallWait.within == 0 {
+		return false
+	}
+	if n := c.unacked(); n != c.queued {
+		c.queued, c.stallWait = n, bound{within: c.stall}
+	}
+	return c.stallWait.passed(now)
 }
 
 // A bound ends a wait. It begins when the loop looks at it for the first time, so

@@ -193,6 +193,15 @@ func (c *Conn) writeNow(p []byte) (int, error) {
 	return sent, nil
 }
 
+// unacked returns how many bytes the kernel holds that the peer has not taken.
+func (c *Conn) unacked() int {
+	n, err := unix.IoctlGetInt(c.fd, unix.SIOCOUTQ)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 func (c *Conn) resetOnClose() {
 	_ = unix.SetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 }

@@ -152,6 +152,9 @@ func (c *Conn) writable() {
 	c.handler.Wake(c)
 }
 
+// unacked returns 0: what the peer takes is seen by trying to send more.
+func (c *Conn) unacked() int { return 0 }
+
 func (c *Conn) resetOnClose() { _ = c.sock.SetLinger(0) }
 
 func (c *Conn) closeSocket() {

@@ -50,6 +50,7 @@ type Conn struct {
 	wait      bound
 	stallWait bound         // for a backlog that does not move
 	stall     time.Duration // how long that may last; 0: for ever
+	queued    int           // bytes that the kernel had not got rid of at the last look
 	expired   bool
 	stalled   bool
 	one       [1]byte // what Silent reads into
