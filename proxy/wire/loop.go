@@ -42,17 +42,14 @@ func newLoop(tick time.Duration) (*Loop, error) {
 }
 
 // Post has f run on the loop's goroutine. It may be called from anywhere, and
-// returns false when the loop has ended.
+// returns false when the loop has ended: then f does not run.
 func (l *Loop) Post(f func()) bool {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.ended {
-		l.mu.Unlock()
 		return false
 	}
-	l.posted = append(l.posted, f)
-	first := len(l.posted) == 1
-	l.mu.Unlock()
-	if first {
+	if l.posted = append(l.posted, f); len(l.posted) == 1 {
 		l.rouse()
 	}
 	return true
@@ -62,10 +59,7 @@ func (l *Loop) Post(f func()) bool {
 func (l *Loop) Do(f func()) {
 	done := make(chan struct{})
 	if l.Post(func() { defer close(done); f() }) {
-		select {
-		case <-done:
-		case <-l.done:
-		}
+		<-done
 	}
 }
 
@@ -79,21 +73,29 @@ func (l *Loop) runPosted() {
 	}
 }
 
-// Close ends the loop and resets its connections.
+// Close ends the loop behind what has been posted, and resets its connections. It
+// must not be called on the loop.
 func (l *Loop) Close() {
-	l.Do(func() {
-		for _, c := range l.seats {
-			if c != nil {
-				c.closeNow()
-				c.handler.Wake(c)
-			}
-		}
-	})
 	l.mu.Lock()
-	l.ended = true
+	if !l.ended {
+		l.ended = true
+		l.rouse() // under the lock, as everywhere: later its descriptor may be another's
+	}
 	l.mu.Unlock()
-	l.rouse()
 	<-l.done
+}
+
+// finish runs what was posted before the end, and resets all connections, so that
+// none can look complete.
+func (l *Loop) finish() {
+	l.runPosted()
+	for i := 0; i < len(l.seats); i++ {
+		if c := l.seats[i]; c != nil {
+			c.resetOnClose()
+			c.closeNow()
+			c.handler.Wake(c)
+		}
+	}
 }
 
 func (l *Loop) isEnded() bool {

@@ -60,8 +60,11 @@ func (l *Loop) rouse() {
 // forgetting what the poller knows, and would have to look once more before it
 // may wait (one system call of six per event of a quiet stream).
 func (l *Loop) run() {
-	defer l.end()
 	_ = l.raw.Read(l.turn)
+	l.finish()
+	_ = l.file.Close()
+	_ = unix.Close(l.wake)
+	close(l.done)
 }
 
 // turn handles what has happened. It returns false to wait for more: whatever
@@ -83,12 +86,6 @@ func (l *Loop) turn(uintptr) (ended bool) {
 			return false
 		}
 	}
-}
-
-func (l *Loop) end() {
-	close(l.done)
-	_ = l.file.Close()
-	_ = unix.Close(l.wake)
 }
 
 func (l *Loop) handle(e *unix.EpollEvent) {

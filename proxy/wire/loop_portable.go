@@ -44,7 +44,6 @@ func (l *Loop) rouse() {
 }
 
 func (l *Loop) run() {
-	defer close(l.done)
 	for !l.isEnded() {
 		if len(l.again) == 0 {
 			<-l.roused
@@ -52,6 +51,8 @@ func (l *Loop) run() {
 		l.runPosted()
 		l.runAgain()
 	}
+	l.finish()
+	close(l.done)
 }
 
 // Adopt takes the socket over. It belongs to the loop's goroutine. A write may
