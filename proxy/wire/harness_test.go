@@ -143,6 +143,7 @@ func shake(t testing.TB, near net.Conn, upgrade func(net.Conn, *tls.Config) *tls
 	go func() { shaken <- far.Handshake() }()
 	conf := clientConfig()
 	conf.Certificates = serverConfig().Certificates
+	conf.ClientSessionCache = tls.NewLRUClientSessionCache(1) // or a server sends no tickets
 	secured, err := Handshake(near, upgrade, conf, patience)
 	if err := errors.Join(err, <-shaken); err != nil {
 		t.Fatal(err)
@@ -151,10 +152,7 @@ func shake(t testing.TB, near net.Conn, upgrade func(net.Conn, *tls.Config) *tls
 }
 
 func clientConfig() *tls.Config {
-	return &tls.Config{
-		InsecureSkipVerify: true, MinVersion: tls.VersionTLS12, //nolint:gosec // it is ours
-		ClientSessionCache: tls.NewLRUClientSessionCache(1), // or the server sends no tickets
-	}
+	return &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12} //nolint:gosec // it is ours
 }
 
 var serverConfig = sync.OnceValue(func() *tls.Config {
@@ -216,24 +214,6 @@ func (s *side) read() (text string, err error) {
 		return !errors.Is(err, ErrWait)
 	})
 	return text, err
-}
-
-// readAll reads to the end and returns what the end was.
-func (s *side) readAll() (text string, end error) {
-	s.t.Helper()
-	for {
-		part, err := s.read()
-		text += part
-		if err != nil {
-			return text, err
-		}
-	}
-}
-
-// left waits until the peer has left.
-func (s *side) left() {
-	s.t.Helper()
-	s.until("the peer leaves", (*Conn).Left)
 }
 
 // write writes on the loop.
@@ -305,40 +285,4 @@ func drain(t testing.TB, far io.Reader) ([]byte, error) {
 		t.Fatalf("after %d bytes the peer waited for ever", len(got))
 	}
 	return got, err
-}
-
-// The types of a TLS record, which TLS 1.2 shows.
-const (
-	recordAlert = 21
-	recordData  = 23
-)
-
-func oldConfig() *tls.Config {
-	conf := clientConfig()
-	conf.MaxVersion = tls.VersionTLS12
-	return conf
-}
-
-// tap sees the records that a TLS connection reads, however it reads them.
-type tap struct {
-	net.Conn
-	last byte   // the type of the last record
-	part []byte // what has come of the record's header
-	body int    // what is missing of the record
-}
-
-func (c *tap) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	for p := p[:n]; len(p) > 0; {
-		if c.body > 0 {
-			skip := min(c.body, len(p))
-			c.body, p = c.body-skip, p[skip:]
-			continue
-		}
-		c.part, p = append(c.part, p[0]), p[1:]
-		if len(c.part) == 5 {
-			c.last, c.body, c.part = c.part[0], int(c.part[3])<<8|int(c.part[4]), nil
-		}
-	}
-	return n, err
 }

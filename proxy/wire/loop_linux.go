@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -154,24 +155,28 @@ func (l *Loop) Adopt(sock *net.TCPConn, secured *Secured, handler Handler, stall
 // settle has nothing to do here: events are handled in the order of arrival.
 func (c *Conn) settle() {}
 
-// readNow reads once. ready is cleared first: bytes that come meanwhile set it
-// again. It stays clear after a read that did not fill p, which saves the read
-// that would find nothing; FIN is told by an event of its own kind, so that it
-// is not missed when it comes together with bytes.
+// readNow reads once. A read that did not fill p clears ready, which saves the
+// read that would find nothing: what comes later is an event of its own, and so is
+// FIN, so that it is not missed when it comes together with bytes. Who asks again
+// after the end is told the same end.
 func (c *Conn) readNow(p []byte) (int, error) {
 	n, errno := sysRead(c.fd, p)
-	c.ready = errno == 0 && (n == len(p) || c.left)
 	switch {
 	case errno == syscall.EAGAIN:
+		c.ready = false
 		return 0, ErrWait
 	case errno != 0:
 		c.failed, c.left = os.NewSyscallError("read", errno), true
 		return 0, c.failed
-	case n == 0:
-		c.left = true
-		return 0, io.EOF
+	case n > 0:
+		c.ready = n == len(p) || c.left
+		return n, nil
 	}
-	return n, nil
+	c.left = true
+	if c.failed != nil && !errors.Is(c.failed, syscall.EPIPE) {
+		return 0, c.failed // the kernel tells of a reset once, and then of an end
+	}
+	return 0, io.EOF
 }
 
 // writeNow sends what the kernel takes.
@@ -203,7 +208,10 @@ func (c *Conn) resetOnClose() {
 	_ = unix.SetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 }
 
-func (c *Conn) closeSocket() { _ = unix.Close(c.fd) }
+func (c *Conn) closeSocket() {
+	_ = unix.Close(c.fd)
+	c.fd = -1 // the number may be another's from now on
+}
 
 func (c *Conn) shutdownSocket() { _ = unix.Shutdown(c.fd, unix.SHUT_WR) }
 

@@ -111,9 +111,13 @@ func (c *Conn) Silent() bool {
 
 // Read appends what one read returns to b; with b nil it takes a buffer only
 // when there is something to put into it. The returned buffer is nil exactly if
-// it would be empty. The error is ErrWait, io.EOF, ErrCut or the socket's.
+// it would be empty. The error is ErrWait, io.EOF, ErrCut, net.ErrClosed or the
+// socket's.
 func (c *Conn) Read(b *Buf) (*Buf, error) {
-	if c.tls == nil && !c.ready {
+	switch {
+	case c.closed:
+		return b, net.ErrClosed
+	case c.tls == nil && !c.ready:
 		return b, ErrWait
 	}
 	if b == nil {
@@ -164,9 +168,11 @@ func (c *Conn) Send(b *Buf) (int, error) {
 
 // Write is Send for bytes that the caller keeps.
 func (c *Conn) Write(p []byte) (int, error) {
-	if c.tls != nil {
-		n, err := c.tls.Write(p)
-		return n, err
+	switch {
+	case c.Closing():
+		return 0, net.ErrClosed
+	case c.tls != nil:
+		return c.tls.Write(p)
 	}
 	return c.writeSocket(p)
 }
@@ -288,6 +294,9 @@ func (c *Conn) closeNow() {
 
 // CloseWrite says that nothing more will be sent; reading goes on.
 func (c *Conn) CloseWrite() {
+	if c.Closing() {
+		return
+	}
 	if c.tls != nil {
 		_ = c.tls.CloseWrite()
 	}

@@ -1,0 +1,286 @@
+package front_test
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http/httputil"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/apim-edge/apim-edge/internal/config"
+)
+
+// What a request of the storm asks its upstream to do.
+var stormFates = []string{
+	"fixed", "fixed", "chunked", "chunked", "stream", "head-only", "early", // answers
+	"close", "reset", "cut-chunked", "cut-fixed", "silent", "garbage", // faults
+}
+
+// TestAStorm mixes answers, faults of the upstream, departures, uploads, pipelines
+// and reloads on many connections at once. Whatever comes: an answer is its
+// asker's, whole or visibly cut, and each exchange leaves one access line and
+// nothing else.
+func TestAStorm(t *testing.T) {
+	const clients, each = 24, 30
+	for _, leg := range everyLeg {
+		t.Run(leg.name, func(t *testing.T) {
+			e := leg.start(t, nil, stormUpstream)
+			stop, reloads := make(chan struct{}), sync.WaitGroup{}
+			reloads.Go(func() { e.reloadUntil(stop) })
+			var all sync.WaitGroup
+			answered := make([]map[string]bool, clients)
+			for n := range clients {
+				answered[n] = map[string]bool{}
+				s := &stormClient{Rand: rand.New(rand.NewPCG(uint64(n), 7)), e: e, name: fmt.Sprintf("c%d", n), answered: answered[n]}
+				all.Go(func() { s.run(each) })
+			}
+			all.Wait()
+			close(stop)
+			reloads.Wait()
+			e.wantMetric("apim_edge_client_connections", 0)
+			wantLines(t, e, answered)
+		})
+	}
+}
+
+// wantLines holds that no exchange has two lines and that none which was answered
+// has none, and that the metrics count the same.
+func wantLines(t *testing.T, e *edge, answered []map[string]bool) {
+	t.Helper()
+	lines, all := map[string]int{}, e.log.exchanges()
+	for _, l := range all {
+		if id := l["request_id"].(string); id != "" { // of a head that was not complete there is none
+			lines[id]++
+		}
+	}
+	for id, n := range lines {
+		if n != 1 {
+			t.Errorf("%d access lines for %s", n, id)
+		}
+	}
+	for _, ids := range answered {
+		for id := range ids {
+			if lines[id] == 0 {
+				t.Errorf("no access line for %s, which was answered", id)
+			}
+		}
+	}
+	var counted float64
+	for _, s := range e.series() {
+		if strings.HasPrefix(s, "apim_edge_requests_total{") {
+			counted += e.metric(s)
+		}
+	}
+	if int(counted) != len(all) {
+		t.Errorf("%v exchanges counted, %d logged", counted, len(all))
+	}
+}
+
+// reloadUntil reloads all the time, with changes that matter to nobody here.
+func (e *edge) reloadUntil(stop <-chan struct{}) {
+	url := e.edge.Config().Upstreams["legacy"].URL
+	timeouts, listen := e.edge.Config().Timeouts, e.edge.Config().Listen
+	for i := 0; ; i++ {
+		select {
+		case <-stop:
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
+		if err := e.use(configuration(url, func(c *config.Config) {
+			c.Timeouts, c.Listen = timeouts, listen
+			u := c.Upstreams["legacy"]
+			u.MaxIdle = 8 + i%2 // another pool each time
+			c.Upstreams["legacy"] = u
+		})); err != nil {
+			e.t.Error(err)
+			return
+		}
+	}
+}
+
+// stormUpstream does what each request asks for.
+func stormUpstream(up *peer) {
+	for {
+		m, err := up.tryHead()
+		if err != nil {
+			return
+		}
+		fate, id := m.get("X-Fate"), m.get("X-Request-Id")
+		if fate == "early" {
+			_, _ = io.WriteString(up, strings.Replace(stormAnswer("chunked", id, ""), "\r\n", "\r\nConnection: close\r\n", 1))
+			return
+		}
+		if m, err = up.tryFinish(m); err != nil {
+			return // its client has left
+		}
+		if m.get("api-key") != "key-"+id {
+			up.t.Errorf("%s arrives with the key %q", id, m.get("api-key"))
+		}
+		text := stormAnswer(fate, id, m.body)
+		switch fate {
+		case "close":
+			return
+		case "reset":
+			up.reset()
+			return
+		case "silent":
+			_, _ = up.in.ReadByte()
+			return
+		case "cut-chunked", "cut-fixed":
+			_, _ = io.WriteString(up, text[:len(text)-3])
+			return
+		}
+		if _, err := io.WriteString(up, text); err != nil {
+			return
+		}
+	}
+}
+
+// stormBody is what the answer to a request says.
+func stormBody(id, body string) string {
+	sum := sha256.Sum256([]byte(body))
+	return fmt.Sprintf("%s %d %x %s", id, len(body), sum, strings.Repeat("x", len(id)*997%20000))
+}
+
+func stormAnswer(fate, id, body string) string {
+	text := stormBody(id, body)
+	switch fate {
+	case "garbage":
+		return "nonsense\r\n\r\n"
+	case "head-only":
+		return "HTTP/1.1 204 No Content\r\nX-Id: " + id + "\r\n\r\n"
+	case "fixed", "cut-fixed":
+		return fmt.Sprintf("HTTP/1.1 200 OK\r\nX-Id: %s\r\nContent-Length: %d\r\n\r\n%s", id, len(text), text)
+	}
+	head := "HTTP/1.1 200 OK\r\nX-Id: " + id + "\r\nTransfer-Encoding: chunked\r\n"
+	if fate == "stream" {
+		head += "Content-Type: text/event-stream\r\n"
+	}
+	half := len(text) / 2
+	return fmt.Sprintf("%s\r\n%x\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n", head, half, text[:half], len(text)-half, text[half:])
+}
+
+// stormClient sends one request after the other, on connections of its own.
+type stormClient struct {
+	*rand.Rand
+	e        *edge
+	name     string
+	c        *peer
+	answered map[string]bool
+}
+
+func (s *stormClient) run(requests int) {
+	for i := range requests {
+		if s.c == nil {
+			s.c = s.e.dial()
+		}
+		if !s.exchange(fmt.Sprintf("%s-%d", s.name, i)) {
+			_ = s.c.Close()
+			s.c = nil
+		}
+	}
+	if s.c != nil {
+		_ = s.c.Close()
+	}
+}
+
+// exchange tells whether the connection can go on.
+func (s *stormClient) exchange(id string) bool {
+	fate := stormFates[s.IntN(len(stormFates))]
+	body := strings.Repeat("b", s.IntN(4)*s.IntN(50000))
+	head := fmt.Sprintf("POST /storm HTTP/1.1\r\nHost: edge\r\nX-Request-Id: %s\r\nX-Fate: %s\r\nAuthorization: Bearer key-%s\r\n", id, fate, id)
+	framing := fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body)
+	if len(body) > 0 && s.IntN(2) == 0 {
+		framing = fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+	}
+	text := head + framing
+	leaves := s.IntN(6) == 0
+	if leaves {
+		text = text[:s.IntN(len(text))]
+	}
+	_, err := io.WriteString(s.c, text)
+	if leaves {
+		ways[[]string{cut, reset}[s.IntN(2)]](s.c)
+		return false
+	}
+	if err != nil {
+		s.mayFail(fate, id, err)
+		return false
+	}
+	if fate == "silent" { // nothing comes: the client loses patience
+		<-time.After(time.Duration(s.IntN(10)) * time.Millisecond)
+		ways[cut](s.c)
+		return false
+	}
+	return s.judge(fate, id, body)
+}
+
+// judge reads the answer.
+func (s *stormClient) judge(fate, id, body string) bool {
+	m, err := s.c.tryHead()
+	if err == nil {
+		m, err = s.c.tryFinish(m)
+	}
+	if m.first != "" {
+		s.answered[id] = true
+	}
+	if err != nil {
+		s.mayFail(fate, id, err)
+		return false
+	}
+	switch {
+	case m.get("x-apim-edge-error") != "":
+		if m.get("x-request-id") != id {
+			s.e.t.Errorf("%s gets the error of %s", id, m.get("x-request-id"))
+		}
+		s.mayFail(fate, id, errors.New(m.get("x-apim-edge-error")))
+	case m.get("X-Id") != id:
+		s.e.t.Errorf("%s gets the answer of %s", id, m.get("X-Id"))
+	case strings.HasPrefix(fate, "cut-"):
+		s.e.t.Errorf("%s (%s) looks complete: %q", id, fate, m.first)
+	case fate == "early" && m.body != stormBody(id, ""), fate != "early" && fate != "head-only" && m.body != stormBody(id, body):
+		s.e.t.Errorf("%s (%s) gets another body: %.80q", id, fate, m.body)
+	}
+	return m.get("Connection") != "close"
+}
+
+// mayFail holds that only faults end in one.
+func (s *stormClient) mayFail(fate, id string, err error) {
+	switch fate {
+	case "close", "reset", "cut-chunked", "cut-fixed", "garbage", "early":
+		return
+	}
+	s.e.t.Errorf("%s (%s) fails: %v", id, fate, err)
+}
+
+// tryFinish is finish for a message that may be cut.
+func (p *peer) tryFinish(m message) (message, error) {
+	if m.status() == 204 {
+		return m, nil
+	}
+	if m.get("Transfer-Encoding") != "" {
+		b, err := io.ReadAll(httputil.NewChunkedReader(p.in))
+		if err != nil {
+			return m, err
+		}
+		m.body = string(b)
+		_, err = p.in.ReadString('\n') // there are no trailers
+		return m, err
+	}
+	n := 0
+	_, _ = fmt.Sscan(m.get("Content-Length"), &n)
+	b := make([]byte, n)
+	_, err := io.ReadFull(p.in, b)
+	m.body = string(b)
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		p.t.Errorf("a body that never ends: %d of %d bytes", len(b), n)
+	}
+	return m, err
+}
