@@ -68,9 +68,6 @@ Exit code: 0 after a drain, 1 it could not start, 2 wrong usage.`,
 }
 
 func serve(cmd *cobra.Command, from *source) error {
-	// The collector must know the container's limit, or the kernel ends the
-	// process where the collector could have helped.
-	_, _ = memlimit.Set(memlimit.WithRatio(0.9)) // no limit is no error
 	var console bool
 	load := func() (config.Config, error) { return from.load(cmd) }
 	conf, err := load()
@@ -85,6 +82,7 @@ func serve(cmd *cobra.Command, from *source) error {
 	}
 	s, err := service.Start(service.Options{
 		Load: load, File: from.file, Log: os.Stderr, Console: console, Color: colorWanted(os.Stderr), Version: version,
+		Container: memlimit.FromCgroup,
 	})
 	if err != nil {
 		return err

@@ -35,9 +35,20 @@ type running struct {
 // listeners are on free ports.
 func start(t *testing.T, url, text string) *running {
 	t.Helper()
+	return startWith(t, url, text, nil)
+}
+
+// startIn is start in a container.
+func startIn(t *testing.T, url string, container func() (uint64, error)) *running {
+	t.Helper()
+	return startWith(t, url, minimal, container)
+}
+
+func startWith(t *testing.T, url, text string, container func() (uint64, error)) *running {
+	t.Helper()
 	r := &running{t: t, file: filepath.Join(t.TempDir(), "config.yaml"), log: &log{}, http: &http.Client{}}
 	r.write(strings.ReplaceAll(text, "{UPSTREAM}", url))
-	s, err := Start(Options{Load: r.load, File: r.file, Log: r.log, Version: "test"})
+	s, err := Start(Options{Load: r.load, File: r.file, Log: r.log, Version: "test", Container: container})
 	if err != nil {
 		t.Fatal(err)
 	}

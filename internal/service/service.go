@@ -36,6 +36,9 @@ type Options struct {
 	// Console writes the log for people instead of as JSON, Color with colours.
 	Console, Color bool
 	Version        string
+	// Container returns the memory that the container may use, for the collector;
+	// nil: it is not told.
+	Container func() (uint64, error)
 }
 
 // Service is a running edge.
@@ -68,6 +71,7 @@ func Start(o Options) (*Service, error) {
 	}
 	s := &Service{o: o, failed: make(chan error, 2), sink: logsink.New(o.Log)}
 	s.log = newLogger(s.sink, conf.Log, o)
+	s.limitMemory()
 	if err := s.start(conf); err != nil {
 		s.end()
 		return nil, err
