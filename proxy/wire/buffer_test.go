@@ -1,0 +1,105 @@
+package wire
+
+import (
+	"bytes"
+	"testing"
+)
+
+// TestABufferKeepsItsBytes holds the few operations of a buffer.
+func TestABufferKeepsItsBytes(t *testing.T) {
+	full := bytes.Repeat([]byte("x"), BufSize)
+	for _, tc := range []struct {
+		name string
+		do   func(b *Buf)
+		want string
+		free int
+	}{
+		{"a new one is empty", func(*Buf) {}, "", BufSize},
+		{"Add appends", func(b *Buf) { b.Add([]byte("hel")); b.Add([]byte("lo")) }, "hello", BufSize - 5},
+		{"Consume drops the first bytes", func(b *Buf) { b.Add([]byte("hello")); b.Consume(2) }, "llo", BufSize - 5},
+		{"Consume of all gives all room back", func(b *Buf) { b.Add([]byte("hello")); b.Consume(5) }, "", BufSize},
+		{"Trim drops the last bytes", func(b *Buf) { b.Add([]byte("hello")); b.Consume(1); b.Trim(2) }, "el", BufSize - 3},
+		{"Set takes what was appended", func(b *Buf) { b.Set(append(b.Empty(), "hello"...)) }, "hello", BufSize - 5},
+		{"Add uses the room in front before it grows", func(b *Buf) {
+			b.Add(full)
+			b.Consume(BufSize - 1)
+			b.Add([]byte("yz"))
+		}, "xyz", BufSize - 3},
+		{"MakeRoom uses the room in front before it grows", func(b *Buf) {
+			b.Add(full)
+			b.Consume(BufSize - 1)
+			b.MakeRoom(BufSize)
+		}, "x", BufSize - 1},
+		{"MakeRoom leaves a buffer with room alone", func(b *Buf) { b.Add([]byte("x")); b.MakeRoom(BufSize) }, "x", BufSize - 1},
+		{"MakeRoom doubles a full buffer", func(b *Buf) { b.Add(full); b.MakeRoom(BufSize + 1) }, string(full), BufSize},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := (&Loop{}).GetBuf()
+			if tc.do(b); string(b.Bytes()) != tc.want || b.Len() != len(tc.want) || len(b.Free()) != tc.free {
+				t.Errorf("%d bytes %.20q with room for %d, want %d bytes %.20q with room for %d",
+					b.Len(), b.Bytes(), len(b.Free()), len(tc.want), tc.want, tc.free)
+			}
+		})
+	}
+}
+
+// TestAddGrowsAsNeeded holds that no backlog is too long for a buffer.
+func TestAddGrowsAsNeeded(t *testing.T) {
+	b, want := (&Loop{}).GetBuf(), pattern(5*BufSize)
+	for i := 0; i < len(want); i += BufSize / 4 {
+		b.Add(want[i : i+BufSize/4])
+	}
+	if !bytes.Equal(b.Bytes(), want) {
+		t.Errorf("%d bytes, not those that were added, want %d", b.Len(), len(want))
+	}
+}
+
+// TestMakeRoomKeepsToItsLimit holds limits.head.
+func TestMakeRoomKeepsToItsLimit(t *testing.T) {
+	b := (&Loop{}).GetBuf()
+	b.Add(make([]byte, BufSize))
+	if b.MakeRoom(BufSize) {
+		t.Errorf("room beyond %d bytes for a buffer that holds %d", BufSize, b.Len())
+	}
+}
+
+// TestNoBufferIsAnEmptyOne holds that who holds none need not ask.
+func TestNoBufferIsAnEmptyOne(t *testing.T) {
+	var none *Buf
+	none.Release()
+	none.Consume(0)
+	if none.Len() != 0 || none.Bytes() != nil {
+		t.Errorf("no buffer has %d bytes, %q", none.Len(), none.Bytes())
+	}
+}
+
+// TestTheStoreOfBuffersIsBounded holds that buffers are used again, that one
+// stalled client after another does not leave the sum of their backlogs behind,
+// and that a large head does not stay.
+func TestTheStoreOfBuffersIsBounded(t *testing.T) {
+	l := &Loop{}
+	first := l.GetBuf()
+	first.Add([]byte("hello"))
+	first.Release()
+	if again := l.GetBuf(); again != first || again.Len() != 0 {
+		t.Errorf("the next buffer is %p with %d bytes, want %p, emptied", again, again.Len(), first)
+	}
+	var many [2 * keepBufs]*Buf
+	for i := range many {
+		many[i] = l.GetBuf()
+	}
+	for _, b := range many {
+		b.Release()
+	}
+	if len(l.bufs) != keepBufs {
+		t.Errorf("%d buffers are kept, want %d", len(l.bufs), keepBufs)
+	}
+	for range keepBufs {
+		b := l.GetBuf()
+		b.Add(make([]byte, BufSize+1))
+		b.Release()
+	}
+	if len(l.bufs) != 0 {
+		t.Errorf("%d buffers are kept that have grown, want none", len(l.bufs))
+	}
+}
