@@ -64,7 +64,7 @@ func tcpPair(t testing.TB) (near, far *net.TCPConn) {
 		t.Fatal(err)
 	}
 	_ = far.SetDeadline(time.Now().Add(patience))
-	t.Cleanup(func() { _ = far.Close() })
+	t.Cleanup(func() { _, _ = near.Close(), far.Close() }) // near, too, where no loop has it
 	return near, far
 }
 
@@ -214,6 +214,24 @@ func (s *side) read() (text string, err error) {
 		return !errors.Is(err, ErrWait)
 	})
 	return text, err
+}
+
+// readAll reads to the end and returns what the end was.
+func (s *side) readAll() (text string, end error) {
+	s.t.Helper()
+	for {
+		part, err := s.read()
+		text += part
+		if err != nil {
+			return text, err
+		}
+	}
+}
+
+// left waits until the peer has left.
+func (s *side) left() {
+	s.t.Helper()
+	s.until("the peer leaves", (*Conn).Left)
 }
 
 // write writes on the loop.
