@@ -124,34 +124,37 @@ var (
 const maxFields = 500
 
 // scanFields splits the field lines of a head, each ending in CRLF, into fields
-// and kinds; it refuses what two parsers could read differently. The fields
-// alias head.
-func scanFields(head []byte, fields []rewrite.Field, kinds []kind) ([]rewrite.Field, []kind, error) {
+// and kinds; it refuses what two parsers could read differently. ascii tells
+// that no value has a byte beyond ASCII. The fields alias head.
+func scanFields(head []byte, fields []rewrite.Field, kinds []kind) (_ []rewrite.Field, _ []kind, ascii bool, _ error) {
+	ascii = true
 	for len(head) > 0 {
 		end := bytes.IndexByte(head, '\n')
 		if end < 1 || head[end-1] != '\r' {
-			return fields, kinds, errBareLF
+			return fields, kinds, ascii, errBareLF
 		}
 		line := head[:end-1]
 		head = head[end+1:]
 		if len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
-			return fields, kinds, errFold
+			return fields, kinds, ascii, errFold
 		}
 		colon := tokenLen(line)
 		if colon == 0 || colon == len(line) || line[colon] != ':' {
-			return fields, kinds, errName
+			return fields, kinds, ascii, errName
 		}
 		value := trimOWS(line[colon+1:])
-		if hasControl(value) {
-			return fields, kinds, errValue
+		control, plain := inspect(value)
+		if control {
+			return fields, kinds, ascii, errValue
 		}
+		ascii = ascii && plain
 		if len(fields) == maxFields {
-			return fields, kinds, errManyFlds
+			return fields, kinds, ascii, errManyFlds
 		}
 		fields = append(fields, rewrite.Field{Name: line[:colon], Value: value})
 		kinds = append(kinds, kindOf(line[:colon]))
 	}
-	return fields, kinds, nil
+	return fields, kinds, ascii, nil
 }
 
 func trimOWS(v []byte) []byte {
@@ -181,21 +184,27 @@ func tokenLen(p []byte) int {
 	return len(p)
 }
 
-// hasControl tells whether p contains a control character other than HTAB. It
-// looks at eight bytes at a time: heads are mostly values.
-func hasControl(p []byte) bool {
+// inspect tells whether p contains a control character other than HTAB, and
+// whether all of it is ASCII. It looks at eight bytes at a time: heads are mostly
+// values.
+func inspect(p []byte) (control, ascii bool) {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	var all uint64
 	for len(p) >= 8 {
 		w := binary.LittleEndian.Uint64(p)
+		all |= w
 		low := (w - ones*0x20) &^ w & highs
 		del := w ^ ones*0x7f
 		del = (del - ones) &^ del & highs
 		if low|del != 0 && controlIn(p[:8]) {
-			return true
+			return true, false
 		}
 		p = p[8:]
 	}
-	return controlIn(p)
+	for _, c := range p {
+		all |= uint64(c)
+	}
+	return controlIn(p), all&highs == 0
 }
 
 func controlIn(p []byte) bool {

@@ -50,7 +50,7 @@ func (r *response) parse(head []byte) error {
 		return err
 	}
 	var err error
-	r.fields, r.kinds, err = scanFields(head[end+1:len(head)-2], r.fields[:0], r.kinds[:0])
+	r.fields, r.kinds, _, err = scanFields(head[end+1:len(head)-2], r.fields[:0], r.kinds[:0])
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (r *response) parseLine(line []byte) error {
 	r.http10 = line[7] == '0'
 	r.line = line[9:]
 	status, ok := parseLength(r.line[:3])
-	if !ok || status < 100 || len(r.line) > 3 && r.line[3] != ' ' || hasControl(r.line) {
+	if !ok || status < 100 || len(r.line) > 3 && r.line[3] != ' ' || controlIn(r.line) {
 		return errStatusLine
 	}
 	r.status = int(status)

@@ -230,7 +230,9 @@ func epollWait(ep int, events []unix.EpollEvent) int {
 
 func sysRead(fd int, p []byte) (int, syscall.Errno) {
 	for {
-		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)))
+		// Not read, which goes through the file layer first: 2.5 % of an exchange.
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)),
+			0, 0, 0)
 		if errno == 0 {
 			return int(n), 0
 		}
