@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"net/netip"
 	"slices"
 
 	"github.com/valyala/fasthttp"
@@ -31,6 +32,7 @@ type request struct {
 	websocket bool
 
 	nominated bool // Connection names fields
+	announces bool // Trailer names fields
 
 	origin, userAgent, id []byte
 	requestMethod         []byte // Access-Control-Request-Method
@@ -106,7 +108,7 @@ func (r *request) parse(head []byte) error {
 	if err := r.splitTarget(); err != nil {
 		return err
 	}
-	if ascii && r.target[0] == '/' && !r.http10 && len(r.host) > 0 && isUpper(r.method) {
+	if ascii && r.target[0] == '/' && !r.http10 && len(r.host) > 0 && !r.announces && isUpper(r.method) {
 		return nil
 	}
 	return r.agree(head)
@@ -196,6 +198,8 @@ func (r *request) readFields() error {
 			r.requestHeaders = joinLists(r.requestHeaders, v)
 		case kRequestPrivate:
 			r.requestPrivate = equalFold(v, "true")
+		case kTrailer:
+			r.announces = true // parsers refuse to hear of some fields there
 		case kUserAgent:
 			r.userAgent = v
 		case kRequestID:
@@ -219,7 +223,7 @@ func (r *request) readFields() error {
 func (r *request) forget() {
 	r.host, r.origin, r.userAgent, r.id = nil, nil, nil, nil
 	r.requestMethod, r.requestHeaders, r.requestPrivate = nil, nil, false
-	r.length, r.close, r.expect, r.websocket, r.nominated = 0, r.http10, false, false, false
+	r.length, r.close, r.expect, r.websocket, r.nominated, r.announces = 0, r.http10, false, false, false, false
 }
 
 // joinLists makes one list of the values of several lines (RFC 9110 section 5.3).
@@ -305,18 +309,27 @@ func cutScheme(t []byte) (rest []byte, ok bool) {
 	return nil, false
 }
 
-// checkHost refuses an authority that could be read as more than host and port:
-// userinfo would be a credential from outside (RFC 9110 section 4.2.4).
+// checkHost refuses an authority that is not one name or address with an
+// optional port: userinfo would be a credential from outside (RFC 9110 section
+// 4.2.4), and two parsers find different ports in a:1:2.
 func (r *request) checkHost() error {
-	for _, c := range r.host {
-		ok := c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
-		switch c {
-		case '.', '-', ':', '[', ']', '_', '~':
-			ok = true
+	host, port := r.host, []byte(nil)
+	if len(host) > 0 && host[0] == '[' {
+		end := bytes.IndexByte(host, ']')
+		if a, err := netip.ParseAddr(string(host[1:max(end, 1)])); err != nil || !a.Is6() || a.Zone() != "" {
+			return malformed("the host begins with [ but is no IPv6 address in brackets")
 		}
-		if !ok {
+		host, port = nil, host[end+1:]
+	} else if colon := bytes.IndexByte(host, ':'); colon >= 0 {
+		host, port = host[:colon], host[colon:]
+	}
+	for _, c := range host {
+		if ok := c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'; !ok && c != '.' && c != '-' && c != '_' && c != '~' {
 			return malformed("the host contains a character other than letters, digits, '.', '-', '_' and a port; userinfo is not allowed")
 		}
+	}
+	if len(port) > 0 && (port[0] != ':' || len(bytes.Trim(port[1:], "0123456789")) > 0) {
+		return malformed("the port behind the host is not a number")
 	}
 	return nil
 }

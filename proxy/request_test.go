@@ -1,8 +1,15 @@
 package proxy
 
 import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/valyala/fasthttp"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 )
@@ -27,6 +34,14 @@ func TestParseRequest(t *testing.T) {
 		{"two Hosts", "GET / HTTP/1.1\nHost: a\nHost: a\n\n", edgeerr.RequestMalformed},
 		{"userinfo in the target", "GET http://user:key@edge/ HTTP/1.1\nHost: edge\n\n", edgeerr.RequestMalformed},
 		{"userinfo in Host", "GET / HTTP/1.1\nHost: user@edge\n\n", edgeerr.RequestMalformed},
+		{"an IPv6 address and a port", "GET / HTTP/1.1\nHost: [::1]:80\n\n", ok},
+		{"a port without a number", "GET / HTTP/1.1\nHost: edge:\n\n", ok},
+		{"two ports", "GET / HTTP/1.1\nHost: edge:80:81\n\n", edgeerr.RequestMalformed},
+		{"a port that is a name", "GET http://edge:http/ HTTP/1.1\nHost: edge\n\n", edgeerr.RequestMalformed},
+		{"brackets that are not closed", "GET / HTTP/1.1\nHost: [::1\n\n", edgeerr.RequestMalformed},
+		{"brackets around a name", "GET / HTTP/1.1\nHost: [edge]\n\n", edgeerr.RequestMalformed},
+		{"brackets inside a name", "GET / HTTP/1.1\nHost: a[::1]\n\n", edgeerr.RequestMalformed},
+		{"text behind the brackets", "GET / HTTP/1.1\nHost: [::1]a\n\n", edgeerr.RequestMalformed},
 		{"length and coding", "POST / HTTP/1.1\nHost: edge\nContent-Length: 5\nTransfer-Encoding: chunked\n\n", edgeerr.RequestMalformed},
 		{"two lengths that differ", "POST / HTTP/1.1\nHost: edge\nContent-Length: 5\nContent-Length: 6\n\n", edgeerr.RequestMalformed},
 		{"two lengths alike", "POST / HTTP/1.1\nHost: edge\nContent-Length: 5\nContent-Length: 5\n\n", edgeerr.RequestMalformed},
@@ -52,6 +67,7 @@ func TestParseRequest(t *testing.T) {
 		{"CONNECT", "CONNECT edge:443 HTTP/1.1\nHost: edge\n\n", edgeerr.MethodNotAllowed},
 		{"TRACE", "TRACE / HTTP/1.1\nHost: edge\n\n", edgeerr.MethodNotAllowed},
 		{"an expectation that is unknown", "POST / HTTP/1.1\nHost: edge\nExpect: payment\nContent-Length: 1\n\n", edgeerr.ExpectationFailed},
+		{"a trailer that none can be", "POST / HTTP/1.1\nHost: edge\nTransfer-Encoding: chunked\nTrailer: Content-Length\n\n", edgeerr.RequestMalformed},
 		{"a dot segment", "GET /a/../b HTTP/1.1\nHost: edge\n\n", edgeerr.RequestMalformed},
 		{"an encoded dot segment", "GET /a/%2e%2E/b HTTP/1.1\nHost: edge\n\n", edgeerr.RequestMalformed},
 		{"a dot segment between encoded slashes", "GET /a%2f..%2fb HTTP/1.1\nHost: edge\n\n", edgeerr.RequestMalformed},
@@ -67,41 +83,109 @@ func TestParseRequest(t *testing.T) {
 	}
 }
 
-// FuzzParseRequest holds that a head that is accepted has one reading: what it is
-// rebuilt to from the parsed parts is accepted again and parsed alike.
+// FuzzParseRequest holds that a head that is accepted has one reading: net/http
+// and fasthttp read it as we do, and what it is rebuilt to from the parsed parts
+// is accepted again and parsed alike.
 func FuzzParseRequest(f *testing.F) {
 	for _, seed := range []string{
 		"GET / HTTP/1.1\nHost: edge\n\n",
 		"POST /x?y=%41 HTTP/1.1\nHost: edge:80\nContent-Length: 5\nX: \t a b \t\n\n",
 		"POST http://edge HTTP/1.1\nHost: a\nTransfer-Encoding: chunked\nConnection: close, x\n\n",
+		"GET https://[::1]:8443?a HTTP/1.0\nConnection: keep-alive\nCookie: a=b\nCookie: c\n\n",
 	} {
 		f.Add(crlf(seed))
 	}
-	f.Fuzz(func(t *testing.T, head []byte) {
-		if n := headEnd(head); n == 0 || n != len(head) {
-			t.Skip()
-		}
+	f.Fuzz(func(t *testing.T, draft []byte) {
+		head := fromDraft(draft)
 		var a, b request
 		if a.parse(head) != nil {
 			return
 		}
-		version := " HTTP/1.1\r\n"
-		if a.http10 {
-			version = " HTTP/1.0\r\n"
-		}
-		again := append([]byte(nil), a.method...)
-		again = append(append(again, ' '), a.target...)
-		again = append(again, version...)
-		for _, field := range a.fields {
-			again = appendField(again, field.Name, field.Value)
-		}
-		again = append(again, "\r\n"...)
-		if err := b.parse(again); err != nil {
-			t.Fatalf("accepted %q but not its rebuilt form %q: %v", head, again, err)
+		if err := a.rebuilt(&b); err != nil {
+			t.Fatalf("accepted %q but not its rebuilt form: %v", head, err)
 		}
 		if a.length != b.length || string(a.path) != string(b.path) || string(a.query) != string(b.query) ||
 			string(a.host) != string(b.host) || a.close != b.close || len(a.fields) != len(b.fields) {
-			t.Fatalf("%q is read differently as %q", head, again)
+			t.Fatalf("%q is read differently when it is rebuilt", head)
+		}
+		if err := a.sameToNetHTTP(head); err != nil {
+			t.Fatalf("%q is read differently by net/http: %v", head, err)
+		}
+		if err := a.sameToFasthttp(head); err != nil {
+			t.Fatalf("%q is read differently by fasthttp: %v", head, err)
 		}
 	})
+}
+
+// rebuilt parses into b what a is written as.
+func (a *request) rebuilt(b *request) error {
+	again := append(append(append([]byte(nil), a.method...), ' '), a.target...)
+	again = append(again, map[bool]string{false: " HTTP/1.1\r\n", true: " HTTP/1.0\r\n"}[a.http10]...)
+	for _, field := range a.fields {
+		again = appendField(again, field.Name, field.Value)
+	}
+	return b.parse(append(again, "\r\n"...))
+}
+
+func (a *request) sameToNetHTTP(head []byte) error {
+	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(head)))
+	if err != nil {
+		return err
+	}
+	chunked := len(r.TransferEncoding) == 1 && r.TransferEncoding[0] == "chunked"
+	switch {
+	case r.Method != string(a.method) || r.RequestURI != string(a.target) || (r.ProtoMinor == 0) != a.http10:
+		return fmt.Errorf("request line %s %s %s", r.Method, r.RequestURI, r.Proto)
+	case r.Host != string(a.host):
+		return fmt.Errorf("host %q, we read %q", r.Host, a.host)
+	case chunked != (a.length == chunkedBody) || r.ContentLength != a.length:
+		return fmt.Errorf("length %d, coding %q, we read %d", r.ContentLength, r.TransferEncoding, a.length)
+	case r.Close && !a.close:
+		return fmt.Errorf("the connection ends, we read that it does not")
+	case r.URL.RawQuery != string(a.query):
+		return fmt.Errorf("query %q, we read %q", r.URL.RawQuery, a.query)
+	}
+	return a.sameFields(func(name string) []string { return r.Header.Values(name) })
+}
+
+func (a *request) sameToFasthttp(head []byte) error {
+	var h fasthttp.RequestHeader
+	if err := h.Read(bufio.NewReaderSize(bytes.NewReader(head), len(head)+16)); err != nil {
+		return err
+	}
+	const none = -2 // neither length nor coding
+	if length := int64(h.ContentLength()); length != a.length && (length != none || a.length != 0) {
+		return fmt.Errorf("length %d, we read %d", length, a.length)
+	}
+	if h.ConnectionClose() && !a.close {
+		return fmt.Errorf("the connection ends, we read that it does not")
+	}
+	return a.sameFields(func(name string) (values []string) {
+		for _, v := range h.PeekAll(name) {
+			values = append(values, string(v))
+		}
+		return values
+	})
+}
+
+// sameFields compares the fields but those that a library keeps apart.
+func (a *request) sameFields(read func(name string) []string) error {
+	for i, f := range a.fields {
+		var want []string
+		for _, other := range a.fields {
+			if strings.EqualFold(string(f.Name), string(other.Name)) {
+				want = append(want, string(other.Value))
+			}
+		}
+		switch a.kinds[i] {
+		case kHost, kContentLength, kTransferEncoding, kTrailer, kConnection:
+			continue
+		case kContentType, kUserAgent:
+			want = want[len(want)-1:] // fasthttp keeps the last one, net/http all
+		}
+		if got := read(string(f.Name)); !slices.Equal(got[max(0, len(got)-len(want)):], want) && !strings.EqualFold(string(f.Name), "cookie") {
+			return fmt.Errorf("%s: %q, we read %q", f.Name, got, want)
+		}
+	}
+	return nil
 }

@@ -1,0 +1,237 @@
+package proxy
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// FuzzForwardedHead holds for every head of a client that is accepted: what the
+// upstream is sent for it is exactly one message to net/http, of the same method,
+// target and framing, with the end-to-end fields in their order and spelling;
+// what the edge says stands there once and cannot be forged; nothing of the
+// connection's own passes; and never two credentials of one kind.
+func FuzzForwardedHead(f *testing.F) {
+	for i, seed := range []string{
+		"GET / HTTP/1.1\nHost: edge\nX-Apim-Edge-Decision: forged\nConnection: api-key, x-hop\nX-Hop: 1\nAuthorization: Bearer 0123abcd\n\n",
+		"POST /v1?subscription-key=feed&a HTTP/1.1\nHost: edge:80\nContent-Length: 5\nOrigin: https://chat.example.com\nX-Forwarded-For: 1.2.3.4\n\n",
+		"POST http://edge/v1/a%2Fb?api-key=x HTTP/1.1\nHost: a\nTransfer-Encoding: chunked\nExpect: 100-continue\nTE: trailers\n\n",
+		"GET /v1//x?subscription-key=k HTTP/1.0\napi-key: Bearer 0123abcd\nOcp-Apim-Subscription-Key: feed\n\n",
+		"GET /v1 HTTP/1.1\nHost: [::1]:80\nConnection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Key: x\n\n",
+		"OPTIONS * HTTP/1.1\nHost: edge\nX-Request-Id: mine\nForwarded: for=x\nX-Forwarded-Proto: https\nx-api-key: eyJhbGciOiJub25lIn0.e30.c2ln\n\n",
+		"POST /x HTTP/1.1\nHost: edge\nTrailer: Content-Length, X-Sum\nTransfer-Encoding: chunked\n\n",
+	} {
+		f.Add(crlf(seed), byte(i), i%2 == 0)
+	}
+	e, s := headSnapshot(f)
+	f.Fuzz(func(t *testing.T, draft []byte, which byte, trusted bool) {
+		x := headExchange(e, s, which, trusted)
+		head := fromDraft(draft)
+		if x.req.parse(head) != nil {
+			return
+		}
+		x.note()
+		if x.decide() != nil {
+			return
+		}
+		out := x.appendRequestHead(nil)
+		if err := x.checkForwarded(head, out); err != nil {
+			t.Errorf("route %s, trusted %v, head %q: %v\nsent %q", x.route.name, trusted, head, err, out)
+		}
+	})
+}
+
+func (x *Exchange) checkForwarded(head, out []byte) error {
+	first, sent, err := readStrictly(head)
+	if err != nil {
+		return fmt.Errorf("accepted, but %w", err)
+	}
+	_, got, err := readStrictly(out)
+	if err != nil {
+		return err
+	}
+	if err := x.oneRequest(out); err != nil {
+		return err
+	}
+	method, _, _ := strings.Cut(first, " ")
+	if !strings.HasPrefix(string(out), method+" ") {
+		return fmt.Errorf("the method is not %s", method)
+	}
+	if err := x.sameEndToEnd(sent, got); err != nil {
+		return err
+	}
+	if err := x.ownFields(got); err != nil {
+		return err
+	}
+	return x.oneOfEachKind(got)
+}
+
+// oneRequest has net/http read the head, a body as the edge has framed it, and
+// what follows.
+func (x *Exchange) oneRequest(out []byte) error {
+	const next = "GET /next HTTP/1.1\r\n\r\n"
+	body, want := "", ""
+	switch n := x.req.length; {
+	case n == chunkedBody:
+		body, want = "5\r\nhello\r\n0\r\n\r\n", "hello"
+	case n > 1<<10:
+		return nil
+	default:
+		body = strings.Repeat("x", int(n))
+		want = body
+	}
+	in := bufio.NewReader(strings.NewReader(string(out) + body + next))
+	r, err := http.ReadRequest(in)
+	if err != nil {
+		return err
+	}
+	got, err := io.ReadAll(r.Body)
+	if err != nil || string(got) != want {
+		return fmt.Errorf("body %q (%w), want %q", got, err, want)
+	}
+	if rest, _ := io.ReadAll(in); string(rest) != next {
+		return fmt.Errorf("behind the message stands %q", rest)
+	}
+	return x.sameTarget(r)
+}
+
+// sameTarget holds that path and query are the client's, save what the route
+// takes off and puts on.
+func (x *Exchange) sameTarget(r *http.Request) error {
+	path, query, _ := strings.Cut(r.RequestURI, "?")
+	want := string(x.req.path)
+	if rest, ok := strings.CutPrefix(want, "/v1"); ok && x.route.strip != "" && (rest == "" || rest[0] == '/') {
+		want = rest
+	}
+	if x.route.addPrefix != "" && want != "*" {
+		want = "/openai/" + strings.TrimPrefix(want, "/")
+		if strings.HasPrefix(string(x.req.path), "/v1//") || strings.HasPrefix(string(x.req.path), "//") {
+			want = "/openai" + strings.TrimPrefix(string(x.req.path), "/v1")
+		}
+	}
+	if path != want {
+		return fmt.Errorf("path %q, want %q", path, want)
+	}
+	var kept []string
+	for parameter := range strings.SplitSeq(string(x.req.query), "&") {
+		name, _, _ := strings.Cut(parameter, "=")
+		if plain, err := url.PathUnescape(name); err != nil || !x.route.governsQuery(plain) {
+			kept = append(kept, parameter)
+		}
+	}
+	if query != strings.Join(kept, "&") {
+		return fmt.Errorf("query %q, want %q", query, strings.Join(kept, "&"))
+	}
+	return nil
+}
+
+func (r *route) governsQuery(name string) bool {
+	return strings.EqualFold(name, "subscription-key") || r.strip != "" && strings.EqualFold(name, "api-key")
+}
+
+// sameEndToEnd compares the fields that are neither the edge's, nor credentials,
+// nor of the connection.
+func (x *Exchange) sameEndToEnd(sent, got [][2]string) error {
+	ended := func(name string) bool {
+		return x.route.credential.Governs([]byte(name)) || strings.HasPrefix(name, "x-apim-edge-") && name != "x-apim-edge-" ||
+			slices.Contains([]string{"host", "connection", "upgrade", "keep-alive", "proxy-connection", "te", "proxy-authenticate", "proxy-authorization",
+				"http2-settings", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded"}, name)
+	}
+	var want, have [][2]string
+	for _, f := range sent {
+		name := strings.ToLower(f[0])
+		switch {
+		case ended(name), name == "origin" && x.route.withhold, name == "expect" && (x.req.http10 || x.req.length == 0),
+			!meaningful[name] && nominated(sent, name):
+		default:
+			want = append(want, f)
+		}
+	}
+	for _, f := range got {
+		if !ended(strings.ToLower(f[0])) {
+			have = append(have, f)
+		}
+	}
+	if n := len(have); n == 0 || have[n-1] != [2]string{"Via", "1.1 apim-edge"} {
+		return fmt.Errorf("the last field is not the edge's Via")
+	}
+	have = have[:len(have)-1]
+	if len(x.req.id) == 0 {
+		if n := len(have); n == 0 || have[n-1] != [2]string{"X-Request-Id", string(x.notes.id)} {
+			return fmt.Errorf("no id was made")
+		}
+		have = have[:len(have)-1]
+	}
+	if !slices.Equal(have, want) {
+		return fmt.Errorf("fields %q, want %q", have, want)
+	}
+	return nil
+}
+
+// ownFields holds that what the edge says itself stands there once.
+func (x *Exchange) ownFields(got [][2]string) error {
+	for _, name := range []string{"Host", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"} {
+		if n := len(valuesOf(got, name)); n != 1 {
+			return fmt.Errorf("%d lines of %s", n, name)
+		}
+	}
+	host := valuesOf(got, "Host")[0]
+	if want := string(x.route.authority); want != "" && host != want || want == "" && host != string(x.req.host) {
+		return fmt.Errorf("host %q", host)
+	}
+	address := x.client.address.String()
+	said := valuesOf(got, "X-Forwarded-For")[0]
+	trusted := x.snap.trusts(x.client.address)
+	if !trusted && (said != address || len(valuesOf(got, "Forwarded")) > 0) || !strings.HasSuffix(said, address) {
+		return fmt.Errorf("X-Forwarded-For %q of %s, Forwarded %q", said, address, valuesOf(got, "Forwarded"))
+	}
+	for _, f := range got {
+		switch name := strings.ToLower(f[0]); name {
+		case "connection", "upgrade":
+			if !x.req.websocket {
+				return fmt.Errorf("%s goes upstream", name)
+			}
+		case "keep-alive", "proxy-connection", "te", "proxy-authorization", "proxy-authenticate", "http2-settings":
+			return fmt.Errorf("%s goes upstream", name)
+		default:
+			if strings.HasPrefix(name, "x-apim-edge-") && name != "x-apim-edge-" {
+				return fmt.Errorf("%s goes upstream", name)
+			}
+		}
+	}
+	return nil
+}
+
+// oneOfEachKind holds that at most one key and one token go upstream, each in
+// its place. (That they are the client's is held by the tests of rewrite.)
+func (x *Exchange) oneOfEachKind(got [][2]string) error {
+	governed := map[string]int{}
+	tokens, keys := map[string]bool{}, map[string]bool{}
+	for _, f := range got {
+		if !x.route.credential.Governs([]byte(f[0])) {
+			continue
+		}
+		governed[strings.ToLower(f[0])]++
+		value, bearer := strings.CutPrefix(f[1], "Bearer ")
+		switch {
+		case strings.Count(value, ".") == 2 && strings.HasPrefix(value, "eyJ"), strings.Count(value, ".") == 4 && strings.HasPrefix(value, "eyJ"):
+			tokens[value] = true
+		case bearer || !strings.EqualFold(f[0], "Authorization"):
+			keys[value] = true
+		}
+	}
+	for name, n := range governed {
+		if n > 1 {
+			return fmt.Errorf("%d lines of %s", n, name)
+		}
+	}
+	if len(governed) > 2 || len(tokens) > 1 || len(keys) > 1 {
+		return fmt.Errorf("credentials: fields %v, tokens %v, keys %v", governed, tokens, keys)
+	}
+	return nil
+}

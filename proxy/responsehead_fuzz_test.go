@@ -1,0 +1,186 @@
+package proxy
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// FuzzResponseHead holds for every head that an upstream can send and that is
+// accepted: what the client is sent for it is exactly one message to net/http,
+// of the same status, with the end-to-end fields in their order and spelling,
+// framed as the edge has decided; nothing of the connection's own passes; and the
+// CORS fields are the edge's alone where the route has a policy.
+func FuzzResponseHead(f *testing.F) {
+	for i, seed := range []string{
+		"HTTP/1.1 200 OK\nContent-Type: text/event-stream\nTransfer-Encoding: chunked\nX-RateLimit-Remaining-Tokens: 7\n\n",
+		"HTTP/1.1 200\nContent-Length: 5\nVary: Accept , origin\nAccess-Control-Allow-Origin: *\nSet-Cookie: a\nSet-Cookie: b\n\n",
+		"HTTP/1.0 404 Not Here\nConnection: close, x-hop\nX-Hop: 1\nKeep-Alive: timeout=5\n\n",
+		"HTTP/1.1 304 Not Modified\nContent-Length: 5\nX-Apim-Edge-Error: forged\nETag: \"x\"\n\n",
+		"HTTP/1.1 103 Early Hints\nLink: </a>\nTransfer-Encoding: chunked\n\n",
+		"HTTP/1.1 101 Switching Protocols\nConnection: upgrade\nUpgrade: websocket\nSec-WebSocket-Accept: x\n\n",
+		"HTTP/1.1 200 OK\nTrailer: X-Sum\nTransfer-Encoding: chunked\nopenai-model: \t x \t\n\n",
+		"HTTP/1.1 200 OK\nTrailer: Content-Length, X-Sum\nTransfer-Encoding: chunked\n\n",
+	} {
+		f.Add(crlf(seed), byte(i), byte(i*37))
+	}
+	e, s := headSnapshot(f)
+	f.Fuzz(func(t *testing.T, draft []byte, which, flags byte) {
+		head := fromDraft(draft)
+		if err := checkResponseHead(headExchange(e, s, which, false), head, flags); err != nil {
+			t.Errorf("route %d, flags %08b, head %q: %v", int(which)%len(s.routes), flags, head, err)
+		}
+	})
+}
+
+func checkResponseHead(x *Exchange, head []byte, flags byte) error {
+	x.head, x.http10, x.websocket, x.lastConn = flags&1 != 0, flags&2 != 0, flags&4 != 0, flags&8 != 0
+	x.notes.method = []byte("POST")
+	if flags&16 != 0 {
+		x.notes.origin = []byte(pageOrigin)
+	}
+	first, sent, err := readStrictly(head)
+	accepted := x.resp.parse(head) == nil
+	switch {
+	case !accepted:
+		return nil
+	case err != nil:
+		return fmt.Errorf("accepted, but %w", err)
+	case x.resp.status == 101 && !x.websocket:
+		return nil // takeHead refuses it
+	}
+	x.resp.settle(x.head)
+	interim := x.resp.status < 200 && x.resp.status != 101
+	var out []byte
+	if interim {
+		out = x.appendInterimHead(nil)
+	} else {
+		x.prepareRelay()
+		out = x.appendResponseHead(nil)
+	}
+	if err := x.sameMessage(out); err != nil {
+		return fmt.Errorf("%w: sent %q", err, out)
+	}
+	gotFirst, got, err := readStrictly(out)
+	if err != nil {
+		return fmt.Errorf("%w: sent %q", err, out)
+	}
+	if gotFirst[9:] != first[9:] {
+		return fmt.Errorf("status line %q", gotFirst)
+	}
+	return x.sameFields(sent, got, interim)
+}
+
+// sameMessage has net/http read the head with a body as the edge has framed it,
+// and what follows.
+func (x *Exchange) sameMessage(out []byte) error {
+	const text, next = "hello", "HTTP/1.1 299 next\r\n\r\n"
+	body, want, closes := "", "", false
+	switch length := x.resp.length; {
+	case x.resp.status == 101: // a tunnel: no body, and what follows is no message
+	case length == chunkedBody && x.down.Dechunk, length == untilClose:
+		body, want, closes = text, text, true
+	case length == chunkedBody:
+		body, want = "5\r\nhello\r\n0\r\n\r\n", text
+	case length > 1<<10:
+		return nil
+	default:
+		body = strings.Repeat("x", int(length))
+		want = body
+	}
+	if !closes {
+		body += next
+	}
+	method := map[bool]string{true: "HEAD", false: "POST"}[x.head]
+	in := bufio.NewReader(strings.NewReader(string(out) + body))
+	resp, err := http.ReadResponse(in, &http.Request{Method: method})
+	if err != nil && strings.Contains(err.Error(), "bad trailer key") {
+		return nil // upstream announces what no trailer can be; to its face net/http says the same
+	}
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close() //nolint:errcheck // it reads from memory
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		return nil
+	}
+	got, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != x.resp.status || string(got) != want {
+		return fmt.Errorf("status %d and body %q (%w), want %d and %q", resp.StatusCode, got, err, x.resp.status, want)
+	}
+	rest, _ := io.ReadAll(in)
+	if !closes && string(rest) != next {
+		return fmt.Errorf("behind the message stands %q", rest)
+	}
+	return nil
+}
+
+// sameFields compares what the upstream has sent with what the client gets.
+func (x *Exchange) sameFields(sent, got [][2]string, interim bool) error {
+	policy := x.route.cors != nil
+	var want, rest [][2]string
+	for _, f := range sent {
+		name := strings.ToLower(f[0])
+		switch {
+		case slices.Contains([]string{"connection", "upgrade", "keep-alive", "proxy-connection", "te", "proxy-authenticate", "proxy-authorization", "http2-settings"}, name),
+			strings.HasPrefix(name, "x-apim-edge-") && name != "x-apim-edge-",
+			name == "transfer-encoding" && x.down.Dechunk,
+			policy && (name == "vary" || strings.HasPrefix(name, "access-control-")),
+			!meaningful[name] && nominated(sent, name):
+		default:
+			want = append(want, f)
+		}
+	}
+	count := map[string]int{}
+	for _, f := range got {
+		name := strings.ToLower(f[0])
+		count[name]++
+		if policy && (name == "vary" || strings.HasPrefix(name, "access-control-")) || name == "connection" || x.resp.status == 101 && name == "upgrade" {
+			continue
+		}
+		rest = append(rest, f)
+	}
+	if !slices.Equal(rest, want) {
+		return fmt.Errorf("fields %q, want %q", rest, want)
+	}
+	closes := len(valuesOf(got, "Connection")) == 1 && valuesOf(got, "Connection")[0] == "close"
+	switch {
+	case interim:
+		if count["connection"] > 0 {
+			return fmt.Errorf("an interim head with Connection")
+		}
+		return nil
+	case policy && (count["vary"] != 1 || count["access-control-allow-origin"] > 1):
+		return fmt.Errorf("%d Vary, %d Access-Control-Allow-Origin", count["vary"], count["access-control-allow-origin"])
+	case policy && x.notes.origin != nil && count["access-control-allow-origin"] != 1:
+		return fmt.Errorf("no Access-Control-Allow-Origin for an origin that is allowed")
+	case x.resp.status != 101 && closes != x.lastConn, !closes && (x.resp.length == untilClose || x.down.Dechunk) && x.resp.status != 101:
+		return fmt.Errorf("the connection ends: %v, but Connection says %q", x.lastConn, valuesOf(got, "Connection"))
+	}
+	return sameToNetHTTP(got)
+}
+
+// sameToNetHTTP holds that every field has to net/http the values that it has to
+// the strict reading.
+func sameToNetHTTP(fields [][2]string) error {
+	var lines bytes.Buffer
+	for _, f := range fields {
+		fmt.Fprintf(&lines, "%s: %s\r\n", f[0], f[1])
+	}
+	read, err := textproto.NewReader(bufio.NewReader(io.MultiReader(&lines, strings.NewReader("\r\n")))).ReadMIMEHeader()
+	if err != nil {
+		return err
+	}
+	for _, f := range fields {
+		if got, want := read[textproto.CanonicalMIMEHeaderKey(f[0])], valuesOf(fields, f[0]); !slices.Equal(got, want) {
+			return fmt.Errorf("%s: net/http reads %q of %q", f[0], got, want)
+		}
+	}
+	return nil
+}
