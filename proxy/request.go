@@ -32,7 +32,6 @@ type request struct {
 	websocket bool
 
 	nominated bool // Connection names fields
-	announces bool // Trailer names fields
 
 	origin, userAgent, id []byte
 	requestMethod         []byte // Access-Control-Request-Method
@@ -108,7 +107,7 @@ func (r *request) parse(head []byte) error {
 	if err := r.splitTarget(); err != nil {
 		return err
 	}
-	if ascii && r.target[0] == '/' && !r.http10 && len(r.host) > 0 && !r.announces && isUpper(r.method) {
+	if ascii && r.target[0] == '/' && !r.http10 && len(r.host) > 0 && isUpper(r.method) && !slices.Contains(r.kinds, kTrailer) {
 		return nil
 	}
 	return r.agree(head)
@@ -198,8 +197,6 @@ func (r *request) readFields() error {
 			r.requestHeaders = joinLists(r.requestHeaders, v)
 		case kRequestPrivate:
 			r.requestPrivate = equalFold(v, "true")
-		case kTrailer:
-			r.announces = true // parsers refuse to hear of some fields there
 		case kUserAgent:
 			r.userAgent = v
 		case kRequestID:
@@ -223,7 +220,7 @@ func (r *request) readFields() error {
 func (r *request) forget() {
 	r.host, r.origin, r.userAgent, r.id = nil, nil, nil, nil
 	r.requestMethod, r.requestHeaders, r.requestPrivate = nil, nil, false
-	r.length, r.close, r.expect, r.websocket, r.nominated, r.announces = 0, r.http10, false, false, false, false
+	r.length, r.close, r.expect, r.websocket, r.nominated = 0, r.http10, false, false, false
 }
 
 // joinLists makes one list of the values of several lines (RFC 9110 section 5.3).
