@@ -171,7 +171,7 @@ var serverConfig = sync.OnceValue(func() *tls.Config {
 // whenWoken has f done on the loop.
 func (s *side) whenWoken(f func(*Conn)) { s.do(func(*Conn) { s.on = f }) }
 
-// do runs f on the loop.
+// do runs f on the loop, where t.Fatal would end the loop instead of the test.
 func (s *side) do(f func(c *Conn)) { s.loop.Do(func() { f(s.conn) }) }
 
 // until asks on the loop, at first and whenever the connection was woken, until
@@ -287,7 +287,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 func pattern(n int) []byte { return slices.Clip(allBytes()[:n]) }
 
 var allBytes = sync.OnceValue(func() []byte {
-	p := make([]byte, 20<<20)
+	p := make([]byte, 32<<20)
 	for i := range p {
 		p[i] = byte(i ^ i>>8 ^ i>>16)
 	}

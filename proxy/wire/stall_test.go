@@ -42,7 +42,7 @@ func TestAPeerThatTakesBytesDoesNotStall(t *testing.T) {
 				s.do(func(c *Conn) { n = tc.left(c) })
 				return n
 			}
-			s.fill(8 << 20)
+			s.fill(24 << 20) // more than all that the kernel takes of it meanwhile
 			now := 24 * time.Hour
 			for range 3 {
 				for before := left(); left() == before; {
