@@ -2,19 +2,10 @@ package corsx
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
 )
-
-func parseURL(s string) *url.URL {
-	u, err := url.Parse(s)
-	if err != nil || u.User != nil {
-		return nil
-	}
-	return u
-}
 
 func TestOptionsThatCannotWorkAreRefused(t *testing.T) {
 	for _, tc := range []struct {

@@ -93,15 +93,16 @@ func browserForm(list []byte) (names string, ok bool) {
 		return "", false
 	}
 	var sorted []string
-	for name := range strings.SplitSeq(strings.ToLower(string(list)), ",") {
+	for name := range strings.SplitSeq(string(list), ",") {
 		name = strings.Trim(name, " \t")
 		if name == "" {
 			continue // an empty member counts for nothing (RFC 9110 section 5.6.1)
 		}
+		// Before lowering: Unicode has letters whose lower case is ASCII.
 		if !isToken(name) || len(sorted) == maxNames {
 			return "", false
 		}
-		sorted = append(sorted, name)
+		sorted = append(sorted, strings.ToLower(name))
 	}
 	slices.Sort(sorted)
 	return strings.Join(slices.Compact(sorted), ","), true
