@@ -304,3 +304,39 @@ func drain(t testing.TB, far io.Reader) ([]byte, error) {
 	}
 	return got, err
 }
+
+// The types of a TLS record, which TLS 1.2 shows.
+const (
+	recordAlert = 21
+	recordData  = 23
+)
+
+func oldConfig() *tls.Config {
+	conf := clientConfig()
+	conf.MaxVersion = tls.VersionTLS12
+	return conf
+}
+
+// tap sees the records that a TLS connection reads, however it reads them.
+type tap struct {
+	net.Conn
+	last byte   // the type of the last record
+	part []byte // what has come of the record's header
+	body int    // what is missing of the record
+}
+
+func (c *tap) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	for p := p[:n]; len(p) > 0; {
+		if c.body > 0 {
+			skip := min(c.body, len(p))
+			c.body, p = c.body-skip, p[skip:]
+			continue
+		}
+		c.part, p = append(c.part, p[0]), p[1:]
+		if len(c.part) == 5 {
+			c.last, c.body, c.part = c.part[0], int(c.part[3])<<8|int(c.part[4]), nil
+		}
+	}
+	return n, err
+}

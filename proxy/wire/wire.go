@@ -43,6 +43,7 @@ type Conn struct {
 	left      bool // the peer has sent FIN or RST
 	closed    bool
 	closing   bool // closes as soon as the backlog is sent
+	saidEnd   bool // CloseWrite has been called
 	backlog   *Buf // what the kernel has not taken yet
 	wantsRoom bool // a pipe waits for the kernel to take more
 	failed    error
@@ -169,7 +170,7 @@ func (c *Conn) Send(b *Buf) (int, error) {
 // Write is Send for bytes that the caller keeps.
 func (c *Conn) Write(p []byte) (int, error) {
 	switch {
-	case c.Closing():
+	case c.Closing(), c.saidEnd:
 		return 0, net.ErrClosed
 	case c.tls != nil:
 		return c.tls.Write(p)
@@ -234,6 +235,9 @@ func (c *Conn) flush() bool {
 		return false
 	}
 	c.drop()
+	if c.saidEnd {
+		c.shutdownSocket()
+	}
 	return true
 }
 
@@ -286,21 +290,25 @@ func (c *Conn) closeNow() {
 	}
 	c.closed, c.ready, c.left = true, false, true
 	if c.backlog != nil {
+		c.resetOnClose() // FIN would make what the kernel still holds look like all
 		c.drop()
 	}
 	c.loop.remove(c)
 	c.closeSocket()
 }
 
-// CloseWrite says that nothing more will be sent; reading goes on.
+// CloseWrite says, behind the backlog, that nothing more will be sent; reading
+// goes on.
 func (c *Conn) CloseWrite() {
-	if c.Closing() {
+	if c.Closing() || c.saidEnd {
 		return
 	}
 	if c.tls != nil {
 		_ = c.tls.CloseWrite()
 	}
-	c.shutdownSocket()
+	if c.saidEnd = true; c.backlog == nil {
+		c.shutdownSocket()
+	}
 }
 
 // errAgain makes crypto/tls stop reading and keep its state, as it does for any
