@@ -44,6 +44,7 @@ type Conn struct {
 	closed    bool
 	closing   bool // closes as soon as the backlog is sent
 	saidEnd   bool // CloseWrite has been called
+	unasked   bool // Silent has met bytes, and has taken one
 	backlog   *Buf // what the kernel has not taken yet
 	wantsRoom bool // a pipe waits for the kernel to take more
 	failed    error
@@ -93,21 +94,24 @@ func (c *Conn) Expired() bool { return c.expired }
 func (c *Conn) Stalled() bool { return c.stalled }
 
 // Silent tells that an idle connection is open and nothing has come on it, as
-// far as the loop knows.
+// far as the loop knows. It takes a byte where there is one: a connection that was
+// not silent is not to be used again.
 func (c *Conn) Silent() bool {
-	if c.settle(); c.left || c.closed || c.failed != nil || c.backlog != nil {
+	if c.settle(); c.left || c.closed || c.failed != nil || c.backlog != nil || c.unasked {
 		return false
 	}
-	if c.tls != nil {
+	var err error
+	switch {
+	case c.tls != nil:
 		// crypto/tls may hold bytes that it has decrypted along with others.
-		_, err := c.readTLS(c.one[:])
-		return errors.Is(err, ErrWait)
-	}
-	if !c.ready {
+		_, err = c.readTLS(c.one[:])
+	case c.ready:
+		_, err = c.readNow(c.one[:])
+	default:
 		return true
 	}
-	_, err := c.readNow(c.one[:])
-	return errors.Is(err, ErrWait)
+	c.unasked = !errors.Is(err, ErrWait)
+	return !c.unasked
 }
 
 // Read appends what one read returns to b; with b nil it takes a buffer only
