@@ -1,0 +1,134 @@
+package proxy
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"github.com/apim-edge/apim-edge/internal/config"
+)
+
+// configLines are what drawn files are made of: with parts that are right, wrong
+// at once, and wrong only together.
+var configLines = []string{
+	"upstreams:\n", "  legacy: {url: http://contoso.azure-api.net}\n", "  legacy: {url: http://contoso.azure-api.net, max_idle: 3}\n", "  other: {url: https://contoso.azure-api.net/openai, preserve_host: true}\n",
+	"  third: {url: https://contoso.azure-api.net, tls: {ca_file: /nowhere}}\n", "  bad: {url: contoso}\n",
+	"routes:\n", "  a: {path_prefix: /, upstream: legacy}\n", "  b: {path_prefix: /b, upstream: other, host: chat.example.com}\n", "  c: {path_prefix: /b/c, upstream: legacy, strip_prefix: /b}\n",
+	"  d: {path_prefix: /d, upstream: third}\n", "  e: {path_prefix: /, upstream: nobody}\n", "  f: {path_prefix: /f, upstream: legacy, cors: {allowed_origins: [\"https://chat.example.com\"]}}\n",
+	"  g: {path_prefix: /g, upstream: legacy, cors: {allowed_origins: [\"*\"], allow_credentials: true}}\n", "  h: {path_prefix: /h, upstream: legacy, credential: {header: Authorization, value: \"Bearer {key}\"}}\n",
+	"  i: {path_prefix: /i, upstream: legacy, credential: {header: \"a b\"}}\n", "timeouts: {connect: 1s}\n", "timeouts: {connect: 30}\n", "limits: {head: 1KiB, exchanges: 7}\n",
+	"trusted_proxies: [10.0.0.0/8]\n", "trusted_proxies: [ten]\n", "typo: 1\n", "\t", "{", "---\n", "upstreams: {legacy: {url: http://contoso.azure-api.net}}\n", "\n", "# ",
+}
+
+// FuzzReload holds for every sequence of files: after each the old configuration
+// is in use as it was, or the new one is, and either is whole; what a running
+// exchange has started with does not change; and no upstream is left over.
+func FuzzReload(f *testing.F) {
+	f.Add([]byte{25, 255, 0, 1, 6, 7, 255, 0, 1, 3, 6, 7, 8, 9, 12, 255, 0, 5, 255, 0, 2, 6, 7})
+	f.Add([]byte{25, 255, 0, 1, 3, 4, 6, 7, 8, 10, 255, 0, 1, 6, 13, 255, 25, 17, 255, 25, 19, 255, 25, 20, 255, 25, 16, 18})
+	f.Add([]byte{25, 255, 255, 21, 255, 22, 255, 23, 255, 25, 6, 11, 255, 25, 6, 15, 255, 25, 6, 14})
+	file := filepath.Join(f.TempDir(), "edge.yaml")
+	e := NewEdge(zerolog.Nop(), zerolog.Nop(), NewMetrics("test", func() float64 { return 0 }), nil)
+	f.Fuzz(func(t *testing.T, draft []byte) {
+		if len(draft) > 100 || bytes.Count(draft, []byte{0xff}) > 7 {
+			t.Skip() // a load takes a millisecond
+		}
+		for files := range strings.SplitSeq(string(draft), "\xff") {
+			var text strings.Builder
+			for _, c := range []byte(files) {
+				text.WriteString(configLines[int(c)%len(configLines)])
+			}
+			if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := reloadOnce(e, file); err != nil {
+				t.Fatalf("%v after\n%s", err, text.String())
+			}
+		}
+		if e.snapshot.Load() == nil {
+			return
+		}
+		e.Close()
+		if n := len(e.registry.all()); n != 0 {
+			t.Fatalf("%d upstreams are left at the end", n)
+		}
+		e.snapshot.Store(nil)
+	})
+}
+
+// reloadOnce does what a reload does, and says what is wrong after it.
+func reloadOnce(e *Edge, file string) error {
+	old := e.snapshot.Load()
+	before := fingerprint(old)
+	conf, err := config.Load(config.Options{File: file})
+	var next *Snapshot
+	if err == nil {
+		next, err = e.Compile(conf)
+	}
+	if fingerprint(old) != before {
+		return fmt.Errorf("the snapshot in use has changed to %s, from %s", fingerprint(old), before)
+	}
+	if err != nil {
+		if e.snapshot.Load() != old {
+			return fmt.Errorf("a faulty file is in use")
+		}
+		return whole(e, old)
+	}
+	e.Use(next)
+	if fingerprint(old) != before {
+		return fmt.Errorf("the snapshot of running exchanges has changed to %s, from %s", fingerprint(old), before)
+	}
+	if e.snapshot.Load() != next || config.Hash(e.Config()) != config.Hash(conf) {
+		return fmt.Errorf("the new file is not in use")
+	}
+	return whole(e, next)
+}
+
+// whole says what a snapshot in use lacks of what its configuration says.
+func whole(e *Edge, s *Snapshot) error {
+	if s == nil {
+		if n := len(e.registry.all()); n > 0 {
+			return fmt.Errorf("%d upstreams and no snapshot", n)
+		}
+		return nil
+	}
+	if len(s.routes) != len(s.config.Routes) || len(s.used) != len(s.config.Upstreams) || len(e.registry.all()) != len(s.used) {
+		return fmt.Errorf("%d routes and %d upstreams for %d and %d, %d are open", len(s.routes), len(s.used), len(s.config.Routes), len(s.config.Upstreams), len(e.registry.all()))
+	}
+	if s.hash != config.Hash(s.config) || len(s.trusted) != len(s.config.TrustedProxies) {
+		return fmt.Errorf("hash or trusted proxies are those of another configuration")
+	}
+	for name, c := range s.config.Routes {
+		r := s.match([]byte(c.Host), []byte(c.PathPrefix))
+		if r == nil || len(r.prefix) < len(strings.TrimSuffix(c.PathPrefix, "/")) {
+			return fmt.Errorf("route %s is not found by its own prefix", name)
+		}
+		i := slices.IndexFunc(s.routes, func(r *route) bool { return r.name == name })
+		if i < 0 {
+			return fmt.Errorf("route %s is missing", name)
+		}
+		r = s.routes[i]
+		if !slices.Contains(e.registry.all(), r.up) || r.up.Name != c.Upstream || r.credential == nil || (r.cors != nil) != (len(c.CORS.AllowedOrigins) > 0) {
+			return fmt.Errorf("route %s has %+v", name, r)
+		}
+	}
+	return nil
+}
+
+// fingerprint is all that exchanges see of a snapshot.
+func fingerprint(s *Snapshot) string {
+	if s == nil {
+		return ""
+	}
+	text := fmt.Sprint(s.hash, config.Hash(s.config), s.trusted)
+	for _, r := range s.routes {
+		text += fmt.Sprintf("; %s %s %s %s %p %s %s %p %p %v %v", r.name, r.host, r.prefix, r.strip, r.up, r.authority, r.addPrefix, r.credential, r.cors, r.responseHead, r.streamIdle)
+	}
+	return text
+}
