@@ -66,12 +66,11 @@ func (l *Crowd) work(worker int) {
 func (l *Crowd) readStream(c *Conn, worker int, stay time.Duration) error {
 	began := time.Now()
 	stream, err := c.Open(l.Request)
+	<-l.opening // at one event a second the first one may be long in coming
 	if err != nil {
-		<-l.opening
 		return err
 	}
 	event, err := stream.Next()
-	<-l.opening
 	if err != nil {
 		return err
 	}

@@ -142,7 +142,7 @@ type Workload struct {
 func All() []Workload {
 	return []Workload{
 		smallClosed(), smallOpen(), sdkClosed(),
-		eventsBusy(), eventsPaced(),
+		eventsBusy(), eventsPaced(), growth(),
 		idleStreams(), stalledClients(),
 		shortConnections(),
 		bulkDown(), bulkUp(),
