@@ -133,7 +133,11 @@ func (c *Client) End() {
 	if c.x != nil {
 		c.x.end(edgeerr.Wrap(edgeerr.ClientLeft, errDrained))
 	}
-	if !c.Closing() && !c.cutting {
+	switch {
+	case c.Closing(), c.cutting:
+	case c.lingering > 0:
+		c.Close() // its answer is complete
+	default:
 		c.Abort(true)
 	}
 	c.run()

@@ -61,7 +61,7 @@ type Exchange struct {
 	websocket      bool
 	upClose        bool // the upstream closes its connection after this exchange
 	preflight      bool
-	unread         bool // the client is still sending its body
+	unread         bool // the client may still be sending: closing lets it read first
 	relayed        bool // the upstream's head went out: an error from now on is a cut
 	decided        bool // reason is set
 	notesSeen      rewrite.Notes
@@ -209,7 +209,7 @@ func (x *Exchange) end(err error) {
 	x.release()
 	c.x = nil
 	switch {
-	case c.Closed(), c.cutting:
+	case c.Closing(), c.cutting:
 	case !last:
 		c.awaitNext()
 	case unread:

@@ -60,8 +60,11 @@ func (x *Exchange) prepareRelay() {
 	} else {
 		d.Track.Begin(r.length, nil)
 	}
-	if r.length == untilClose || d.Dechunk || x.http10 || x.edge.draining.Load() {
+	if d.Dechunk || x.http10 {
 		x.lastConn = true
+	}
+	if r.length == untilClose || x.edge.draining.Load() {
+		x.lastConn, x.unread = true, true // who could not know may have sent more
 	}
 	if u := x.upload; u != nil && (u.active || u.failed) {
 		x.lastConn = true // what is left of the body is not going to be read

@@ -2,6 +2,7 @@ package front_test
 
 import (
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,6 +96,51 @@ func TestARequestInThePipelineIsAnsweredDuringADrain(t *testing.T) {
 	<-aborted
 	e.wantExchange(200, "complete")
 	e.wantExchange(200, "complete")
+}
+
+// TestTheLastAnswerReachesAClientThatHasSentMore holds that closing behind it is
+// no reset, which would take with it what the client has not got yet.
+func TestTheLastAnswerReachesAClientThatHasSentMore(t *testing.T) {
+	const size = 60000
+	for _, tc := range []struct {
+		name, head string
+		drain      bool
+	}{
+		{"in a drain", fixedHead, true},
+		{"when only the end of the connection ends it", "HTTP/1.1 200 OK\n\n", false},
+	} {
+		for _, leg := range everyLeg {
+			t.Run(tc.name+", "+leg.name, func(t *testing.T) {
+				asked, more := make(chan struct{}), make(chan struct{})
+				e := leg.start(t, nil, func(up *peer) {
+					up.request()
+					close(asked)
+					<-more
+					up.send(strings.Replace(tc.head, "10\n", itoa(size)+"\n", 1))
+					_, _ = up.Write(make([]byte, size))
+				})
+				c := e.dial()
+				_ = c.tcp.SetReadBuffer(4 << 10) // most of the answer stays in the edge's kernel
+				c.send(plainGet)
+				<-asked
+				c.send(strings.Repeat(request, 2000))
+				aborted := make(<-chan int)
+				if tc.drain {
+					aborted = e.drain(time.Hour)
+				}
+				close(more)
+				e.wantExchange(200, "complete")
+				if m := c.head(); len(c.bytes(size)) != size {
+					t.Errorf("answer %q", m.first)
+				}
+				c.wantEnd(orderly)
+				_ = c.Close()
+				if tc.drain {
+					<-aborted
+				}
+			})
+		}
+	}
 }
 
 // TestAnAnswerDuringADrainIsTheLast holds that the client is told so.
