@@ -248,19 +248,16 @@ func (s *side) write(p []byte) {
 // was written.
 func (s *side) fill(n int) (written []byte) {
 	s.t.Helper()
-	written = pattern(n + 8<<20)
+	all, end := pattern(n+8<<20), 0
 	s.do(func(c *Conn) {
-		for at := 0; c.Backlog() < n; at += BufSize {
-			if _, err := c.Write(written[at : at+BufSize]); err != nil {
+		for ; c.Backlog() < n; end += BufSize {
+			if _, err := c.Write(all[end : end+BufSize]); err != nil {
 				s.t.Error(err)
 				return
 			}
-			if c.Backlog() >= n {
-				written = slices.Clip(written[:at+BufSize])
-			}
 		}
 	})
-	return written
+	return slices.Clip(all[:end])
 }
 
 // hold stops the loop until the returned function is called: what happens
