@@ -126,13 +126,13 @@ func TestTheEdgeForwardsAsTheStandardLibraryDoes(t *testing.T) {
 		c := newCase(seed)
 		cases[c.id] = c
 	}
-	edgeSaw, oracleSaw := &seen{cases: cases}, &seen{cases: cases}
+	edgeSaw, oracleSaw := &seen{cases: cases, again: true}, &seen{cases: cases}
 	e := startEdge(t, startUpstream(t, edgeSaw.answer), nil)
 	oracle := startReverseProxy(t, startUpstream(t, oracleSaw.answer))
 	occurred := map[string]bool{}
 	for seed := range oracleCases {
 		c := cases[fmt.Sprint("case-", seed)]
-		viaEdge, viaOracle := askRaw(t, e.address, c), askRaw(t, oracle, c)
+		viaEdge, viaOracle := askRaw(t, e.address, c, true), askRaw(t, oracle, c, false)
 		compare(t, c, "request", edgeSaw.get(t, c.id), oracleSaw.get(t, c.id), requestDifferences, occurred)
 		compare(t, c, "answer", viaEdge, viaOracle, answerDifferences, occurred)
 	}
@@ -161,24 +161,29 @@ func compare(t *testing.T, c exchangeCase, what string, edge, oracle message, di
 	}
 }
 
-// seen is an upstream that keeps what it was sent.
+// seen is an upstream that keeps what it was sent. again has net/http read it
+// once more.
 type seen struct {
 	cases map[string]exchangeCase
+	again bool
 	mu    sync.Mutex
 	by    map[string]message
 }
 
 func (s *seen) answer(up *peer) {
-	for {
+	for tape := up.record(); ; {
 		m, err := up.tryHead()
 		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				up.t.Errorf("upstream: %v", err)
+			if !errors.Is(err, io.EOF) || tape.Len() > 0 {
+				up.t.Errorf("upstream: %v behind %q", err, tape)
 			}
 			return
 		}
 		m = up.finish(m, false)
 		id := m.get("X-Case")
+		if err := m.again(tape.Next(tape.Len()), ""); s.again && err != nil {
+			up.t.Errorf("%s: what the edge forwards is read differently by net/http: %v", id, err)
+		}
 		s.mu.Lock()
 		if s.by == nil {
 			s.by = map[string]message{}
@@ -224,18 +229,26 @@ func startReverseProxy(t *testing.T, upstream string) (address string) {
 }
 
 // askRaw sends the request on a connection of its own. Interim answers have to
-// come as they were sent.
-func askRaw(t *testing.T, address string, c exchangeCase) message {
+// come as they were sent, and nothing may stand behind the answer. again has
+// net/http read it once more.
+func askRaw(t *testing.T, address string, c exchangeCase, again bool) message {
 	t.Helper()
 	p := (&edge{t: t, address: address}).dial()
 	defer p.Close() //nolint:errcheck // a test's end
+	tape := p.record()
 	p.raw(c.request)
 	if c.interim {
 		if m := p.head(); m.first != "HTTP/1.1 103 Early Hints" || m.get("Link") != "</a>" {
 			t.Errorf("%s: interim answer %q %v", c.id, m.first, m.fields)
 		}
 	}
-	return p.answer(methodOf(c.request))
+	m := p.answer(methodOf(c.request))
+	_ = p.tcp.CloseWrite()
+	p.wantEnd(orderly)
+	if err := m.again(tape.Bytes(), methodOf(c.request)); again && err != nil {
+		t.Errorf("%s: what the edge relays is read differently by net/http: %v", c.id, err)
+	}
+	return m
 }
 
 // exchangeCase is one random request and the answer to it, as bytes.
