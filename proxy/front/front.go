@@ -20,11 +20,12 @@ import (
 
 // Server is the clients' listener.
 type Server struct {
-	edge  *proxy.Edge
-	loops []*wire.Loop
-	log   zerolog.Logger
-	tls   *tls.Config // nil: plain HTTP
-	count func(delta float64)
+	edge   *proxy.Edge
+	loops  []*wire.Loop
+	log    zerolog.Logger
+	scarce zerolog.Logger // a lack of descriptors: a few lines a minute
+	tls    *tls.Config    // nil: plain HTTP
+	count  func(delta float64)
 
 	listener net.Listener
 	load     []atomic.Int64 // connections of each loop
@@ -46,6 +47,7 @@ func New(edge *proxy.Edge, loops []*wire.Loop, log zerolog.Logger, conf *tls.Con
 		edge: edge, loops: loops, load: make([]atomic.Int64, len(loops)), log: log, tls: conf, count: count,
 		clients: map[*proxy.Client]struct{}{}, changed: make(chan struct{}, 1),
 	}
+	s.scarce = log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Minute})
 	s.handshakes, s.endThem = context.WithCancel(context.Background())
 	return s
 }
@@ -71,7 +73,7 @@ func (s *Server) Serve() error {
 		case outOfFiles(err):
 			// Connections that wait in the kernel are served as soon as others
 			// end; the pause keeps this loop from spinning until then.
-			s.log.Warn().Err(err).Msg("no file descriptor for another connection; raise LimitNOFILE or limits.connections")
+			s.noFile(err)
 			time.Sleep(50 * time.Millisecond)
 			continue
 		case err != nil:
@@ -80,6 +82,10 @@ func (s *Server) Serve() error {
 		}
 		s.accept(nc)
 	}
+}
+
+func (s *Server) noFile(err error) {
+	s.scarce.Warn().Err(err).Msg("no file descriptor for another connection; raise LimitNOFILE or set limits.connections")
 }
 
 func outOfFiles(err error) bool {
@@ -133,7 +139,11 @@ func (s *Server) hand(l int, tcp *net.TCPConn, secured *wire.Secured, refuse boo
 	ok := s.loops[l].Post(func() {
 		c, err := s.edge.Accept(s.loops[l], tcp, secured, refuse, gone)
 		if err != nil {
-			s.log.Warn().Err(err).Msg("a connection could not be taken over")
+			if outOfFiles(err) { // taking over needs a second one for a moment
+				s.noFile(err)
+			} else {
+				s.log.Warn().Err(err).Msg("a connection could not be taken over")
+			}
 			_ = tcp.Close()
 			gone(nil)
 			return

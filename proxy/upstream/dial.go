@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
@@ -93,7 +94,7 @@ func (d *Dialing) arrive(sock *net.TCPConn, secured *wire.Secured, err error) {
 	if err == nil {
 		c.Conn, err = d.loop.Adopt(sock, secured, c, u.Stall)
 		if err != nil {
-			err = edgeerr.Wrap(edgeerr.Internal, err)
+			err = u.explainAdopt(err)
 		}
 	}
 	d.done, d.err = true, err
@@ -148,12 +149,29 @@ func (u *Upstream) explain(err error) error {
 	var dns *net.DNSError
 	var timeout net.Error
 	switch {
+	case exhausted(err):
+		return u.failed(edgeerr.EdgeOverloaded, outOfFiles, err)
 	case errors.As(err, &dns):
 		return u.failed(edgeerr.UpstreamUnresolved, "its host name has no address; check the url of the upstream and DNS", err)
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return u.failed(edgeerr.UpstreamConnectTimeout, "no TCP connection within timeouts.connect; check the network between the edge and the upstream", err)
 	}
 	return u.failed(edgeerr.UpstreamConnectFailed, "no TCP connection; check that it runs and that the network lets the edge through", err)
+}
+
+func (u *Upstream) explainAdopt(err error) error {
+	if exhausted(err) {
+		return u.failed(edgeerr.EdgeOverloaded, outOfFiles, err)
+	}
+	return edgeerr.Wrap(edgeerr.Internal, err)
+}
+
+const outOfFiles = "apim-edge has no file descriptor left for a connection; wait and repeat, or raise LimitNOFILE"
+
+// exhausted tells that it is this machine that has nothing left, and not the
+// upstream that is at fault.
+func exhausted(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
 }
 
 func (u *Upstream) explainTLS(err error) error {
