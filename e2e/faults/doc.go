@@ -1,0 +1,18 @@
+// Package faults holds what the edge must keep when everything goes wrong at once:
+// hundreds of clients with mixed work, while the upstream is killed, hung, slow,
+// truncating or talking nonsense, while the configuration changes, while file
+// descriptors run out, while clients leave, during a drain and behind a SIGKILL;
+// and what it must not let anyone do to the others: slow heads and bodies,
+// answers that nobody reads, connections that say nothing, floods.
+//
+// The edge is the built binary, the upstream a process of its own (this test
+// binary, in another role), so that both can be stopped and killed. Three records
+// are laid side by side for each exchange, by its nonce: what the client saw, what
+// arrived at the upstream, and the access line.
+//
+//	go test -tags e2e -count 1 ./e2e/faults
+//	go test -tags e2e -count 1 ./e2e/faults -run Load -faults.for 20m -faults.clients 1000
+//
+// EDGE_BINARY names another binary than the one that the tests build, for example
+// one built with -race.
+package faults
