@@ -36,6 +36,10 @@ e2e: ## real SDKs, real browser, raw sockets (installs what it needs with e2e/in
 	e2e/install
 	go test -tags e2e -count=1 ./e2e/...
 
+.PHONY: soak
+soak: ## hold a mixed load with faults for DURATION (default 20m): are memory, goroutines and descriptors flat?
+	go run ./e2e/soak --duration $(or $(DURATION),20m) --out e2e/artifacts/soak $(SOAK)
+
 .PHONY: image
 image: ## build the container image and start it, without a Docker engine
 	build/image-check

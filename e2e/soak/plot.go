@@ -1,0 +1,104 @@
+package main
+
+import (
+	"image/color"
+	"os"
+	"time"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgsvg"
+)
+
+// hues are Okabe and Ito's, which people with any kind of colour vision can tell apart.
+var hues = []color.RGBA{
+	{0xd5, 0x5e, 0x00, 0xff}, {0x00, 0x72, 0xb2, 0xff}, {0x00, 0x9e, 0x73, 0xff}, {0xcc, 0x79, 0xa7, 0xff}, {0x00, 0x00, 0x00, 0xff},
+}
+
+// panels are the pictures of soak.svg, from top to bottom.
+var panels = []struct {
+	title, unit string
+	curves      []curve
+	logarithmic bool
+}{
+	{"memory of the edge", "MiB", []curve{{"PSS", "pss_mib"}, {"RSS", "rss_mib"}, {"Go heap in use", "heap_mib"}}, false},
+	{"goroutines and threads", "count", []curve{{"goroutines", "goroutines"}, {"threads", "threads"}}, false},
+	{"descriptors and connections", "count", []curve{
+		{"descriptors", "descriptors"}, {"client connections", "client_connections"},
+		{"upstream connections", "upstream_connections"}, {"streams", "streams_open"},
+	}, false},
+	{"latency of small exchanges, from their intended start", "ms", []curve{{"p50", "small_p50_ms"}, {"p99", "small_p99_ms"}, {"longest", "small_max_ms"}}, true},
+	{"exchanges that ended", "per second", []curve{{"exchanges", "exchanges_per_second"}}, false},
+	{"CPU", "cores", []curve{{"edge", "edge_cores"}, {"clients and upstreams", "soak_cores"}}, false},
+	{"findings", "so far", []curve{{"findings", "findings"}}, false},
+}
+
+type curve struct{ name, column string }
+
+// writePlots draws all panels over one axis of time.
+func writePlots(file string, samples []sample) error {
+	plot.DefaultFont.Variant, plotter.DefaultFont.Variant = "Sans", "Sans"
+	const width, high = 24 * vg.Centimeter, 7 * vg.Centimeter
+	canvas := vgsvg.New(width, high*vg.Length(len(panels)))
+	tiles := draw.Tiles{Rows: len(panels), Cols: 1, PadY: 4 * vg.Millimeter, PadTop: vg.Millimeter, PadRight: 3 * vg.Millimeter}
+	var rows [][]*plot.Plot
+	for i := range panels {
+		p, err := panel(i, samples)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, []*plot.Plot{p})
+	}
+	for i, row := range plot.Align(rows, tiles, draw.New(canvas)) {
+		rows[i][0].Draw(row[0])
+	}
+	out, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	_, err = canvas.WriteTo(out)
+	return err
+}
+
+func panel(i int, samples []sample) (*plot.Plot, error) {
+	what := &panels[i]
+	unit, name := time.Second, "seconds since the load began"
+	if length(samples) > 5*time.Minute {
+		unit, name = time.Minute, "minutes since the load began"
+	}
+	p := plot.New()
+	p.Title.Text, p.Title.Padding = what.title, vg.Points(4)
+	p.X.Label.Text, p.Y.Label.Text = name, what.unit
+	p.Legend.Top, p.Legend.Left = true, true
+	p.Add(plotter.NewGrid())
+	p.Y.Min, p.Y.Max = 0, 1
+	if what.logarithmic {
+		p.Y.Min, p.Y.Scale, p.Y.Tick.Marker = 0.1, plot.LogScale{}, plot.LogTicks{Prec: -1}
+	}
+	for n, c := range what.curves {
+		value := column(c.column)
+		var points plotter.XYs
+		for j := range samples {
+			y := value(&samples[j])
+			if what.logarithmic && y <= 0 {
+				continue // nothing ended in that second
+			}
+			points = append(points, plotter.XY{X: float64(samples[j].at) / float64(unit), Y: y})
+		}
+		if len(points) == 0 {
+			continue
+		}
+		l, err := plotter.NewLine(points)
+		if err != nil {
+			return nil, err
+		}
+		l.Color, l.Width = hues[n], vg.Points(1.2)
+		p.Add(l)
+		p.Legend.Add(c.name, l)
+	}
+	p.Y.Max *= 1.25 // room for the legend
+	return p, nil
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// settle ends the load and checks what the edge is left with.
+func (s *soak) settle() {
+	fmt.Fprintln(s.out, "the load has ended; the edge must come back to where it began")
+	if s.edge.hasExited() {
+		s.check("the edge runs to the end", false, "it ended by itself: %v; its last lines:\n%s", s.edge.err, s.log.last())
+		return
+	}
+	s.check("the edge runs to the end", true, "process %d", s.edge.cmd.Process.Pid)
+	s.awaitClients()
+	s.awaitRest()
+	s.checkCounts()
+	begun := time.Now()
+	err := s.edge.stop(drain + 5*time.Second)
+	s.check("SIGTERM ends it with exit code 0", err == nil, "%v after %s", orZero(err), time.Since(begun).Round(time.Millisecond))
+	for _, u := range s.upstreams {
+		u.close()
+	}
+	s.checkLog()
+	exchanges, faults := s.ledger.count()
+	s.check("every exchange ended as it was meant to", faults == 0, "%d exchanges, %d findings", exchanges, faults)
+	count, p50, p99, longest := s.ledger.cancelTimes()
+	s.check("a departure cancels upstream", count > 0 || len(s.mix.kinds) < len(kinds), "%d departures; upstream was free after %s (p50), %s (p99), %s (longest)",
+		count, p50.Round(10*time.Microsecond), p99.Round(10*time.Microsecond), longest.Round(10*time.Microsecond))
+}
+
+func orZero(err error) any {
+	if err == nil {
+		return "exit code 0"
+	}
+	return err
+}
+
+// awaitClients waits for the exchanges that still run.
+func (s *soak) awaitClients() {
+	ended := make(chan struct{})
+	go func() {
+		s.load.all.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		s.check("every client comes to its end", true, "")
+	case <-time.After(patience + 5*time.Second):
+		s.check("every client comes to its end", false, "%d still wait", s.load.running)
+	}
+	s.load.pool.tidy(0)
+}
+
+// spare is how many descriptors and goroutines more than at the start mean
+// nothing: a connection of this tool to the admin listener, a timer.
+const spare = 3
+
+// awaitRest waits until the edge holds nothing that it did not hold at the start.
+// Idle connections to upstream may stay for their time; then they must go.
+func (s *soak) awaitRest() {
+	limit := upstreamIdle + clientKeepAlive + cancelWithin
+	deadline := time.Now().Add(limit)
+	atRest := func(now *sample) bool {
+		return now.clients == 0 && now.exchanges == 0 && now.streams == 0 && now.upstreams == 0 &&
+			now.goroutines <= s.before.goroutines+spare && now.descriptors <= s.before.descriptors+spare
+	}
+	var now sample
+	var err error
+	for {
+		if now, err = s.edge.look(); err == nil && atRest(&now) || time.Now().After(deadline) {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.ledger.sweep()
+	left := func(name string, value, atStart, more float64) {
+		s.check(name, err == nil && value <= atStart+more, "%.0f, at the start %.0f", value, atStart)
+	}
+	left("no client connection is left", now.clients, s.before.clients, 0)
+	left("no exchange is left", now.exchanges, 0, 0)
+	left("no stream is left", now.streams, 0, 0)
+	left("no connection to upstream is left", now.upstreams, 0, 0)
+	left("no goroutine is left", now.goroutines, s.before.goroutines, spare)
+	left("no descriptor is left", now.descriptors, s.before.descriptors, spare)
+	s.checks[len(s.checks)-1].detail += fmt.Sprintf(" (%v)", s.edge.descriptors())
+	s.check("memory at rest", true, "%.1f MiB PSS, at the start %.1f MiB", now.pss, s.before.pss)
+}
+
+// checkCounts holds that the metrics, the log and the clients tell the same story.
+func (s *soak) checkCounts() {
+	var now sample
+	var err error
+	for range 50 { // the log is written beside the exchanges
+		if now, err = s.edge.look(); err != nil || now.requests == now.lines {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.check("one access line for each exchange", err == nil && now.requests == now.lines && now.lines > 0,
+		"requests_total %.0f, access lines %.0f", now.requests, now.lines)
+	s.check("no log line is lost", err == nil && now.linesLost == 0, "%.0f lost", now.linesLost)
+	changes, signals, spoiled := s.told["changes of the configuration file"], s.told["SIGHUP"], s.told["spoiled configuration files"]
+	s.check("reloads are taken, bad ones are refused", err == nil && now.reloads >= float64(changes) && now.reloadsFailed >= float64(spoiled),
+		"%.0f taken, %.0f refused; the file was changed %d times and spoiled %d times, SIGHUP sent %d times", now.reloads, now.reloadsFailed, changes, spoiled, signals)
+}
+
+// checkLog holds what can be said when the log is complete.
+func (s *soak) checkLog() {
+	missing := s.log.missing()
+	var ids []string
+	for _, seq := range missing[:min(10, len(missing))] {
+		ids = append(ids, fmt.Sprintf("%s%x", idPrefix, seq))
+	}
+	s.check("who was answered has an access line", len(missing) == 0, "%d have none %s", len(missing), strings.Join(ids, " "))
+	var other []string
+	s.log.mu.Lock()
+	for message, n := range s.log.other {
+		other = append(other, fmt.Sprintf("%d × %s", n, message))
+	}
+	size := s.log.bytes
+	s.log.mu.Unlock()
+	slices.Sort(other)
+	s.check("no credential is in the log", s.log.secrets() == 0, "searched %.1f MiB; besides access lines: %s", float64(size)/(1<<20), strings.Join(other, "; "))
+}
