@@ -25,6 +25,7 @@ type upstream struct {
 	arrived map[string][]string // credentials, by nonce
 	open    map[string]*life    // exchanges that have not ended
 	faults  []string
+	most    struct{ exchanges, conns int } // at a time
 }
 
 // life is one process from its start to its end.
@@ -100,11 +101,13 @@ func (u *upstream) note(l *life, what, nonce, more string) {
 		close(l.ready)
 	case "open":
 		l.conns++
+		u.most.conns = max(u.most.conns, l.conns)
 	case "closed":
 		l.conns--
 	case "arrived":
 		u.arrived[nonce] = append(u.arrived[nonce], more)
 		u.open[nonce] = l
+		u.most.exchanges = max(u.most.exchanges, len(u.open))
 	case "ended":
 		delete(u.open, nonce)
 		if _, fault, found := strings.Cut(more, ": "); found {

@@ -147,6 +147,8 @@ func (a *act) play() string {
 
 func (a *act) answer(mood, body string) string {
 	switch {
+	case a.work == workFlood, a.work == workTorrent:
+		return a.flood()
 	case mood == moodClose:
 		return a.cut()
 	case mood == moodGarbage && rand.IntN(2) == 0:
@@ -174,6 +176,22 @@ func (a *act) answer(mood, body string) string {
 	case rand.IntN(20) == 0:
 		return "done, and closes" // while the connection is idle
 	}
+	return "done"
+}
+
+// flood sends as much as the edge takes.
+func (a *act) flood() string {
+	piece, head, end := block, fmt.Sprintf("Content-Length: %d\r\n\r\n", a.size<<20), ""
+	if a.work == workTorrent {
+		piece, head, end = chunk(block), "Transfer-Encoding: chunked\r\n\r\n", "0\r\n\r\n"
+	}
+	_, _ = io.WriteString(a.conn, "HTTP/1.1 200 OK\r\n"+head)
+	for range a.size << 20 / len(block) {
+		if _, err := a.conn.Write(piece); err != nil {
+			return "left"
+		}
+	}
+	_, _ = io.WriteString(a.conn, end)
 	return "done"
 }
 

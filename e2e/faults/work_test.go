@@ -19,6 +19,8 @@ const (
 	workEarly   = "early"   // an answer before the request body is read
 	workHold    = "hold"    // the beginning of an event stream, and then silence
 	workSilent  = "silent"  // not even a head
+	workFlood   = "flood"   // a body of so many MiB with Content-Length
+	workTorrent = "torrent" // the same in chunks
 )
 
 // block is text of which no part looks like another. Both processes have it.

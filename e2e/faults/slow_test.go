@@ -1,0 +1,132 @@
+//go:build e2e
+
+package faults
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+)
+
+const abusers = 300
+
+// trickle sends text a byte at a time, until the edge takes no more.
+func (a *abuser) trickle(text string) {
+	go func() {
+		for i := range len(text) {
+			<-time.After(100 * time.Millisecond)
+			if _, err := io.WriteString(a, text[i:i+1]); err != nil {
+				return
+			}
+		}
+	}()
+}
+
+// TestSlowHeads: a head that does not come, or comes byte by byte, is ended by
+// timeouts.client_head, counted from its first byte, and harms nobody meanwhile.
+func TestSlowHeads(t *testing.T) {
+	t.Parallel()
+	s := abused(t, "client_head: 2s, ", "")
+	before := s.quiet()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		s.others("300 heads being slow")
+	}()
+	s.abuse(abusers, func(a *abuser) error {
+		switch head := a.head("POST", workFixed); a.number % 3 {
+		case 0: // says nothing at all, and is told nothing
+			return a.ended()
+		case 1:
+			a.trickle(head + strings.Repeat("X: y\r\n", 100))
+		case 2:
+			_ = a.say(head)
+		}
+		if err := a.answer("POST", 408, "request_timeout"); err != nil {
+			return err
+		}
+		return a.ended()
+	})
+	<-served
+	s.wantCauses("request_timeout", abusers/3*2)
+	s.up.wantQuiet()
+	s.wantQuiet(before)
+	s.drained()
+}
+
+// TestSlowBodies: a body that does not go on is ended by timeouts.request_body_idle,
+// and the upstream sees it cut; one that goes on slowly is let through.
+func TestSlowBodies(t *testing.T) {
+	t.Parallel()
+	s := abused(t, "request_body_idle: 2s, ", "")
+	before := s.quiet()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		s.others("300 bodies being slow")
+	}()
+	s.abuse(abusers, func(a *abuser) error {
+		head := a.head("POST", workFixed+" 100")
+		switch a.number % 3 {
+		case 0:
+			_ = a.say(head + "Content-Length: 1000\r\n\r\nhalf")
+		case 1:
+			_ = a.say(head + "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
+		case 2: // longer than request_body_idle in all
+			_ = a.say(head + "Content-Length: 40\r\n\r\n")
+			a.trickle(strings.Repeat("x", 40))
+			return a.answer("POST", 200, "")
+		}
+		if err := a.answer("POST", 408, "request_timeout"); err != nil {
+			return err
+		}
+		return a.ended()
+	})
+	<-served
+	s.wantCauses("request_timeout", abusers/3*2)
+	s.up.wantQuiet()
+	s.wantQuiet(before)
+	s.drained()
+}
+
+// TestSlowReaders: clients that ask for much and read nothing cost a bounded piece
+// of memory each, stall nobody else, and are ended by timeouts.client_write_stall,
+// which cancels the upstream.
+func TestSlowReaders(t *testing.T) {
+	for _, work := range []string{workFlood, workTorrent} {
+		t.Run(work, func(t *testing.T) {
+			t.Parallel()
+			s := abused(t, "client_write_stall: 4s, ", "")
+			before, pss := s.quiet(), s.pss()
+			most := s.watchMemory()
+			served := make(chan struct{})
+			go func() {
+				defer close(served)
+				s.others("300 clients not reading")
+			}()
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				eventually(t, "all who read nothing to be ended", func() bool { return s.causes()["client_stalled"] >= abusers })
+			}()
+			s.abuse(abusers, func(a *abuser) error {
+				if err := a.say(a.head("GET", fmt.Sprintf("%s 64", work)) + "\r\n"); err != nil {
+					return err
+				}
+				<-ended
+				if n, err := io.Copy(io.Discard, a.in); err == nil && n >= 64<<20 {
+					return fmt.Errorf("got all %d bytes", n)
+				}
+				return nil
+			})
+			<-served
+			wantWithin(t, "clients that read nothing", abusers, pss, most(), 64<<10)
+			s.wantCauses("client_stalled", abusers)
+			s.up.wantQuiet()
+			s.wantQuiet(before)
+			s.drained()
+		})
+	}
+}
