@@ -5,26 +5,34 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"net"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// TestABacklogIsSentWhenRoomComes holds that no byte is lost or changes its place,
-// and that the handler is told when all is gone.
+// TestABacklogIsSentWhenRoomComes holds that no byte is lost or changes its place.
 func TestABacklogIsSentWhenRoomComes(t *testing.T) {
+	const later = "what comes later goes behind it"
 	s, far := narrowPair(t, startLoop(t), narrow, 0)
-	want := s.fill(256 << 10)
-	s.write([]byte("what comes later "))
-	s.write([]byte("goes behind it"))
+	want := append(s.fill(256<<10), later...)
+	got := make([]byte, len(want))
+	n := 0
 	s.do(func(c *Conn) {
 		if c.Backlog() < 256<<10 || c.Failed() != nil {
 			t.Errorf("a backlog of %d bytes, %v", c.Backlog(), c.Failed())
 		}
+		// The peer takes all that the kernel has: there is room, and the loop, which
+		// is here, has not been told of it.
+		var err error
+		n, err = io.ReadFull(far, got[:len(want)-len(later)-c.Backlog()])
+		_, err1 := c.Write([]byte(later[:10]))
+		_, err2 := c.Write([]byte(later[10:]))
+		if err := errors.Join(err, err1, err2); err != nil {
+			t.Error(err)
+		}
 	})
-	want = append(want, "what comes later goes behind it"...)
-	got := make([]byte, len(want))
-	if _, err := io.ReadFull(far, got); err != nil {
+	if _, err := io.ReadFull(far, got[n:]); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
@@ -39,6 +47,36 @@ func TestABacklogIsSentWhenRoomComes(t *testing.T) {
 	s.write([]byte("."))
 	if _, err := io.ReadFull(far, got[:1]); err != nil || got[0] != '.' {
 		t.Errorf("behind the backlog the peer reads %q, %v", got[:1], err)
+	}
+}
+
+// TestTheEndOfABacklogIsTold holds that the handler is woken when all is sent, and
+// then only: what comes in does not matter any more behind Close.
+func TestTheEndOfABacklogIsTold(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		prepare func(*side, *net.TCPConn)
+		closed  bool
+	}{
+		{"in the middle of a message", func(*side, *net.TCPConn) {}, false},
+		{"behind Close", func(s *side, _ *net.TCPConn) { s.do((*Conn).Close) }, true},
+		{"behind Close, the peer has said its end", func(s *side, far *net.TCPConn) { s.do((*Conn).Close); _ = far.CloseWrite() }, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s, far := narrowPair(t, startLoop(t), narrow, 0)
+			want := s.fill(256 << 10)
+			tc.prepare(s, far)
+			if _, err := io.ReadFull(far, make([]byte, len(want))); err != nil {
+				t.Fatal(err)
+			}
+			s.awake()
+			s.do(func(c *Conn) {
+				if c.Backlog() != 0 || c.Closed() != tc.closed || s.wakes.Load() != 1 {
+					t.Errorf("a backlog of %d bytes, Closed = %v after %d wakes, want none, %v after 1",
+						c.Backlog(), c.Closed(), s.wakes.Load(), tc.closed)
+				}
+			})
+		})
 	}
 }
 
@@ -75,6 +113,8 @@ func TestAnEndWaitsForTheBacklog(t *testing.T) {
 		{"Close", (*Conn).Close, false},
 		{"Close twice", func(c *Conn) { c.Close(); c.Close() }, false},
 		{"Abort without reset", func(c *Conn) { c.Abort(false) }, false},
+		{"Abort without reset twice", func(c *Conn) { c.Abort(false); c.Abort(false) }, false},
+		{"Abort without reset behind Close", func(c *Conn) { c.Close(); c.Abort(false) }, false},
 		{"Close behind Abort", func(c *Conn) { c.Abort(false); c.Close() }, false},
 		{"CloseWrite", (*Conn).CloseWrite, true},
 		{"Close behind CloseWrite", func(c *Conn) { c.CloseWrite(); c.Close() }, false},

@@ -151,13 +151,10 @@ func (c *Conn) readTLS(p []byte) (int, error) {
 		return 0, ErrWait
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return 0, ErrCut
-	case errors.Is(err, io.EOF):
-		// crypto/tls reports close_notify and a bare FIN at a record boundary
-		// alike, and reads the FIN behind a close_notify when it is asked again.
-		if c.src.fin && !c.src.notified {
-			return 0, ErrCut
-		}
-		c.src.notified = true
+	case errors.Is(err, io.EOF) && c.src.fin:
+		// crypto/tls reports close_notify, behind which it reads no more, and a
+		// bare FIN at a record boundary alike.
+		return 0, ErrCut
 	}
 	return 0, err
 }
@@ -281,7 +278,7 @@ func (c *Conn) Abort(reset bool) {
 }
 
 func (c *Conn) closeAfterBacklog() {
-	if c.backlog != nil && c.failed == nil && !c.stalled && !c.closing {
+	if c.backlog != nil && c.failed == nil && !c.stalled {
 		c.closing, c.wait = true, bound{}
 		return
 	}
@@ -331,7 +328,6 @@ type tlsSource struct {
 	net.Conn       // of the handshake
 	conn     *Conn // nil during the handshake
 	fin      bool
-	notified bool // close_notify came before
 }
 
 func (s *tlsSource) Read(p []byte) (int, error) {
