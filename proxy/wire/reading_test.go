@@ -35,27 +35,12 @@ func TestWhatThePeerSendsIsReadToItsEnd(t *testing.T) {
 		{"RST alone", []func(*net.TCPConn){rst}, "", syscall.ECONNRESET},
 		{"bytes and RST", []func(*net.TCPConn){write("hello"), rst}, "hello", syscall.ECONNRESET},
 	} {
-		check := func(t *testing.T, s *side) {
-			t.Helper()
-			text, err := s.readAll()
-			if text != tc.text || !errors.Is(err, tc.end) {
-				t.Errorf("read %d bytes %.20q and %v, want %d bytes %.20q and %v", len(text), text, err, len(tc.text), tc.text, tc.end)
-			}
-			if again, err := s.read(); again != "" || !errors.Is(err, tc.end) {
-				t.Errorf("asked again, read %q and %v, want %v", again, err, tc.end)
-			}
-			s.do(func(c *Conn) {
-				if reset := tc.end != io.EOF; (c.Failed() != nil) != reset || !c.Left() {
-					t.Errorf("Failed = %v, Left = %v", c.Failed(), c.Left())
-				}
-			})
-		}
 		t.Run(tc.name+", before the loop has it", func(t *testing.T) {
 			near, far := tcpPair(t)
 			for _, do := range tc.do {
 				do(far)
 			}
-			check(t, adopt(t, startLoop(t), near, nil, 0))
+			adopt(t, startLoop(t), near, nil, 0).wantEnd(tc.text, tc.end)
 		})
 		t.Run(tc.name+", in one event", func(t *testing.T) {
 			s, far := pair(t, startLoop(t))
@@ -64,7 +49,7 @@ func TestWhatThePeerSendsIsReadToItsEnd(t *testing.T) {
 				do(far)
 			}
 			release()
-			check(t, s)
+			s.wantEnd(tc.text, tc.end)
 		})
 		t.Run(tc.name+", bit by bit", func(t *testing.T) {
 			s, far := pair(t, startLoop(t))
@@ -73,9 +58,25 @@ func TestWhatThePeerSendsIsReadToItsEnd(t *testing.T) {
 					do(far)
 				}
 			}()
-			check(t, s)
+			s.wantEnd(tc.text, tc.end)
 		})
 	}
+}
+
+// wantEnd reads to the end, and asks again.
+func (s *side) wantEnd(want string, end error) {
+	s.t.Helper()
+	if text, err := s.readAll(); text != want || !errors.Is(err, end) {
+		s.t.Errorf("read %d bytes %.20q and %v, want %d bytes %.20q and %v", len(text), text, err, len(want), want, end)
+	}
+	if again, err := s.read(); again != "" || !errors.Is(err, end) {
+		s.t.Errorf("asked again, read %q and %v, want %v", again, err, end)
+	}
+	s.do(func(c *Conn) {
+		if reset := end != io.EOF; (c.Failed() != nil) != reset || !c.Left() {
+			s.t.Errorf("Failed = %v, Left = %v behind %v", c.Failed(), c.Left(), end)
+		}
+	})
 }
 
 // TestReadTakesNoBufferForNothing holds that a silent connection holds none, and
