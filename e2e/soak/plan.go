@@ -89,7 +89,7 @@ var kinds = []kind{
 	{"preflight", 20, func(_ *rand.Rand, p *plan) { p.framing = noContent }, (*load).preflight},
 	{"tunnel", 10, func(r *rand.Rand, p *plan) { p.size, p.gap = between(r, 2, 10), 200*time.Millisecond }, (*load).tunnel},
 	{"slow-reader", 2, planStall(time.Second), (*load).ordinary},
-	{stalledReader, 3, planStall(2*clientWriteStall + time.Second), (*load).ordinary},
+	{stalledReader, 3, planStall(stallFor), (*load).ordinary},
 	{"silent-connection", 20, func(r *rand.Rand, p *plan) { p.pause = upTo(r, clientKeepAlive*3/2) }, (*load).silent},
 	{"half-a-head", 10, func(r *rand.Rand, p *plan) { p.pause = upTo(r, 2*clientHead) }, (*load).halfHead},
 	{"leaves-before-the-head", 30, planDeparture(hang, 0), (*load).leaver},
@@ -171,6 +171,11 @@ func planLarge(r *rand.Rand, p *plan) {
 	p.size = between(r, 300_000, 4_000_000)
 	p.framing = []framing{byLength, chunked}[r.IntN(2)]
 }
+
+// stallFor is how long a stalled reader takes nothing. Its kernel does take some
+// bytes meanwhile: those of the probes that the edge's kernel sends, in gaps that
+// double. The edge may cut it off only after the first gap that is too long.
+const stallFor = 4 * clientWriteStall
 
 // planStall asks for more than the sockets on the way can hold.
 func planStall(pause time.Duration) func(r *rand.Rand, p *plan) {

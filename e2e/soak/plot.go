@@ -32,7 +32,6 @@ var panels = []struct {
 	{"latency of small exchanges, from their intended start", "ms", []curve{{"p50", "small_p50_ms"}, {"p99", "small_p99_ms"}, {"longest", "small_max_ms"}}, true},
 	{"exchanges that ended", "per second", []curve{{"exchanges", "exchanges_per_second"}}, false},
 	{"CPU", "cores", []curve{{"edge", "edge_cores"}, {"clients and upstreams", "soak_cores"}}, false},
-	{"findings", "so far", []curve{{"findings", "findings"}}, false},
 }
 
 type curve struct{ name, column string }
@@ -72,7 +71,7 @@ func panel(i int, samples []sample) (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text, p.Title.Padding = what.title, vg.Points(4)
 	p.X.Label.Text, p.Y.Label.Text = name, what.unit
-	p.Legend.Top, p.Legend.Left = true, true
+	p.Legend.Top = true
 	p.Add(plotter.NewGrid())
 	p.Y.Min, p.Y.Max = 0, 1
 	if what.logarithmic {
@@ -99,6 +98,7 @@ func panel(i int, samples []sample) (*plot.Plot, error) {
 		p.Add(l)
 		p.Legend.Add(c.name, l)
 	}
-	p.Y.Max *= 1.25 // room for the legend
+	p.X.Max = 1.27 * float64(length(samples)) / float64(unit) // room for the legend
+	p.Y.Max *= 1.05
 	return p, nil
 }
