@@ -27,7 +27,7 @@ var nonsense = []string{
 // answer does what the fate of an exchange says. An error ends the connection.
 func (s *session) answer(x *exchange) error {
 	switch x.fate {
-	case close1:
+	case closes:
 		return errGone
 	case reset:
 		s.reset()

@@ -22,7 +22,7 @@ type circumstances struct {
 
 // expected are the codes of the edge that a fate may end in.
 var expected = map[fate][]string{
-	close1:   {"upstream_closed_early"},
+	closes:   {"upstream_closed_early"},
 	reset:    {"upstream_closed_early"},
 	garbage:  {"upstream_invalid_response"},
 	hang:     {"upstream_head_timeout"},

@@ -43,7 +43,7 @@ func TestJudge(t *testing.T) {
 		{"a good answer that a restart has cut", plan{fate: good}, short, circumstances{arrivals: 1, outage: true}, "restart: cut", true},
 		{"a reader that stalled is cut off", plan{fate: good, kind: stalledReader}, short, once, "client_stalled", true},
 		{"a reader that stalled is not cut off", plan{fate: good, kind: stalledReader}, whole, once, "not cut", false},
-		{"upstream closes without an answer", plan{fate: close1}, said("upstream_closed_early"), once, "upstream_closed_early", true},
+		{"upstream closes without an answer", plan{fate: closes}, said("upstream_closed_early"), once, "upstream_closed_early", true},
 		{"upstream talks nonsense", plan{fate: garbage}, said("upstream_invalid_response"), once, "upstream_invalid_response", true},
 		{"the wrong error for nonsense", plan{fate: garbage}, said("upstream_closed_early"), once, "upstream_closed_early", false},
 		{"an error for a good one", plan{fate: good}, said("upstream_closed_early"), once, "upstream_closed_early", false},

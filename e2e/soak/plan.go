@@ -14,7 +14,7 @@ type fate string
 const (
 	good     fate = "good"
 	slow     fate = "slow"      // the whole answer, in small pieces
-	close1   fate = "close"     // closes without an answer
+	closes   fate = "close"     // closes without an answer
 	reset    fate = "reset"     // resets without an answer
 	garbage  fate = "garbage"   // answers what is not HTTP
 	hang     fate = "hang"      // never answers
@@ -195,7 +195,7 @@ func planDeparture(f fate, upload int64) func(r *rand.Rand, p *plan) {
 
 func planFault(r *rand.Rand, p *plan) {
 	planChat(r, p)
-	p.fate = []fate{close1, reset, garbage, hang, cut, cut, cutReset, cutReset, hangBody}[r.IntN(9)]
+	p.fate = []fate{closes, reset, garbage, hang, cut, cut, cutReset, cutReset, hangBody}[r.IntN(9)]
 	p.size, p.gap = between(r, 500, 50_000), 0
 	p.framing = []framing{byLength, chunked, byEvents}[r.IntN(3)]
 	if p.framing == byEvents {

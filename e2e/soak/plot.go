@@ -98,6 +98,7 @@ func panel(i int, samples []sample) (*plot.Plot, error) {
 		p.Add(l)
 		p.Legend.Add(c.name, l)
 	}
+	p.X.Min = 0
 	p.X.Max = 1.27 * float64(length(samples)) / float64(unit) // room for the legend
 	p.Y.Max *= 1.05
 	return p, nil
