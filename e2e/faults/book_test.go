@@ -64,8 +64,13 @@ func (b *book) count(outcome string) int {
 // state of things.
 func (b *book) await(outcome string, n int, while string) {
 	b.t.Helper()
-	want := b.count(outcome) + n
-	if !eventually(b.t, fmt.Sprintf("%d more clients to see %s, %s", n, outcome, while), func() bool { return b.count(outcome) >= want }) {
+	b.reach(outcome, b.count(outcome)+n, while)
+}
+
+// reach waits until n clients have seen the outcome.
+func (b *book) reach(outcome string, n int, while string) {
+	b.t.Helper()
+	if !eventually(b.t, fmt.Sprintf("more clients to see %s, %s", outcome, while), func() bool { return b.count(outcome) >= n }) {
 		b.mayFail.Store(true) // what follows is the end of the test
 		b.report(b.faults)
 		b.t.Fatalf("seen so far: %v", b.seen)

@@ -22,8 +22,10 @@ import (
 // exchange is what a client did, and what it saw.
 type exchange struct {
 	nonce, method, work string
+	path                string
 	size                int
 	upload              []byte
+	chunked             bool   // how it is framed
 	slot                string // where the credential stands
 	request             []byte // all of it
 	head                int    // length of the head in it
@@ -71,13 +73,13 @@ func (x *exchange) fill(text string) string {
 }
 
 // build makes the request.
-func (x *exchange) build(chunked bool) {
+func (x *exchange) build() {
 	slot := slots[x.slot]
-	head := x.method + " /v1/work" + slot.query + " HTTP/1.1\r\nHost: edge\r\nX-Request-Id: {N}\r\n" + slot.field +
+	head := x.method + " " + x.path + slot.query + " HTTP/1.1\r\nHost: edge\r\nX-Request-Id: {N}\r\n" + slot.field +
 		fmt.Sprintf("X-Work: %s %d\r\n", x.work, x.size)
 	body := x.upload
 	switch {
-	case chunked:
+	case x.chunked:
 		head += "Transfer-Encoding: chunked\r\n"
 		at := len(body) / 3
 		body = append(append(chunk(body[:at+1]), chunk(body[at+1:])...), "0\r\n\r\n"...)
@@ -111,7 +113,7 @@ func (c *client) newExchange() *exchange {
 func (c *client) exchangeOf(work string) *exchange {
 	c.n++
 	x := &exchange{
-		nonce: fmt.Sprintf("%s-%d", c.name, c.n), method: "POST", work: work,
+		nonce: fmt.Sprintf("%s-%d", c.name, c.n), method: "POST", work: work, path: "/v1/work",
 		slot: slotNames[c.IntN(len(slotNames))], size: c.IntN(c.IntN(20000) + 1),
 	}
 	if work == workHead {
@@ -119,11 +121,11 @@ func (c *client) exchangeOf(work string) *exchange {
 	} else if c.IntN(3) == 0 {
 		x.method = "GET"
 	}
-	chunked := x.method == "POST" && c.IntN(2) == 0
+	x.chunked = x.method == "POST" && c.IntN(2) == 0
 	if x.method == "POST" {
 		x.upload = textOf(x.nonce, c.IntN(1<<c.IntN(17)))
 	}
-	x.build(chunked)
+	x.build()
 	c.all = append(c.all, x)
 	return x
 }
@@ -248,9 +250,15 @@ func (c *client) preflight() {
 
 const page = "https://chat.example.com"
 
+// patient is a path on which the edge waits for the upstream for ever: only a
+// departure can end an exchange with one that is silent.
+const patient = "/v1/patient"
+
 // leave goes away at a random point of an exchange.
 func (c *client) leave() {
 	x := c.exchangeOf([]string{workFixed, workStream, workHold, workSilent}[c.IntN(4)])
+	x.path = patient
+	x.build()
 	if !c.dial(x) {
 		return
 	}
@@ -273,7 +281,9 @@ func (c *client) leave() {
 		_ = c.raw.SetLinger(0)
 		_ = c.raw.Close()
 	case byHalf:
+		// With TLS, close_notify alone is no departure: FIN is.
 		_ = c.conn.(interface{ CloseWrite() error }).CloseWrite()
+		_ = c.raw.CloseWrite()
 		if _, err := io.Copy(io.Discard, c.in); errors.Is(err, os.ErrDeadlineExceeded) {
 			c.book.fault("%s: the edge goes on although its client has half-closed", x.nonce)
 		}

@@ -32,7 +32,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 			b.mayFail.Store(true)
 			eventually(t, "the edge to say that there are no descriptors", func() bool { return s.count("no file descriptor") > 0 })
 			b.await("edge_overloaded", 5, "descriptors having run out")
-			b.await("complete", 200, "descriptors having run out")
+			b.await("complete", 100, "descriptors having run out")
 			b.halt()
 			for _, conn := range silent {
 				_ = conn.Close()

@@ -50,9 +50,10 @@ func loadConfig(u *upstream, generation int) string {
 		secure = fmt.Sprintf("tls: {ca_file: %q}, ", u.id.certFile)
 	}
 	return fmt.Sprintf(`upstreams: {legacy: {url: %q, %smax_idle: %d}}
-routes: {openai: {path_prefix: /, upstream: legacy, cors: {allowed_origins: [%q]}}}
+routes: {openai: {path_prefix: /, upstream: legacy, cors: {allowed_origins: [%q]}},
+  patient: {path_prefix: %s, upstream: legacy, timeouts: {response_head: 1h, stream_idle: 1h}}}
 timeouts: {response_head: 2s, stream_idle: 2s, upstream_keep_alive: 3s, drain: 2s}
-`, u.url(), secure, 100+generation%2, page)
+`, u.url(), secure, 100+generation%2, page, patient)
 }
 
 // leg is how the two sides are spoken to.
@@ -105,6 +106,20 @@ func (s *stage) reloads(stop <-chan struct{}) {
 	}
 }
 
+// suffer lets the fault last until clients have seen what comes of it.
+func (s *stage) suffer(f fault, b *book) {
+	s.t.Helper()
+	before := map[string]int{}
+	for _, outcome := range f.seen {
+		before[outcome] = b.count(outcome)
+	}
+	f.begin(s.up)
+	for _, outcome := range f.seen {
+		b.reach(outcome, before[outcome]+5, "the upstream being "+f.name)
+	}
+	f.end(s.up)
+}
+
 // TestFaultsUnderLoad: whatever happens to the upstream, the configuration and the
 // clients, each answer is its asker's, whole or visibly cut; credentials go where
 // they belong; nothing runs twice; each exchange leaves one access line, the
@@ -120,11 +135,7 @@ func TestFaultsUnderLoad(t *testing.T) {
 			b.await("complete", *crowd, "before any fault")
 			for begun, i := time.Now(), 0; i < len(upstreamFaults) || time.Since(begun) < *loadFor; i++ {
 				f := upstreamFaults[i%len(upstreamFaults)]
-				f.begin(s.up)
-				for _, outcome := range f.seen {
-					b.await(outcome, 5, "the upstream being "+f.name)
-				}
-				f.end(s.up)
+				s.suffer(f, b)
 				b.await("complete", *crowd/2, "the upstream having been "+f.name)
 			}
 			b.halt()

@@ -21,7 +21,7 @@ func TestTenThousandSilentConnections(t *testing.T) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Max < silent+2000 {
 		t.Fatalf("this test needs %d open files, and the limit is %d (%v): raise it with ulimit -n", silent+2000, files.Max, err)
 	}
-	s := abused(t, "client_head: 20s, ", "")
+	s := abused(t, "client_head: 12s, ", "")
 	before, pss := s.quiet(), s.pss()
 	most := s.watchMemory()
 
