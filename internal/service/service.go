@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"reflect"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -90,7 +89,7 @@ func (s *Service) end() {
 
 func (s *Service) start(conf config.Config) error {
 	var err error
-	if s.loops, err = wire.StartLoops(runtime.GOMAXPROCS(0), shortest(conf)); err != nil {
+	if s.loops, err = wire.StartLoops(wire.Processors(), shortest(conf)); err != nil {
 		return err
 	}
 	s.metrics = proxy.NewMetrics(s.o.Version, s.sink.Lost)

@@ -14,16 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// poller waits for all connections of a loop by one epoll instance. Each socket
-// is added once, edge-triggered, and never changed. The instance is parked in
-// Go's poller and holds no thread.
-type poller struct {
-	ep, wake int
-	file     *os.File
-	raw      syscall.RawConn
-	events   [128]unix.EpollEvent
-}
-
 // socket is a socket that Go's own poller does not know: it would be woken for
 // every event a second time.
 type socket struct {
@@ -32,62 +22,6 @@ type socket struct {
 }
 
 const everything = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
-
-func (l *Loop) start() (err error) {
-	if l.ep, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
-		return os.NewSyscallError("epoll_create1", err)
-	}
-	if err = unix.SetNonblock(l.ep, true); err != nil {
-		return os.NewSyscallError("fcntl", err)
-	}
-	l.file = os.NewFile(uintptr(l.ep), "epoll")
-	if l.raw, err = l.file.SyscallConn(); err != nil {
-		return err
-	}
-	if l.wake, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
-		return os.NewSyscallError("eventfd", err)
-	}
-	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: -1}
-	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(l.ep, unix.EPOLL_CTL_ADD, l.wake, &event))
-}
-
-// rouse ends the wait of the loop.
-func (l *Loop) rouse() {
-	one := [8]byte{1}
-	_, _ = unix.Write(l.wake, one[:]) // full means that it is roused already
-}
-
-// run stays inside one Read for the life of the loop: each Read begins by
-// forgetting what the poller knows, and would have to look once more before it
-// may wait (one system call of six per event of a quiet stream).
-func (l *Loop) run() {
-	_ = l.raw.Read(l.turn)
-	l.finish()
-	_ = l.file.Close()
-	_ = unix.Close(l.wake)
-	close(l.done)
-}
-
-// turn handles what has happened. It returns false to wait for more: whatever
-// happens after its last look wakes the poller, because the instance is
-// edge-triggered there too.
-func (l *Loop) turn(uintptr) (ended bool) {
-	for {
-		n := epollWait(l.ep, l.events[:])
-		for i := range l.events[:n] {
-			l.handle(&l.events[i])
-		}
-		if l.isEnded() {
-			return true
-		}
-		switch {
-		case len(l.again) > 0:
-			l.runAgain()
-		case n < len(l.events):
-			return false
-		}
-	}
-}
 
 func (l *Loop) handle(e *unix.EpollEvent) {
 	if e.Fd < 0 {
@@ -143,11 +77,10 @@ func (l *Loop) Adopt(sock *net.TCPConn, secured *Secured, handler Handler, stall
 		c.src.conn = c
 	}
 	l.sit(c)
-	event := unix.EpollEvent{Events: everything, Fd: c.seat.number, Pad: c.seat.gen}
-	if err := unix.EpollCtl(l.ep, unix.EPOLL_CTL_ADD, c.fd, &event); err != nil {
+	if err := watch(l.ep, c.fd, everything, c.seat); err != nil {
 		l.remove(c)
 		c.closeSocket()
-		return nil, os.NewSyscallError("epoll_ctl", err)
+		return nil, err
 	}
 	return c, nil
 }
@@ -218,15 +151,6 @@ func (c *Conn) shutdownSocket() { _ = unix.Shutdown(c.fd, unix.SHUT_WR) }
 // The system calls are made without telling the scheduler: on a non-blocking
 // socket they return at once (measured: 0.8 to 1.7 µs less per event than
 // syscall.Read, which lets the monitor thread take the processor away).
-
-func epollWait(ep int, events []unix.EpollEvent) int {
-	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(ep), uintptr(unsafe.Pointer(&events[0])),
-		uintptr(len(events)), 0, 0, 0)
-	if errno != 0 {
-		return 0
-	}
-	return int(n)
-}
 
 func sysRead(fd int, p []byte) (int, syscall.Errno) {
 	for {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -54,6 +55,9 @@ func (l *Loop) run() {
 	l.finish()
 	close(l.done)
 }
+
+// Processors returns how many processors the program has been given.
+func Processors() int { return runtime.GOMAXPROCS(0) }
 
 // Adopt takes the socket over. It belongs to the loop's goroutine. A write may
 // stall for at most stall (0: for ever). secured is nil for plain TCP.
