@@ -32,7 +32,7 @@ func abused(t *testing.T, timeouts, more string) *stage {
 	t.Helper()
 	s := &stage{up: startUpstream(t, nil)}
 	text := loadConfig(s.up, 0)
-	text = strings.Replace(text, "timeouts: {", "timeouts: {"+timeouts, 1)
+	text = strings.Replace(text, "\ntimeouts: {", "\ntimeouts: {"+timeouts, 1)
 	text = strings.Replace(text, "routes: {", "routes: {abuse: {path_prefix: /abuse, upstream: legacy, timeouts: {stream_idle: 1h, response_head: 1h}, "+
 		fmt.Sprintf("cors: {allowed_origins: [%q]}}, ", page), 1)
 	s.edge = start(t, more+text)
