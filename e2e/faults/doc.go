@@ -11,8 +11,8 @@
 // arrived at the upstream, and the access line.
 //
 //	go test -tags e2e -count 1 ./e2e/faults
-//	go test -tags e2e -count 1 ./e2e/faults -run Load -faults.for 20m -faults.clients 1000
+//	go test -tags e2e -count 1 ./e2e/faults -run UnderLoad -faults.for 2m -faults.clients 1000
 //
 // EDGE_BINARY names another binary than the one that the tests build, for example
-// one built with -race.
+// one built with -race; the bounds of memory are for one without.
 package faults
