@@ -117,12 +117,6 @@ func (u *upstream) close() {
 	u.all.Wait()
 }
 
-func (u *upstream) open() int {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return len(u.conns)
-}
-
 // session is one connection of the edge to upstream.
 type session struct {
 	net.Conn
