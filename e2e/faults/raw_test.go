@@ -31,6 +31,7 @@ type abuser struct {
 func abused(t *testing.T, timeouts, more string) *stage {
 	t.Helper()
 	s := &stage{up: startUpstream(t, nil)}
+	s.up.mood(moodLoyal) // no abuser meets a connection that is being closed
 	text := loadConfig(s.up, 0)
 	text = strings.Replace(text, "\ntimeouts: {", "\ntimeouts: {"+timeouts, 1)
 	text = strings.Replace(text, "routes: {", "routes: {abuse: {path_prefix: /abuse, upstream: legacy, timeouts: {stream_idle: 1h, response_head: 1h}, "+

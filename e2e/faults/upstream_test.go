@@ -30,6 +30,7 @@ const (
 // second exchange suffers.
 const (
 	moodCalm     = "calm"
+	moodLoyal    = "loyal"    // calm, and no idle connection is closed
 	moodSlow     = "slow"     // pauses within an answer
 	moodTruncate = "truncate" // ends an answer before its end
 	moodGarbage  = "garbage"  // answers what is no HTTP
@@ -173,7 +174,7 @@ func (a *act) answer(mood, body string) string {
 		return a.cut()
 	case a.work == workHold, a.work == workSilent:
 		return a.untilEnd()
-	case rand.IntN(20) == 0:
+	case rand.IntN(20) == 0 && a.mood.Load() != moodLoyal:
 		return "done, and closes" // while the connection is idle
 	}
 	return "done"
