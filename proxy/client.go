@@ -3,7 +3,6 @@ package proxy
 import (
 	"errors"
 	"io"
-	"net"
 	"net/netip"
 	"runtime/debug"
 	"time"
@@ -33,11 +32,8 @@ type Client struct {
 // its first request answered with 503; closed is called when it ends. The caller
 // calls Wake once when it is ready for that: what came together with the end of
 // a TLS handshake wakes nobody.
-func (e *Edge) Accept(l *wire.Loop, sock *net.TCPConn, secured *wire.Secured, refuse bool, closed func(*Client)) (*Client, error) {
-	c := &Client{edge: e, tls: secured != nil, refuse: refuse, closed: closed}
-	if a, ok := sock.RemoteAddr().(*net.TCPAddr); ok {
-		c.address = a.AddrPort().Addr().Unmap()
-	}
+func (e *Edge) Accept(l *wire.Loop, sock *wire.Socket, secured *wire.Secured, refuse bool, closed func(*Client)) (*Client, error) {
+	c := &Client{edge: e, tls: secured != nil, refuse: refuse, closed: closed, address: sock.Peer.Addr().Unmap()}
 	timeouts := &e.snapshot.Load().config.Timeouts
 	conn, err := l.Adopt(sock, secured, c, timeouts.ClientWriteStall.Duration)
 	if err != nil {

@@ -97,17 +97,15 @@ func serveBroken(t *testing.T, log io.Writer) (address string, stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve() }()
+	if err := server.Serve(); err != nil {
+		t.Fatal(err)
+	}
 	return listener.String(), func() {
 		if n := server.Drain(20 * time.Second); n != 0 || edge.Inflight() != 0 {
 			t.Errorf("%d exchanges aborted, %d counted as running", n, edge.Inflight())
 		}
 		edge.Close()
 		wire.CloseLoops(loops)
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -87,25 +86,22 @@ func serve(cmd *cobra.Command, from *source) error {
 	if err != nil {
 		return err
 	}
-	return untilSignal(s)
+	untilSignal(s)
+	return nil
 }
 
-func untilSignal(s *service.Service) error {
+// untilSignal serves until the process is told to end.
+func untilSignal(s *service.Service) {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
-	for {
-		select {
-		case err := <-s.Failed():
-			return fmt.Errorf("the listener has ended: %w", err)
-		case sig := <-signals:
-			if sig == syscall.SIGHUP {
-				_ = s.Reload("signal") // logged there; the old configuration stays
-				continue
-			}
-			// A second signal ends the process at once.
-			signal.Reset(syscall.SIGTERM, syscall.SIGINT)
-			s.Stop()
-			return nil
+	for sig := range signals {
+		if sig == syscall.SIGHUP {
+			_ = s.Reload("signal") // logged there; the old configuration stays
+			continue
 		}
+		// A second signal ends the process at once.
+		signal.Reset(syscall.SIGTERM, syscall.SIGINT)
+		s.Stop()
+		return
 	}
 }

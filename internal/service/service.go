@@ -57,7 +57,6 @@ type Service struct {
 	Address, AdminAddress string
 
 	reloading sync.Mutex
-	failed    chan error
 	stopWatch context.CancelFunc
 	watched   <-chan struct{}
 }
@@ -68,7 +67,7 @@ func Start(o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{o: o, failed: make(chan error, 2), sink: logsink.New(o.Log)}
+	s := &Service{o: o, sink: logsink.New(o.Log)}
 	s.log = newLogger(s.sink, conf.Log, o)
 	s.limitMemory()
 	if err := s.start(conf); err != nil {
@@ -80,6 +79,9 @@ func Start(o Options) (*Service, error) {
 
 // end ends what has been started, once no connection is left.
 func (s *Service) end() {
+	if s.admin != nil {
+		_ = s.admin.Close()
+	}
 	if s.edge != nil {
 		s.edge.Close()
 	}
@@ -109,7 +111,10 @@ func (s *Service) start(conf config.Config) error {
 	for _, w := range conf.Warnings() {
 		s.log.Warn().Str("problem", w.String()).Msg("configuration")
 	}
-	go func() { s.failed <- s.front.Serve() }()
+	if err := s.front.Serve(); err != nil {
+		s.front.Drain(0)
+		return err
+	}
 	s.log.Info().Str("listener", "clients").Str("address", s.Address).Str("version", s.o.Version).Msg("listening")
 	var ctx context.Context
 	ctx, s.stopWatch = context.WithCancel(context.Background())
@@ -226,9 +231,6 @@ func needRestart(a, b config.Config) (keys []string) {
 	return keys
 }
 
-// Failed delivers the error by which the listener has ended.
-func (s *Service) Failed() <-chan error { return s.failed }
-
 // Stop drains and ends the service: it fails readiness, waits drain_delay, stops
 // accepting, lets exchanges finish within the drain timeout and aborts the rest.
 func (s *Service) Stop() {
@@ -240,9 +242,6 @@ func (s *Service) Stop() {
 	time.Sleep(conf.Timeouts.DrainDelay.Duration)
 	aborted := s.front.Drain(conf.Timeouts.Drain.Duration)
 	s.log.Info().Int("aborted", aborted).Msg("stopped")
-	if s.admin != nil {
-		_ = s.admin.Close()
-	}
 	s.end()
 }
 

@@ -27,7 +27,8 @@ type Server struct {
 	tls    *tls.Config    // nil: plain HTTP
 	count  func(delta float64)
 
-	listener net.Listener
+	own      *net.TCPListener // until Serve
+	listener *wire.Listener
 	load     []atomic.Int64 // connections of each loop
 	open     atomic.Int64
 	draining atomic.Bool
@@ -54,34 +55,33 @@ func New(edge *proxy.Edge, loops []*wire.Loop, log zerolog.Logger, conf *tls.Con
 
 // Listen opens the listener, for example on "127.0.0.1:0".
 func (s *Server) Listen(address string) (net.Addr, error) {
-	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: time.Minute, Count: 3}}
+	lc := net.ListenConfig{KeepAlive: -1} // what is accepted is set up by package wire
 	l, err := lc.Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	s.listener = l
+	own, ok := l.(*net.TCPListener)
+	if !ok {
+		panic("BUG: a TCP listener of another kind")
+	}
+	s.own = own
 	return l.Addr(), nil
 }
 
-// Serve accepts connections until the listener is closed by Drain.
-func (s *Server) Serve() error {
-	for {
-		nc, err := s.listener.Accept()
+// Serve begins to accept connections; Drain ends it. The first loop accepts, for
+// all of them.
+func (s *Server) Serve() (err error) {
+	s.listener, err = s.loops[0].Listen(s.own, func(sock *wire.Socket, err error) {
 		switch {
-		case errors.Is(err, net.ErrClosed):
-			return nil
-		case outOfFiles(err):
-			// Connections that wait in the kernel are served as soon as others
-			// end; the pause keeps this loop from spinning until then.
+		case outOfFiles(err): // those who wait are served as soon as others have ended
 			s.noFile(err)
-			time.Sleep(50 * time.Millisecond)
-			continue
 		case err != nil:
 			s.log.Warn().Err(err).Msg("accept failed")
-			continue
+		default:
+			s.accept(sock)
 		}
-		s.accept(nc)
-	}
+	})
+	return err
 }
 
 func (s *Server) noFile(err error) {
@@ -92,11 +92,7 @@ func outOfFiles(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
 }
 
-func (s *Server) accept(nc net.Conn) {
-	tcp, ok := nc.(*net.TCPConn)
-	if !ok {
-		panic("BUG: a TCP listener accepted another kind of connection")
-	}
+func (s *Server) accept(sock *wire.Socket) {
 	conf := s.edge.Config()
 	n := s.open.Add(1)
 	s.count(1)
@@ -104,20 +100,31 @@ func (s *Server) accept(nc net.Conn) {
 	refuse := limit > 0 && n > int64(limit)
 	l := s.leastLoaded()
 	s.load[l].Add(1)
-	if s.tls == nil {
-		s.hand(l, tcp, nil, refuse)
+	switch {
+	case s.tls != nil:
+		go s.secure(l, sock, conf.Timeouts.TLSHandshake.Duration, refuse) // the handshake computes, and waits
+	case l == 0:
+		s.take(l, sock, nil, refuse)
+	default:
+		s.hand(l, sock, nil, refuse)
+	}
+}
+
+// secure makes the TLS handshake, and then gives the connection to loop l.
+func (s *Server) secure(l int, sock *wire.Socket, timeout time.Duration, refuse bool) {
+	tcp, err := sock.TCP()
+	if err != nil {
+		s.notTaken(l, err)
 		return
 	}
-	go func() { // the handshake computes, and waits
-		stop := context.AfterFunc(s.handshakes, func() { _ = tcp.Close() })
-		secured, err := wire.Handshake(tcp, tls.Server, s.tls, conf.Timeouts.TLSHandshake.Duration)
-		if !stop() || err != nil {
-			_ = tcp.Close()
-			s.gone(l, nil)
-			return
-		}
-		s.hand(l, tcp, secured, refuse)
-	}()
+	stop := context.AfterFunc(s.handshakes, func() { _ = tcp.Close() })
+	secured, err := wire.Handshake(tcp, tls.Server, s.tls, timeout)
+	if !stop() || err != nil {
+		_ = tcp.Close()
+		s.gone(l, nil)
+		return
+	}
+	s.hand(l, wire.SocketOf(tcp), secured, refuse)
 }
 
 // leastLoaded returns the number of the loop with the fewest connections, the
@@ -134,36 +141,41 @@ func (s *Server) leastLoaded() int {
 }
 
 // hand gives the connection to loop l.
-func (s *Server) hand(l int, tcp *net.TCPConn, secured *wire.Secured, refuse bool) {
-	gone := func(c *proxy.Client) { s.gone(l, c) }
-	ok := s.loops[l].Post(func() {
-		c, err := s.edge.Accept(s.loops[l], tcp, secured, refuse, gone)
-		if err != nil {
-			if outOfFiles(err) { // taking over needs a second one for a moment
-				s.noFile(err)
-			} else {
-				s.log.Warn().Err(err).Msg("a connection could not be taken over")
-			}
-			_ = tcp.Close()
-			gone(nil)
-			return
-		}
-		s.mu.Lock()
-		s.clients[c] = struct{}{}
-		s.mu.Unlock()
-		c.Wake(c.Conn)
-		switch {
-		case c.Closed():
-		case s.handshakes.Err() != nil:
-			c.End() // it came too late for the others' end
-		case s.draining.Load():
-			c.CloseIfIdle()
-		}
-	})
-	if !ok {
-		_ = tcp.Close()
-		gone(nil)
+func (s *Server) hand(l int, sock *wire.Socket, secured *wire.Secured, refuse bool) {
+	if !s.loops[l].Post(func() { s.take(l, sock, secured, refuse) }) {
+		sock.Close()
+		s.gone(l, nil)
 	}
+}
+
+// take makes the connection a client of loop l, on that loop.
+func (s *Server) take(l int, sock *wire.Socket, secured *wire.Secured, refuse bool) {
+	c, err := s.edge.Accept(s.loops[l], sock, secured, refuse, func(c *proxy.Client) { s.gone(l, c) })
+	if err != nil {
+		s.notTaken(l, err)
+		return
+	}
+	s.mu.Lock()
+	s.clients[c] = struct{}{}
+	s.mu.Unlock()
+	c.Wake(c.Conn)
+	switch {
+	case c.Closed():
+	case s.handshakes.Err() != nil:
+		c.End() // it came too late for the others' end
+	case s.draining.Load():
+		c.CloseIfIdle()
+	}
+}
+
+// notTaken counts a connection out that could not be taken over, and is closed.
+func (s *Server) notTaken(l int, err error) {
+	if outOfFiles(err) { // taking over may need a second one for a moment
+		s.noFile(err)
+	} else {
+		s.log.Warn().Err(err).Msg("a connection could not be taken over")
+	}
+	s.gone(l, nil)
 }
 
 // gone counts a connection out; c is nil if it never became a client.
@@ -185,7 +197,11 @@ func (s *Server) gone(l int, c *proxy.Client) {
 func (s *Server) Drain(grace time.Duration) (aborted int) {
 	s.edge.Drain()
 	s.draining.Store(true)
-	_ = s.listener.Close()
+	if s.listener != nil {
+		s.listener.Close()
+	} else if s.own != nil {
+		_ = s.own.Close()
+	}
 	s.each((*proxy.Client).CloseIfIdle)
 	if s.empty(grace) {
 		return 0

@@ -78,13 +78,11 @@ func startEdge(t testing.TB, upstream string, change func(*config.Config)) *edge
 		t.Fatal(err)
 	}
 	e.address = addr.String()
-	served := make(chan error, 1)
-	go func() { served <- e.front.Serve() }()
+	if err := e.front.Serve(); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		e.end()
-		if err := <-served; err != nil {
-			t.Errorf("Serve ended with %v", err)
-		}
 		wire.CloseLoops(loops)
 	})
 	return e

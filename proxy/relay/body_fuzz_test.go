@@ -104,8 +104,8 @@ func (s *stage) carry(t *testing.T, pieces [][]byte, begin func(from, to *wire.C
 	p := &passage{begin: begin, woken: make(chan struct{}, 1), ended: make(chan error, 1)}
 	var err error
 	s.loop.Do(func() {
-		from, errFrom := s.loop.Adopt(fromNear, nil, p, patience)
-		to, errTo := s.loop.Adopt(toNear, nil, p, patience)
+		from, errFrom := s.loop.Adopt(wire.SocketOf(fromNear), nil, p, patience)
+		to, errTo := s.loop.Adopt(wire.SocketOf(toNear), nil, p, patience)
 		p.from, p.to, err = from, to, errors.Join(errFrom, errTo)
 		p.Wake(nil)
 	})

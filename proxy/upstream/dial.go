@@ -92,7 +92,7 @@ func (d *Dialing) arrive(sock *net.TCPConn, secured *wire.Secured, err error) {
 	u := d.up
 	c := &Conn{up: u, pool: u.pools[d.loop], owner: d.owner}
 	if err == nil {
-		c.Conn, err = d.loop.Adopt(sock, secured, c, u.Stall)
+		c.Conn, err = d.loop.Adopt(wire.SocketOf(sock), secured, c, u.Stall)
 		if err != nil {
 			err = u.explainAdopt(err)
 		}

@@ -112,7 +112,7 @@ func TestAConnectionIsNotWokenOnceItIsClosed(t *testing.T) {
 					other.conn.Close()
 				}
 			}
-			_, _ = l.Adopt(near, nil, &side{t: t, loop: l, woken: make(chan struct{}, 1)}, 0) // the seats move
+			_, _ = l.Adopt(SocketOf(near), nil, &side{t: t, loop: l, woken: make(chan struct{}, 1)}, 0) // the seats move
 		})
 	}
 	l.Do(func() {

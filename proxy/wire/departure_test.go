@@ -106,7 +106,7 @@ func TestAnEventOfTheConnectionBeforeWakesNobody(t *testing.T) {
 				return
 			}
 			other.conn.Close()
-			next.conn, _ = l.Adopt(near, nil, next, 0)
+			next.conn, _ = l.Adopt(SocketOf(near), nil, next, 0)
 			if next.conn.seat.number != other.conn.seat.number {
 				t.Error("the new connection has another seat: nothing is tested")
 			}

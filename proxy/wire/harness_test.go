@@ -83,7 +83,7 @@ func adopt(t testing.TB, l *Loop, near *net.TCPConn, secured *Secured, stall tim
 	t.Helper()
 	s := &side{t: t, loop: l, woken: make(chan struct{}, 1)}
 	var err error
-	l.Do(func() { s.conn, err = l.Adopt(near, secured, s, stall) })
+	l.Do(func() { s.conn, err = l.Adopt(SocketOf(near), secured, s, stall) })
 	if err != nil {
 		t.Fatal(err)
 	}

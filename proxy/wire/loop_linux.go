@@ -5,7 +5,6 @@ package wire
 import (
 	"errors"
 	"io"
-	"net"
 	"os"
 	"syscall"
 	"time"
@@ -24,8 +23,12 @@ type socket struct {
 const everything = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
 
 func (l *Loop) handle(e *unix.EpollEvent) {
-	if e.Fd < 0 {
+	switch e.Fd {
+	case wakeSeat:
 		l.runPosted()
+		return
+	case listenerSeat:
+		l.listener.acceptAll()
 		return
 	}
 	c := l.seated(seat{e.Fd, e.Pad})
@@ -53,24 +56,14 @@ func (l *Loop) handle(e *unix.EpollEvent) {
 	}
 }
 
-// Adopt takes the socket over: sock is closed, and its connection goes on under
-// the loop. It belongs to the loop's goroutine. A write may stall for at most
-// stall (0: for ever). secured is nil for plain TCP.
-func (l *Loop) Adopt(sock *net.TCPConn, secured *Secured, handler Handler, stall time.Duration) (*Conn, error) {
-	c := &Conn{loop: l, handler: handler, stall: stall, remote: sock.RemoteAddr()}
-	raw, err := sock.SyscallConn()
-	if err != nil {
+// Adopt takes the socket over: sock is of no further use, and its connection goes
+// on under the loop. It belongs to the loop's goroutine. A write may stall for at
+// most stall (0: for ever). secured is nil for plain TCP.
+func (l *Loop) Adopt(sock *Socket, secured *Secured, handler Handler, stall time.Duration) (*Conn, error) {
+	c := &Conn{loop: l, handler: handler, stall: stall}
+	var err error
+	if c.fd, err = sock.take(); err != nil {
 		return nil, err
-	}
-	c.fd = -1
-	if cerr := raw.Control(func(fd uintptr) {
-		c.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
-	}); cerr != nil {
-		err = cerr
-	}
-	_ = sock.Close()
-	if err != nil {
-		return nil, os.NewSyscallError("fcntl", err)
 	}
 	if secured != nil {
 		c.tls, c.src = secured.tls, secured.src

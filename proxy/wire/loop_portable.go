@@ -61,9 +61,9 @@ func Processors() int { return runtime.GOMAXPROCS(0) }
 
 // Adopt takes the socket over. It belongs to the loop's goroutine. A write may
 // stall for at most stall (0: for ever). secured is nil for plain TCP.
-func (l *Loop) Adopt(sock *net.TCPConn, secured *Secured, handler Handler, stall time.Duration) (*Conn, error) {
-	c := &Conn{loop: l, handler: handler, stall: stall, remote: sock.RemoteAddr()}
-	c.sock, c.tokens, c.gone = sock, make(chan struct{}, readAhead), make(chan struct{})
+func (l *Loop) Adopt(sock *Socket, secured *Secured, handler Handler, stall time.Duration) (*Conn, error) {
+	c := &Conn{loop: l, handler: handler, stall: stall}
+	c.sock, c.tokens, c.gone = sock.tcp, make(chan struct{}, readAhead), make(chan struct{})
 	if secured != nil {
 		c.tls, c.src = secured.tls, secured.src
 		c.src.conn = c

@@ -91,7 +91,7 @@ func TestAConnectionHandedInAtTheEndIsClosed(t *testing.T) {
 		s := &side{t: t, loop: l, woken: make(chan struct{}, 1)}
 		ended := make(chan struct{})
 		go func() { l.Close(); close(ended) }()
-		taken := l.Post(func() { s.conn, _ = l.Adopt(near, nil, s, 0) })
+		taken := l.Post(func() { s.conn, _ = l.Adopt(SocketOf(near), nil, s, 0) })
 		release()
 		<-ended
 		if !taken {

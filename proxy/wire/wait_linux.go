@@ -27,9 +27,10 @@ import (
 // interrupts whoever has run for 10 ms, and by which the collector stops the
 // world. A loop that has had nothing to do meanwhile parks: it costs nothing.
 type poller struct {
-	ep     int // all sockets, and wake
-	wake   int // eventfd: something was posted
-	events [128]unix.EpollEvent
+	ep       int // all sockets, and wake
+	wake     int // eventfd: something was posted
+	events   [128]unix.EpollEvent
+	listener *Listener // nil: others accept
 
 	parking int // an epoll instance that has ep in it while the loop is parked
 	file    *os.File
@@ -50,6 +51,9 @@ const (
 // canBusy: without the monitor's signals nobody could stop the world.
 var canBusy = !strings.Contains(os.Getenv("GODEBUG"), "asyncpreemptoff=1")
 
+// wakeSeat marks the events of wake.
+const wakeSeat = -1
+
 func (l *Loop) start() error {
 	var errs [4]error
 	l.ep, errs[0] = unix.EpollCreate1(unix.EPOLL_CLOEXEC)
@@ -64,7 +68,7 @@ func (l *Loop) start() error {
 	if l.raw, err = l.file.SyscallConn(); err != nil {
 		return err
 	}
-	return watch(l.ep, l.wake, unix.EPOLLIN|unix.EPOLLET, seat{-1, 0})
+	return watch(l.ep, l.wake, unix.EPOLLIN|unix.EPOLLET, seat{wakeSeat, 0})
 }
 
 func (l *Loop) closeDescriptors() {
@@ -97,6 +101,9 @@ func (l *Loop) run() {
 		}
 	}
 	l.finish()
+	if l.listener != nil {
+		l.listener.closeNow()
+	}
 	bringProcessor(-1)
 	_ = l.file.Close()
 	_ = unix.Close(l.ep)

@@ -29,6 +29,13 @@ var (
 // Conn what it was. It runs on the loop's goroutine.
 type Handler interface{ Wake(c *Conn) }
 
+// A peer that has gone without a word is noticed after so many probes, one after
+// each interval without a byte.
+const (
+	keepAliveSeconds = 60
+	keepAliveProbes  = 3
+)
+
 // Conn is one TCP or TLS connection. All its methods belong to the goroutine of
 // its loop.
 type Conn struct {
@@ -37,7 +44,6 @@ type Conn struct {
 	handler Handler
 	tls     *tls.Conn
 	src     *tlsSource
-	remote  net.Addr
 
 	ready     bool // a read may return something
 	left      bool // the peer has sent FIN or RST
@@ -60,9 +66,6 @@ type Conn struct {
 
 // Plain tells whether bytes on the socket are the bytes of the message.
 func (c *Conn) Plain() bool { return c.tls == nil }
-
-// RemoteAddr returns the peer's address.
-func (c *Conn) RemoteAddr() net.Addr { return c.remote }
 
 // Loop returns the loop that the connection belongs to.
 func (c *Conn) Loop() *Loop { return c.loop }

@@ -1,0 +1,175 @@
+//go:build linux && !portable
+
+package wire
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Socket is a connection that no loop has adopted yet: one that a Listener has
+// accepted, or one of the net package's.
+type Socket struct {
+	fd   int
+	tcp  *net.TCPConn // instead of fd
+	Peer netip.AddrPort
+}
+
+// SocketOf makes a Socket of a connection of the net package.
+func SocketOf(tcp *net.TCPConn) *Socket {
+	s := &Socket{fd: -1, tcp: tcp}
+	if a, ok := tcp.RemoteAddr().(*net.TCPAddr); ok {
+		s.Peer = a.AddrPort()
+	}
+	return s
+}
+
+// take returns the descriptor, out of the reach of Go's own poller, which would
+// be woken for every event a second time.
+func (s *Socket) take() (fd int, err error) {
+	if s.tcp == nil {
+		return s.fd, nil
+	}
+	raw, err := s.tcp.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	if cerr := raw.Control(func(own uintptr) {
+		fd, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0)
+	}); cerr != nil {
+		err = cerr
+	}
+	_ = s.tcp.Close()
+	return fd, os.NewSyscallError("fcntl", err)
+}
+
+// TCP makes it a connection of the net package, which takes it over.
+func (s *Socket) TCP() (*net.TCPConn, error) {
+	if s.tcp != nil {
+		return s.tcp, nil
+	}
+	f := os.NewFile(uintptr(s.fd), "")
+	defer f.Close() //nolint:errcheck // the connection has a descriptor of its own
+	c, err := net.FileConn(f)
+	if err != nil {
+		return nil, err
+	}
+	tcp, ok := c.(*net.TCPConn)
+	if !ok {
+		panic("BUG: a TCP listener accepted another kind of connection")
+	}
+	return tcp, nil
+}
+
+// Close closes a connection that nobody adopts.
+func (s *Socket) Close() {
+	if s.tcp != nil {
+		_ = s.tcp.Close()
+		return
+	}
+	_ = unix.Close(s.fd)
+}
+
+// Listener accepts connections on a loop: whoever accepts elsewhere wakes two
+// threads for each of them.
+type Listener struct {
+	loop   *Loop
+	fd     int // -1: closed
+	accept func(*Socket, error)
+}
+
+// listenerSeat marks the events of the loop's listener.
+const listenerSeat = -2
+
+// acceptAgain is how long the loop waits when it could not accept: there is no
+// descriptor for another connection, as a rule, and it would be told so without end.
+const acceptAgain = 50 * time.Millisecond
+
+// Listen takes the listener over. accept is called on the loop for each connection,
+// or with an error when there is one that could not be accepted. A loop has one
+// listener.
+func (l *Loop) Listen(own *net.TCPListener, accept func(*Socket, error)) (*Listener, error) {
+	f, err := own.File()
+	if err != nil {
+		return nil, err
+	}
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	_, _ = f.Close(), own.Close() // and so out of Go's poller
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	n := &Listener{loop: l, fd: fd, accept: accept}
+	// What is accepted inherits this: four system calls less for each connection.
+	for _, option := range [][3]int{
+		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
+		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepAliveSeconds},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepAliveSeconds},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveProbes},
+	} {
+		if err := unix.SetsockoptInt(fd, option[0], option[1], option[2]); err != nil {
+			_ = unix.Close(fd)
+			return nil, os.NewSyscallError("setsockopt", err)
+		}
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		_ = unix.Close(fd)
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	l.Do(func() {
+		l.listener = n
+		err = watch(l.ep, fd, unix.EPOLLIN|unix.EPOLLET, seat{listenerSeat, 0})
+	})
+	if err != nil {
+		n.Close()
+		return nil, err
+	}
+	return n, nil
+}
+
+// acceptAll accepts whoever waits, in shares, so that those who are in are served
+// meanwhile.
+func (n *Listener) acceptAll() {
+	for range cap(n.loop.events) {
+		if n.fd < 0 {
+			return
+		}
+		fd, address, err := unix.Accept4(n.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		switch err {
+		case nil:
+			n.accept(&Socket{fd: fd, Peer: addrPort(address)}, nil)
+		case unix.EAGAIN:
+			return
+		case unix.EINTR, unix.ECONNABORTED:
+		default:
+			n.accept(nil, os.NewSyscallError("accept4", err))
+			time.AfterFunc(acceptAgain, func() { n.loop.Post(n.acceptAll) })
+			return
+		}
+	}
+	n.loop.Post(n.acceptAll)
+}
+
+func addrPort(a unix.Sockaddr) netip.AddrPort {
+	switch a := a.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr), uint16(a.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// Close stops accepting. It must not be called on the loop.
+func (n *Listener) Close() { n.loop.Do(n.closeNow) }
+
+func (n *Listener) closeNow() {
+	if n.fd >= 0 {
+		_ = unix.Close(n.fd)
+		n.fd = -1
+	}
+}
