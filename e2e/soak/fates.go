@@ -117,8 +117,8 @@ func (s *session) writeBody(x *exchange) error {
 }
 
 func (s *session) writePieces(x *exchange, body io.Writer, out *bufio.Writer, whole bool) error {
-	pieces, want := x.size/(16<<10)+1, x.want()
 	buffer := make([]byte, 16<<10)
+	pieces, want := (x.size+16<<10-1)/(16<<10), x.want()
 	if x.fate == slow {
 		pieces, buffer = 4, buffer[:x.size/4+1] // the last is never empty
 	}
