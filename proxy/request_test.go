@@ -164,6 +164,9 @@ func (a *request) sameToFasthttp(head []byte) error {
 		for _, v := range h.PeekAll(name) {
 			values = append(values, string(v))
 		}
+		if len(values) == 0 { // some fields it keeps apart, and does not tell empty from absent
+			values = []string{""}
+		}
 		return values
 	})
 }

@@ -188,9 +188,9 @@ func TestNodeReadsTheSameRequests(t *testing.T) {
 		if s.ending != "" {
 			continue
 		}
-		n, problem, waited := try(t, s, direct, edge, behind, silence, occurred)
-		if problem != "" && waited {
-			n, problem, _ = try(t, s, direct, edge, behind, patience, occurred)
+		n, problem := try(t, s, direct, edge, behind, silence, occurred)
+		if problem != "" { // on a busy machine Node may not have heard the end when it is asked
+			n, problem = try(t, s, direct, edge, behind, patience, occurred)
 		}
 		if compared += n; problem != "" {
 			t.Errorf("%s: %s", s.name, problem)
@@ -213,19 +213,18 @@ func TestNodeReadsTheSameRequests(t *testing.T) {
 
 // try tells one story on both ways at once. waited tells that one of them was
 // given up because nothing more came.
-func try(t *testing.T, s sample, direct, edge, behind string, patience time.Duration, occurred map[string]bool) (n int, problem string, waited bool) {
+func try(t *testing.T, s sample, direct, edge, behind string, patience time.Duration, occurred map[string]bool) (n int, problem string) {
 	t.Helper()
 	type outcome struct {
 		answer string
-		waited bool
 		err    error
 	}
 	ways := make(chan outcome, 1)
 	go func() {
-		answer, waited, err := say(direct, s, patience)
-		ways <- outcome{answer, waited, err}
+		answer, _, err := say(direct, s, patience)
+		ways <- outcome{answer, err}
 	}()
-	answer, waited, err := say(edge, s, patience)
+	answer, _, err := say(edge, s, patience)
 	other := <-ways
 	if err := errors.Join(err, other.err); err != nil {
 		t.Fatalf("%s: %v", s.name, err)
@@ -241,7 +240,7 @@ func try(t *testing.T, s sample, direct, edge, behind string, patience time.Dura
 	if problem == "" {
 		problem = match(s, want, got, len(codes) > 0, occurred)
 	}
-	return len(got), problem, waited || other.waited
+	return len(got), problem
 }
 
 var refusal = regexp.MustCompile(`x-apim-edge-error: (\w+)`)
