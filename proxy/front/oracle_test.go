@@ -207,20 +207,29 @@ func (s *seen) get(t *testing.T, id string) message {
 	return m
 }
 
+// startReverseProxy runs the library's. Without full duplex its server closes the
+// body of a request once the answer begins, and where the transport has not read
+// the end of it yet, that cuts the answer: https://go.dev/issue/40747.
 func startReverseProxy(t *testing.T, upstream string) (address string) {
 	target, err := url.Parse(upstream)
 	if err != nil {
 		t.Fatal(err)
 	}
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 4}
-	server := httptest.NewServer(&httputil.ReverseProxy{
+	library := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
 			r.SetXForwarded()
 		},
 		Transport: transport,
 		ErrorLog:  log.New(io.Discard, "", 0),
-	})
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+			t.Error(err)
+		}
+		library.ServeHTTP(w, r)
+	}))
 	t.Cleanup(func() {
 		server.Close()
 		transport.CloseIdleConnections()

@@ -36,7 +36,14 @@ func main() {
 			}
 		},
 	}
-	server := &http.Server{Handler: proxy, TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// without it the library now and then cuts an answer: https://go.dev/issue/40747
+		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+			log.Fatal(err)
+		}
+		proxy.ServeHTTP(w, r)
+	})
+	server := &http.Server{Handler: handler, TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}}
 	options.ServeAllocations()
 	log.Fatal(server.Serve(options.Listen()))
 }
