@@ -26,6 +26,6 @@ func TestCryptoTLSStillTakesFINForAnEnd(t *testing.T) {
 		t.Fatal(werr)
 	}
 	if string(text) != "hello" || err != nil {
-		t.Errorf("crypto/tls now tells a bare FIN at a record boundary from close_notify (%q, %v): the workaround in proxy/wire/wire.go (tlsSource.fin) can go, and its line in docs/workarounds.md", text, err)
+		t.Errorf("crypto/tls now tells a bare FIN at a record boundary from close_notify (%q, %v): the workaround in proxy/wire/tls.go (tlsSource.fin) can go, and its line in docs/workarounds.md", text, err)
 	}
 }

@@ -1,8 +1,11 @@
 package wire
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
+	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"testing"
@@ -147,6 +150,81 @@ func TestRecordsThatCameTogetherAreAllRead(t *testing.T) {
 				t.Errorf("Read = %q, %v, want %q", b.Bytes(), err, want)
 			}
 			b.Release()
+		}
+	})
+}
+
+// TestNoRecordIsForgotten holds that a read finds all that is there, however the
+// records were cut on their way and however much is asked for: only what ends with
+// the last piece may wait for it. The seed names the case that fails.
+func TestNoRecordIsForgotten(t *testing.T) {
+	for seed := range uint64(40) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		near, tcp := tcpPair(t)
+		through := &held{Conn: tcp, pass: 100}
+		far := tls.Client(through, clientConfig())
+		s := adopt(t, startLoop(t), near, shake(t, near, tls.Server, far), 0)
+		through.pass = 0
+		var want, got []byte
+		for range 1 + random.IntN(8) {
+			p := make([]byte, 1+random.IntN(1<<random.IntN(16)))
+			for i := range p {
+				p[i] = byte(random.Uint32())
+			}
+			_, _ = far.Write(p)
+			want = append(want, p...)
+		}
+		_ = far.CloseWrite()
+		for len(through.kept) > 0 {
+			through.send(1 + random.IntN(min(len(through.kept), 1<<random.IntN(17))))
+			time.Sleep(time.Duration(random.IntN(300)) * time.Microsecond)
+		}
+		var err error
+		s.until("the end", func(c *Conn) bool {
+			for err = nil; err == nil; {
+				p := make([]byte, 1+random.IntN(1<<random.IntN(15)))
+				var n int
+				n, err = c.readTLS(p)
+				got = append(got, p[:n]...)
+			}
+			return !errors.Is(err, ErrWait)
+		})
+		if !errors.Is(err, io.EOF) || !bytes.Equal(got, want) {
+			t.Errorf("seed %d: %d bytes and %v were read, want %d and %v", seed, len(got), err, len(want), io.EOF)
+		}
+	}
+}
+
+// TestALookForRecordsCostsNothing holds that it allocates nothing: a stream is
+// looked at after each of its events.
+func TestALookForRecordsCostsNothing(t *testing.T) {
+	s, far := securePair(t, startLoop(t))
+	_, _ = far.Write([]byte("event"))
+	if text, err := s.read(); text != "event" {
+		t.Fatalf("Read = %q, %v, want event", text, err)
+	}
+	s.do(func(c *Conn) {
+		if n := testing.AllocsPerRun(100, func() { _, _ = c.Read(nil) }); n != 0 {
+			t.Errorf("a read of nothing allocates %v times, want 0", n)
+		}
+	})
+}
+
+// TestABrokenRecordStaysBroken holds that who reads once more is told the same,
+// although nothing else will come.
+func TestABrokenRecordStaysBroken(t *testing.T) {
+	near, tcp := tcpPair(t)
+	s := adopt(t, startLoop(t), near, shake(t, near, tls.Server, tls.Client(tcp, clientConfig())), 0)
+	s.do(func(c *Conn) {
+		if _, err := c.Read(nil); !errors.Is(err, ErrWait) {
+			t.Errorf("Read = %v, want %v", err, ErrWait)
+		}
+	})
+	_, _ = tcp.Write([]byte("\x17\x03\x03\xff\xff")) // a length that no record may have
+	_, first := s.read()
+	s.do(func(c *Conn) {
+		if b, err := c.Read(nil); b != nil || err == nil || err.Error() != first.Error() {
+			t.Errorf("Read = %v, %v, want %v again", b, err, first)
 		}
 	})
 }

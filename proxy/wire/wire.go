@@ -12,7 +12,6 @@ package wire
 import (
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"time"
 )
@@ -143,23 +142,6 @@ func (c *Conn) Read(b *Buf) (*Buf, error) {
 		return b, nil
 	}
 	return b.dropEmpty(), err
-}
-
-func (c *Conn) readTLS(p []byte) (int, error) {
-	n, err := c.tls.Read(p)
-	switch {
-	case n > 0:
-		return n, nil
-	case err == nil, errors.Is(err, errAgain):
-		return 0, ErrWait
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return 0, ErrCut
-	case errors.Is(err, io.EOF) && c.src.fin:
-		// crypto/tls reports close_notify, behind which it reads no more, and a
-		// bare FIN at a record boundary alike.
-		return 0, ErrCut
-	}
-	return 0, err
 }
 
 // Send sends b and releases it. What the kernel does not take at once is kept,
@@ -313,65 +295,4 @@ func (c *Conn) CloseWrite() {
 	if c.saidEnd = true; c.backlog == nil {
 		c.shutdownSocket()
 	}
-}
-
-// errAgain makes crypto/tls stop reading and keep its state, as it does for any
-// temporary error.
-var errAgain net.Error = again{}
-
-type again struct{}
-
-func (again) Error() string   { return "no bytes now" }
-func (again) Timeout() bool   { return false }
-func (again) Temporary() bool { return true }
-
-// tlsSource is what crypto/tls reads from and writes to: the socket itself
-// during the handshake, and the Conn afterwards.
-type tlsSource struct {
-	net.Conn       // of the handshake
-	conn     *Conn // nil during the handshake
-	fin      bool
-}
-
-func (s *tlsSource) Read(p []byte) (int, error) {
-	if s.conn == nil {
-		return s.Conn.Read(p)
-	}
-	if !s.conn.ready {
-		return 0, errAgain
-	}
-	n, err := s.conn.readNow(p)
-	if errors.Is(err, ErrWait) {
-		return 0, errAgain
-	}
-	if errors.Is(err, io.EOF) {
-		s.fin = true
-	}
-	return n, err
-}
-
-func (s *tlsSource) Write(p []byte) (int, error) {
-	if s.conn == nil {
-		return s.Conn.Write(p)
-	}
-	return s.conn.writeSocket(p)
-}
-
-// Secured is a connection after its TLS handshake and before a loop has adopted
-// it.
-type Secured struct {
-	tls *tls.Conn
-	src *tlsSource
-}
-
-// Handshake makes sock a TLS connection, blocking for at most timeout (0: no
-// bound). upgrade is tls.Client or tls.Server. It may run on any goroutine.
-func Handshake(sock net.Conn, upgrade func(net.Conn, *tls.Config) *tls.Conn, conf *tls.Config, timeout time.Duration) (*Secured, error) {
-	s := &Secured{src: &tlsSource{Conn: sock}}
-	s.tls = upgrade(s.src, conf)
-	if timeout > 0 {
-		_ = sock.SetDeadline(time.Now().Add(timeout))
-		defer func() { _ = sock.SetDeadline(time.Time{}) }()
-	}
-	return s, s.tls.Handshake()
 }
