@@ -32,7 +32,7 @@ func TestEachRuleCatchesItsFault(t *testing.T) {
 			"proxy/a.go: imports proxy/front, but proxy may import corsx, rewrite, internal/config, internal/edgeerr, internal/secret, proxy/relay, proxy/upstream, proxy/wire of the project: it tells the story of one exchange with the parts above"},
 		{"a subtree may import its own parts", "bench/load/a.go", importing("load", module+"/bench/internal/pace"), ""},
 		{"the black box does not look inside", "e2e/a.go", importing("e2e", module+"/proxy"),
-			"e2e/a.go: imports proxy, but e2e/... may import internal/edgeerr, internal/lookalike of the project: it tests the built binary over sockets"},
+			"e2e/a.go: imports proxy, but e2e/... may import internal/edgeerr, internal/lookalike, internal/testcert of the project: it tests the built binary over sockets"},
 		{"a folder that nobody placed", "util/a.go", importing("util", "fmt"),
 			"util/a.go: no row of mayImport in internal/arch/rules_test.go fits the folder util; add one"},
 		{"koanf outside config", "proxy/a.go", importing("proxy", "github.com/knadh/koanf/v2"),
