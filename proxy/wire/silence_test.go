@@ -47,13 +47,23 @@ func (s *side) wantSilent(want bool) {
 }
 
 // client is a connection as those to an upstream are, with TLS: near is the
-// client, and gets session tickets.
+// client, and gets session tickets once the loop has it. Tickets come behind the
+// handshake for certain only where the server has asked for a certificate: else
+// crypto/tls sends them in its first write, and the client may have read them.
 func client(t *testing.T) (s *side, far *tls.Conn, through *held) {
 	t.Helper()
 	near, tcp := tcpPair(t)
-	through = &held{Conn: tcp, pass: 100}
-	far = tls.Server(through, serverConfig())
-	return adopt(t, startLoop(t), near, shake(t, near, tls.Client, far), 0), far, through
+	through = &held{Conn: tcp, pass: 1} // the server's part of the handshake
+	conf := serverConfig().Clone()
+	conf.ClientAuth = tls.RequestClientCert
+	far = tls.Server(through, conf)
+	s = adopt(t, startLoop(t), near, shake(t, near, tls.Client, far), 0)
+	if len(through.kept) == 0 {
+		t.Fatal("the server has sent no tickets")
+	}
+	through.pass = 100
+	through.send(len(through.kept))
+	return s, far, through
 }
 
 // TestTicketsAreNoBytesOfAMessage holds that session tickets, which come when
