@@ -1,16 +1,12 @@
 package config
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testcert"
 )
 
 func TestFilesOfAConfiguration(t *testing.T) {
@@ -31,18 +27,12 @@ routes: {all: {upstream: a}}
 	}
 }
 
-// keyPair returns a self-signed certificate and its key as PEM.
+// keyPair returns a certificate and its key as PEM.
 func keyPair(t *testing.T) (certificate, key string) {
 	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	made, err := testcert.New(t.TempDir(), "edge.test")
 	do(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	do(t, err)
-	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
-	do(t, err)
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
-		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}))
+	return string(made.CertPEM), string(made.KeyPEM)
 }
 
 func TestCheckFiles(t *testing.T) {

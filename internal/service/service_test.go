@@ -1,22 +1,14 @@
 package service
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testcert"
 )
 
 const minimal = "upstreams: {legacy: {url: '{UPSTREAM}'}}\n"
@@ -168,9 +160,8 @@ func TestAServiceThatCannotStart(t *testing.T) {
 // then on, and that a broken file keeps the old one.
 func TestACertificateIsReplacedWhileClientsRun(t *testing.T) {
 	dir := t.TempDir()
-	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	writeCertificate(t, certFile, keyFile, "first")
-	r := start(t, upstream(t), minimal+"listen: {tls: {cert_file: "+certFile+", key_file: "+keyFile+"}}\n")
+	first := writeCertificate(t, dir, "first")
+	r := start(t, upstream(t), minimal+"listen: {tls: {cert_file: "+first.CertFile+", key_file: "+first.KeyFile+"}}\n")
 	defer r.Stop()
 	shown := func() string {
 		c, err := tls.Dial("tcp", r.Address, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // it is ours
@@ -183,9 +174,9 @@ func TestACertificateIsReplacedWhileClientsRun(t *testing.T) {
 	if got := shown(); got != "first" {
 		t.Errorf("certificate %q, want first", got)
 	}
-	writeCertificate(t, certFile, keyFile, "second")
+	writeCertificate(t, dir, "second")
 	r.eventually("the new certificate", func() bool { return shown() == "second" })
-	if err := os.WriteFile(certFile, []byte("broken"), 0o600); err != nil {
+	if err := os.WriteFile(first.CertFile, []byte("broken"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r.eventually("the failure in the log", func() bool { return r.log.has("reload failed") })
@@ -194,26 +185,11 @@ func TestACertificateIsReplacedWhileClientsRun(t *testing.T) {
 	}
 }
 
-func writeCertificate(t *testing.T, certFile, keyFile, name string) {
+func writeCertificate(t *testing.T, dir, name string) *testcert.Certificate {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	certificate, err := testcert.New(dir, name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for file, block := range map[string]*pem.Block{
-		certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: private},
-	} {
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	return certificate
 }

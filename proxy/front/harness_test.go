@@ -27,7 +27,7 @@ import (
 // TestMain holds that no test leaves a goroutine behind.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		_ = os.RemoveAll(filepath.Dir(authority().certFile))
+		_ = os.RemoveAll(filepath.Dir(authority().CertFile))
 		os.Exit(code)
 	}))
 }
@@ -70,7 +70,7 @@ func startEdge(t testing.TB, upstream string, change func(*config.Config)) *edge
 		if err := certificate.Load(conf.Listen.TLS); err != nil {
 			t.Fatal(err)
 		}
-		server, e.secure = certificate.Config(), authority().client()
+		server, e.secure = certificate.Config(), authority().Client()
 	}
 	e.front = front.New(e.edge, loops, logger, server, e.metrics.Clients().Add)
 	addr, err := e.front.Listen("127.0.0.1:0")
@@ -92,7 +92,7 @@ func configuration(upstream string, change func(*config.Config)) config.Config {
 	conf := config.Default()
 	conf.Upstreams = map[string]config.Upstream{"legacy": {URL: upstream}}
 	if strings.HasPrefix(upstream, "https:") {
-		conf.Upstreams["legacy"] = config.Upstream{URL: upstream, TLS: config.UpstreamTLS{CAFile: authority().certFile}}
+		conf.Upstreams["legacy"] = config.Upstream{URL: upstream, TLS: config.UpstreamTLS{CAFile: authority().CertFile}}
 	}
 	conf.Routes = map[string]config.Route{"api": {PathPrefix: "/", Upstream: "legacy"}}
 	if change != nil {
@@ -247,7 +247,9 @@ func startUpstream(t testing.TB, scripts ...func(*peer)) string {
 
 // startTLSUpstream is startUpstream for https.
 func startTLSUpstream(t testing.TB, scripts ...func(*peer)) string {
-	return "https://" + listen(t, authority().server(), scripts)
+	secure := authority().Server()
+	secure.DynamicRecordSizingDisabled = true
+	return "https://" + listen(t, secure, scripts)
 }
 
 func listen(t testing.TB, secure *tls.Config, scripts []func(*peer)) string {
@@ -311,7 +313,7 @@ func (l legs) start(t testing.TB, change func(*config.Config), scripts ...func(*
 	}
 	return startEdge(t, url, func(c *config.Config) {
 		if l.client {
-			c.Listen.TLS = config.ListenTLS{CertFile: authority().certFile, KeyFile: authority().keyFile}
+			c.Listen.TLS = config.ListenTLS{CertFile: authority().CertFile, KeyFile: authority().KeyFile}
 		}
 		if change != nil {
 			change(c)

@@ -1,15 +1,11 @@
 package wire
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
-	"math/big"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,6 +13,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/apim-edge/apim-edge/internal/testcert"
 )
 
 // TestMain holds that no test leaves a goroutine behind.
@@ -156,16 +154,16 @@ func clientConfig() *tls.Config {
 }
 
 var serverConfig = sync.OnceValue(func() *tls.Config {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	dir, err := os.MkdirTemp("", "apim-edge-wire")
 	if err != nil {
 		panic(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	defer os.RemoveAll(dir) //nolint:errcheck // a test's end
+	certificate, err := testcert.New(dir, "wire.test")
 	if err != nil {
 		panic(err)
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	return certificate.Server()
 })
 
 // whenWoken has f done on the loop.
