@@ -55,7 +55,7 @@ func TestEdgeKilledUnderLoad(t *testing.T) {
 			s.extra = fmt.Sprintf("listen: {address: %q}\n", address)
 			if s.secure != nil {
 				id := s.up.id
-				s.extra = fmt.Sprintf("listen: {address: %q, tls: {cert_file: %q, key_file: %q}}\n", address, id.certFile, id.keyFile)
+				s.extra = fmt.Sprintf("listen: {address: %q, tls: {cert_file: %q, key_file: %q}}\n", address, id.CertFile, id.KeyFile)
 			}
 			s.write(loadConfig(s.up, 0) + s.extra)
 			before := s.quiet()

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testcert"
 )
 
 // upstream is the child process that plays the upstream, one life after the
@@ -18,7 +20,7 @@ import (
 type upstream struct {
 	t       *testing.T
 	address string
-	id      *identity // nil: plain
+	id      *testcert.Certificate // nil: plain
 	life    *life
 
 	mu      sync.Mutex
@@ -38,7 +40,7 @@ type life struct {
 	conns  int
 }
 
-func startUpstream(t *testing.T, id *identity) *upstream {
+func startUpstream(t *testing.T, id *testcert.Certificate) *upstream {
 	t.Helper()
 	u := &upstream{t: t, address: reserve(t), id: id, arrived: map[string][]string{}, open: map[string]*life{}}
 	u.start()
@@ -59,7 +61,7 @@ func (u *upstream) start() {
 	l := &life{cmd: exec.Command(os.Args[0]), ready: make(chan struct{}), exited: make(chan struct{})}
 	l.cmd.Env = append(os.Environ(), upstreamRole+"="+u.address)
 	if u.id != nil {
-		l.cmd.Env = append(l.cmd.Env, upstreamCert+"="+u.id.certFile, upstreamKey+"="+u.id.keyFile)
+		l.cmd.Env = append(l.cmd.Env, upstreamCert+"="+u.id.CertFile, upstreamKey+"="+u.id.KeyFile)
 	}
 	l.cmd.Stderr = os.Stderr
 	out, err := l.cmd.StdoutPipe()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/testcert"
 )
 
 // allCodes are the codes of the edge's errors.
@@ -47,7 +48,7 @@ var upstreamFaults = []fault{
 func loadConfig(u *upstream, generation int) string {
 	secure := ""
 	if u.id != nil {
-		secure = fmt.Sprintf("tls: {ca_file: %q}, ", u.id.certFile)
+		secure = fmt.Sprintf("tls: {ca_file: %q}, ", u.id.CertFile)
 	}
 	return fmt.Sprintf(`upstreams: {legacy: {url: %q, %smax_idle: %d}}
 routes: {openai: {path_prefix: /, upstream: legacy, cors: {allowed_origins: [%q]}},
@@ -74,12 +75,15 @@ type stage struct {
 
 func (l leg) stage(t *testing.T, extra string) *stage {
 	t.Helper()
-	var id *identity
+	var id *testcert.Certificate
 	s := &stage{extra: extra}
 	if l.secure {
-		id = newIdentity(t)
-		s.secure = id.client
-		s.extra += fmt.Sprintf("listen: {address: \"127.0.0.1:0\", tls: {cert_file: %q, key_file: %q}}\n", id.certFile, id.keyFile)
+		var err error
+		if id, err = testcert.New(t.TempDir(), "faults.test"); err != nil {
+			t.Fatal(err)
+		}
+		s.secure = id.Client()
+		s.extra += fmt.Sprintf("listen: {address: \"127.0.0.1:0\", tls: {cert_file: %q, key_file: %q}}\n", id.CertFile, id.KeyFile)
 	}
 	s.up = startUpstream(t, id)
 	s.edge = start(t, loadConfig(s.up, 0)+s.extra)

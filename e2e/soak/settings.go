@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testcert"
 )
 
 // The bounds of the edge under test, short so that each is met many times.
@@ -25,7 +27,7 @@ const origin = "https://chat.example.com"
 // settings is the configuration file of the edge, which changes while it runs.
 type settings struct {
 	file      string
-	secure    *identity
+	secure    *testcert.Certificate
 	clientTLS bool
 	upstreams map[string]*upstream
 	versions  int
@@ -37,13 +39,13 @@ func (s *settings) write() error {
 	var text strings.Builder
 	text.WriteString("listen:\n  address: 127.0.0.1:0\n")
 	if s.clientTLS {
-		fmt.Fprintf(&text, "  tls: {cert_file: %q, key_file: %q}\n", s.secure.certFile, s.secure.keyFile)
+		fmt.Fprintf(&text, "  tls: {cert_file: %q, key_file: %q}\n", s.secure.CertFile, s.secure.KeyFile)
 	}
 	text.WriteString("admin: {address: \"127.0.0.1:0\"}\nupstreams:\n")
 	for _, leg := range legs {
 		scheme, more := "http", ""
 		if s.upstreams[leg].tls != nil {
-			scheme, more = "https", fmt.Sprintf(", tls: {ca_file: %q, server_name: localhost}", s.secure.certFile)
+			scheme, more = "https", fmt.Sprintf(", tls: {ca_file: %q, server_name: localhost}", s.secure.CertFile)
 		}
 		// Another number makes another pool; the upstream that is steady keeps its.
 		idle := 64

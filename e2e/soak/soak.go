@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testcert"
 )
 
 // soak is one run.
@@ -74,12 +76,12 @@ func (s *soak) start(work string, keep io.Writer) error {
 	marker := make([]byte, 8)
 	_, _ = rand.Read(marker)
 	s.ledger = newLedger("m" + hex.EncodeToString(marker))
-	secure, err := newIdentity(work)
+	secure, err := testcert.New(work, "soak.test")
 	if err != nil {
 		return err
 	}
 	for _, leg := range legs {
-		config := secure.server
+		config := secure.Server()
 		if leg != "secure" {
 			config = nil
 		}
@@ -104,7 +106,7 @@ func (s *soak) start(work string, keep io.Writer) error {
 		pool: &pool{address: s.edge.clients},
 	}
 	if s.tls {
-		s.load.pool.tls = secure.client
+		s.load.pool.tls = secure.Client()
 	}
 	_, _ = s.edge.look() // opens the connection to the admin listener
 	s.before, err = s.edge.look()

@@ -30,7 +30,7 @@ func TestManyDepartures(t *testing.T) {
 			var secure *tls.Config
 			scheme := "http://"
 			if tc.secure {
-				secure, scheme = theatreUnderTest.id.server, "https://"
+				secure, scheme = theatreUnderTest.id.Server(), "https://"
 			}
 			var asked, cancelled sync.WaitGroup
 			asked.Add(clients)

@@ -37,7 +37,7 @@ func TestTenThousandEvents(t *testing.T) {
 			var secure *tls.Config
 			scheme := "http://"
 			if tc.secure {
-				secure, scheme = theatreUnderTest.id.server, "https://"
+				secure, scheme = theatreUnderTest.id.Server(), "https://"
 			}
 			up := listenRaw(t, secure, func(conn net.Conn, _ *Message) bool {
 				sendInPieces(conn, append([]byte(tc.head), tc.encode(body)...))

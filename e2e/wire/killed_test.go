@@ -110,7 +110,7 @@ func startKilledUpstream(t *testing.T, head string, secure bool) (address string
 	cmd.Env = append(os.Environ(), killedRole+"="+head)
 	if secure {
 		id := theatreUnderTest.id
-		cmd.Env = append(cmd.Env, "WIRE_UPSTREAM_CERT="+id.certFile, "WIRE_UPSTREAM_KEY="+id.keyFile)
+		cmd.Env = append(cmd.Env, "WIRE_UPSTREAM_CERT="+id.CertFile, "WIRE_UPSTREAM_KEY="+id.KeyFile)
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {

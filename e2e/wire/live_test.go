@@ -101,7 +101,7 @@ func startLive(t *testing.T, config string) (edge *Edge, file string) {
 func simpleConfig(upstream string) string {
 	secure := ""
 	if strings.HasPrefix(upstream, "https:") {
-		secure = fmt.Sprintf(", tls: {ca_file: %q}", theatreUnderTest.id.certFile)
+		secure = fmt.Sprintf(", tls: {ca_file: %q}", theatreUnderTest.id.CertFile)
 	}
 	return fmt.Sprintf("upstreams: {legacy: {url: %q%s}}\nroutes: {openai: {path_prefix: /, upstream: legacy}}\n", upstream, secure)
 }
