@@ -87,7 +87,7 @@ func (b *bench) describe(p *peers.Peer, leg workload.Leg) (peers.Instance, error
 	conf := peers.Instance{
 		Dir: dir, Port: ports[0], AdminPort: ports[1], UpstreamPort: b.upstream.plainPort, UpstreamName: upstreamName,
 		UpstreamTLS: leg != workload.Plain, ClientTLS: leg == workload.TLSBoth,
-		CAFile: b.certs.caFile, CertFile: b.certs.certFile, KeyFile: b.certs.keyFile, PairFile: b.certs.pairFile,
+		CAFile: b.certs.CertFile, CertFile: b.certs.CertFile, KeyFile: b.certs.KeyFile, PairFile: b.certs.pairFile,
 		Key: mock.Key, Cores: b.options.Cores, Connections: min(b.options.Size.IdleStreams+2000, b.files/2-200), Files: b.files,
 		AccessLog: p.AccessLog,
 	}

@@ -32,7 +32,7 @@ func startUpstream(built string, certs *certificates, cpus []int) (*upstream, er
 	u.process, err = proc.Start(proc.Spec{CPUs: cpus, Argv: []string{
 		filepath.Join(built, "mock"), "--plain", fmt.Sprintf("127.0.0.1:%d", ports[0]),
 		"--tls", fmt.Sprintf("127.0.0.1:%d", ports[1]), "--control", u.control,
-		"--cert", certs.certFile, "--key", certs.keyFile,
+		"--cert", certs.CertFile, "--key", certs.KeyFile,
 	}})
 	if err != nil {
 		return nil, err
