@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -26,38 +25,16 @@ func findBinary(o options, dir string) (string, error) {
 	if o.binary != "" {
 		return filepath.Abs(o.binary)
 	}
-	root, err := moduleRoot()
-	if err != nil {
-		return "", err
-	}
 	binary := filepath.Join(dir, "apim-edge")
 	argv := []string{"build", "-o", binary}
 	if o.race {
 		argv = append(argv, "-race")
 	}
-	build := exec.Command("go", append(argv, "./cmd/apim-edge")...)
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build apim-edge: %w\n%s", err, out)
+	argv = append(argv, "github.com/apim-edge/apim-edge/cmd/apim-edge")
+	if out, err := exec.Command("go", argv...).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build apim-edge (run it inside the source tree, or name a --binary): %w\n%s", err, out)
 	}
 	return binary, nil
-}
-
-// moduleRoot finds the folder with go.mod.
-func moduleRoot() (string, error) {
-	folder, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
-			return folder, nil
-		}
-		if folder == filepath.Dir(folder) {
-			return "", errors.New("run it inside the source tree, or name a --binary")
-		}
-		folder = filepath.Dir(folder)
-	}
 }
 
 // startEdge runs the binary and waits until it listens.
