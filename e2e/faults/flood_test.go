@@ -16,11 +16,7 @@ func TestFloodsOfFields(t *testing.T) {
 	s := abused(t, "", "")
 	before, pss := s.quiet(), s.pss()
 	most := s.watchMemory()
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		s.others("300 clients sending fields without end")
-	}()
+	served := s.startOthers("300 clients sending fields without end")
 	s.abuse(abusers, func(a *abuser) error {
 		status, code := 431, "head_too_large"
 		switch a.number % 3 {
@@ -58,11 +54,7 @@ func TestGiantPreflights(t *testing.T) {
 	s := abused(t, "", "")
 	before, pss := s.quiet(), s.pss()
 	most := s.watchMemory()
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		s.others("300 clients sending giant preflights")
-	}()
+	served := s.startOthers("300 clients sending giant preflights")
 	s.abuse(abusers, func(a *abuser) error {
 		head := "OPTIONS /abuse HTTP/1.1\r\nHost: edge\r\nX-Request-Id: " + a.nonce + "\r\nOrigin: " + page +
 			"\r\nAccess-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: "
@@ -104,11 +96,7 @@ func TestBodiesBeyondTheLimit(t *testing.T) {
 	s := abused(t, "", "limits: {request_body: 1MiB}\n")
 	before, pss := s.quiet(), s.pss()
 	most := s.watchMemory()
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		s.others("300 clients sending bodies beyond the limit")
-	}()
+	served := s.startOthers("300 clients sending bodies beyond the limit")
 	piece := strings.Repeat("x", 1<<10)
 	s.abuse(abusers, func(a *abuser) error {
 		status, code := 413, "body_too_large"

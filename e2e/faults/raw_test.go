@@ -138,6 +138,17 @@ func (s *stage) others(while string) {
 	b.report(b.faults)
 }
 
+// startOthers holds the same beside what the test does, and closes what it
+// returns when they have been served.
+func (s *stage) startOthers(while string) <-chan struct{} {
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		s.others(while)
+	}()
+	return served
+}
+
 // pss returns the memory of the edge, its part of what is shared included.
 func (e *edge) pss() int {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", e.cmd.Process.Pid))

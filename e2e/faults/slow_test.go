@@ -30,11 +30,7 @@ func TestSlowHeads(t *testing.T) {
 	t.Parallel()
 	s := abused(t, "client_head: 2s, ", "")
 	before := s.quiet()
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		s.others("300 heads being slow")
-	}()
+	served := s.startOthers("300 heads being slow")
 	s.abuse(abusers, func(a *abuser) error {
 		switch head := a.head("POST", workFixed); a.number % 3 {
 		case 0: // says nothing at all, and is told nothing
@@ -62,11 +58,7 @@ func TestSlowBodies(t *testing.T) {
 	t.Parallel()
 	s := abused(t, "request_body_idle: 2s, ", "")
 	before := s.quiet()
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		s.others("300 bodies being slow")
-	}()
+	served := s.startOthers("300 bodies being slow")
 	s.abuse(abusers, func(a *abuser) error {
 		head := a.head("POST", workFixed+" 100")
 		switch a.number % 3 {
@@ -101,11 +93,7 @@ func TestSlowReaders(t *testing.T) {
 			s := abused(t, "client_write_stall: 4s, ", "")
 			before, pss := s.quiet(), s.pss()
 			most := s.watchMemory()
-			served := make(chan struct{})
-			go func() {
-				defer close(served)
-				s.others("300 clients not reading")
-			}()
+			served := s.startOthers("300 clients not reading")
 			ended := make(chan struct{})
 			go func() {
 				defer close(ended)
