@@ -77,13 +77,19 @@ func smallOpen() Workload {
 	}
 }
 
+// openWindows is how many windows an open loop takes: at its rate, the 99th
+// percentile of one would be that of a handful of exchanges.
+const openWindows = 5
+
 func runSmallOpen(ctx context.Context, c *Cell) (*Sample, error) {
 	meter := client.NewMeter()
 	l := &client.Open{
 		Target: c.Target, Request: c.Target.Request(client.Small, answerMarker), PerSecond: c.Size.OpenRate,
 		Connections: c.Size.Connections, Meter: meter, Clock: c.Clock,
 	}
-	s, w, err := c.steady(ctx, l, meter, nil)
+	long := *c
+	long.Size.Window *= openWindows
+	s, w, err := long.steady(ctx, l, meter, nil)
 	if err != nil {
 		return nil, err
 	}

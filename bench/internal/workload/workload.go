@@ -55,7 +55,7 @@ func Full() Size {
 		Warm: 500 * time.Millisecond, Window: 2 * time.Second, Counted: time.Second, Settle: 2 * time.Second,
 		Connections: 32, OpenRate: 1000,
 		BusyStreams: 400, BusyEvents: 40_000, PacedStreams: 50, PacedEvents: 10_000,
-		IdleStreams: 10_000, StalledClients: 200, MixedStreams: 100,
+		IdleStreams: 10_000, StalledClients: 300, MixedStreams: 100,
 		Bulk: 1 << 30, Departures: 20,
 	}
 }
