@@ -111,8 +111,13 @@ func (l *Loop) run() {
 	close(l.done)
 }
 
-// keepOn handles what happens until it is interrupted for want of more.
+// keepOn handles what happens until it is interrupted for want of more. It begins
+// with a goroutine that makes a system call, as whoever keeps a thread would: the
+// call wakes Go's monitor, which sleeps while all processors are idle and which no
+// raw call wakes, and the thread of the goroutine stays behind to wait in Go's
+// poller. Else nobody may do so until the next timer, and other loops were deaf.
 func (l *Loop) keepOn() {
+	go l.Post(func() {})
 	for l.busy && !l.isEnded() {
 		wait := -1
 		if len(l.again) > 0 {
