@@ -195,8 +195,7 @@ func (b *bench) absent(p *peers.Peer) *string {
 
 // measured says whether a workload is run on a peer.
 func measured(w workload.Workload, p *peers.Peer, leg workload.Leg) bool {
-	return slices.Contains(w.Legs, leg) &&
-		!(p.PlainClients && leg == workload.TLSBoth) &&
+	return !(p.PlainClients && leg == workload.TLSBoth) &&
 		!(w.SkipDirect && p.Role == peers.Direct) &&
 		(len(p.Only) == 0 || slices.Contains(p.Only, w.Name))
 }

@@ -16,7 +16,7 @@ var bulkFigures = []Figure{
 
 func bulkDown() Workload {
 	return Workload{
-		Name: "down-1gib", Unit: "GiB", Legs: everyLeg, Figures: bulkFigures,
+		Name: "down-1gib", Unit: "GiB", Figures: bulkFigures,
 		About: "a response body of 1 GiB, fixed length",
 		Run: func(ctx context.Context, c *Cell) (*Sample, error) {
 			request := c.Target.Request(client.Small, fmt.Sprintf("bytes:%d", c.Size.Bulk))
@@ -33,7 +33,7 @@ func bulkDown() Workload {
 
 func bulkUp() Workload {
 	return Workload{
-		Name: "up-1gib", Unit: "GiB", Legs: everyLeg, Figures: bulkFigures,
+		Name: "up-1gib", Unit: "GiB", Figures: bulkFigures,
 		About: "a request body of 1 GiB, fixed length",
 		Run: func(ctx context.Context, c *Cell) (*Sample, error) {
 			return c.transfer(ctx, func(conn *client.Conn) error { return c.upload(conn) })

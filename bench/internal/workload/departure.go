@@ -11,7 +11,7 @@ import (
 
 func departure() Workload {
 	return Workload{
-		Name: "departure", Unit: "departure", Legs: everyLeg, SkipDirect: true,
+		Name: "departure", Unit: "departure", SkipDirect: true,
 		About: "a client leaves (FIN) while nothing is in flight: the time until the upstream's side has ended, in a silent stream and before the response head",
 		Figures: []Figure{
 			{Key: "stream_ms", Title: "silent stream p50 ms", Decimals: 2},

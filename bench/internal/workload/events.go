@@ -24,7 +24,7 @@ var eventFigures = []Figure{
 
 func eventsBusy() Workload {
 	return Workload{
-		Name: "events-busy", Unit: "event", Legs: everyLeg, Figures: eventFigures,
+		Name: "events-busy", Unit: "event", Figures: eventFigures,
 		About: "400 SSE streams with 40,000 events/s in all, evenly spread; one-way latency from the upstream's write to the client's read",
 		Run: func(ctx context.Context, c *Cell) (*Sample, error) {
 			return c.events(ctx, c.Size.BusyStreams, c.Size.BusyEvents)
@@ -34,7 +34,7 @@ func eventsBusy() Workload {
 
 func eventsPaced() Workload {
 	return Workload{
-		Name: "events-paced", Unit: "event", Legs: everyLeg, Figures: eventFigures,
+		Name: "events-paced", Unit: "event", Figures: eventFigures,
 		About: "50 SSE streams with 10,000 events/s in all: the proxy sleeps between events, so each one wakes it",
 		Run: func(ctx context.Context, c *Cell) (*Sample, error) {
 			return c.events(ctx, c.Size.PacedStreams, c.Size.PacedEvents)

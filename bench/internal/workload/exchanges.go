@@ -19,7 +19,7 @@ var exchangeFigures = []Figure{
 
 func smallClosed() Workload {
 	return Workload{
-		Name: "small-closed", Unit: "exchange", Legs: everyLeg, Figures: exchangeFigures,
+		Name: "small-closed", Unit: "exchange", Figures: exchangeFigures,
 		About: "small JSON exchanges (256 B up, 512 B down) over kept connections, each sending its next request at once",
 		Run: func(ctx context.Context, c *Cell) (*Sample, error) {
 			return c.closedLoop(ctx, client.Small, client.Kept, c.Size.Connections)
@@ -29,7 +29,7 @@ func smallClosed() Workload {
 
 func sdkClosed() Workload {
 	return Workload{
-		Name: "sdk-closed", Unit: "exchange", Legs: everyLeg, Figures: exchangeFigures,
+		Name: "sdk-closed", Unit: "exchange", Figures: exchangeFigures,
 		About: "exchanges as an OpenAI SDK makes them: 14 fields, 1.5 KB body, 512 B down",
 		Run: func(ctx context.Context, c *Cell) (*Sample, error) {
 			return c.closedLoop(ctx, client.SDK, client.Kept, c.Size.Connections)
@@ -39,7 +39,7 @@ func sdkClosed() Workload {
 
 func shortConnections() Workload {
 	return Workload{
-		Name: "short-connections", Unit: "exchange", Legs: everyLeg, Figures: exchangeFigures,
+		Name: "short-connections", Unit: "exchange", Figures: exchangeFigures,
 		About: "one exchange per client connection; with TLS towards clients a handshake each",
 		Run: func(ctx context.Context, c *Cell) (*Sample, error) {
 			return c.closedLoop(ctx, client.Small, client.ForOneExchange, c.Size.Connections/2)
@@ -64,7 +64,7 @@ func (c *Cell) closedLoop(ctx context.Context, shape client.Shape, reuse client.
 
 func smallOpen() Workload {
 	return Workload{
-		Name: "small-open", Unit: "exchange", Legs: everyLeg,
+		Name: "small-open", Unit: "exchange",
 		About: "the small exchange at a constant 1,000/s; latency from the intended start, so that a stall cannot hide",
 		Figures: []Figure{
 			{Key: "cpu_us", Title: "CPU µs/exchange", Decimals: 2},

@@ -23,7 +23,7 @@ func growth() Workload {
 	}
 	figures = append(figures, Figure{Key: "streams", Title: "all streams"})
 	return Workload{
-		Name: "growth", Unit: "event", Legs: withoutBoth, SkipDirect: true, Figures: figures,
+		Name: "growth", Unit: "event", SkipDirect: true, Figures: figures,
 		About: "10,000 events/s in all, from 10, 100, 1,000 and 10,000 SSE streams (or what the limit of open files allows): " +
 			"what an event costs must not depend on how many streams there are",
 		Run: runGrowth,

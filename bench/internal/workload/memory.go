@@ -10,7 +10,7 @@ import (
 
 func idleStreams() Workload {
 	return Workload{
-		Name: "idle-streams", Unit: "stream", Legs: everyLeg, Fresh: true, SkipDirect: true,
+		Name: "idle-streams", Unit: "stream", Fresh: true, SkipDirect: true,
 		About: "SSE streams that have had one event and then say nothing: what one costs in memory (PSS; the kernel's socket buffers are not in it)",
 		Figures: []Figure{
 			{Key: "kib", Title: "KiB/stream", Decimals: 2},
@@ -76,7 +76,7 @@ func (c *Cell) warmMemory(ctx context.Context) (int64, error) {
 
 func stalledClients() Workload {
 	return Workload{
-		Name: "stalled-clients", Unit: "client", Legs: withoutBoth, Fresh: true, SkipDirect: true,
+		Name: "stalled-clients", Unit: "client", Fresh: true, SkipDirect: true,
 		About: "clients that have stopped reading while the upstream has more: what one costs, and whether it grows",
 		Figures: []Figure{
 			{Key: "kib", Title: "KiB/client", Decimals: 1},

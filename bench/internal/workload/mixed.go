@@ -9,7 +9,7 @@ import (
 
 func mixed() Workload {
 	return Workload{
-		Name: "mixed-departures", Unit: "second", Legs: withoutBoth,
+		Name: "mixed-departures", Unit: "second",
 		About: "100 streams of 50 events/s whose clients leave after 0.2 to 1 s and come back, and small exchanges at 1,000/s beside them",
 		Figures: []Figure{
 			{Key: "cpu_ms_s", Title: "CPU ms/s", Decimals: 1},

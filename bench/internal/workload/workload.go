@@ -126,7 +126,6 @@ type Workload struct {
 	Name  string
 	About string
 	Unit  string
-	Legs  []Leg
 	// Fresh asks for a peer that has just been started, because memory that
 	// it has kept from an earlier round would hide what this one needs.
 	Fresh bool
@@ -158,11 +157,6 @@ func Names() []string {
 	}
 	return names
 }
-
-var (
-	everyLeg    = Legs
-	withoutBoth = []Leg{Plain, TLSUpstream}
-)
 
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
