@@ -38,7 +38,13 @@ type Down struct {
 	data   []byte        // of the chunks of one read, where Dechunk is on
 	silent time.Duration // how long nothing has come, in heartbeats
 	armed  bool          // the bound of the wait under way is set
+	reads  int           // of a stream of events
 }
+
+// ackLaterFrom is the read of a stream from which on acknowledgements may wait.
+// Not from the first: an upstream that has Nagle's algorithm on waits for the
+// acknowledgement of its head before it sends the first event.
+const ackLaterFrom = 8
 
 // Start sends the response head in out with the first bytes of the body in in,
 // in one write. Both are released.
@@ -91,6 +97,9 @@ func (d *Down) Go() error {
 			return d.noBytes(err)
 		}
 		d.armed, d.silent = false, 0
+		if d.reads++; d.reads == ackLaterFrom && d.Track.events != nil {
+			d.From.AckLater()
+		}
 		if err := d.pass(in); err != nil {
 			return err
 		}

@@ -160,6 +160,9 @@ func (c *Conn) writable() {
 // unacked returns 0: what the peer takes is seen by trying to send more.
 func (c *Conn) unacked() int { return 0 }
 
+// AckLater does nothing here.
+func (c *Conn) AckLater() {}
+
 func (c *Conn) resetOnClose() { _ = c.sock.SetLinger(0) }
 
 func (c *Conn) closeSocket() {

@@ -1,0 +1,63 @@
+//go:build !portable
+
+package front_test
+
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestAStreamIsNotAcknowledgedEventByEvent holds that the upstream of a stream is
+// sent fewer packets than it sends events, once the stream is under way: each would
+// cost both sides a fifth of what the event costs. Where the test itself is held up
+// for 40 ms the kernel goes back to one for each, so it tries again.
+func TestAStreamIsNotAcknowledgedEventByEvent(t *testing.T) {
+	const first, counted = 10, 40
+	const event = "9\r\ndata: 1\n\n\r\n"
+	next, acks := make(chan struct{}), make(chan uint32)
+	e := startEdge(t, startUpstream(t, func(up *peer) {
+		up.request()
+		up.send(streamHead)
+		var before uint32
+		for n := range first + counted {
+			if n == first {
+				before = up.packets()
+			}
+			up.raw(event)
+			<-next
+		}
+		acks <- up.packets() - before
+	}), nil)
+	eventually(t, func() bool {
+		c := e.dial()
+		defer c.Close() //nolint:errcheck // a test's end
+		c.send(request)
+		c.head()
+		for range first + counted {
+			c.bytes(len(event))
+			next <- struct{}{}
+		}
+		n := <-acks
+		t.Logf("%d packets for %d events", n, counted)
+		return n < counted*3/4
+	}, func() string { return "as many packets as events" })
+}
+
+// packets returns how many have come to this side.
+func (p *peer) packets() (n uint32) {
+	p.t.Helper()
+	raw, err := p.tcp.SyscallConn()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	_ = raw.Control(func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err != nil {
+			p.t.Error(err)
+			return
+		}
+		n = info.Segs_in
+	})
+	return n
+}
