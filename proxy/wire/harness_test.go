@@ -66,6 +66,18 @@ func tcpPair(t testing.TB) (near, far *net.TCPConn) {
 	return near, far
 }
 
+// dial returns the far end of a connection to a listener.
+func dial(t testing.TB, address string) net.Conn {
+	t.Helper()
+	far, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = far.SetDeadline(time.Now().Add(patience))
+	t.Cleanup(func() { _ = far.Close() })
+	return far
+}
+
 // side is a connection on a loop and its handler.
 type side struct {
 	t     testing.TB

@@ -3,7 +3,6 @@
 package wire
 
 import (
-	"net"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -13,11 +12,7 @@ import (
 func TestAnAcceptedConnectionInheritsItsOptions(t *testing.T) {
 	address, own, sides := listen(t, startLoop(t))
 	defer own.Close()
-	far, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer far.Close() //nolint:errcheck // a test's end
+	dial(t, address)
 	s := <-sides
 	for _, tc := range []struct {
 		name                string
@@ -30,6 +25,7 @@ func TestAnAcceptedConnectionInheritsItsOptions(t *testing.T) {
 		{"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveProbes},
 	} {
 		var got int
+		var err error
 		s.do(func(c *Conn) { got, err = unix.GetsockoptInt(c.fd, tc.level, tc.option) })
 		if got != tc.want || err != nil {
 			t.Errorf("%s is %d (%v), want %d", tc.name, got, err, tc.want)

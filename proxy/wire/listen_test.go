@@ -61,11 +61,7 @@ func TestAListenerAcceptsWhoeverCalls(t *testing.T) {
 		listener <- own
 	}()
 	for range calls {
-		far, err := net.Dial("tcp", tcp.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer far.Close() //nolint:errcheck // a test's end
+		dial(t, tcp.Addr().String())
 	}
 	release()
 	for range calls {
@@ -78,11 +74,7 @@ func TestAListenerAcceptsWhoeverCalls(t *testing.T) {
 // that the listener can be closed under it.
 func TestAnAcceptedConnectionIsOneLikeAnother(t *testing.T) {
 	address, own, sides := listen(t, startLoop(t))
-	far, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer far.Close() //nolint:errcheck // a test's end
+	far := dial(t, address)
 	s := <-sides
 	own.Close()
 	own.Close()
@@ -115,11 +107,7 @@ func TestAnAcceptedConnectionCanBeTakenBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer own.Close()
-	far, err := net.Dial("tcp", tcp.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer far.Close() //nolint:errcheck // a test's end
+	far := dial(t, tcp.Addr().String())
 	near, err := (<-accepted).TCP()
 	if err != nil {
 		t.Fatal(err)

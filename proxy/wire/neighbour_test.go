@@ -4,6 +4,7 @@ package wire
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -40,11 +41,21 @@ func TestABusyLoopLeavesNobodyDeaf(t *testing.T) {
 	}
 	defer cmd.Wait()    //nolint:errcheck // it has said what was wrong
 	defer stdin.Close() //nolint:errcheck // this is what ends it
-	address, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
+	lines := bufio.NewScanner(stdout)
+	said := func() string {
+		if !lines.Scan() {
+			t.Fatal("the other process has ended: ", lines.Err())
+		}
+		return lines.Text()
 	}
-	busy, other := dial(t, address[:len(address)-1]), dial(t, address[:len(address)-1])
+	connect := func() net.Conn {
+		c := dial(t, said())
+		if got := said(); got != "ready" {
+			t.Fatalf("the other process says %q", got)
+		}
+		return c
+	}
+	busy, other := connect(), connect()
 	for range 5 {
 		<-time.After(50 * time.Millisecond) // both are parked, and Go's monitor sleeps
 		for range 3 * fewTimes {
@@ -54,40 +65,22 @@ func TestABusyLoopLeavesNobodyDeaf(t *testing.T) {
 	}
 }
 
-// echo has two loops send back what comes, until standard input ends.
+// echo has two loops send back what comes, until standard input ends. Of each it
+// says where to connect, and when bytes may come.
 func echo(t *testing.T) {
-	server, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stdout.WriteString(server.Addr().String() + "\n"); err != nil {
-		t.Fatal(err)
-	}
 	for range 2 {
-		near, err := server.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := adopt(t, startFrozenLoop(t), near.(*net.TCPConn), nil, 0)
+		address, own, sides := listen(t, startFrozenLoop(t))
+		fmt.Println(address)
+		s := <-sides
+		own.Close()
 		s.whenWoken(func(c *Conn) {
 			if b, err := c.Read(nil); err == nil {
 				_, _ = c.Send(b)
 			}
 		})
+		fmt.Println("ready")
 	}
-	_ = server.Close()
 	_, _ = io.Copy(io.Discard, os.Stdin)
-}
-
-func dial(t *testing.T, address string) net.Conn {
-	t.Helper()
-	c, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(patience))
-	return c
 }
 
 // exchange sends a byte and waits for it to come back.
