@@ -38,7 +38,7 @@ type Down struct {
 	data   []byte        // of the chunks of one read, where Dechunk is on
 	silent time.Duration // how long nothing has come, in heartbeats
 	armed  bool          // the bound of the wait under way is set
-	reads  int           // of a stream of events
+	reads  int           // so far
 }
 
 // ackLaterFrom is the read of a stream from which on acknowledgements may wait.
