@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"errors"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -13,7 +12,7 @@ import (
 // record counts the exchange and writes its one access line. The fields are an
 // allow-list: none holds the value of a field, of a query key or of a body.
 func (x *Exchange) record(code edgeerr.Code, err error) {
-	took := time.Since(x.start)
+	took := x.client.Loop().Now() - x.start
 	x.count(code, took)
 	if x.notesSeen != 0 {
 		x.countNotes(x.notesSeen)

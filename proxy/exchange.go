@@ -44,7 +44,7 @@ type Exchange struct {
 	responseTrailerF func([]byte) bool
 
 	notes          notes
-	start          time.Time
+	start          time.Duration // by the clock of the loop
 	firstByte      time.Duration // from start to the upstream's response head
 	status         int           // sent to the client
 	upstreamStatus int
@@ -100,7 +100,7 @@ func take[T any](p *sync.Pool) *T {
 
 func begin(c *Client) *Exchange {
 	x := take[Exchange](&exchanges)
-	x.edge, x.client, x.start = c.edge, c, time.Now()
+	x.edge, x.client, x.start = c.edge, c, c.Loop().Now()
 	x.lastConn = c.refuse
 	x.req = take[request](&requests)
 	return x
@@ -270,9 +270,9 @@ func (x *Exchange) release() {
 	x.upIn.Release()
 	x.down.Close()
 	x.body.up.Close()
-	text := x.notes.text[:0]
-	*x = Exchange{requestTrailerF: x.requestTrailerF, responseTrailerF: x.responseTrailerF}
-	x.notes.text = text
+	text, up, down := x.notes.text[:0], x.requestTrailerF, x.responseTrailerF
+	*x = Exchange{}
+	x.notes.text, x.requestTrailerF, x.responseTrailerF = text, up, down
 	exchanges.Put(x)
 }
 

@@ -185,26 +185,32 @@ func tokenLen(p []byte) int {
 }
 
 // inspect tells whether p contains a control character other than HTAB, and
-// whether all of it is ASCII. It looks at eight bytes at a time: heads are mostly
-// values.
+// whether all of it is ASCII. It looks at eight bytes at a time, the last eight
+// overlapping those before: heads are mostly values.
 func inspect(p []byte) (control, ascii bool) {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	var all uint64
-	for len(p) >= 8 {
-		w := binary.LittleEndian.Uint64(p)
-		all |= w
-		low := (w - ones*0x20) &^ w & highs
-		del := w ^ ones*0x7f
-		del = (del - ones) &^ del & highs
-		if low|del != 0 && controlIn(p[:8]) {
-			return true, false
+	if len(p) < 8 {
+		var all byte
+		for _, c := range p {
+			all |= c
 		}
-		p = p[8:]
+		return controlIn(p), all < 0x80
 	}
-	for _, c := range p {
-		all |= uint64(c)
+	last := binary.LittleEndian.Uint64(p[len(p)-8:])
+	all, suspect := last, suspects(last)
+	for rest := p; len(rest) > 8; rest = rest[8:] {
+		w := binary.LittleEndian.Uint64(rest)
+		all |= w
+		suspect |= suspects(w)
 	}
-	return controlIn(p), all&highs == 0
+	return suspect != 0 && controlIn(p), all&highs == 0
+}
+
+const ones, highs = 0x0101010101010101, 0x8080808080808080
+
+// suspects returns 0 if w has no byte below 0x20 and none that is 0x7f.
+func suspects(w uint64) uint64 {
+	del := w ^ ones*0x7f
+	return ((w-ones*0x20)&^w | (del-ones)&^del) & highs
 }
 
 func controlIn(p []byte) bool {

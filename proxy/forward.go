@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"errors"
-	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy/relay"
@@ -192,7 +191,7 @@ func (x *Exchange) takeHead(n int) (final bool, err error) {
 	case status == 101 && !x.websocket:
 		return false, x.invalid(errSwitch)
 	case status >= 200 || status == 101:
-		x.firstByte = time.Since(x.start)
+		x.firstByte = x.client.Loop().Now() - x.start
 		x.upstreamStatus = status
 		x.notes.apim = x.notes.keep(x.resp.apimID)
 		x.resp.settle(x.head)

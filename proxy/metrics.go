@@ -209,7 +209,7 @@ func (x *Exchange) count(code edgeerr.Code, took time.Duration) {
 	}
 	m.request(reason, text, x.status, x.notes.family).Inc()
 	m.duration.Observe(took.Seconds())
-	if x.firstByte > 0 {
+	if x.upstreamStatus != 0 {
 		m.firstByte.Observe(x.firstByte.Seconds())
 	}
 	if x.events.Count > 0 {

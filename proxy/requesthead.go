@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"math/rand/v2"
 	"net/netip"
 )
@@ -170,16 +172,10 @@ func (s *Snapshot) trusts(a netip.Addr) bool {
 	return false
 }
 
-const hexDigits = "0123456789abcdef"
-
 // appendID appends a request id: 128 random bits in hexadecimal.
 func appendID(dst []byte) []byte {
-	for range 2 {
-		n := rand.Uint64()
-		for range 16 {
-			dst = append(dst, hexDigits[n&15])
-			n >>= 4
-		}
-	}
-	return dst
+	var id [16]byte
+	binary.NativeEndian.PutUint64(id[:8], rand.Uint64())
+	binary.NativeEndian.PutUint64(id[8:], rand.Uint64())
+	return hex.AppendEncode(dst, id[:])
 }

@@ -12,6 +12,7 @@ type Loop struct {
 	poller
 	tick  time.Duration
 	begun time.Time
+	now   time.Duration // see Now; 0: nobody has asked in this turn
 	seats []*Conn
 	free  []int32
 	gen   int32
@@ -39,6 +40,16 @@ func newLoop(tick time.Duration) (*Loop, error) {
 	go l.run()
 	go l.clock()
 	return l, nil
+}
+
+// Now returns the time since the loop was started. It stands still while the loop
+// handles what has happened at once, which saves a look at the clock for all but
+// the first who asks (40 to 70 ns each). It must be called on the loop.
+func (l *Loop) Now() time.Duration {
+	if l.now == 0 {
+		l.now = time.Since(l.begun)
+	}
+	return l.now
 }
 
 // Post has f run on the loop's goroutine. It may be called from anywhere, and
@@ -115,7 +126,7 @@ func (l *Loop) clock() {
 		case <-l.done:
 			return
 		case <-t.C:
-			l.Do(func() { l.sweep(time.Since(l.begun)) })
+			l.Do(func() { l.sweep(l.Now()) })
 		}
 	}
 }

@@ -49,6 +49,7 @@ func (l *Loop) run() {
 		if len(l.again) == 0 {
 			<-l.roused
 		}
+		l.now = 0
 		l.runPosted()
 		l.runAgain()
 	}

@@ -220,3 +220,22 @@ func TestTicksFollowTheShortestBound(t *testing.T) {
 		}
 	}
 }
+
+// TestTheClockOfATurnStandsStill holds that what happens in one turn happens at
+// one time, and the next turn at a later one.
+func TestTheClockOfATurnStandsStill(t *testing.T) {
+	l := startLoop(t)
+	var first, second, later time.Duration
+	l.Do(func() {
+		first = l.Now()
+		time.Sleep(2 * time.Millisecond)
+		second = l.Now()
+	})
+	l.Do(func() { later = l.Now() })
+	if second != first {
+		t.Errorf("%v, then %v in the same turn", first, second)
+	}
+	if later < first+2*time.Millisecond {
+		t.Errorf("%v, then %v in a turn 2 ms later", first, later)
+	}
+}

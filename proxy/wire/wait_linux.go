@@ -163,6 +163,7 @@ func (l *Loop) turn(uintptr) (leave bool) {
 }
 
 func (l *Loop) handleAll(n int) {
+	l.now = 0
 	for i := range l.events[:n] {
 		l.handle(&l.events[i])
 	}
