@@ -15,6 +15,7 @@ import (
 type Client struct {
 	*wire.Conn
 	edge      *Edge
+	store     *store
 	x         *Exchange // nil between two exchanges
 	in        *wire.Buf // bytes read and not yet consumed; nil if there are none
 	headEnd   int       // length of the head at the start of in
@@ -33,7 +34,7 @@ type Client struct {
 // calls Wake once when it is ready for that: what came together with the end of
 // a TLS handshake wakes nobody.
 func (e *Edge) Accept(l *wire.Loop, sock *wire.Socket, secured *wire.Secured, refuse bool, closed func(*Client)) (*Client, error) {
-	c := &Client{edge: e, tls: secured != nil, refuse: refuse, closed: closed, address: sock.Peer.Addr().Unmap()}
+	c := &Client{edge: e, store: e.stores[l], tls: secured != nil, refuse: refuse, closed: closed, address: sock.Peer.Addr().Unmap()}
 	timeouts := &e.snapshot.Load().config.Timeouts
 	conn, err := l.Adopt(sock, secured, c, timeouts.ClientWriteStall.Duration)
 	if err != nil {

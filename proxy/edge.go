@@ -24,7 +24,8 @@ type Edge struct {
 	origins  zerolog.Logger // refused origins: a few a minute
 	access   zerolog.Logger // one line per exchange
 	metrics  *Metrics
-	noRoute  *routeMetrics // for exchanges that end before a route is known
+	stores   map[*wire.Loop]*store // one for each loop; does not change
+	noRoute  *routeMetrics         // for exchanges that end before a route is known
 
 	inflight atomic.Int64
 	draining atomic.Bool
@@ -36,6 +37,10 @@ type Edge struct {
 func NewEdge(log, access zerolog.Logger, metrics *Metrics, loops []*wire.Loop) *Edge {
 	e := &Edge{log: log, access: access, metrics: metrics}
 	e.registry = registry{loops: loops, known: map[string]*handle{}}
+	e.stores = map[*wire.Loop]*store{}
+	for _, l := range loops {
+		e.stores[l] = &store{}
+	}
 	e.origins = log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Minute})
 	e.noRoute = metrics.route("none")
 	metrics.observe(e)

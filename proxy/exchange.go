@@ -3,7 +3,6 @@ package proxy
 import (
 	"bytes"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
@@ -13,15 +12,15 @@ import (
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
-// An Exchange is one request with its responses. It is pooled; begin takes it,
-// end gives it back, each exactly once.
+// An Exchange is one request with its responses. begin takes it from the store of
+// the loop, end gives it back, each exactly once.
 type Exchange struct {
 	edge   *Edge
 	client *Client
 	snap   *Snapshot
 	route  *route
 
-	// req and resp are pooled apart: a stream that is silent needs neither.
+	// req and resp are kept apart: a stream that is silent needs neither.
 	req      *request
 	resp     *response
 	decision rewrite.Decision
@@ -78,31 +77,15 @@ type notes struct {
 	family                         family
 }
 
-var (
-	exchanges = sync.Pool{New: func() any { return newExchange() }}
-	requests  = sync.Pool{New: func() any { return new(request) }}
-	responses = sync.Pool{New: func() any { return new(response) }}
-)
-
-func newExchange() *Exchange {
-	x := &Exchange{}
-	x.requestTrailerF, x.responseTrailerF = x.dropRequestTrailer, x.dropResponseTrailer
-	return x
-}
-
-func take[T any](p *sync.Pool) *T {
-	v, ok := p.Get().(*T)
-	if !ok {
-		panic("BUG: foreign value in a pool")
-	}
-	return v
-}
-
 func begin(c *Client) *Exchange {
-	x := take[Exchange](&exchanges)
+	x := c.store.exchanges.take()
+	if x.requestTrailerF == nil {
+		x.requestTrailerF, x.responseTrailerF = x.dropRequestTrailer, x.dropResponseTrailer
+	}
 	x.edge, x.client, x.start = c.edge, c, c.Loop().Now()
 	x.lastConn = c.refuse
-	x.req = take[request](&requests)
+	x.req = c.store.requests.take()
+	x.req.parser = &c.store.parser
 	return x
 }
 
@@ -264,16 +247,17 @@ func (x *Exchange) release() {
 		x.dropRequest()
 	}
 	if x.resp != nil {
-		responses.Put(x.resp)
+		x.dropResponse()
 	}
 	x.out.Release()
 	x.upIn.Release()
 	x.down.Close()
 	x.body.up.Close()
+	c, grown := x.client, x.notes.grown()
 	text, up, down := x.notes.text[:0], x.requestTrailerF, x.responseTrailerF
 	*x = Exchange{}
 	x.notes.text, x.requestTrailerF, x.responseTrailerF = text, up, down
-	exchanges.Put(x)
+	c.store.exchanges.put(x, grown)
 }
 
 // dropRequest gives back the request's head. Its bytes stay in the client's
@@ -283,6 +267,11 @@ func (x *Exchange) dropRequest() {
 	r := x.req
 	r.forget()
 	r.method, r.target, r.path, r.query = nil, nil, nil, nil
-	requests.Put(x.req)
+	x.client.store.requests.put(r, r.grown())
 	x.req = nil
+}
+
+func (x *Exchange) dropResponse() {
+	x.client.store.responses.put(x.resp, x.resp.grown())
+	x.resp = nil
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math/bits"
+	"slices"
 
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -129,32 +131,40 @@ const maxFields = 500
 func scanFields(head []byte, fields []rewrite.Field, kinds []kind) (_ []rewrite.Field, _ []kind, ascii bool, _ error) {
 	ascii = true
 	for len(head) > 0 {
-		end := bytes.IndexByte(head, '\n')
-		if end < 1 || head[end-1] != '\r' {
-			return fields, kinds, ascii, errBareLF
+		colon := tokenLen(head)
+		if colon == 0 || colon == len(head) || head[colon] != ':' {
+			return fields, kinds, ascii, faultOf(head)
 		}
-		line := head[:end-1]
-		head = head[end+1:]
-		if len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
-			return fields, kinds, ascii, errFold
-		}
-		colon := tokenLen(line)
-		if colon == 0 || colon == len(line) || line[colon] != ':' {
-			return fields, kinds, ascii, errName
-		}
-		value := trimOWS(line[colon+1:])
-		control, plain := inspect(value)
-		if control {
-			return fields, kinds, ascii, errValue
+		value, plain := untilControl(head[colon+1:])
+		end := colon + 1 + len(value)
+		if end+2 > len(head) || head[end] != '\r' || head[end+1] != '\n' {
+			return fields, kinds, ascii, faultOf(head)
 		}
 		ascii = ascii && plain
 		if len(fields) == maxFields {
 			return fields, kinds, ascii, errManyFlds
 		}
-		fields = append(fields, rewrite.Field{Name: line[:colon], Value: value})
-		kinds = append(kinds, kindOf(line[:colon]))
+		fields = append(fields, rewrite.Field{Name: head[:colon], Value: trimOWS(value)})
+		kinds = append(kinds, kindOf(head[:colon]))
+		head = head[end+2:]
 	}
 	return fields, kinds, ascii, nil
+}
+
+// faultOf tells what is wrong with the line that head begins with.
+func faultOf(head []byte) error {
+	end := bytes.IndexByte(head, '\n')
+	if end < 1 || head[end-1] != '\r' {
+		return errBareLF
+	}
+	line := head[:end-1]
+	if len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
+		return errFold
+	}
+	if colon := tokenLen(line); colon == 0 || colon == len(line) || line[colon] != ':' {
+		return errName
+	}
+	return errValue
 }
 
 func trimOWS(v []byte) []byte {
@@ -184,43 +194,45 @@ func tokenLen(p []byte) int {
 	return len(p)
 }
 
-// inspect tells whether p contains a control character other than HTAB, and
-// whether all of it is ASCII. It looks at eight bytes at a time, the last eight
-// overlapping those before: heads are mostly values.
-func inspect(p []byte) (control, ascii bool) {
-	if len(p) < 8 {
-		var all byte
-		for _, c := range p {
-			all |= c
+// untilControl returns what of p stands before the first control character other
+// than HTAB, and whether it is ASCII. It looks at eight bytes at a time: heads are
+// mostly values.
+func untilControl(p []byte) (before []byte, ascii bool) {
+	var all uint64
+	i := 0
+	for i+8 <= len(p) {
+		w := binary.LittleEndian.Uint64(p[i:])
+		control := controls(w)
+		if control == 0 {
+			all |= w
+			i += 8
+			continue
 		}
-		return controlIn(p), all < 0x80
+		at := bits.TrailingZeros64(control) &^ 7
+		all |= w & (1<<at - 1)
+		if i += at / 8; p[i] != '\t' {
+			return p[:i], all&highs == 0
+		}
+		i++
 	}
-	last := binary.LittleEndian.Uint64(p[len(p)-8:])
-	all, suspect := last, suspects(last)
-	for rest := p; len(rest) > 8; rest = rest[8:] {
-		w := binary.LittleEndian.Uint64(rest)
-		all |= w
-		suspect |= suspects(w)
+	for ; i < len(p) && !isControl(p[i]); i++ {
+		all |= uint64(p[i])
 	}
-	return suspect != 0 && controlIn(p), all&highs == 0
+	return p[:i], all&highs == 0
 }
 
 const ones, highs = 0x0101010101010101, 0x8080808080808080
 
-// suspects returns 0 if w has no byte below 0x20 and none that is 0x7f.
-func suspects(w uint64) uint64 {
+// controls marks control characters by the high bits of their bytes in w. Only the
+// lowest mark is sure: the subtraction borrows from the bytes above.
+func controls(w uint64) uint64 {
 	del := w ^ ones*0x7f
 	return ((w-ones*0x20)&^w | (del-ones)&^del) & highs
 }
 
-func controlIn(p []byte) bool {
-	for _, c := range p {
-		if c < 0x20 && c != '\t' || c == 0x7f {
-			return true
-		}
-	}
-	return false
-}
+func isControl(c byte) bool { return c < 0x20 && c != '\t' || c == 0x7f }
+
+func controlIn(p []byte) bool { return slices.ContainsFunc(p, isControl) }
 
 // parseLength reads the value of Content-Length: digits alone (RFC 9110 section
 // 8.6). ok is false for anything else, a list or a sign included.

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 )
 
@@ -24,17 +25,23 @@ func TestHeadEndFindsTheFirstEmptyLine(t *testing.T) {
 	}
 }
 
-// TestInspectSeesEveryByte puts each byte at each place of values around the
-// eight bytes that inspect looks at together.
-func TestInspectSeesEveryByte(t *testing.T) {
-	for length := 1; length <= 33; length++ {
+// TestAValueEndsAtItsFirstControlCharacter puts each byte at each place of values
+// around the eight bytes that are looked at together, alone and behind another one.
+func TestAValueEndsAtItsFirstControlCharacter(t *testing.T) {
+	for length := 1; length <= 25; length++ {
 		for at := range length {
 			for c := range 256 {
-				value := bytes.Repeat([]byte{'a'}, length)
-				value[at] = byte(c)
-				control, ascii := inspect(value)
-				if want := c < 0x20 && c != '\t' || c == 0x7f; control != want || ascii != (c < 0x80) {
-					t.Fatalf("%q: control %v, ascii %v", value, control, ascii)
+				for _, fill := range []byte{'a', '\t', 0xe4, 0x1f} {
+					value := append(bytes.Repeat([]byte{'a'}, at), bytes.Repeat([]byte{fill}, length-at)...)
+					value[at] = byte(c)
+					want := slices.IndexFunc(value, func(c byte) bool { return c < 0x20 && c != '\t' || c == 0x7f })
+					if want < 0 {
+						want = length
+					}
+					got, ascii := untilControl(value)
+					if wantASCII := !slices.ContainsFunc(value[:want], func(c byte) bool { return c >= 0x80 }); len(got) != want || ascii != wantASCII {
+						t.Fatalf("%q: %q, ascii %v", value, got, ascii)
+					}
 				}
 			}
 		}

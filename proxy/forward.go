@@ -142,7 +142,7 @@ func (x *Exchange) goOnUploading() error {
 // awaitHead reads the response head, relaying interim responses on the way.
 func (x *Exchange) awaitHead() error {
 	if x.resp == nil {
-		x.resp = take[response](&responses)
+		x.resp = x.client.store.responses.take()
 	}
 	for {
 		if n := headEnd(x.upIn.Bytes()); n > 0 {

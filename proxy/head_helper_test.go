@@ -55,7 +55,7 @@ func headSnapshot(tb testing.TB) (*Edge, *Snapshot) {
 
 // headExchange returns an exchange that has nothing but heads.
 func headExchange(e *Edge, s *Snapshot, which byte, trusted bool) *Exchange {
-	x := newExchange()
+	x := &Exchange{}
 	x.edge, x.snap, x.route = e, s, s.routes[int(which)%len(s.routes)]
 	x.client = &Client{edge: e, address: netip.MustParseAddr("192.0.2.7")}
 	if trusted {

@@ -34,8 +34,7 @@ func (x *Exchange) startRelay() error {
 	in := x.upIn
 	in.Consume(x.respEnd)
 	x.upIn = nil
-	responses.Put(x.resp)
-	x.resp = nil
+	x.dropResponse()
 	if x.status == 101 {
 		return x.startTunnel(out, in)
 	}

@@ -38,7 +38,11 @@ type request struct {
 	requestHeaders        []byte // Access-Control-Request-Headers
 	requestPrivate        bool   // Access-Control-Request-Private-Network: true
 
-	// fasthttp's parser and what it reads from.
+	parser *parser // shared by the requests of a loop; nil: made when needed
+}
+
+// parser is fasthttp's parser and what it reads from.
+type parser struct {
 	header fasthttp.RequestHeader
 	source bytes.Reader
 	reader *bufio.Reader
@@ -118,6 +122,15 @@ func (r *request) parse(head []byte) error {
 		return nil
 	}
 	return r.agree(head)
+}
+
+func isDigits(p []byte) bool {
+	for _, c := range p {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 func isUpper(p []byte) bool {
@@ -332,7 +345,7 @@ func (r *request) checkHost() error {
 			return malformed("the host contains a character other than letters, digits, '.', '-', '_' and a port; userinfo is not allowed")
 		}
 	}
-	if len(port) > 0 && (port[0] != ':' || len(bytes.Trim(port[1:], "0123456789")) > 0) {
+	if len(port) > 0 && (port[0] != ':' || !isDigits(port[1:])) {
 		return malformed("the port behind the host is not a number")
 	}
 	return nil
@@ -341,19 +354,23 @@ func (r *request) checkHost() error {
 // agree has fasthttp parse the head and compares. Its error texts quote the
 // head, so they are never shown.
 func (r *request) agree(head []byte) error {
-	if r.reader == nil {
-		r.reader = bufio.NewReaderSize(nil, 16<<10)
+	if r.parser == nil {
+		r.parser = &parser{}
 	}
-	reader := r.reader
+	p := r.parser
+	if p.reader == nil {
+		p.reader = bufio.NewReaderSize(nil, 16<<10)
+	}
+	reader := p.reader
 	if len(head) > reader.Size() {
 		reader = bufio.NewReaderSize(nil, len(head))
 	}
-	r.source.Reset(head)
-	reader.Reset(&r.source)
-	if err := r.header.Read(reader); err != nil {
+	p.source.Reset(head)
+	reader.Reset(&p.source)
+	if err := p.header.Read(reader); err != nil {
 		return edgeerr.Wrap(edgeerr.RequestMalformed, errParser)
 	}
-	if !bytes.Equal(r.header.Method(), r.method) || !bytes.Equal(r.header.RequestURI(), r.target) {
+	if !bytes.Equal(p.header.Method(), r.method) || !bytes.Equal(p.header.RequestURI(), r.target) {
 		return edgeerr.Wrap(edgeerr.RequestMalformed, errParser)
 	}
 	return nil
