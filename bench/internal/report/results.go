@@ -70,8 +70,33 @@ type Row struct {
 	FirstError string             `json:"first_error,omitempty"`
 	Saturated  bool               `json:"load_saturated,omitempty"`
 	// Failed tells why there are no figures.
-	Failed  string     `json:"failed,omitempty"`
+	Failed string `json:"failed,omitempty"`
+	// Latency is that of all rounds in the first row of a peer that has any, once
+	// Write has been there.
 	Latency *histogram `json:"latency,omitempty"`
+}
+
+// mergeLatencies leaves one histogram to each peer in a workload on a leg: one
+// for each round was four fifths of results.json, and the plots show all rounds
+// together.
+func (r *Results) mergeLatencies() {
+	type key struct {
+		workload, peer string
+		leg            workload.Leg
+	}
+	first := map[key]*histogram{}
+	for i := range r.Rows {
+		row := &r.Rows[i]
+		k := key{row.Workload, row.Peer, row.Leg}
+		switch {
+		case row.Latency == nil:
+		case first[k] == nil:
+			first[k] = row.Latency
+		default:
+			first[k].Merge(row.Latency.Histogram)
+			row.Latency = nil
+		}
+	}
 }
 
 // NewRow makes a row of a sample, or of the reason why there is none.

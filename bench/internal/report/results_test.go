@@ -1,9 +1,14 @@
 package report
 
 import (
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"gonum.org/v1/plot/plotter"
+
+	"github.com/apim-edge/apim-edge/bench/internal/client"
 	"github.com/apim-edge/apim-edge/bench/internal/workload"
 	"github.com/apim-edge/apim-edge/bench/peers"
 )
@@ -85,5 +90,45 @@ func TestATableTellsWhatIsMissing(t *testing.T) {
 func TestSpreadOfAnEvenNumberIsTheMiddle(t *testing.T) {
 	if got := spread([]float64{4, 1, 3, 2}); got != (Spread{Median: 2.5, Min: 1, Max: 4, Rounds: 4}) {
 		t.Errorf("spread = %+v", got)
+	}
+}
+
+// TestNoLatencyIsLostInTheFile holds that the histograms of a peer's rounds come
+// back as one, with all their values, and that those of others stay apart.
+func TestNoLatencyIsLostInTheFile(t *testing.T) {
+	r := threeRounds()
+	for i := range r.Rows {
+		row := &r.Rows[i]
+		if row.Peer == "relay" {
+			continue
+		}
+		row.Latency = &histogram{client.NewHistogram()}
+		for v := range int64(100) {
+			if err := row.Latency.RecordValue(1000 * (v + int64(row.Round)*int64(len(row.Peer)))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	before := map[string]plotter.XYs{}
+	for _, l := range r.blocks()[0].lines {
+		before[l.Name] = l.percentiles()
+	}
+	folder := t.TempDir()
+	if err := r.Write(folder); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Read(filepath.Join(folder, "results.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range again.blocks()[0].lines {
+		if got := l.percentiles(); !slices.Equal(got, before[l.Name]) {
+			t.Errorf("%s: percentiles %v, want %v", l.Name, got, before[l.Name])
+		}
+	}
+	for _, row := range again.Rows {
+		if has := row.Latency != nil; has != (row.Round == 0 && row.Peer != "relay") {
+			t.Errorf("round %d of %s has a histogram: %v", row.Round, row.Peer, has)
+		}
 	}
 }

@@ -12,6 +12,7 @@ func (r *Results) Write(folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
+	r.mergeLatencies()
 	raw, err := json.Marshal(r)
 	if err != nil {
 		return err
