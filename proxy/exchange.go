@@ -264,14 +264,13 @@ func (x *Exchange) release() {
 // buffer until consumeHead.
 func (x *Exchange) dropRequest() {
 	x.decision = rewrite.Decision{} // it aliases the head
-	r := x.req
-	r.forget()
-	r.method, r.target, r.path, r.query = nil, nil, nil, nil
-	x.client.store.requests.put(r, r.grown())
+	x.req.clear()
+	x.client.store.requests.put(x.req, x.req.grown())
 	x.req = nil
 }
 
 func (x *Exchange) dropResponse() {
+	x.resp.clear()
 	x.client.store.responses.put(x.resp, x.resp.grown())
 	x.resp = nil
 }

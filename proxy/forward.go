@@ -221,6 +221,7 @@ func (x *Exchange) relayInterim() error {
 			return edgeerr.Wrap(edgeerr.ClientLeft, err)
 		}
 	}
+	x.resp.clear()
 	x.upIn.Consume(x.respEnd)
 	if x.upIn.Len() == 0 {
 		x.upIn.Release()

@@ -34,6 +34,22 @@ func (s *shelf[T]) put(v *T, grown bool) {
 	}
 }
 
+// clear drops all of r that aliases the buffer of its head: what is kept must not
+// keep buffers.
+func (r *request) clear() {
+	r.forget()
+	r.method, r.target, r.path, r.query = nil, nil, nil, nil
+	clear(r.fields)
+	r.fields = r.fields[:0]
+}
+
+// clear drops all of r that aliases the buffer of its head.
+func (r *response) clear() {
+	clear(r.fields)
+	clear(r.vary)
+	r.fields, r.vary, r.line, r.apimID = r.fields[:0], r.vary[:0], nil, nil
+}
+
 // grown tells that the head was larger than those of known clients.
 func (r *request) grown() bool { return cap(r.fields) > usualFields }
 

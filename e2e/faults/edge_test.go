@@ -338,7 +338,7 @@ func (e *edge) wantQuiet(before quiet) {
 		e.t.Errorf("%d descriptors and %d goroutines at the start, %d descriptors now; goroutines: %s",
 			before.files, before.goroutines, files, stacks[:min(len(stacks), 6000)])
 	}
-	// Each loop keeps up to 64 free buffers of 16 KiB.
+	// Each loop keeps up to 64 free buffers of 16 KiB, and 128 exchanges.
 	if heap := e.heap(); heap > before.heap+8<<20 {
 		e.t.Errorf("the heap holds %d KiB more than at the start", (heap-before.heap)>>10)
 	}
