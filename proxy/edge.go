@@ -39,7 +39,7 @@ func NewEdge(log, access zerolog.Logger, metrics *Metrics, loops []*wire.Loop) *
 	e.registry = registry{loops: loops, known: map[string]*handle{}}
 	e.stores = map[*wire.Loop]*store{}
 	for _, l := range loops {
-		e.stores[l] = &store{}
+		e.stores[l] = &store{parser: newParser()}
 	}
 	e.origins = log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Minute})
 	e.noRoute = metrics.route("none")

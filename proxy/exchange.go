@@ -85,7 +85,7 @@ func begin(c *Client) *Exchange {
 	x.edge, x.client, x.start = c.edge, c, c.Loop().Now()
 	x.lastConn = c.refuse
 	x.req = c.store.requests.take()
-	x.req.parser = &c.store.parser
+	x.req.parser = c.store.parser
 	return x
 }
 
@@ -253,11 +253,10 @@ func (x *Exchange) release() {
 	x.upIn.Release()
 	x.down.Close()
 	x.body.up.Close()
-	c, grown := x.client, x.notes.grown()
-	text, up, down := x.notes.text[:0], x.requestTrailerF, x.responseTrailerF
+	s, text, up, down := x.client.store, x.notes.text[:0], x.requestTrailerF, x.responseTrailerF
 	*x = Exchange{}
 	x.notes.text, x.requestTrailerF, x.responseTrailerF = text, up, down
-	c.store.exchanges.put(x, grown)
+	s.exchanges.put(x, x.notes.grown())
 }
 
 // dropRequest gives back the request's head. Its bytes stay in the client's

@@ -28,9 +28,7 @@ type Explanation struct {
 // Explain runs a request head through the very steps of an exchange, up to the
 // moment when it would be sent.
 func (e *Edge) Explain(head []byte) Explanation {
-	x := &Exchange{}
-	x.edge, x.client = e, &Client{edge: e, address: netip.MustParseAddr("127.0.0.1")}
-	x.req = &request{}
+	x := &Exchange{edge: e, client: &Client{edge: e, address: netip.MustParseAddr("127.0.0.1")}, req: &request{}}
 	var out Explanation
 	if err := x.explain(head, &out); err != nil {
 		out.Code = edgeerr.CodeOf(err)

@@ -48,6 +48,8 @@ type parser struct {
 	reader *bufio.Reader
 }
 
+func newParser() *parser { return &parser{reader: bufio.NewReaderSize(nil, 16<<10)} }
+
 const chunkedBody = -1
 
 // tooManyBlankLines bounds the empty lines before a request line that RFC 9112
@@ -57,8 +59,9 @@ const tooManyBlankLines = 4
 func malformed(text string) *edgeerr.Error { return edgeerr.New(edgeerr.RequestMalformed, text) }
 
 // headEnd returns the length of the head at the start of p with its empty line,
-// or 0 if it is not complete. It goes from line to line, which takes a third of
-// the time of bytes.Index: each line begins like what that would look for.
+// or 0 if it is not complete. It goes from line to line: each ends with the
+// first half of what bytes.Index would look for, which takes 1.4 to 2.8 times as
+// long on a head of an SDK.
 func headEnd(p []byte) int {
 	for at := 0; ; {
 		end := bytes.IndexByte(p[at:], '\n')
@@ -355,13 +358,9 @@ func (r *request) checkHost() error {
 // head, so they are never shown.
 func (r *request) agree(head []byte) error {
 	if r.parser == nil {
-		r.parser = &parser{}
+		r.parser = newParser()
 	}
-	p := r.parser
-	if p.reader == nil {
-		p.reader = bufio.NewReaderSize(nil, 16<<10)
-	}
-	reader := p.reader
+	p, reader := r.parser, r.parser.reader
 	if len(head) > reader.Size() {
 		reader = bufio.NewReaderSize(nil, len(head))
 	}

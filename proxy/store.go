@@ -7,7 +7,7 @@ type store struct {
 	exchanges shelf[Exchange]
 	requests  shelf[request]
 	responses shelf[response]
-	parser    parser
+	parser    *parser
 }
 
 type shelf[T any] []*T

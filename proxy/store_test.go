@@ -37,40 +37,32 @@ func TestAStoreKeepsWhatIsUsualAndNoMore(t *testing.T) {
 // TestWhatIsKeptKeepsNoBuffer holds that nothing of a head that is done with
 // points into the buffer that it was read into.
 func TestWhatIsKeptKeepsNoBuffer(t *testing.T) {
-	for name, parse := range map[string]func(head []byte) any{
-		"request": func(head []byte) any {
-			r := &request{}
-			if err := r.parse(head); err != nil {
-				t.Fatal(err)
-			}
-			r.clear()
-			return r
-		},
-		"response": func(head []byte) any {
-			r := &response{}
-			if err := r.parse(head); err != nil {
-				t.Fatal(err)
-			}
-			r.clear()
-			return r
-		},
+	for _, tc := range []struct {
+		name string
+		head []byte
+		kept interface {
+			parse(head []byte) error
+			clear()
+		}
+	}{
+		{"request", sdkRequest, &request{}},
+		{"response", crlf("HTTP/1.1 200 OK\nVary: Origin\napim-request-id: 7\nContent-Length: 0\n\n"), &response{}},
 	} {
 		freed := make(chan struct{})
-		kept := func() any {
-			head := new([8 << 10]byte)
-			runtime.AddCleanup(head, func(freed chan struct{}) { close(freed) }, freed)
-			text := sdkRequest
-			if name == "response" {
-				text = crlf("HTTP/1.1 200 OK\nVary: Origin\napim-request-id: 7\nContent-Length: 0\n\n")
+		func() {
+			buffer := new([8 << 10]byte)
+			runtime.AddCleanup(buffer, func(freed chan struct{}) { close(freed) }, freed)
+			if err := tc.kept.parse(buffer[:copy(buffer[:], tc.head)]); err != nil {
+				t.Fatal(err)
 			}
-			return parse(head[:copy(head[:], text)])
+			tc.kept.clear()
 		}()
 		runtime.GC()
 		select {
 		case <-freed:
 		case <-time.After(10 * time.Second):
-			t.Errorf("a %s that is done with keeps the buffer of its head", name)
+			t.Errorf("a %s that is done with keeps the buffer of its head", tc.name)
 		}
-		runtime.KeepAlive(kept)
+		runtime.KeepAlive(tc.kept)
 	}
 }

@@ -54,15 +54,11 @@ func tcpPair(t testing.TB) (near, far *net.TCPConn) {
 		t.Fatal(err)
 	}
 	defer l.Close() //nolint:errcheck // a test's end
-	far, err = net.DialTCP("tcp", nil, l.Addr().(*net.TCPAddr))
-	if err != nil {
-		t.Fatal(err)
-	}
+	far = dial(t, l.Addr().String()).(*net.TCPConn)
 	if near, err = l.AcceptTCP(); err != nil {
 		t.Fatal(err)
 	}
-	_ = far.SetDeadline(time.Now().Add(patience))
-	t.Cleanup(func() { _, _ = near.Close(), far.Close() }) // near, too, where no loop has it
+	t.Cleanup(func() { _ = near.Close() }) // where no loop has it
 	return near, far
 }
 

@@ -178,7 +178,7 @@ func (l *Loop) handleAll(n int) {
 // look decides whether the loop is busy: now and then while it is parked, and at
 // each interruption while it is not.
 func (l *Loop) look() {
-	now := time.Since(l.begun)
+	now := l.Now()
 	l.busy = canBusy && l.turns >= busyFrom*int((now-l.looked)/time.Millisecond)
 	l.turns, l.looked = 0, now
 }
