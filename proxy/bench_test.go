@@ -27,16 +27,16 @@ func hotFunctions(tb testing.TB) map[string]func() {
 	}
 	must(x.req.parse(sdkRequest))
 	must(x.decide())
-	must(x.resp.parse(sdkResponse))
+	must(x.attempt.resp.parse(sdkResponse))
 	parsed := headExchange(e, s, 0, false)
 	return map[string]func(){
 		"headEnd":            func() { headEnd(sdkRequest) },
 		"request.parse":      func() { must(parsed.req.parse(sdkRequest)) },
 		"match":              func() { s.match(x.req.host, x.req.path) },
 		"decide":             func() { must(x.decide()) },
-		"note":               func() { x.notes = notes{text: x.notes.text[:0]}; x.note() },
+		"note":               func() { x.kept = kept{text: x.kept.text[:0]}; x.note() },
 		"appendRequestHead":  func() { x.appendRequestHead(dst) },
-		"response.parse":     func() { must(parsed.resp.parse(sdkResponse)) },
+		"response.parse":     func() { must(parsed.attempt.resp.parse(sdkResponse)) },
 		"appendResponseHead": func() { x.appendResponseHead(dst) },
 	}
 }

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"errors"
-	"io"
 	"net/netip"
 	"runtime/debug"
 	"time"
@@ -18,7 +17,6 @@ type Client struct {
 	store     *store
 	x         *Exchange // nil between two exchanges
 	in        *wire.Buf // bytes read and not yet consumed; nil if there are none
-	headEnd   int       // length of the head at the start of in
 	address   netip.Addr
 	tls       bool
 	refuse    bool // beyond limits.connections
@@ -111,9 +109,22 @@ func (c *Client) awaitRequest() bool {
 	return true
 }
 
+// goOnWith does what follows behind an exchange.
+func (c *Client) goOnWith(n next) {
+	switch {
+	case c.Closing(), c.cutting:
+	case n == nextRequest:
+		c.awaitNext()
+	case n == nextLinger:
+		c.closeLingering()
+	default:
+		c.Close()
+	}
+}
+
 // awaitNext bounds the wait for the next request.
 func (c *Client) awaitNext() {
-	c.x, c.served = nil, true
+	c.served = true
 	c.Within(c.edge.snapshot.Load().config.Timeouts.ClientKeepAlive.Duration)
 }
 
@@ -192,86 +203,12 @@ func (c *Client) drainInput() bool {
 	return true
 }
 
-// consumeHead drops the head from the buffer; the notes and the upstream have
-// what they need of it.
-func (c *Client) consumeHead() {
-	c.in.Consume(c.headEnd)
-	c.headEnd = 0
+// dropEmpty gives the buffer back if there is nothing in it.
+func (c *Client) dropEmpty() {
 	if c.in.Len() == 0 {
 		c.in.Release()
 		c.in = nil
 	}
-}
-
-// readHead reads on until the head is complete, and parses it.
-func (x *Exchange) readHead() error {
-	c := x.client
-	conf := &x.edge.snapshot.Load().config
-	limit := int(conf.Limits.Head.Bytes)
-	for {
-		skipBlankLines(c.in)
-		if n := headEnd(c.in.Bytes()); n > 0 && n <= limit {
-			c.Within(0)
-			c.headEnd = n
-			err := x.req.parse(c.in.Bytes()[:n])
-			if err != nil {
-				x.noteRefused()
-			}
-			return err
-		}
-		if err := checkPrefix(c.in.Bytes()); err != nil {
-			return err
-		}
-		if c.in.Len() > 0 && !c.in.MakeRoom(limit) {
-			return tooLarge(c.in.Bytes())
-		}
-		in, err := c.Read(c.in)
-		c.in = in
-		if errors.Is(err, wire.ErrWait) {
-			return x.awaitRestOfHead(conf.Timeouts.ClientHead.Duration)
-		}
-		if errors.Is(err, io.EOF) {
-			return edgeerr.Wrap(edgeerr.ClientLeft, errHeadEndsEarly)
-		}
-		if err != nil {
-			return edgeerr.Wrap(edgeerr.ClientLeft, err)
-		}
-	}
-}
-
-// awaitRestOfHead bounds the wait for a whole head from its first byte, so that
-// a client that sends byte by byte gains nothing.
-func (x *Exchange) awaitRestOfHead(within time.Duration) error {
-	if !x.waiting {
-		x.waiting = true
-		x.client.Within(within)
-	}
-	if x.client.Expired() {
-		return edgeerr.New(edgeerr.RequestTimeout, "the request head did not arrive within timeouts.client_head")
-	}
-	return wire.ErrWait
-}
-
-var errHeadEndsEarly = errors.New("the client ended the request head early")
-
-// skipBlankLines drops the empty lines that some clients send behind a body
-// (RFC 9112 section 2.2).
-func skipBlankLines(b *wire.Buf) {
-	for i := 0; i < tooManyBlankLines && b.Len() > 1; i++ {
-		if p := b.Bytes(); p[0] != '\r' || p[1] != '\n' {
-			return
-		}
-		b.Consume(2)
-	}
-}
-
-func tooLarge(p []byte) error {
-	for _, c := range p {
-		if c == '\n' {
-			return edgeerr.New(edgeerr.HeadTooLarge, "")
-		}
-	}
-	return edgeerr.New(edgeerr.URITooLong, "")
 }
 
 // stack returns the stack of a panic for the log.

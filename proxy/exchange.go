@@ -2,13 +2,10 @@ package proxy
 
 import (
 	"bytes"
-	"errors"
 	"time"
 
-	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/relay"
-	"github.com/apim-edge/apim-edge/proxy/upstream"
-	"github.com/apim-edge/apim-edge/proxy/wire"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -17,126 +14,149 @@ import (
 type Exchange struct {
 	edge   *Edge
 	client *Client
-	snap   *Snapshot
-	route  *route
+	snap   *Snapshot     // from findRoute on
+	route  *route        // nil until it is known
+	start  time.Duration // by the clock of the loop
+	step   int           // of the story
 
-	// req and resp are kept apart: a stream that is silent needs neither.
+	// req dies as soon as an upstream has taken it, so that a silent stream needs
+	// no head; traits and kept are what outlives it.
 	req      *request
-	resp     *response
-	decision rewrite.Decision
+	traits   traits
+	kept     kept
+	admitted bool             // counted among those that run
+	decision rewrite.Decision // aliases the head, too
 	reason   rewrite.Reason
+	notes    rewrite.Notes
 
-	step    int // of the story
-	dialing *upstream.Dialing
-	up      *upstream.Conn
-	out     *wire.Buf // the request, while it waits for a connection
-	upload  *upload   // the request body, if there is one
-	body    upload    // what upload points to
-	upIn    *wire.Buf // what the upstream has sent and is not relayed
-	respEnd int       // length of the response head at the start of upIn
-	interim int       // interim responses so far
+	attempt attempt
+	retries int
+	upload  upload
 	down    relay.Down
 	tunnel  *relay.Tunnel // after 101
 	events  relay.Events
-	// Methods as values, made once: a method value allocates.
-	requestTrailerF  func([]byte) bool
-	responseTrailerF func([]byte) bool
 
-	notes          notes
-	start          time.Duration // by the clock of the loop
-	firstByte      time.Duration // from start to the upstream's response head
-	status         int           // sent to the client
-	upstreamStatus int
-	bytesUp        int64
-	lastConn       bool // the client's connection ends with this exchange
-	stream         bool
-	encoded        bool // the body is compressed: its events cannot be counted
-	admitted       bool
-	sent           bool // a byte of the request went upstream
-	headOut        bool // a byte of the response head went to the client
-	http10         bool
-	head           bool // the method is HEAD
-	expect         bool // the client waits for 100 Continue
-	websocket      bool
-	upClose        bool // the upstream closes its connection after this exchange
-	preflight      bool
-	unread         bool // the client may still be sending: closing lets it read first
-	relayed        bool // the upstream's head went out: an error from now on is a cut
-	decided        bool // reason is set
-	notesSeen      rewrite.Notes
-	refusal        string // why CORS refused: origin, method or header
-	waiting        bool   // for the rest of the request's head
-	armed          bool   // the wait for the response head is bounded
+	next    next
+	answer  answer
+	body    body
+	status  int    // sent to the client
+	refused string // what CORS refused: origin, method or header
 }
 
-// notes are the texts of an exchange that outlive the buffer of its head. They
+// next says how the client's connection goes on behind the exchange. It is only
+// ever raised.
+type next uint8
+
+const (
+	nextRequest next = iota // another exchange may follow
+	nextClose               // the connection ends
+	nextLinger              // it ends, but the client may still be sending: it reads first
+)
+
+func (n next) String() string { return [...]string{"request", "close", "linger"}[n] }
+
+// closing has the connection end behind this exchange, at least.
+func (x *Exchange) closing(n next) { x.next = max(x.next, n) }
+
+// answer says whose answer the client gets. Once it is set, bytes of its head are
+// out, and all that an error can do is to abort it.
+type answer uint8
+
+const (
+	answerNone answer = iota
+	answerPreflight
+	answerError
+	answerUpstream
+)
+
+func (a answer) String() string {
+	return [...]string{"none", "preflight", "error", "upstream"}[a]
+}
+
+// body is what upstream's answer has for a body.
+type body uint8
+
+const (
+	bodyPlain        body = iota
+	bodyEvents            // server-sent events, which are counted
+	bodyOpaqueEvents      // server-sent events that are compressed: nobody here can read them
+	bodyTunnel            // bytes both ways, after 101
+)
+
+func (b body) String() string {
+	return [...]string{"plain", "events", "opaque_events", "tunnel"}[b]
+}
+
+// kept are the texts of an exchange that outlive the buffer of its head. They
 // stand in one array, kept with the exchange.
-type notes struct {
+type kept struct {
 	text                           []byte
 	id, method, path, origin, apim []byte
-	family                         family
+	family                         record.Family
 }
 
 func begin(c *Client) *Exchange {
 	x := c.store.exchanges.take()
-	if x.requestTrailerF == nil {
-		x.requestTrailerF, x.responseTrailerF = x.dropRequestTrailer, x.dropResponseTrailer
-	}
 	x.edge, x.client, x.start = c.edge, c, c.Loop().Now()
-	x.lastConn = c.refuse
+	if c.refuse {
+		x.closing(nextClose)
+	}
 	x.req = c.store.requests.take()
 	x.req.parser = c.store.parser
+	c.Within(0) // the wait for its first byte is over
 	return x
 }
 
-// keep copies p into the notes.
-func (n *notes) keep(p []byte) []byte {
-	at := len(n.text)
-	n.text = append(n.text, p...)
-	return n.text[at:len(n.text):len(n.text)]
+// keep copies p into the kept texts.
+func (k *kept) keep(p []byte) []byte {
+	at := len(k.text)
+	k.text = append(k.text, p...)
+	return k.text[at:len(k.text):len(k.text)]
 }
 
 // makeID gives the exchange an id of its own.
-func (n *notes) makeID() {
-	at := len(n.text)
-	n.text = appendID(n.text)
-	n.id = n.text[at:len(n.text):len(n.text)]
+func (k *kept) makeID() {
+	at := len(k.text)
+	k.text = appendID(k.text)
+	k.id = k.text[at:len(k.text):len(k.text)]
 }
 
-// note keeps what the log and the answer need of the request's head, which is
+// note keeps what the record and the answer need of the request's head, which is
 // given back before the upstream answers.
 func (x *Exchange) note() {
-	r, n := x.req, &x.notes
-	n.method = n.keep(r.method)
-	n.family = familyOf(r.userAgent)
-	at := len(n.text)
-	n.text = append(n.text, r.path...)
+	r, k := x.req, &x.kept
+	k.method = k.keep(r.method)
+	k.family = record.FamilyOf(r.userAgent)
+	at := len(k.text)
+	k.text = append(k.text, r.path...)
 	if len(r.query) > 0 {
-		n.text = append(n.text, '?')
-		n.text = x.policy().AppendRedactedQuery(n.text, r.query)
+		k.text = append(k.text, '?')
+		k.text = x.policy().AppendRedactedQuery(k.text, r.query)
 	}
-	n.path = n.text[at:len(n.text):len(n.text)]
-	if n.id = n.keep(r.id); len(n.id) == 0 || len(n.id) > 128 {
-		n.makeID()
+	k.path = k.text[at:len(k.text):len(k.text)]
+	if k.id = k.keep(r.id); len(k.id) == 0 || len(k.id) > 128 {
+		k.makeID()
 	}
 	if r.origin != nil {
-		n.origin = n.keep(r.origin)
+		k.origin = k.keep(r.origin)
 	}
-	x.head, x.http10, x.expect, x.websocket = r.isHead(), r.http10, r.expect, r.websocket
-	x.lastConn = x.lastConn || r.close
+	x.traits = r.traits
+	if r.close {
+		x.closing(nextClose)
+	}
 }
 
 // noteRefused keeps what is known of a head that was refused.
 func (x *Exchange) noteRefused() {
-	r, n := x.req, &x.notes
-	n.method = n.keep(r.method)
+	r, k := x.req, &x.kept
+	k.method = k.keep(r.method)
 	if t := r.target; len(t) > 0 && t[0] == '/' { // an absolute target can hold userinfo
 		if end := bytes.IndexAny(t, "?#"); end >= 0 {
 			t = t[:end]
 		}
-		n.path = n.keep(t)
+		k.path = k.keep(t)
 	}
-	x.head = r.isHead()
+	x.traits.head = r.head
 }
 
 // noteOrigin looks for the Origin of a head that could not be parsed, so that a
@@ -145,7 +165,7 @@ func (x *Exchange) noteRefused() {
 func (x *Exchange) noteOrigin(head []byte) {
 	for line := range bytes.Lines(head) {
 		if len(line) > 7 && equalFold(line[:7], "origin:") {
-			x.notes.origin = x.notes.keep(trimOWS(bytes.TrimRight(line[7:], "\r\n")))
+			x.kept.origin = x.kept.keep(trimOWS(bytes.TrimRight(line[7:], "\r\n")))
 			return
 		}
 	}
@@ -161,115 +181,15 @@ func (x *Exchange) policy() *rewrite.Policy {
 // WakeUpstream implements upstream.Owner.
 func (x *Exchange) WakeUpstream() { x.client.run() }
 
-// end ends the exchange, whatever it came to, and leaves the client's connection
-// ready for what follows.
-func (x *Exchange) end(err error) {
-	code := edgeerr.CodeOf(err)
-	if code == edgeerr.ClientLeft && x.edge.stopping.Load() {
-		code = edgeerr.DrainAborted
-	}
-	c := x.client
-	if x.upload != nil && (x.upload.active || x.upload.failed) {
-		x.lastConn, x.unread = true, true // the rest of the body is not going to be read
-	}
-	switch {
-	case err == nil:
-	case code.Status() == 0, x.headOut:
-		x.lastConn = true
-		c.cut(x.resetOnAbort(), x.headOut)
-	default:
-		if x.notes.origin == nil && x.snap == nil {
-			x.noteOrigin(c.in.Bytes())
-		}
-		x.answerError(err)
-	}
-	x.leaveUpstream(err)
-	x.record(code, err)
-	if x.admitted {
-		x.edge.inflight.Add(-1)
-	}
-	last, unread := x.lastConn, x.unread
-	x.release()
-	c.x = nil
-	switch {
-	case c.Closing(), c.cutting:
-	case !last:
-		c.awaitNext()
-	case unread:
-		c.closeLingering()
-	default:
-		c.Close()
-	}
-}
-
-// recoverPanic ends the exchange whose story has panicked, which is a fault of
-// the edge, and leaves the others alone.
-func (x *Exchange) recoverPanic(over *bool) {
-	if r := recover(); r != nil {
-		x.edge.log.Error().Str("request_id", string(x.notes.id)).Str("stack", stack()).Msg("panic in an exchange")
-		x.end(edgeerr.Wrap(edgeerr.Internal, errPanic))
-		*over = true
-	}
-}
-
-var errPanic = errors.New("panic; the log has the stack")
-
-// resetOnAbort tells how a response is cut so that it cannot look complete: a
-// chunked one by FIN without its last chunk, any other by RST (openai-node 4
-// waits for ever for the rest of a fixed-length body that ended with FIN).
-func (x *Exchange) resetOnAbort() bool {
-	return !x.headOut || x.down.Dechunk || !x.down.Track.IsChunked()
-}
-
-// leaveUpstream keeps the upstream connection for another exchange, or closes it.
-func (x *Exchange) leaveUpstream(err error) {
-	if x.dialing != nil {
-		x.dialing.Cancel()
-		x.dialing = nil
-	}
-	if x.stream && x.relayed {
-		x.route.metrics.streams.Dec()
-	}
-	up := x.up
-	if up == nil {
-		return
-	}
-	x.up = nil
-	if err == nil && x.keepUpstream() {
-		up.Keep()
-		return
-	}
-	up.Discard()
-}
-
-func (x *Exchange) release() {
-	if x.req != nil {
-		x.dropRequest()
-	}
-	if x.resp != nil {
-		x.dropResponse()
-	}
-	x.out.Release()
-	x.upIn.Release()
-	x.down.Close()
-	x.body.up.Close()
-	s, text, up, down := x.client.store, x.notes.text[:0], x.requestTrailerF, x.responseTrailerF
-	*x = Exchange{}
-	x.notes.text, x.requestTrailerF, x.responseTrailerF = text, up, down
-	s.exchanges.put(x, x.notes.grown())
-}
-
-// dropRequest gives back the request's head. Its bytes stay in the client's
-// buffer until consumeHead.
+// dropRequest gives back the request's head, and the room of its bytes.
 func (x *Exchange) dropRequest() {
+	if x.req == nil {
+		return
+	}
 	x.decision = rewrite.Decision{} // it aliases the head
 	x.req.clear()
 	x.client.store.requests.put(x.req, x.req.grown())
 	x.req = nil
-}
-
-func (x *Exchange) dropResponse() {
-	x.resp.clear()
-	x.client.store.responses.put(x.resp, x.resp.grown())
-	x.resp = nil
+	x.client.in.Let()
+	x.client.dropEmpty()
 }

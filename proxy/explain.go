@@ -54,7 +54,7 @@ func (x *Exchange) explain(head []byte, out *Explanation) error {
 	if x.route == nil {
 		return edgeerr.New(edgeerr.RouteNotFound, "")
 	}
-	out.Route, out.Upstream, out.URL = x.route.name, x.route.up.Name, x.snap.config.Upstreams[x.route.up.Name].URL
+	out.Route, out.Upstream, out.URL = x.route.name, x.route.target.Name, x.snap.config.Upstreams[x.route.target.Name].URL
 	if x.route.cors != nil && x.req.isPreflight() {
 		r := x.req
 		out.Preflight = true
@@ -64,10 +64,11 @@ func (x *Exchange) explain(head []byte, out *Explanation) error {
 		return nil
 	}
 	err := x.decide()
-	out.Reason, out.Meaning, out.Notes = x.reason.String(), x.reason.Meaning(), x.notesSeen.String()
+	out.Reason, out.Meaning, out.Notes = x.reason.String(), x.reason.Meaning(), x.notes.String()
 	if err != nil {
 		return err
 	}
+	x.attempt.target = x.route.target
 	out.Head = x.mask(x.appendRequestHead(nil))
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
 )
 
@@ -29,7 +30,7 @@ var headRoutes = []config.Route{
 
 // headSnapshot compiles headRoutes. No exchange runs on it.
 func headSnapshot(tb testing.TB) (*Edge, *Snapshot) {
-	e := NewEdge(zerolog.Nop(), zerolog.Nop(), NewMetrics("test", func() float64 { return 0 }), nil)
+	e := NewEdge(zerolog.Nop(), zerolog.Nop(), record.NewMetrics("test", func() float64 { return 0 }), nil)
 	conf := config.Default()
 	conf.TrustedProxies = []string{"10.0.0.0/8"}
 	conf.Upstreams = map[string]config.Upstream{
@@ -61,7 +62,8 @@ func headExchange(e *Edge, s *Snapshot, which byte, trusted bool) *Exchange {
 	if trusted {
 		x.client.address = netip.MustParseAddr("10.1.2.3")
 	}
-	x.req, x.resp, x.up = new(request), new(response), new(upstream.Conn)
+	x.req, x.attempt.resp, x.attempt.target = new(request), new(response), x.route.target
+	x.attempt.conn = new(upstream.Conn)
 	return x
 }
 

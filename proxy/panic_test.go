@@ -15,6 +15,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/front"
+	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
@@ -64,7 +65,7 @@ func TestAPanicEndsOneExchange(t *testing.T) {
 	if n := strings.Count(log.String(), `"cause":"internal"`); n != 3 {
 		t.Errorf("%d access lines with cause internal, want 3", n)
 	}
-	if !strings.Contains(log.String(), "panic in an exchange") || !strings.Contains(log.String(), "edge.go:") {
+	if !strings.Contains(log.String(), "panic in an exchange") || !strings.Contains(log.String(), "story.go:") {
 		t.Errorf("the log does not say where it was:\n%s", log)
 	}
 	if strings.Contains(log.String(), secret) {
@@ -81,7 +82,7 @@ func serveBroken(t *testing.T, log io.Writer) (address string, stop func()) {
 		t.Fatal(err)
 	}
 	logger := zerolog.New(log)
-	metrics := proxy.NewMetrics("test", func() float64 { return 0 })
+	metrics := record.NewMetrics("test", func() float64 { return 0 })
 	edge := proxy.NewEdge(logger, logger, metrics, loops)
 	conf := config.Default()
 	conf.Upstreams = map[string]config.Upstream{"legacy": {URL: "http://127.0.0.1:1"}}

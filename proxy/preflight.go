@@ -19,17 +19,17 @@ func (x *Exchange) answerPreflight() error {
 		Origin: r.origin, Method: r.requestMethod, Headers: r.requestHeaders, PrivateNetwork: r.requestPrivate,
 	})
 	if !allowed {
-		x.refusedPreflight(cause)
-	} else {
-		x.metricsOf().m.preflights.WithLabelValues(x.route.name, "allowed").Inc()
+		x.refused = cause
 	}
-	x.lastConn = x.lastConn || !x.requestConsumed(edgeerr.None) || x.edge.draining.Load()
-	if x.lastConn {
+	if !x.endsInBuffer() || x.edge.draining.Load() {
+		x.closing(nextClose)
+	}
+	if x.next != nextRequest {
+		x.closing(nextLinger)
 		head = append(head, "Connection: close\r\n"...)
 	}
 	out.Set(append(head, "\r\n"...))
-	x.status, x.headOut, x.preflight = 204, true, true
-	x.unread = x.lastConn
+	x.status, x.answer = 204, answerPreflight
 	if _, err := x.client.Send(out); err != nil {
 		return edgeerr.Wrap(edgeerr.ClientLeft, err)
 	}

@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
@@ -24,11 +27,9 @@ type registry struct {
 }
 
 type handle struct {
-	up           *upstream.Upstream
-	url          *url.URL
-	preserveHost bool
-	key          string
-	users        int
+	*upstream.Target
+	key   string
+	users int
 }
 
 // get returns the upstream with exactly these settings, a new one if need be.
@@ -53,7 +54,12 @@ func (g *registry) get(name string, u config.Upstream, t config.Timeouts) (*hand
 	defer g.mu.Unlock()
 	h := g.known[key]
 	if h == nil {
-		h = &handle{up: upstream.New(o, g.loops), url: parsed, preserveHost: u.PreserveHost, key: key}
+		h = &handle{key: key, Target: &upstream.Target{
+			Upstream: upstream.New(o, g.loops), Prefix: strings.TrimSuffix(parsed.EscapedPath(), "/"),
+		}}
+		if !u.PreserveHost {
+			h.Host = []byte(parsed.Host)
+		}
 		g.known[key] = h
 	}
 	h.users++
@@ -68,7 +74,7 @@ func (g *registry) release(handles []*handle) {
 	for _, h := range handles {
 		if h.users--; h.users == 0 {
 			delete(g.known, h.key)
-			h.up.Close()
+			h.Close()
 		}
 	}
 }
@@ -79,9 +85,62 @@ func (g *registry) all() []*upstream.Upstream {
 	defer g.mu.Unlock()
 	var ups []*upstream.Upstream
 	for _, h := range g.known {
-		ups = append(ups, h.up)
+		ups = append(ups, h.Upstream)
 	}
 	return ups
+}
+
+var (
+	poolConns  = prometheus.NewDesc("apim_edge_upstream_connections", "Connections to the upstream.", []string{"upstream", "state"}, nil)
+	poolEvents = prometheus.NewDesc("apim_edge_upstream_connection_events_total",
+		"What happened to connections: dialed, dial_failed, reused, found_dead.", []string{"upstream", "event"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (g *registry) Describe(ch chan<- *prometheus.Desc) {
+	ch <- poolConns
+	ch <- poolEvents
+}
+
+// Collect implements prometheus.Collector. Two generations of one upstream can
+// overlap during a reload; they are added up.
+func (g *registry) Collect(ch chan<- prometheus.Metric) {
+	type sum struct{ open, idle, dialed, failed, reused, dead int64 }
+	sums := map[string]sum{}
+	for _, u := range g.all() {
+		s := sums[u.Name]
+		s.open += u.Open()
+		s.idle += u.Idle()
+		s.dialed += u.Stats.Dials.Load()
+		s.failed += u.Stats.DialsFailed.Load()
+		s.reused += u.Stats.Reused.Load()
+		s.dead += u.Stats.FoundDead.Load()
+		sums[u.Name] = s
+	}
+	for name, s := range sums {
+		ch <- prometheus.MustNewConstMetric(poolConns, prometheus.GaugeValue, float64(s.open), name, "open")
+		ch <- prometheus.MustNewConstMetric(poolConns, prometheus.GaugeValue, float64(s.idle), name, "idle")
+		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.dialed), name, "dialed")
+		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.failed), name, "dial_failed")
+		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.reused), name, "reused")
+		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.dead), name, "found_dead")
+	}
+}
+
+// address returns host:port to dial for a URL.
+func address(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = "80"
+		if u.Scheme == "https" {
+			port = "443"
+		}
+	}
+	host := u.Hostname()
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	return host + ":" + port
 }
 
 // clientTLS builds the TLS configuration towards an upstream. material is the

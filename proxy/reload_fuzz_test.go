@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/record"
 )
 
 // configLines are what drawn files are made of: with parts that are right, wrong
@@ -34,7 +35,7 @@ func FuzzReload(f *testing.F) {
 	f.Add([]byte{25, 255, 0, 1, 3, 4, 6, 7, 8, 10, 255, 0, 1, 6, 13, 255, 25, 17, 255, 25, 19, 255, 25, 20, 255, 25, 16, 18})
 	f.Add([]byte{25, 255, 255, 21, 255, 22, 255, 23, 255, 25, 6, 11, 255, 25, 6, 15, 255, 25, 6, 14})
 	file := filepath.Join(f.TempDir(), "edge.yaml")
-	e := NewEdge(zerolog.Nop(), zerolog.Nop(), NewMetrics("test", func() float64 { return 0 }), nil)
+	e := NewEdge(zerolog.Nop(), zerolog.Nop(), record.NewMetrics("test", func() float64 { return 0 }), nil)
 	f.Fuzz(func(t *testing.T, draft []byte) {
 		if len(draft) > 100 || bytes.Count(draft, []byte{0xff}) > 7 {
 			t.Skip() // a load takes a millisecond
@@ -114,7 +115,7 @@ func whole(e *Edge, s *Snapshot) error {
 			return fmt.Errorf("route %s is missing", name)
 		}
 		r = s.routes[i]
-		if !slices.Contains(e.registry.all(), r.up) || r.up.Name != c.Upstream || r.credential == nil || (r.cors != nil) != (len(c.CORS.AllowedOrigins) > 0) {
+		if !slices.Contains(e.registry.all(), r.target.Upstream) || r.target.Upstream.Name != c.Upstream || r.credential == nil || (r.cors != nil) != (len(c.CORS.AllowedOrigins) > 0) {
 			return fmt.Errorf("route %s has %+v", name, r)
 		}
 	}
@@ -128,7 +129,7 @@ func fingerprint(s *Snapshot) string {
 	}
 	text := fmt.Sprint(s.hash, config.Hash(s.config), s.trusted)
 	for _, r := range s.routes {
-		text += fmt.Sprintf("; %s %s %s %s %p %s %s %p %p %v %v", r.name, r.host, r.prefix, r.strip, r.up, r.authority, r.addPrefix, r.credential, r.cors, r.responseHead, r.streamIdle)
+		text += fmt.Sprintf("; %s %s %s %s %p %s %s %p %p %v %v", r.name, r.host, r.prefix, r.strip, r.target.Upstream, r.target.Host, r.target.Prefix, r.credential, r.cors, r.responseHead, r.streamIdle)
 	}
 	return text
 }

@@ -25,11 +25,9 @@ type request struct {
 	fields []rewrite.Field
 	kinds  []kind
 
-	http10    bool
-	close     bool  // the client will close after this exchange
-	length    int64 // of the body; -1: chunked
-	expect    bool  // 100-continue
-	websocket bool
+	traits
+	close  bool  // the client will close after this exchange
+	length int64 // of the body; -1: chunked
 
 	nominated bool // Connection names fields
 
@@ -39,6 +37,14 @@ type request struct {
 	requestPrivate        bool   // Access-Control-Request-Private-Network: true
 
 	parser *parser // shared by the requests of a loop; nil: made when needed
+}
+
+// traits are what the answer depends on: they outlive the head.
+type traits struct {
+	head      bool // the method is HEAD
+	http10    bool
+	expect    bool // the client waits for 100 Continue
+	websocket bool // it asks for one
 }
 
 // parser is fasthttp's parser and what it reads from.
@@ -156,6 +162,7 @@ func (r *request) parseLine(line []byte) error {
 		return malformed("the request line has no target or no version (RFC 9112 section 3)")
 	}
 	r.method, r.target = line[:method], rest[:space]
+	r.head = string(r.method) == "HEAD"
 	version := rest[space+1:]
 	switch string(version) {
 	case "HTTP/1.1":
@@ -380,5 +387,3 @@ var errParser = errors.New("the two parsers do not agree")
 func (r *request) isPreflight() bool {
 	return string(r.method) == "OPTIONS" && r.origin != nil && r.requestMethod != nil
 }
-
-func (r *request) isHead() bool { return string(r.method) == "HEAD" }

@@ -16,8 +16,8 @@ func (x *Exchange) appendRequestHead(dst []byte) []byte {
 	dst = append(dst, ' ')
 	dst = x.appendTarget(dst)
 	dst = append(dst, " HTTP/1.1\r\nHost: "...)
-	if rt.authority != nil {
-		dst = append(dst, rt.authority...)
+	if host := x.attempt.target.Host; host != nil {
+		dst = append(dst, host...)
 	} else {
 		dst = append(dst, r.host...)
 	}
@@ -32,7 +32,7 @@ func (x *Exchange) appendRequestHead(dst []byte) []byte {
 	dst = x.appendForwarded(dst, trusted)
 	if len(r.id) == 0 {
 		dst = append(dst, "X-Request-Id: "...)
-		dst = append(dst, x.notes.id...)
+		dst = append(dst, x.kept.id...)
 		dst = append(dst, "\r\n"...)
 	}
 	if r.websocket {
@@ -59,7 +59,7 @@ func (x *Exchange) appendTarget(dst []byte) []byte {
 	if len(path) == 1 && path[0] == '*' {
 		return append(dst, '*')
 	}
-	dst = append(dst, rt.addPrefix...)
+	dst = append(dst, x.attempt.target.Prefix...)
 	if len(path) == 0 {
 		dst = append(dst, '/')
 	}

@@ -108,7 +108,7 @@ func (x *Exchange) sameTarget(r *http.Request) error {
 	if rest, ok := strings.CutPrefix(want, "/v1"); ok && x.route.strip != "" && (rest == "" || rest[0] == '/') {
 		want = rest
 	}
-	if x.route.addPrefix != "" && want != "*" {
+	if x.route.target.Prefix != "" && want != "*" {
 		want = "/openai/" + strings.TrimPrefix(want, "/")
 		if strings.HasPrefix(string(x.req.path), "/v1//") || strings.HasPrefix(string(x.req.path), "//") {
 			want = "/openai" + strings.TrimPrefix(string(x.req.path), "/v1")
@@ -162,7 +162,7 @@ func (x *Exchange) sameEndToEnd(sent, got [][2]string) error {
 	}
 	have = have[:len(have)-1]
 	if len(x.req.id) == 0 {
-		if n := len(have); n == 0 || have[n-1] != [2]string{"X-Request-Id", string(x.notes.id)} {
+		if n := len(have); n == 0 || have[n-1] != [2]string{"X-Request-Id", string(x.kept.id)} {
 			return fmt.Errorf("no id was made")
 		}
 		have = have[:len(have)-1]
@@ -181,7 +181,7 @@ func (x *Exchange) ownFields(got [][2]string) error {
 		}
 	}
 	host := valuesOf(got, "Host")[0]
-	if want := string(x.route.authority); want != "" && host != want || want == "" && host != string(x.req.host) {
+	if want := string(x.route.target.Host); want != "" && host != want || want == "" && host != string(x.req.host) {
 		return fmt.Errorf("host %q", host)
 	}
 	address := x.client.address.String()

@@ -20,42 +20,44 @@ func (x *Exchange) answerError(err error) {
 		e = edgeerr.Wrap(edgeerr.Internal, err)
 	}
 	x.status = e.Code.Status()
-	if !x.requestConsumed(e.Code) || x.edge.draining.Load() {
-		x.lastConn = true
+	if endsConnection(e.Code) || !x.endsInBuffer() || x.edge.draining.Load() {
+		x.closing(nextClose)
+	}
+	if x.next != nextRequest {
+		x.closing(nextLinger)
 	}
 	body := errorBody(e)
 	out := x.client.Loop().GetBuf()
 	head := x.appendErrorHead(out.Empty(), e, len(body))
-	if !x.head {
+	if !x.traits.head {
 		head = append(head, body...)
 	}
 	out.Set(head)
-	x.headOut, x.unread = true, x.lastConn
+	x.answer = answerError
 	if _, err := x.client.Send(out); err != nil {
 		x.client.Abort(true)
 	}
 }
 
-// requestConsumed tells whether the next request begins where the client's
-// buffer does, after dropping this request's head.
-func (x *Exchange) requestConsumed(code edgeerr.Code) bool {
+// endsConnection reports whether nobody can tell, behind an error of this code,
+// where the next request begins, or how the edge is.
+func endsConnection(code edgeerr.Code) bool {
 	switch code {
 	case edgeerr.RequestMalformed, edgeerr.RequestTimeout, edgeerr.HeadTooLarge, edgeerr.URITooLong,
 		edgeerr.BodyTooLarge, edgeerr.CodingNotSupported, edgeerr.VersionNotSupported,
 		edgeerr.ExpectationFailed, edgeerr.MethodNotAllowed, edgeerr.Internal:
-		return false
+		return true
 	}
+	return false
+}
+
+// endsInBuffer reports whether all of the request has been read, so that the next
+// one begins right behind it.
+func (x *Exchange) endsInBuffer() bool {
 	if x.req == nil {
-		return x.upload == nil || !x.upload.active
+		return x.upload.state != uploadActive
 	}
-	c := x.client
-	have := int64(c.in.Len() - c.headEnd)
-	if x.req.length < 0 || have < x.req.length {
-		return false
-	}
-	c.headEnd += int(x.req.length)
-	c.consumeHead()
-	return true
+	return x.req.length >= 0 && int64(x.client.in.Len()) >= x.req.length
 }
 
 type errorJSON struct {
@@ -95,10 +97,10 @@ func (x *Exchange) appendErrorHead(dst []byte, e *edgeerr.Error, length int) []b
 	dst = append(dst, "\r\nx-apim-edge-error: "...)
 	dst = append(dst, e.Code.String()...)
 	dst = append(dst, "\r\nx-request-id: "...)
-	if len(x.notes.id) == 0 {
-		x.notes.makeID()
+	if len(x.kept.id) == 0 {
+		x.kept.makeID()
 	}
-	dst = append(dst, x.notes.id...)
+	dst = append(dst, x.kept.id...)
 	dst = append(dst, "\r\n"...)
 	if after := e.Code.RetryAfter(); after > 0 {
 		dst = append(dst, "Retry-After: "...)
@@ -118,7 +120,7 @@ func (x *Exchange) appendErrorHead(dst []byte, e *edgeerr.Error, length int) []b
 		dst = append(dst, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"...)
 	}
 	dst = x.appendErrorCORS(dst)
-	if x.lastConn {
+	if x.next != nextRequest {
 		dst = append(dst, "Connection: close\r\n"...)
 	}
 	return append(dst, "\r\n"...)
@@ -131,7 +133,7 @@ var errorFields = [][]byte{}
 // not a CORS failure. Before a route is known, the first route whose policy
 // allows the origin serves.
 func (x *Exchange) appendErrorCORS(dst []byte) []byte {
-	origin, method := x.notes.origin, x.notes.method
+	origin, method := x.kept.origin, x.kept.method
 	if x.req != nil && origin == nil {
 		origin, method = x.req.origin, x.req.method
 	}

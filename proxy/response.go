@@ -135,6 +135,19 @@ func (r *response) settle(head bool) {
 	}
 }
 
+// body returns what the answer has for a body.
+func (r *response) body() body {
+	switch {
+	case r.status == 101:
+		return bodyTunnel
+	case r.sse && r.encoded:
+		return bodyOpaqueEvents
+	case r.sse:
+		return bodyEvents
+	}
+	return bodyPlain
+}
+
 func isEventStream(v []byte) bool {
 	const want = "text/event-stream"
 	return len(v) >= len(want) && equalFold(v[:len(want)], want) &&

@@ -11,7 +11,7 @@ import (
 // lines in their order and spelling, without those that end here, and the CORS
 // fields of the route.
 func (x *Exchange) appendResponseHead(dst []byte) []byte {
-	r := x.resp
+	r := x.attempt.resp
 	dst = append(dst, "HTTP/1.1 "...)
 	dst = append(dst, r.line...)
 	dst = append(dst, "\r\n"...)
@@ -27,13 +27,13 @@ func (x *Exchange) appendResponseHead(dst []byte) []byte {
 	}
 	if debug.ServerTiming {
 		dst = append(dst, "Server-Timing: upstream;dur="...)
-		dst = strconv.AppendFloat(dst, float64(x.firstByte)/float64(time.Millisecond), 'f', 1, 64)
+		dst = strconv.AppendFloat(dst, float64(x.attempt.firstByte)/float64(time.Millisecond), 'f', 1, 64)
 		dst = append(dst, "\r\n"...)
 	}
-	if x.resp.status == 101 {
+	if x.attempt.resp.status == 101 {
 		return append(dst, "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"...)
 	}
-	if x.lastConn {
+	if x.next != nextRequest {
 		dst = append(dst, "Connection: close\r\n"...)
 	}
 	return append(dst, "\r\n"...)
@@ -41,13 +41,13 @@ func (x *Exchange) appendResponseHead(dst []byte) []byte {
 
 func (x *Exchange) appendInterimHead(dst []byte) []byte {
 	dst = append(dst, "HTTP/1.1 "...)
-	dst = append(dst, x.resp.line...)
+	dst = append(dst, x.attempt.resp.line...)
 	dst = append(dst, "\r\n"...)
 	return append(x.appendUpstreamFields(dst), "\r\n"...)
 }
 
 func (x *Exchange) appendUpstreamFields(dst []byte) []byte {
-	r := x.resp
+	r := x.attempt.resp
 	for i, k := range r.kinds {
 		name := r.fields[i].Name
 		switch k {
@@ -76,8 +76,8 @@ func (x *Exchange) appendUpstreamFields(dst []byte) []byte {
 
 // appendCORS appends the CORS fields for the page that asks, and Vary.
 func (x *Exchange) appendCORS(dst []byte) []byte {
-	r := x.resp
-	if x.notes.origin != nil {
+	r := x.attempt.resp
+	if x.kept.origin != nil {
 		var names [8][]byte
 		families := names[:0]
 		for _, f := range r.fields {
@@ -86,23 +86,22 @@ func (x *Exchange) appendCORS(dst []byte) []byte {
 			}
 		}
 		var allowed bool
-		if dst, allowed = x.route.cors.AppendResponse(dst, x.notes.method, x.notes.origin, families); !allowed {
-			x.refusal = corsx.CauseOrigin
-			x.refusedOrigin(x.notes.origin)
+		if dst, allowed = x.route.cors.AppendResponse(dst, x.kept.method, x.kept.origin, families); !allowed {
+			x.refused = corsx.CauseOrigin
 		}
 	}
 	return x.route.cors.AppendVary(dst, r.vary)
 }
 
-// dropRequestTrailer tells whether a trailer field of the request may not pass:
+// dropsFromRequest reports whether a trailer field of the request may not pass:
 // what the edge owns or removes in a head cannot come in behind the body.
-func (x *Exchange) dropRequestTrailer(name []byte) bool {
-	return neverTrailer(name) || x.route.credential.Governs(name)
+func (rt *route) dropsFromRequest(name []byte) bool {
+	return neverTrailer(name) || rt.credential.Governs(name)
 }
 
-// dropResponseTrailer is dropRequestTrailer for the response.
-func (x *Exchange) dropResponseTrailer(name []byte) bool {
-	return neverTrailer(name) || x.route.cors != nil && corsx.Owned(name)
+// dropsFromResponse is dropsFromRequest for the response.
+func (rt *route) dropsFromResponse(name []byte) bool {
+	return neverTrailer(name) || rt.cors != nil && corsx.Owned(name)
 }
 
 // neverTrailer holds the fields for framing, routing and credentials (RFC 9110

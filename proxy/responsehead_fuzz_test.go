@@ -40,23 +40,26 @@ func FuzzResponseHead(f *testing.F) {
 }
 
 func checkResponseHead(x *Exchange, head []byte, flags byte) error {
-	x.head, x.http10, x.websocket, x.lastConn = flags&1 != 0, flags&2 != 0, flags&4 != 0, flags&8 != 0
-	x.notes.method = []byte("POST")
+	x.traits = traits{head: flags&1 != 0, http10: flags&2 != 0, websocket: flags&4 != 0}
+	if flags&8 != 0 {
+		x.closing(nextClose)
+	}
+	x.kept.method = []byte("POST")
 	if flags&16 != 0 {
-		x.notes.origin = []byte(pageOrigin)
+		x.kept.origin = []byte(pageOrigin)
 	}
 	first, sent, err := readStrictly(head)
-	accepted := x.resp.parse(head) == nil
+	accepted := x.attempt.resp.parse(head) == nil
 	switch {
 	case !accepted:
 		return nil
 	case err != nil:
 		return fmt.Errorf("accepted, but %w", err)
-	case x.resp.status == 101 && !x.websocket:
+	case x.attempt.resp.status == 101 && !x.traits.websocket:
 		return nil // takeHead refuses it
 	}
-	x.resp.settle(x.head)
-	interim := x.resp.status < 200 && x.resp.status != 101
+	x.attempt.resp.settle(x.traits.head)
+	interim := x.attempt.resp.status < 200 && x.attempt.resp.status != 101
 	var out []byte
 	if interim {
 		out = x.appendInterimHead(nil)
@@ -82,8 +85,8 @@ func checkResponseHead(x *Exchange, head []byte, flags byte) error {
 func (x *Exchange) sameMessage(out []byte) error {
 	const text, next = "hello", "HTTP/1.1 299 next\r\n\r\n"
 	body, want, closes := "", "", false
-	switch length := x.resp.length; {
-	case x.resp.status == 101: // a tunnel: no body, and what follows is no message
+	switch length := x.attempt.resp.length; {
+	case x.attempt.resp.status == 101: // a tunnel: no body, and what follows is no message
 	case length == chunkedBody && x.down.Dechunk, length == untilClose:
 		body, want, closes = text, text, true
 	case length == chunkedBody:
@@ -97,7 +100,7 @@ func (x *Exchange) sameMessage(out []byte) error {
 	if !closes {
 		body += next
 	}
-	method := map[bool]string{true: "HEAD", false: "POST"}[x.head]
+	method := map[bool]string{true: "HEAD", false: "POST"}[x.traits.head]
 	in := bufio.NewReader(strings.NewReader(string(out) + body))
 	resp, err := http.ReadResponse(in, &http.Request{Method: method})
 	if err != nil && strings.Contains(err.Error(), "bad trailer key") {
@@ -111,8 +114,8 @@ func (x *Exchange) sameMessage(out []byte) error {
 		return nil
 	}
 	got, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != x.resp.status || string(got) != want {
-		return fmt.Errorf("status %d and body %q (%w), want %d and %q", resp.StatusCode, got, err, x.resp.status, want)
+	if err != nil || resp.StatusCode != x.attempt.resp.status || string(got) != want {
+		return fmt.Errorf("status %d and body %q (%w), want %d and %q", resp.StatusCode, got, err, x.attempt.resp.status, want)
 	}
 	rest, _ := io.ReadAll(in)
 	if !closes && string(rest) != next {
@@ -141,7 +144,7 @@ func (x *Exchange) sameFields(sent, got [][2]string, interim bool) error {
 	for _, f := range got {
 		name := strings.ToLower(f[0])
 		count[name]++
-		if policy && (name == "vary" || strings.HasPrefix(name, "access-control-")) || name == "connection" || x.resp.status == 101 && name == "upgrade" {
+		if policy && (name == "vary" || strings.HasPrefix(name, "access-control-")) || name == "connection" || x.attempt.resp.status == 101 && name == "upgrade" {
 			continue
 		}
 		rest = append(rest, f)
@@ -158,10 +161,10 @@ func (x *Exchange) sameFields(sent, got [][2]string, interim bool) error {
 		return nil
 	case policy && (count["vary"] != 1 || count["access-control-allow-origin"] > 1):
 		return fmt.Errorf("%d Vary, %d Access-Control-Allow-Origin", count["vary"], count["access-control-allow-origin"])
-	case policy && x.notes.origin != nil && count["access-control-allow-origin"] != 1:
+	case policy && x.kept.origin != nil && count["access-control-allow-origin"] != 1:
 		return fmt.Errorf("no Access-Control-Allow-Origin for an origin that is allowed")
-	case x.resp.status != 101 && closes != x.lastConn, !closes && (x.resp.length == untilClose || x.down.Dechunk) && x.resp.status != 101:
-		return fmt.Errorf("the connection ends: %v, but Connection says %q", x.lastConn, valuesOf(got, "Connection"))
+	case x.attempt.resp.status != 101 && closes != (x.next != nextRequest), !closes && (x.attempt.resp.length == untilClose || x.down.Dechunk) && x.attempt.resp.status != 101:
+		return fmt.Errorf("the connection ends: %v, but Connection says %q", (x.next != nextRequest), valuesOf(got, "Connection"))
 	}
 	return sameToNetHTTP(got)
 }

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -32,9 +32,7 @@ type route struct {
 	prefix     string // without a slash at its end
 	host       string // lower case; empty: any
 	strip      string
-	up         *upstream.Upstream
-	authority  []byte // Host that the upstream is sent; nil: the client's
-	addPrefix  string // path of the upstream's URL
+	target     *upstream.Target
 	credential *rewrite.Policy
 	cors       *corsx.Policy // nil: upstream's own fields pass
 	withhold   bool          // Origin
@@ -42,7 +40,9 @@ type route struct {
 	heartbeat  time.Duration
 
 	responseHead, streamIdle time.Duration
-	metrics                  *routeMetrics
+	metrics                  *record.Route
+	// What may not pass in trailers. Method values, made once: they allocate.
+	dropRequestTrailer, dropResponseTrailer func(name []byte) bool
 }
 
 // Compile builds everything that conf needs and touches nothing that runs.
@@ -124,14 +124,12 @@ func (e *Edge) compileRoute(name string, r config.Route, conf config.Config, han
 	}
 	out := &route{
 		name: name, prefix: strings.TrimSuffix(r.PathPrefix, "/"), host: strings.ToLower(r.Host),
-		strip: strings.TrimSuffix(r.StripPrefix, "/"), up: h.up, credential: policy, withhold: r.CORS.WithholdOrigin,
-		addPrefix: strings.TrimSuffix(h.url.EscapedPath(), "/"), bodyLimit: conf.Limits.RequestBody.Bytes,
+		strip: strings.TrimSuffix(r.StripPrefix, "/"), target: h.Target, credential: policy, withhold: r.CORS.WithholdOrigin,
+		bodyLimit: conf.Limits.RequestBody.Bytes,
 		heartbeat: r.Heartbeat.Duration, responseHead: conf.Timeouts.ResponseHead.Duration,
-		streamIdle: conf.Timeouts.StreamIdle.Duration, metrics: e.metrics.route(name),
+		streamIdle: conf.Timeouts.StreamIdle.Duration, metrics: e.metrics.Route(name),
 	}
-	if !h.preserveHost {
-		out.authority = []byte(h.url.Host)
-	}
+	out.dropRequestTrailer, out.dropResponseTrailer = out.dropsFromRequest, out.dropsFromResponse
 	if r.RequestBody.Bytes > 0 {
 		out.bodyLimit = r.RequestBody.Bytes
 	}
@@ -184,20 +182,4 @@ func hasPathPrefix(path []byte, prefix string) bool {
 		return false
 	}
 	return prefix == "" || len(path) == len(prefix) || path[len(prefix)] == '/'
-}
-
-// address returns host:port to dial for a URL.
-func address(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = "80"
-		if u.Scheme == "https" {
-			port = "443"
-		}
-	}
-	host := u.Hostname()
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	return host + ":" + port
 }

@@ -1,5 +1,7 @@
 package proxy
 
+import "github.com/apim-edge/apim-edge/proxy/record"
+
 // A store keeps, for one loop, what its exchanges have done with until other ones
 // take it. It is not locked, which a sync.Pool cannot offer: its six calls were
 // 1 % of the CPU of an exchange.
@@ -8,6 +10,7 @@ type store struct {
 	requests  shelf[request]
 	responses shelf[response]
 	parser    *parser
+	record    record.Record // of the exchange that ends just now
 }
 
 type shelf[T any] []*T
@@ -55,7 +58,7 @@ func (r *request) grown() bool { return cap(r.fields) > usualFields }
 
 func (r *response) grown() bool { return cap(r.fields) > usualFields || cap(r.vary) > usualFields }
 
-func (n *notes) grown() bool { return cap(n.text) > usualText }
+func (k *kept) grown() bool { return cap(k.text) > usualText }
 
 const (
 	usualFields = 64

@@ -96,7 +96,7 @@ func TestGoverns(t *testing.T) {
 func TestTextsAreStable(t *testing.T) {
 	var reasonTexts []string
 	for i, r := range Reasons() {
-		if int(r) != i || r.Meaning() == "" {
+		if int(r) != i+1 || r.Meaning() == "" {
 			t.Errorf("reason %d is %d, meaning %q", i, r, r.Meaning())
 		}
 		reasonTexts = append(reasonTexts, r.String())

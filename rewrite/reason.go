@@ -7,7 +7,9 @@ type Reason uint8
 // The reasons. The last three refuse the request; their texts are the codes of
 // the error that the client gets.
 const (
-	ReasonNoCredential Reason = iota
+	// ReasonUndecided: the request ended before its credentials were looked at.
+	ReasonUndecided Reason = iota
+	ReasonNoCredential
 	ReasonBearerKey
 	ReasonExplicitKey
 	ReasonExplicitKeyWins
@@ -24,6 +26,7 @@ const (
 )
 
 var reasons = [reasonCount]struct{ text, meaning string }{
+	ReasonUndecided:       {"undecided", "the request ended before its credentials were looked at"},
 	ReasonNoCredential:    {"no_credential", "the request carries no credential, or only placeholders; nothing was added"},
 	ReasonBearerKey:       {"bearer_key", "the subscription key came as Authorization: Bearer and went into the key field"},
 	ReasonExplicitKey:     {"explicit_key", "the subscription key came in a field or parameter of its own and went into the key field"},
@@ -45,14 +48,20 @@ func (r Reason) String() string { return reasons[r].text }
 // Meaning says in one line what happened.
 func (r Reason) Meaning() string { return reasons[r].meaning }
 
+// Decided reports whether the credentials were looked at.
+func (r Reason) Decided() bool { return r != ReasonUndecided }
+
 // Rejects reports whether the request is refused for this reason.
 func (r Reason) Rejects() bool { return r >= ReasonAmbiguous }
 
-// Reasons returns every reason, in ascending order from 0.
+// ReasonCount is how many reasons there are, ReasonUndecided included.
+const ReasonCount = int(reasonCount)
+
+// Reasons returns every reason that Decide can give, in ascending order.
 func Reasons() []Reason {
-	all := make([]Reason, reasonCount)
-	for i := range all {
-		all[i] = Reason(i)
+	var all []Reason
+	for r := ReasonUndecided + 1; r < reasonCount; r++ {
+		all = append(all, r)
 	}
 	return all
 }

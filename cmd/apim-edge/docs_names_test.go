@@ -22,6 +22,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy"
+	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -83,7 +84,7 @@ func metricsTable(t *testing.T) string {
 func metrics(t *testing.T) []metric {
 	t.Helper()
 	quiet := zerolog.New(io.Discard)
-	m := proxy.NewMetrics("test", func() float64 { return 0 })
+	m := record.NewMetrics("test", func() float64 { return 0 })
 	defer proxy.NewEdge(quiet, quiet, m, nil).Close()
 	descriptions := make(chan *prometheus.Desc, 1000)
 	m.Registry.Describe(descriptions)

@@ -12,6 +12,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy"
+	"github.com/apim-edge/apim-edge/proxy/record"
 )
 
 func newExplainCommand() *cobra.Command {
@@ -57,7 +58,7 @@ func explain(cmd *cobra.Command, from *source, req *curlRequest, args []string) 
 // compile makes the engine that serve would run, without a listener.
 func compile(conf config.Config) (edge *proxy.Edge, done func(), err error) {
 	quiet := zerolog.New(io.Discard)
-	edge = proxy.NewEdge(quiet, quiet, proxy.NewMetrics(version, func() float64 { return 0 }), nil)
+	edge = proxy.NewEdge(quiet, quiet, record.NewMetrics(version, func() float64 { return 0 }), nil)
 	snapshot, err := edge.Compile(conf)
 	if err != nil {
 		return nil, nil, err

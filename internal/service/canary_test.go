@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/apim-edge/apim-edge/proxy"
+	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
@@ -233,7 +234,7 @@ func explainAll(t *testing.T, r *running, marks *secrets, paths []string) {
 	}
 	defer wire.CloseLoops(loops)
 	quiet := zerolog.New(io.Discard)
-	edge := proxy.NewEdge(quiet, quiet, proxy.NewMetrics("test", func() float64 { return 0 }), loops)
+	edge := proxy.NewEdge(quiet, quiet, record.NewMetrics("test", func() float64 { return 0 }), loops)
 	snapshot, err := edge.Compile(r.edge.Config())
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/logsink"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/front"
+	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
@@ -47,7 +48,7 @@ type Service struct {
 	sink        *logsink.Sink
 	loops       []*wire.Loop
 	edge        *proxy.Edge
-	metrics     *proxy.Metrics
+	metrics     *record.Metrics
 	front       *front.Server
 	admin       *http.Server
 	certificate front.Certificate
@@ -94,7 +95,7 @@ func (s *Service) start(conf config.Config) error {
 	if s.loops, err = wire.StartLoops(wire.Processors(), shortest(conf)); err != nil {
 		return err
 	}
-	s.metrics = proxy.NewMetrics(s.o.Version, s.sink.Lost)
+	s.metrics = record.NewMetrics(s.o.Version, s.sink.Lost)
 	s.edge = proxy.NewEdge(s.log, s.log, s.metrics, s.loops)
 	snapshot, err := s.edge.Compile(conf)
 	if err != nil {

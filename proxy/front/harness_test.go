@@ -21,6 +21,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/front"
+	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
@@ -42,7 +43,7 @@ type edge struct {
 	address string
 	edge    *proxy.Edge
 	front   *front.Server
-	metrics *proxy.Metrics
+	metrics *record.Metrics
 	log     *lines
 	secure  *tls.Config // of its clients; nil: plain HTTP
 	seen    int         // access lines that the test has asked for
@@ -57,7 +58,7 @@ func startEdge(t testing.TB, upstream string, change func(*config.Config)) *edge
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &edge{t: t, log: &lines{}, metrics: proxy.NewMetrics("test", func() float64 { return 0 })}
+	e := &edge{t: t, log: &lines{}, metrics: record.NewMetrics("test", func() float64 { return 0 })}
 	logger := zerolog.New(e.log)
 	e.edge = proxy.NewEdge(logger, logger, e.metrics, loops)
 	conf := configuration(upstream, change)

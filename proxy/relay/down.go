@@ -37,7 +37,6 @@ type Down struct {
 	held   []byte        // the trailer section, as far as it has come
 	data   []byte        // of the chunks of one read, where Dechunk is on
 	silent time.Duration // how long nothing has come, in heartbeats
-	armed  bool          // the bound of the wait under way is set
 	reads  int           // so far
 }
 
@@ -96,7 +95,8 @@ func (d *Down) Go() error {
 		if err != nil {
 			return d.noBytes(err)
 		}
-		d.armed, d.silent = false, 0
+		d.From.Within(0)
+		d.silent = 0
 		if d.reads++; d.reads == ackLaterFrom && d.Track.events != nil {
 			d.From.AckLater()
 		}
@@ -109,7 +109,6 @@ func (d *Down) Go() error {
 // awaitClient waits for room, and not for the upstream.
 func (d *Down) awaitClient() error {
 	d.From.Within(0)
-	d.armed = false
 	return wire.ErrWait
 }
 
@@ -118,7 +117,7 @@ func (d *Down) spliceTurn() error {
 	d.Bytes += n
 	switch {
 	case err == nil:
-		d.armed = false
+		d.From.Within(0)
 		return nil
 	case d.To.Failed() != nil:
 		return clientError(d.To.Failed())
@@ -149,10 +148,10 @@ func (d *Down) noBytes(err error) error {
 
 // wait bounds the wait for the upstream, and sends heartbeats while it lasts.
 func (d *Down) wait() error {
-	if d.armed && !d.From.Expired() {
+	if d.From.Armed() {
 		return wire.ErrWait
 	}
-	if d.armed {
+	if d.From.Expired() {
 		if d.Heartbeat == 0 {
 			return edgeerr.Wrap(edgeerr.StreamIdle, errIdle)
 		}
@@ -163,7 +162,6 @@ func (d *Down) wait() error {
 			return err
 		}
 	}
-	d.armed = true
 	if d.Heartbeat > 0 {
 		d.From.Within(d.Heartbeat)
 	} else {

@@ -19,7 +19,6 @@ type Tunnel struct {
 
 	// Up and Down are the bytes moved.
 	Up, Down int64
-	armed    bool
 	upEnded  bool
 }
 
@@ -45,11 +44,12 @@ func (t *Tunnel) Go() error {
 	case !errors.Is(read, wire.ErrWait) && !errors.Is(read, io.EOF):
 		return edgeerr.Wrap(edgeerr.UpstreamAborted, fmt.Errorf("read from the tunnel: %w", read))
 	}
-	if up+down > 0 || !t.armed {
-		t.armed = true
-		t.Upstream.Within(t.Idle)
-	} else if t.Upstream.Expired() {
+	switch {
+	case up+down == 0 && t.Upstream.Armed():
+	case up+down == 0 && t.Upstream.Expired():
 		return edgeerr.Wrap(edgeerr.StreamIdle, errIdle)
+	default:
+		t.Upstream.Within(t.Idle)
 	}
 	return wire.ErrWait
 }

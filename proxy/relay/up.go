@@ -24,8 +24,7 @@ type Up struct {
 	Bytes int64
 
 	splicer
-	held  []byte // the trailer section, as far as it has come
-	armed bool
+	held []byte // the trailer section, as far as it has come
 }
 
 // ErrUpstreamWrite is the failure to write to the upstream. It is no verdict: the
@@ -79,14 +78,13 @@ func (u *Up) Go(in **wire.Buf) error {
 		if *in, err = u.From.Read(*in); err != nil {
 			return u.noBytes(err)
 		}
-		u.armed = false
+		u.From.Within(0)
 	}
 }
 
 // awaitUpstream waits for room, and not for the client.
 func (u *Up) awaitUpstream() error {
 	u.From.Within(0)
-	u.armed = false
 	return wire.ErrWait
 }
 
@@ -95,7 +93,7 @@ func (u *Up) spliceTurn() error {
 	u.Bytes += n
 	switch {
 	case err == nil:
-		u.armed = false
+		u.From.Within(0)
 		return nil
 	case u.To.Failed() != nil:
 		return ErrUpstreamWrite
@@ -108,11 +106,10 @@ func (u *Up) spliceTurn() error {
 func (u *Up) noBytes(err error) error {
 	switch {
 	case errors.Is(err, wire.ErrWait):
-		if u.armed && u.From.Expired() {
+		if u.From.Expired() {
 			return edgeerr.New(edgeerr.RequestTimeout, "no byte of the request body within timeouts.request_body_idle")
 		}
-		if !u.armed {
-			u.armed = true
+		if !u.From.Armed() {
 			u.From.Within(u.Idle)
 		}
 		return wire.ErrWait

@@ -9,6 +9,7 @@ const BufSize = 16 << 10
 type Buf struct {
 	data []byte
 	r, w int
+	held bool // what stands in front of r stays where it is
 	loop *Loop
 }
 
@@ -32,7 +33,7 @@ func (b *Buf) Release() {
 	if b == nil || len(b.data) != BufSize || len(b.loop.bufs) == keepBufs {
 		return
 	}
-	b.r, b.w = 0, 0
+	b.r, b.w, b.held = 0, 0, false
 	b.loop.bufs = append(b.loop.bufs, b)
 }
 
@@ -62,13 +63,27 @@ func (b *Buf) Consume(n int) {
 		return
 	}
 	b.r += n
-	if b.r == b.w {
+	if b.r == b.w && !b.held {
 		b.r, b.w = 0, 0
 	}
 }
 
-// Trim drops all but the first n bytes.
-func (b *Buf) Trim(n int) { b.w = b.r + n }
+// Hold takes the first n bytes, a head, out of Bytes and returns them. Until Let
+// they stay where they are, whatever is read in behind them: the slices of a
+// parsed head alias them.
+func (b *Buf) Hold(n int) []byte {
+	head := b.data[b.r : b.r+n : b.r+n]
+	b.r, b.held = b.r+n, true
+	return head
+}
+
+// Let ends what Hold has begun; b may be nil.
+func (b *Buf) Let() {
+	if b != nil {
+		b.held = false
+		b.Consume(0)
+	}
+}
 
 // Set makes p the content. p must have been appended to Empty().
 func (b *Buf) Set(p []byte) { b.data, b.r, b.w = p[:cap(p)], 0, len(p) }
@@ -78,7 +93,7 @@ func (b *Buf) Empty() []byte { return b.data[:0] }
 
 // Add appends p, growing as needed.
 func (b *Buf) Add(p []byte) {
-	if len(p) > len(b.data)-b.w && b.r > 0 {
+	if len(p) > len(b.data)-b.w && b.r > 0 && !b.held {
 		b.w = copy(b.data, b.data[b.r:b.w])
 		b.r = 0
 	}
@@ -100,7 +115,7 @@ func (b *Buf) MakeRoom(limit int) bool {
 		return true
 	}
 	data := b.data
-	if b.r == 0 {
+	if b.r == 0 || b.held { // what is held stays in the old one, for as long as it is looked at
 		data = make([]byte, 2*len(b.data))
 	}
 	b.w = copy(data, b.data[b.r:b.w])
@@ -108,9 +123,9 @@ func (b *Buf) MakeRoom(limit int) bool {
 	return true
 }
 
-// dropEmpty releases b if it holds nothing.
+// dropEmpty releases b if there is nothing in it.
 func (b *Buf) dropEmpty() *Buf {
-	if b.Len() > 0 {
+	if b.Len() > 0 || b.held {
 		return b
 	}
 	b.Release()

@@ -18,7 +18,9 @@ func TestABufferKeepsItsBytes(t *testing.T) {
 		{"Add appends", func(b *Buf) { b.Add([]byte("hel")); b.Add([]byte("lo")) }, "hello", BufSize - 5},
 		{"Consume drops the first bytes", func(b *Buf) { b.Add([]byte("hello")); b.Consume(2) }, "llo", BufSize - 5},
 		{"Consume of all gives all room back", func(b *Buf) { b.Add([]byte("hello")); b.Consume(5) }, "", BufSize},
-		{"Trim drops the last bytes", func(b *Buf) { b.Add([]byte("hello")); b.Consume(1); b.Trim(2) }, "el", BufSize - 3},
+		{"Hold takes a head out", func(b *Buf) { b.Add([]byte("hello")); b.Hold(2) }, "llo", BufSize - 5},
+		{"what is held keeps its room", func(b *Buf) { b.Add([]byte("hello")); b.Hold(2); b.Consume(3) }, "", BufSize - 5},
+		{"Let gives the room back", func(b *Buf) { b.Add([]byte("hello")); b.Hold(2); b.Consume(3); b.Let() }, "", BufSize},
 		{"Set takes what was appended", func(b *Buf) { b.Set(append(b.Empty(), "hello"...)) }, "hello", BufSize - 5},
 		{"Add uses the room in front before it grows", func(b *Buf) {
 			b.Add(full)
@@ -51,6 +53,28 @@ func TestAddGrowsAsNeeded(t *testing.T) {
 	}
 	if !bytes.Equal(b.Bytes(), want) {
 		t.Errorf("%d bytes, not those that were added, want %d", b.Len(), len(want))
+	}
+}
+
+// TestWhatIsHeldStaysWhereItIs holds that a parsed head can be looked at while the
+// body behind it comes in, however long it is.
+func TestWhatIsHeldStaysWhereItIs(t *testing.T) {
+	for name, more := range map[string]func(b *Buf){
+		"Add":      func(b *Buf) { b.Add(pattern(2 * BufSize)) },
+		"MakeRoom": func(b *Buf) { b.Add(make([]byte, len(b.Free()))); b.MakeRoom(1 << 20) },
+	} {
+		b := (&Loop{}).GetBuf()
+		b.Add([]byte("before"))
+		b.Consume(6)
+		b.Add([]byte("headbody"))
+		head := b.Hold(4)
+		more(b)
+		b.Consume(4)
+		b.Add(pattern(BufSize))
+		if string(head) != "head" {
+			t.Errorf("%s: the head is now %q", name, head)
+		}
+		b.Let()
 	}
 }
 

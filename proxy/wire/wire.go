@@ -69,9 +69,6 @@ func (c *Conn) Plain() bool { return c.tls == nil }
 // Loop returns the loop that the connection belongs to.
 func (c *Conn) Loop() *Loop { return c.loop }
 
-// Handle makes h the one that is told of what happens.
-func (c *Conn) Handle(h Handler) { c.handler = h }
-
 // Left tells whether the peer has sent FIN or RST. What it has sent before can
 // still be read.
 func (c *Conn) Left() bool { return c.left }
@@ -87,6 +84,10 @@ func (c *Conn) Closing() bool { return c.closing || c.closed }
 func (c *Conn) Within(d time.Duration) {
 	c.wait, c.expired = bound{within: d}, false
 }
+
+// Armed reports whether Within bounds the wait under way: a bound that has passed,
+// or has been taken away, is none.
+func (c *Conn) Armed() bool { return c.wait.within > 0 }
 
 // Expired tells that the bound set by Within has passed.
 func (c *Conn) Expired() bool { return c.expired }

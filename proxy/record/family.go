@@ -1,13 +1,13 @@
-package proxy
+package record
 
 import "bytes"
 
-// family is the kind of client, from its User-Agent: a fixed set, so that it can
+// Family is the kind of client, from its User-Agent: a fixed set, so that it can
 // be a label.
-type family uint8
+type Family uint8
 
 const (
-	familyNone family = iota
+	familyNone Family = iota
 	familyOpenAIPython
 	familyOpenAINode
 	familyOpenAIGo
@@ -32,13 +32,13 @@ var familyNames = [familyCount]string{
 }
 
 // String returns the stable text of the family.
-func (f family) String() string { return familyNames[f] }
+func (f Family) String() string { return familyNames[f] }
 
 // marks are parts of User-Agent that tell the family; the first that is found
 // decides, so the more specific ones stand first.
 var marks = []struct {
 	mark   string
-	family family
+	family Family
 }{
 	{"langchain", familyLangChain},
 	{"litellm", familyLiteLLM},
@@ -57,9 +57,9 @@ var marks = []struct {
 	{"Go-http-client/", familyGo},
 }
 
-// familyOf tells the client's family. It looks for the marks that most clients
+// FamilyOf tells the client's family. It looks for the marks that most clients
 // begin with first.
-func familyOf(agent []byte) family {
+func FamilyOf(agent []byte) Family {
 	switch {
 	case len(agent) == 0:
 		return familyNone

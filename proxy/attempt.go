@@ -1,0 +1,228 @@
+package proxy
+
+import (
+	"errors"
+	"time"
+
+	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/upstream"
+	"github.com/apim-edge/apim-edge/proxy/wire"
+)
+
+// An attempt is one try at one upstream: what was picked, what it has taken of the
+// request, and what has come back. Its zero value has not begun.
+type attempt struct {
+	target  *upstream.Target
+	dialing *upstream.Dialing
+	conn    *upstream.Conn // nil until there is one
+	taken   int64          // bytes of the request that the connection took
+
+	in        *wire.Buf     // what has come and is not relayed; it holds the head of resp
+	resp      *response     // nil before the request is sent, and once the answer goes on
+	interim   int           // interim responses so far
+	status    int           // of the final response; 0: none yet
+	firstByte time.Duration // from the start of the exchange to the final head
+	closes    bool          // the upstream closes the connection behind this exchange
+}
+
+// errUntaken tells that a connection from the pool was found dead before it had
+// taken one byte: the request has not begun to run anywhere.
+var errUntaken = errors.New("the connection took no byte of the request")
+
+// ask makes one attempt at one upstream. Another one may follow only where nothing
+// ran: a POST of which one byte was taken is never sent again.
+func (x *Exchange) ask() error {
+	for {
+		err := x.attempt.run(x)
+		if err != errUntaken { //nolint:errorlint // it is never wrapped
+			return err
+		}
+		x.retries++
+		x.attempt.abandon()
+	}
+}
+
+// run goes on with the attempt until the upstream's final head has come. An error
+// other than wire.ErrWait and errUntaken ends the exchange.
+func (a *attempt) run(x *Exchange) error {
+	if a.resp == nil {
+		if err := a.send(x); err != nil {
+			return err
+		}
+	}
+	return a.awaitHead(x)
+}
+
+// send sends the head, and as much of the body as has come along with it, in one
+// write; the rest of a longer body goes on its way beside the answer.
+func (a *attempt) send(x *Exchange) error {
+	if x.client.Left() {
+		return edgeerr.Wrap(edgeerr.ClientLeft, errLeft)
+	}
+	a.target = x.route.target
+	if err := a.connect(x); err != nil {
+		return err
+	}
+	out := x.client.Loop().GetBuf()
+	out.Set(append(x.appendRequestHead(out.Empty()), x.bodyHead()...))
+	n, err := a.conn.Write(out.Bytes())
+	out.Release()
+	a.taken = int64(n)
+	switch {
+	case err == nil, n > 0: // a broken pipe: the upstream may have answered before it closed
+	case a.conn.Used:
+		return errUntaken
+	default:
+		return &edgeerr.Error{Code: edgeerr.UpstreamClosedEarly, Err: err}
+	}
+	a.resp = x.client.store.responses.take()
+	return x.forwardRest()
+}
+
+// connect takes a connection to the target from the pool, or waits for a new one.
+func (a *attempt) connect(x *Exchange) (err error) {
+	loop := x.client.Loop()
+	if a.conn != nil {
+		return nil
+	}
+	if a.dialing == nil {
+		if a.conn = a.target.Pooled(loop, x); a.conn != nil {
+			return nil
+		}
+		if a.dialing, err = a.target.Dial(loop, x); err != nil {
+			return err
+		}
+	}
+	conn, err, done := a.dialing.Result()
+	if !done {
+		return wire.ErrWait
+	}
+	a.dialing, a.conn = nil, conn
+	return err
+}
+
+// awaitHead reads the response head, relaying interim responses on the way.
+func (a *attempt) awaitHead(x *Exchange) error {
+	for {
+		if n := headEnd(a.in.Bytes()); n > 0 {
+			if final, err := a.takeHead(x, n); final || err != nil {
+				return err
+			}
+			continue
+		}
+		if a.in != nil && !a.in.MakeRoom(maxResponseHead) {
+			return a.invalid(errHeadSize)
+		}
+		in, err := a.conn.Read(a.in)
+		a.in = in
+		if errors.Is(err, wire.ErrWait) {
+			return a.awaitMore(x)
+		}
+		if err != nil {
+			return &edgeerr.Error{Code: edgeerr.UpstreamClosedEarly, Err: err}
+		}
+	}
+}
+
+// awaitMore bounds the wait for the response head from the last byte of the
+// request on.
+func (a *attempt) awaitMore(x *Exchange) error {
+	switch {
+	case a.conn.Expired(), a.conn.Stalled():
+		return &edgeerr.Error{Code: edgeerr.UpstreamHeadTimeout, Err: errNoHead}
+	case x.upload.state != uploadActive && !a.conn.Armed():
+		a.conn.Within(x.route.responseHead)
+	}
+	return wire.ErrWait
+}
+
+var errNoHead = errors.New("no response head within response_head")
+
+// takeHead takes the head of n bytes that has come. final reports whether it is
+// not an interim one.
+func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
+	if err := a.resp.parse(a.in.Hold(n)); err != nil {
+		return false, a.invalid(err)
+	}
+	switch status := a.resp.status; {
+	case status == 101 && !x.traits.websocket:
+		return false, a.invalid(errSwitch)
+	case status >= 200 || status == 101:
+		a.firstByte = x.client.Loop().Now() - x.start
+		a.status = status
+		x.kept.apim = x.kept.keep(a.resp.apimID)
+		a.resp.settle(x.traits.head)
+		a.conn.Within(0)
+		return true, nil
+	}
+	if a.interim++; a.interim > 100 {
+		return false, a.invalid(errManyHeads)
+	}
+	return false, a.relayInterim(x)
+}
+
+const maxResponseHead = 256 << 10
+
+func (a *attempt) invalid(err error) error {
+	return edgeerr.Wrap(edgeerr.UpstreamInvalidResponse, err)
+}
+
+// relayInterim passes a 1xx response on (RFC 9110 section 15.2), but for those
+// that the client cannot expect.
+func (a *attempt) relayInterim(x *Exchange) error {
+	if !x.traits.http10 && (a.resp.status != 100 || x.traits.expect) {
+		out := x.client.Loop().GetBuf()
+		out.Set(x.appendInterimHead(out.Empty()))
+		if _, err := x.client.Send(out); err != nil {
+			return edgeerr.Wrap(edgeerr.ClientLeft, err)
+		}
+	}
+	a.resp.clear()
+	if a.in.Let(); a.in.Len() == 0 {
+		a.in.Release()
+		a.in = nil
+	}
+	return nil
+}
+
+// takeBody returns what has come of the body behind the head, which is done with:
+// a stream that is silent needs neither.
+func (a *attempt) takeBody(s *store) *wire.Buf {
+	in := a.in
+	a.in = nil
+	a.dropResponse(s)
+	in.Let()
+	return in
+}
+
+func (a *attempt) dropResponse(s *store) {
+	if a.resp == nil {
+		return
+	}
+	a.resp.clear()
+	s.responses.put(a.resp, a.resp.grown())
+	a.resp = nil
+}
+
+// abandon ends an attempt that has come to nothing, so that another can begin.
+func (a *attempt) abandon() {
+	a.leave(false)
+	*a = attempt{}
+}
+
+// leave keeps the upstream's connection for another exchange, or closes it.
+func (a *attempt) leave(keep bool) {
+	if a.dialing != nil {
+		a.dialing.Cancel()
+		a.dialing = nil
+	}
+	conn := a.conn
+	a.conn = nil
+	switch {
+	case conn == nil:
+	case keep:
+		conn.Keep()
+	default:
+		conn.Discard()
+	}
+}

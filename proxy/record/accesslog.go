@@ -1,0 +1,76 @@
+package record
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"github.com/rs/zerolog"
+
+	"github.com/apim-edge/apim-edge/internal/edgeerr"
+)
+
+// AccessLog writes one line for each exchange.
+type AccessLog struct {
+	log zerolog.Logger
+	off atomic.Bool
+}
+
+// NewAccessLog returns an access log that is on.
+func NewAccessLog(log zerolog.Logger) *AccessLog { return &AccessLog{log: log} }
+
+// Switch has lines written from now on, or not.
+func (a *AccessLog) Switch(on bool) { a.off.Store(!on) }
+
+// Observe implements Observer. The fields of the line are an allow-list.
+func (a *AccessLog) Observe(r *Record) {
+	if a.off.Load() {
+		return
+	}
+	line := a.log.Info()
+	if line == nil {
+		return
+	}
+	line.Bytes("request_id", r.ID).Bytes("method", r.Method).Bytes("path", r.Path)
+	if r.Route != nil {
+		line.Str("route", r.Route.Name).Str("upstream", r.Upstream)
+	}
+	line.Int("status", r.Status)
+	if r.Reason.Decided() {
+		line.Str("reason", r.Reason.String())
+	}
+	if r.UpstreamStatus != 0 {
+		line.Int("upstream_status", r.UpstreamStatus)
+	}
+	if len(r.APIMRequestID) > 0 {
+		line.Bytes("apim_request_id", r.APIMRequestID)
+	}
+	line.Int64("bytes", r.Down).Int64("bytes_up", r.Up).
+		Dur("first_byte_ms", r.FirstByte).Dur("duration_ms", r.Duration).
+		Bool("stream", r.Stream).Str("client", r.Client.String())
+	if r.Stream {
+		line.Int64("events", r.Events)
+	}
+	line.Str("cause", r.Cause())
+	if r.CORSRefused != "" {
+		line.Str("cors_refused", r.CORSRefused)
+	}
+	if r.Notes != 0 {
+		line.Str("credential_notes", r.Notes.String())
+	}
+	if text := causeOf(r.Err); text != "" {
+		line.Str("error", text)
+	}
+	line.Msg("exchange")
+}
+
+// causeOf returns what the log says of an error.
+func causeOf(err error) string {
+	var e *edgeerr.Error
+	switch {
+	case !errors.As(err, &e):
+		return ""
+	case e.Err != nil:
+		return e.Err.Error()
+	}
+	return e.Message
+}

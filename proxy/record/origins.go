@@ -1,0 +1,31 @@
+package record
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// RefusedOrigins tells the operator which pages were refused, and which line would
+// allow them, a few times a minute.
+type RefusedOrigins struct{ log zerolog.Logger }
+
+// NewRefusedOrigins returns an observer that writes to log.
+func NewRefusedOrigins(log zerolog.Logger) *RefusedOrigins {
+	return &RefusedOrigins{log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Minute})}
+}
+
+// Observe implements Observer.
+func (o *RefusedOrigins) Observe(r *Record) {
+	if r.CORSRefused != corsOrigin {
+		return
+	}
+	origin := r.Origin
+	if bytes.ContainsAny(origin, "@?#") {
+		origin = []byte("(not an origin)") // it could hold userinfo, which no browser sends
+	}
+	o.log.Warn().Str("route", r.Route.Name).Bytes("origin", origin[:min(len(origin), 256)]).
+		Str("to_allow_it", "add the origin to routes."+r.Route.Name+".cors.allowed_origins").
+		Msg("a page of an origin that is not allowed was refused")
+}

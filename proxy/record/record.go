@@ -1,0 +1,79 @@
+// Package record is what is told of an exchange: one value, filled once, at its
+// end. The access line, the metrics and whoever else wants to know of exchanges
+// observe it; nothing else of an exchange is told anywhere.
+package record
+
+import (
+	"time"
+
+	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/rewrite"
+)
+
+// Record is what is told of one exchange. It holds no value of a field, of a query
+// key or of a body, save those that are named here. An observer keeps nothing of
+// it: the texts lie in a buffer of the exchange.
+type Record struct {
+	ID, Method, Path []byte
+	// Origin is the page's that asked, nil for none.
+	Origin []byte
+	// APIMRequestID is upstream's own id of the exchange, nil for none.
+	APIMRequestID []byte
+	Client        Family
+
+	// Route is nil where the exchange ended before it was known.
+	Route *Route
+	// Upstream is the name of the one that was asked, empty for none.
+	Upstream string
+
+	Reason rewrite.Reason
+	Notes  rewrite.Notes
+	// CORSRefused is what CORS refused: origin, method or header; empty for nothing.
+	CORSRefused string
+
+	Status         int // sent to the client; 0: nothing was
+	UpstreamStatus int // 0: no answer came
+	Up, Down       int64
+	Events         int64
+	Retries        int
+
+	// FirstByte is the time to upstream's response head, Duration that to the end.
+	FirstByte, Duration time.Duration
+
+	Ending Ending
+	// Stream tells of an event stream or a tunnel.
+	Stream bool
+	// Cut tells that upstream's answer was aborted after its head.
+	Cut bool
+	// Sent tells that a byte of the request went upstream.
+	Sent bool
+	// Code and Err say why the exchange has failed: edgeerr.None and nil if it has not.
+	Code edgeerr.Code
+	Err  error
+}
+
+// Ending is how an exchange that has not failed has ended.
+type Ending uint8
+
+// The endings.
+const (
+	Complete Ending = iota
+	// Preflight: the edge has answered a browser's question.
+	Preflight
+	// StreamIncomplete: an event stream ended in order, but without its final event.
+	StreamIncomplete
+)
+
+var endings = [...]string{Complete: "complete", Preflight: "preflight", StreamIncomplete: "stream_incomplete"}
+
+// Cause returns the stable text of how the exchange has ended.
+func (r *Record) Cause() string {
+	if r.Code != edgeerr.None {
+		return r.Code.String()
+	}
+	return endings[r.Ending]
+}
+
+// An Observer is told of every exchange, on the loop of its client: it must not
+// block.
+type Observer interface{ Observe(r *Record) }

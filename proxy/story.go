@@ -1,0 +1,189 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+
+	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/wire"
+	"github.com/apim-edge/apim-edge/rewrite"
+)
+
+// story is one exchange, in the order of the wire. Each step runs once, or until
+// it no longer returns wire.ErrWait; any other error ends the exchange: end then
+// answers, or aborts if the head of an answer is out.
+var story = [...]func(*Exchange) error{
+	(*Exchange).readHead,        // from the client; refuse what two parsers could read differently
+	(*Exchange).findRoute,       // by host and path, in the snapshot that holds to the end
+	(*Exchange).answerPreflight, // at the edge; the upstream is never asked
+	(*Exchange).admit,           // within limits
+	(*Exchange).decide,          // what becomes of the credentials
+	(*Exchange).beginBody,       // take what has come along of it
+	(*Exchange).ask,             // one attempt at one upstream after another, until one answers
+	(*Exchange).relay,           // head and body to the client, as they come
+}
+
+// advance goes on with the story until it has to wait. It reports whether the
+// exchange is over, and the client's connection free for what follows.
+func (x *Exchange) advance() (over bool) {
+	defer x.recoverPanic(&over)
+	err := x.interruption()
+	for err == nil && x.step < len(story) {
+		if err = story[x.step](x); err == nil {
+			x.step++
+		}
+	}
+	switch err {
+	case wire.ErrWait:
+		return false
+	case errAnswered:
+		err = nil
+	}
+	x.end(err)
+	return true
+}
+
+// errAnswered ends the story early and well.
+var errAnswered = errors.New("answered at the edge")
+
+// interruption returns what has happened to the exchange while it waited.
+func (x *Exchange) interruption() error {
+	if x.admitted && x.client.Left() {
+		return edgeerr.Wrap(edgeerr.ClientLeft, errLeft)
+	}
+	if x.upload.state == uploadActive {
+		return x.goOnUploading()
+	}
+	return nil
+}
+
+var errLeft = errors.New("the client closed its connection")
+
+// readHead reads on until the head is complete, and parses it.
+func (x *Exchange) readHead() error {
+	c := x.client
+	conf := &x.edge.snapshot.Load().config
+	limit := int(conf.Limits.Head.Bytes)
+	for {
+		skipBlankLines(c.in)
+		if n := headEnd(c.in.Bytes()); n > 0 && n <= limit {
+			c.Within(0)
+			head := c.in.Hold(n)
+			err := x.req.parse(head)
+			if err != nil {
+				x.noteRefused()
+				x.noteOrigin(head)
+			}
+			return err
+		}
+		if err := checkPrefix(c.in.Bytes()); err != nil {
+			return x.refusePart(err)
+		}
+		if c.in.Len() > 0 && !c.in.MakeRoom(limit) {
+			return x.refusePart(tooLarge(c.in.Bytes()))
+		}
+		in, err := c.Read(c.in)
+		c.in = in
+		if errors.Is(err, wire.ErrWait) {
+			return x.awaitRestOfHead()
+		}
+		if errors.Is(err, io.EOF) {
+			return edgeerr.Wrap(edgeerr.ClientLeft, errHeadEndsEarly)
+		}
+		if err != nil {
+			return edgeerr.Wrap(edgeerr.ClientLeft, err)
+		}
+	}
+}
+
+// refusePart refuses a head that is not complete, and notes what a page needs to be
+// shown why.
+func (x *Exchange) refusePart(err error) error {
+	x.noteOrigin(x.client.in.Bytes())
+	return err
+}
+
+// awaitRestOfHead bounds the wait for a whole head from its first byte, so that
+// a client that sends byte by byte gains nothing.
+func (x *Exchange) awaitRestOfHead() error {
+	if x.client.Expired() {
+		return x.refusePart(edgeerr.New(edgeerr.RequestTimeout, "the request head did not arrive within timeouts.client_head"))
+	}
+	if !x.client.Armed() {
+		x.client.Within(x.edge.snapshot.Load().config.Timeouts.ClientHead.Duration)
+	}
+	return wire.ErrWait
+}
+
+var errHeadEndsEarly = errors.New("the client ended the request head early")
+
+// skipBlankLines drops the empty lines that some clients send behind a body
+// (RFC 9112 section 2.2).
+func skipBlankLines(b *wire.Buf) {
+	for i := 0; i < tooManyBlankLines && b.Len() > 1; i++ {
+		if p := b.Bytes(); p[0] != '\r' || p[1] != '\n' {
+			return
+		}
+		b.Consume(2)
+	}
+}
+
+func tooLarge(p []byte) error {
+	for _, c := range p {
+		if c == '\n' {
+			return edgeerr.New(edgeerr.HeadTooLarge, "")
+		}
+	}
+	return edgeerr.New(edgeerr.URITooLong, "")
+}
+
+// findRoute loads the snapshot, once, and keeps what outlives the head.
+func (x *Exchange) findRoute() error {
+	x.snap = x.edge.snapshot.Load()
+	x.route = x.snap.match(x.req.host, x.req.path)
+	x.note()
+	if x.route == nil {
+		return edgeerr.New(edgeerr.RouteNotFound, "")
+	}
+	return nil
+}
+
+// admit counts the exchange and refuses it beyond limits.exchanges, and refuses
+// a body that says of itself that it is too large.
+func (x *Exchange) admit() error {
+	n := x.edge.inflight.Add(1)
+	x.admitted = true
+	switch limit := x.snap.config.Limits.Exchanges; {
+	case x.client.refuse:
+		return edgeerr.New(edgeerr.EdgeOverloaded, "limits.connections is reached; wait and repeat, or raise it")
+	case x.edge.stopping.Load():
+		return edgeerr.New(edgeerr.EdgeDraining, "")
+	case limit > 0 && n > int64(limit):
+		return edgeerr.New(edgeerr.EdgeOverloaded, "limits.exchanges is reached; wait and repeat, or raise it")
+	}
+	if limit := x.route.bodyLimit; limit > 0 && x.req.length > limit {
+		return edgeerr.New(edgeerr.BodyTooLarge, "")
+	}
+	return nil
+}
+
+// decide applies the credential rules and refuses what they refuse.
+func (x *Exchange) decide() error {
+	x.decision = x.route.credential.Decide(x.req.fields, x.req.query)
+	x.reason, x.notes = x.decision.Reason, x.decision.Notes
+	if !x.decision.Rejected() {
+		return nil
+	}
+	return edgeerr.New(codeOf(x.decision.Reason), x.decision.Problem.String())
+}
+
+// codeOf returns the error for a reason that refuses the request.
+func codeOf(r rewrite.Reason) edgeerr.Code {
+	switch r {
+	case rewrite.ReasonMalformed:
+		return edgeerr.MalformedCredential
+	case rewrite.ReasonMissing:
+		return edgeerr.CredentialMissing
+	}
+	return edgeerr.AmbiguousCredential
+}

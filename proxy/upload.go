@@ -1,0 +1,92 @@
+package proxy
+
+import (
+	"errors"
+
+	"github.com/apim-edge/apim-edge/proxy/relay"
+	"github.com/apim-edge/apim-edge/proxy/wire"
+)
+
+// upload is the body of a request. It may outlast the head, and even the answer.
+type upload struct {
+	relay.Up
+	state uploadState
+}
+
+// uploadState is how far a request body has come.
+type uploadState uint8
+
+const (
+	uploadNone     uploadState = iota // there is no body, or not yet
+	uploadBegun                       // what had come along with the head has been looked at
+	uploadActive                      // the rest goes up as it comes
+	uploadComplete                    // all of it has been taken
+	uploadRefused                     // the upstream took no more of it, and may have answered
+)
+
+func (s uploadState) String() string {
+	return [...]string{"none", "begun", "active", "complete", "refused"}[s]
+}
+
+// abandoned reports whether what is left of the body is not going to be read.
+func (u *upload) abandoned() bool { return u.state == uploadActive || u.state == uploadRefused }
+
+// beginBody looks at what has come of the body along with the head. It stays in
+// the client's buffer until an upstream has taken it, so that another attempt can
+// send it again.
+func (x *Exchange) beginBody() error {
+	if x.req.length == 0 {
+		return nil
+	}
+	c, u := x.client, &x.upload
+	u.state = uploadBegun
+	u.Track.Begin(x.req.length, nil)
+	u.Track.Strict()
+	u.Limit, u.Idle = x.route.bodyLimit, x.snap.config.Timeouts.RequestBodyIdle.Duration
+	u.DropTrailer = x.route.dropRequestTrailer
+	if c.in.Len() == 0 && len(c.in.Free()) > 0 {
+		c.in, _ = c.Read(c.in) // many clients write the body right behind the head
+	}
+	_, err := u.Take(c.in.Bytes())
+	return err
+}
+
+// bodyHead returns what may be sent of the body along with the head.
+func (x *Exchange) bodyHead() []byte { return x.client.in.Bytes()[:x.upload.Bytes] }
+
+// forwardRest has the rest of the body go up as it comes, once an upstream has
+// taken the head and bodyHead. Neither can be sent again from now on.
+func (x *Exchange) forwardRest() error {
+	c, u := x.client, &x.upload
+	c.in.Consume(int(u.Bytes))
+	x.dropRequest()
+	switch {
+	case u.state == uploadNone:
+		return nil
+	case u.Track.Done():
+		u.state = uploadComplete
+		return nil
+	}
+	u.state = uploadActive
+	u.From, u.To = c.Conn, x.attempt.conn.Conn
+	return x.goOnUploading()
+}
+
+// goOnUploading forwards what is there of the body. Only the client's own faults
+// are errors: an upstream that takes no more may have answered.
+func (x *Exchange) goOnUploading() error {
+	u := &x.upload
+	before := u.Bytes
+	err := u.Go(&x.client.in)
+	x.attempt.taken += u.Bytes - before
+	switch {
+	case err == nil:
+		u.state = uploadComplete
+	case errors.Is(err, wire.ErrWait):
+	case errors.Is(err, relay.ErrUpstreamWrite):
+		u.state = uploadRefused
+	default:
+		return err
+	}
+	return nil
+}
