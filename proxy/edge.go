@@ -1,6 +1,3 @@
-// Package proxy is the data path of apim-edge: what happens between a client's
-// request and the upstream's answer. ARCHITECTURE.md tells the life of one
-// exchange; story is the same in code.
 package proxy
 
 import (

@@ -1,0 +1,40 @@
+package health
+
+import "testing"
+
+func TestReadyIsThatNoCauseHolds(t *testing.T) {
+	var s Set
+	draining, keys := s.Register("draining"), s.Register("keys of the issuer")
+	for _, step := range []struct {
+		name string
+		do   func()
+		want string // empty: ready
+	}{
+		{"nothing has happened", func() {}, ""},
+		{"one cause holds", func() { draining.Raise("") }, "draining"},
+		{"a second one says more", func() { keys.Raise("no answer yet") }, "draining\nkeys of the issuer: no answer yet"},
+		{"raised again, it has the last word", func() { keys.Raise("refused") }, "draining\nkeys of the issuer: refused"},
+		{"one is over", func() { draining.Clear() }, "keys of the issuer: refused"},
+		{"all are over", func() { keys.Clear(); draining.Clear() }, ""},
+	} {
+		step.do()
+		got := ""
+		if err := s.Ready(); err != nil {
+			got = err.Error()
+		}
+		if got != step.want {
+			t.Errorf("%s: %q, want %q", step.name, got, step.want)
+		}
+	}
+}
+
+func TestACauseHasOneOwner(t *testing.T) {
+	var s Set
+	s.Register("draining")
+	defer func() {
+		if recover() == nil {
+			t.Error("the same cause was registered twice without a word")
+		}
+	}()
+	s.Register("draining")
+}
