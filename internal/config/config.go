@@ -110,9 +110,14 @@ type UpstreamTLS struct {
 // Route says which requests go to which upstream, and under which rules.
 type Route struct {
 	// Requests whose path starts with this prefix, at a segment boundary,
-	// belong to the route. A slash at its end means nothing.
+	// belong to the route. A slash at its end means nothing. Upper and lower
+	// case differ, also where the upstream takes them for the same: do not
+	// rely on a prefix to keep requests away from what lies below it. A path
+	// that servers read in several ways (//, %2F, \, ;, a dot at the end of
+	// a name) is refused where that would lead to another route.
 	PathPrefix string `koanf:"path_prefix"`
-	// Requests for this host only (without port). Empty: any host.
+	// Requests for this host only: a name or an address, without port. Case
+	// and a dot at its end mean nothing. Empty: any host.
 	Host string `koanf:"host"`
 	// Name of the upstream. It may be left out where there is only one.
 	Upstream string `koanf:"upstream"`
