@@ -134,14 +134,11 @@ func (x *Exchange) interruption() error {
 var errLeft = errors.New("the client closed its connection")
 
 // findRoute loads the snapshot, once, and keeps what outlives the head.
-func (x *Exchange) findRoute() error {
+func (x *Exchange) findRoute() (err error) {
 	x.snap = x.edge.snapshot.Load()
-	x.route = x.snap.match(x.req.host, x.req.path)
+	x.route, err = x.snap.match(x.req)
 	x.note()
-	if x.route == nil {
-		return edgeerr.New(edgeerr.RouteNotFound, "")
-	}
-	return nil
+	return err
 }
 
 // admit counts the exchange and refuses it beyond limits.exchanges, and refuses
