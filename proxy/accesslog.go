@@ -10,7 +10,8 @@ import (
 )
 
 // record counts the exchange and writes its one access line. The fields are an
-// allow-list: none holds the value of a field, of a query key or of a body.
+// allow-list: none holds the value of a field, of a query key or of a body, and
+// what comes from outside is bounded (notes.go).
 func (x *Exchange) record(code edgeerr.Code, err error) {
 	took := x.client.Loop().Now() - x.start
 	x.count(code, took)
@@ -72,10 +73,12 @@ func (x *Exchange) recordCause(line *zerolog.Event, code edgeerr.Code, err error
 		line.Str("credential_notes", x.notesSeen.String())
 	}
 	var e *edgeerr.Error
-	if errors.As(err, &e) && e.Err != nil {
-		line.Str("error", e.Err.Error())
-	} else if errors.As(err, &e) && e.Message != "" {
-		line.Str("error", e.Message)
+	switch {
+	case !errors.As(err, &e):
+	case e.Err != nil: // it can hold what an upstream has said, such as the names in its certificate
+		line.Bytes("error", forLog([]byte(e.Err.Error()), errorBytes))
+	case e.Message != "":
+		line.Bytes("error", forLog([]byte(e.Message), errorBytes))
 	}
 }
 

@@ -89,13 +89,6 @@ func begin(c *Client) *Exchange {
 	return x
 }
 
-// keep copies p into the notes.
-func (n *notes) keep(p []byte) []byte {
-	at := len(n.text)
-	n.text = append(n.text, p...)
-	return n.text[at:len(n.text):len(n.text)]
-}
-
 // makeID gives the exchange an id of its own.
 func (n *notes) makeID() {
 	at := len(n.text)
@@ -107,20 +100,22 @@ func (n *notes) makeID() {
 // given back before the upstream answers.
 func (x *Exchange) note() {
 	r, n := x.req, &x.notes
-	n.method = n.keep(r.method)
-	n.family = familyOf(r.userAgent)
 	at := len(n.text)
 	n.text = append(n.text, r.path...)
 	if len(r.query) > 0 {
 		n.text = append(n.text, '?')
 		n.text = x.policy().AppendRedactedQuery(n.text, r.query)
 	}
-	n.path = n.text[at:len(n.text):len(n.text)]
-	if n.id = n.keep(r.id); len(n.id) == 0 || len(n.id) > 128 {
+	n.path = n.since(at, pathBytes)
+	n.method = n.keep(r.method, methodBytes)
+	n.family = familyOf(r.userAgent)
+	if len(r.id) == 0 || len(r.id) > idBytes {
 		n.makeID()
+	} else {
+		n.id = n.keep(r.id, widest*idBytes)
 	}
 	if r.origin != nil {
-		n.origin = n.keep(r.origin)
+		n.origin = n.keep(r.origin, maxOrigin)
 	}
 	x.head, x.http10, x.expect, x.websocket = r.isHead(), r.http10, r.expect, r.websocket
 	x.lastConn = x.lastConn || r.close
@@ -129,12 +124,12 @@ func (x *Exchange) note() {
 // noteRefused keeps what is known of a head that was refused.
 func (x *Exchange) noteRefused() {
 	r, n := x.req, &x.notes
-	n.method = n.keep(r.method)
+	n.method = n.keep(r.method, methodBytes)
 	if t := r.target; len(t) > 0 && t[0] == '/' { // an absolute target can hold userinfo
 		if end := bytes.IndexAny(t, "?#"); end >= 0 {
 			t = t[:end]
 		}
-		n.path = n.keep(t)
+		n.path = n.keep(t, pathBytes)
 	}
 	x.head = r.isHead()
 }
@@ -145,7 +140,7 @@ func (x *Exchange) noteRefused() {
 func (x *Exchange) noteOrigin(head []byte) {
 	for line := range bytes.Lines(head) {
 		if len(line) > 7 && equalFold(line[:7], "origin:") {
-			x.notes.origin = x.notes.keep(trimOWS(bytes.TrimRight(line[7:], "\r\n")))
+			x.notes.origin = x.notes.keep(trimOWS(bytes.TrimRight(line[7:], "\r\n")), maxOrigin)
 			return
 		}
 	}

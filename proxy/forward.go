@@ -193,7 +193,7 @@ func (x *Exchange) takeHead(n int) (final bool, err error) {
 	case status >= 200 || status == 101:
 		x.firstByte = x.client.Loop().Now() - x.start
 		x.upstreamStatus = status
-		x.notes.apim = x.notes.keep(x.resp.apimID)
+		x.notes.apim = x.notes.keep(x.resp.apimID, idBytes)
 		x.resp.settle(x.head)
 		x.up.Within(0)
 		return true, nil

@@ -257,7 +257,7 @@ func (x *Exchange) refusedOrigin(origin []byte) {
 	if bytes.ContainsAny(origin, "@?#") {
 		origin = []byte("(not an origin)") // it could hold userinfo, which no browser sends
 	}
-	x.edge.origins.Warn().Str("route", x.route.name).Bytes("origin", origin[:min(len(origin), 256)]).
+	x.edge.origins.Warn().Str("route", x.route.name).Bytes("origin", forLog(origin, originBytes)).
 		Str("to_allow_it", "add the origin to routes."+x.route.name+".cors.allowed_origins").
 		Msg("a page of an origin that is not allowed was refused")
 }
