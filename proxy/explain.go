@@ -60,6 +60,9 @@ func (x *Exchange) explain(head []byte, out *Explanation) error {
 		})
 		return nil
 	}
+	if err := x.checkUpgrade(); err != nil {
+		return err
+	}
 	err := x.decide()
 	out.Reason, out.Meaning, out.Notes = x.reason.String(), x.reason.Meaning(), x.notesSeen.String()
 	if err != nil {

@@ -38,6 +38,7 @@ type route struct {
 	credential *rewrite.Policy
 	cors       *corsx.Policy // nil: upstream's own fields pass
 	withhold   bool          // Origin
+	checked    bool          // the Origin of a WebSocket handshake has to be allowed
 	bodyLimit  int64
 	heartbeat  time.Duration
 
@@ -125,6 +126,7 @@ func (e *Edge) compileRoute(name string, r config.Route, conf config.Config, han
 	out := &route{
 		name: name, prefix: strings.TrimSuffix(r.PathPrefix, "/"), host: newHostRule(r.Host),
 		strip: strings.TrimSuffix(r.StripPrefix, "/"), up: h.up, credential: policy, withhold: r.CORS.WithholdOrigin,
+		checked:   r.CORS.CheckUpgrades && len(r.CORS.AllowedOrigins) > 0,
 		addPrefix: strings.TrimSuffix(h.url.EscapedPath(), "/"), bodyLimit: conf.Limits.RequestBody.Bytes,
 		heartbeat: r.Heartbeat.Duration, responseHead: conf.Timeouts.ResponseHead.Duration,
 		streamIdle: conf.Timeouts.StreamIdle.Duration, metrics: e.metrics.route(name),

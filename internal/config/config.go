@@ -194,6 +194,12 @@ type CORS struct {
 	MaxAge Duration `koanf:"max_age"`
 	// Let pages on public sites call an edge on a private network.
 	AllowPrivateNetwork bool `koanf:"allow_private_network"`
+	// Refuse WebSockets of pages whose origin is not allowed, with 403:
+	// browsers ask no permission for them, so that allowed_origins alone keeps
+	// none away. A request without Origin passes, as from most programs; some
+	// (Python's websocket-client) send the edge's own address as Origin, which
+	// then has to be in the list.
+	CheckUpgrades bool `koanf:"check_upgrades"`
 	// Take the Origin field off before forwarding. APIM with a cors policy of
 	// its own answers an origin that it does not know with an empty 200.
 	WithholdOrigin bool `koanf:"withhold_origin"`

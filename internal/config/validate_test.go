@@ -60,6 +60,11 @@ func TestWarnings(t *testing.T) {
 		{"plain HTTP on this machine", "upstreams: {legacy: {url: 'http://127.0.0.1:8000'}}", ""},
 		{"CORS without origins", oneUpstream + "routes: {all: {cors: {allowed_headers: [x-one]}}}",
 			`edge.yaml:2: routes.all.cors: nothing here has an effect while allowed_origins names no origin`},
+		{"a check of origins without origins", oneUpstream + "routes: {all: {cors: {check_upgrades: true}}}",
+			`edge.yaml:2: routes.all.cors: nothing here has an effect while allowed_origins names no origin`},
+		{"a check of origins where all are allowed", oneUpstream + "routes: {all: {cors: {allowed_origins: ['*'], check_upgrades: true}}}",
+			`edge.yaml:2: routes.all.cors.check_upgrades: this refuses nobody while allowed_origins has "*"`},
+		{"a check of origins", oneUpstream + "routes: {all: {cors: {allowed_origins: ['https://chat.example.com'], check_upgrades: true}}}", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg, err := loadBytes([]byte(tc.file), Options{})
