@@ -70,6 +70,9 @@ func AppendReading(dst, path []byte, keep Oddities) (out []byte, clear bool) {
 	var room [256]byte
 	clear, over := true, false // over: a ? or # has ended what counts
 	for segment := range bytes.SplitSeq(path, []byte{'/'}) {
+		if len(segment) == 0 {
+			continue
+		}
 		text := appendDecoded(room[:0], segment)
 		clear = clear && isClear(text)
 		for len(text) > 0 {
