@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
@@ -150,7 +151,7 @@ func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
 	case status >= 200 || status == 101:
 		a.firstByte = x.client.Loop().Now() - x.start
 		a.status = status
-		x.kept.apim = x.kept.keep(a.resp.apimID)
+		x.kept.apim = x.kept.keep(a.resp.apimID, record.IDBytes)
 		a.resp.settle(x.traits.head)
 		a.conn.Within(0)
 		return true, nil

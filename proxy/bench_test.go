@@ -32,7 +32,7 @@ func hotFunctions(tb testing.TB) map[string]func() {
 	return map[string]func(){
 		"headEnd":            func() { headEnd(sdkRequest) },
 		"request.parse":      func() { must(parsed.req.parse(sdkRequest)) },
-		"match":              func() { s.match(x.req.host, x.req.path) },
+		"match":              func() { _, _ = s.match(x.req) },
 		"decide":             func() { must(x.decide()) },
 		"note":               func() { x.kept = kept{text: x.kept.text[:0]}; x.note() },
 		"appendRequestHead":  func() { x.appendRequestHead(dst) },

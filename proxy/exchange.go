@@ -87,14 +87,6 @@ func (b body) String() string {
 	return [...]string{"plain", "events", "opaque_events", "tunnel"}[b]
 }
 
-// kept are the texts of an exchange that outlive the buffer of its head. They
-// stand in one array, kept with the exchange.
-type kept struct {
-	text                           []byte
-	id, method, path, origin, apim []byte
-	family                         record.Family
-}
-
 func begin(c *Client) *Exchange {
 	x := c.store.exchanges.take()
 	x.edge, x.client, x.start = c.edge, c, c.Loop().Now()
@@ -107,38 +99,26 @@ func begin(c *Client) *Exchange {
 	return x
 }
 
-// keep copies p into the kept texts.
-func (k *kept) keep(p []byte) []byte {
-	at := len(k.text)
-	k.text = append(k.text, p...)
-	return k.text[at:len(k.text):len(k.text)]
-}
-
-// makeID gives the exchange an id of its own.
-func (k *kept) makeID() {
-	at := len(k.text)
-	k.text = appendID(k.text)
-	k.id = k.text[at:len(k.text):len(k.text)]
-}
-
 // note keeps what the record and the answer need of the request's head, which is
 // given back before the upstream answers.
 func (x *Exchange) note() {
 	r, k := x.req, &x.kept
-	k.method = k.keep(r.method)
-	k.family = record.FamilyOf(r.userAgent)
 	at := len(k.text)
 	k.text = append(k.text, r.path...)
 	if len(r.query) > 0 {
 		k.text = append(k.text, '?')
 		k.text = x.policy().AppendRedactedQuery(k.text, r.query)
 	}
-	k.path = k.text[at:len(k.text):len(k.text)]
-	if k.id = k.keep(r.id); len(k.id) == 0 || len(k.id) > 128 {
+	k.path = k.since(at, record.PathBytes)
+	k.method = k.keep(r.method, record.MethodBytes)
+	k.family = record.FamilyOf(r.userAgent)
+	if len(r.id) == 0 || len(r.id) > record.IDBytes {
 		k.makeID()
+	} else {
+		k.id = k.keep(r.id, record.Widest*record.IDBytes)
 	}
 	if r.origin != nil {
-		k.origin = k.keep(r.origin)
+		k.origin = k.keep(r.origin, maxOrigin)
 	}
 	x.traits = r.traits
 	if r.close {
@@ -149,12 +129,12 @@ func (x *Exchange) note() {
 // noteRefused keeps what is known of a head that was refused.
 func (x *Exchange) noteRefused() {
 	r, k := x.req, &x.kept
-	k.method = k.keep(r.method)
+	k.method = k.keep(r.method, record.MethodBytes)
 	if t := r.target; len(t) > 0 && t[0] == '/' { // an absolute target can hold userinfo
 		if end := bytes.IndexAny(t, "?#"); end >= 0 {
 			t = t[:end]
 		}
-		k.path = k.keep(t)
+		k.path = k.keep(t, record.PathBytes)
 	}
 	x.traits.head = r.head
 }
@@ -165,7 +145,7 @@ func (x *Exchange) noteRefused() {
 func (x *Exchange) noteOrigin(head []byte) {
 	for line := range bytes.Lines(head) {
 		if len(line) > 7 && equalFold(line[:7], "origin:") {
-			x.kept.origin = x.kept.keep(trimOWS(bytes.TrimRight(line[7:], "\r\n")))
+			x.kept.origin = x.kept.keep(trimOWS(bytes.TrimRight(line[7:], "\r\n")), maxOrigin)
 			return
 		}
 	}

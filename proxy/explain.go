@@ -48,11 +48,8 @@ func (x *Exchange) explain(head []byte, out *Explanation) error {
 	if err := x.req.parse(head); err != nil {
 		return err
 	}
-	x.snap = x.edge.snapshot.Load()
-	x.route = x.snap.match(x.req.host, x.req.path)
-	x.note()
-	if x.route == nil {
-		return edgeerr.New(edgeerr.RouteNotFound, "")
+	if err := x.findRoute(); err != nil {
+		return err
 	}
 	out.Route, out.Upstream, out.URL = x.route.name, x.route.target.Name, x.snap.config.Upstreams[x.route.target.Name].URL
 	if x.route.cors != nil && x.req.isPreflight() {
@@ -62,6 +59,9 @@ func (x *Exchange) explain(head []byte, out *Explanation) error {
 			Origin: r.origin, Method: r.requestMethod, Headers: r.requestHeaders, PrivateNetwork: r.requestPrivate,
 		})
 		return nil
+	}
+	if err := x.checkUpgrade(); err != nil {
+		return err
 	}
 	err := x.decide()
 	out.Reason, out.Meaning, out.Notes = x.reason.String(), x.reason.Meaning(), x.notes.String()

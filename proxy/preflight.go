@@ -5,9 +5,24 @@ import (
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 )
 
+// checkUpgrade refuses the WebSocket handshake of a page whose origin is not
+// allowed. Browsers let every page begin one, and send along what they hold for
+// the edge (RFC 6455 section 10.2). Who is no browser can say any origin, or
+// none, and gains nothing by it.
+func (x *Exchange) checkUpgrade() error {
+	if !x.req.websocket || !x.route.checked || x.req.origin == nil || x.route.cors.Allows(x.req.origin) {
+		return nil
+	}
+	x.refused = corsx.CauseOrigin
+	return edgeerr.New(edgeerr.OriginNotAllowed, "")
+}
+
 // answerPreflight answers a browser's question whether a page may call. It comes
 // before limits and upstream state, so that a page sees the real error of its
-// real request and not a CORS failure.
+// real request and not a CORS failure. It says nothing of Cache-Control: answers
+// to OPTIONS are not cached (RFC 9110 section 9.3.7), and how long a browser
+// remembers the permission itself is said by Access-Control-Max-Age alone (Fetch
+// standard, CORS-preflight cache).
 func (x *Exchange) answerPreflight() error {
 	if x.route.cors == nil || !x.req.isPreflight() {
 		return nil

@@ -106,7 +106,7 @@ func whole(e *Edge, s *Snapshot) error {
 		return fmt.Errorf("hash or trusted proxies are those of another configuration")
 	}
 	for name, c := range s.config.Routes {
-		r := s.match([]byte(c.Host), []byte(c.PathPrefix))
+		r := s.first([]byte(c.Host), []byte(c.PathPrefix), 0)
 		if r == nil || len(r.prefix) < len(strings.TrimSuffix(c.PathPrefix, "/")) {
 			return fmt.Errorf("route %s is not found by its own prefix", name)
 		}
@@ -129,7 +129,7 @@ func fingerprint(s *Snapshot) string {
 	}
 	text := fmt.Sprint(s.hash, config.Hash(s.config), s.trusted)
 	for _, r := range s.routes {
-		text += fmt.Sprintf("; %s %s %s %s %p %s %s %p %p %v %v", r.name, r.host, r.prefix, r.strip, r.target.Upstream, r.target.Host, r.target.Prefix, r.credential, r.cors, r.responseHead, r.streamIdle)
+		text += fmt.Sprintf("; %s %s %s %s %p %s %s %p %p %v %v", r.name, r.host.text, r.prefix, r.strip, r.target.Upstream, r.target.Host, r.target.Prefix, r.credential, r.cors, r.responseHead, r.streamIdle)
 	}
 	return text
 }

@@ -18,10 +18,11 @@ import (
 // been forwarded.
 type request struct {
 	method []byte
-	target []byte // as sent
-	path   []byte // of the target, "/" at least
-	query  []byte // without '?'
-	host   []byte // authority of the target, else Host
+	target []byte           // as sent
+	path   []byte           // of the target, "/" at least
+	query  []byte           // without '?'
+	odd    rewrite.Oddities // of the path
+	host   []byte           // authority of the target, else Host
 	fields []rewrite.Field
 	kinds  []kind
 
@@ -298,6 +299,7 @@ func (r *request) splitTarget() error {
 		return edgeerr.New(edgeerr.MethodNotAllowed, "")
 	}
 	t := r.target
+	r.odd = 0
 	switch {
 	case t[0] == '/':
 	case len(t) == 1 && t[0] == '*' && string(r.method) == "OPTIONS":
@@ -321,7 +323,8 @@ func (r *request) splitTarget() error {
 	if bytes.IndexByte(r.query, '#') >= 0 {
 		return malformed("the request target contains a fragment; take the # and what follows off the URL")
 	}
-	if err := rewrite.CheckPath(r.path); err != nil {
+	var err error
+	if r.odd, err = rewrite.CheckPath(r.path); err != nil {
 		return malformed(err.Error())
 	}
 	return r.checkHost()

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"math/rand/v2"
 	"net/netip"
+
+	"github.com/apim-edge/apim-edge/rewrite"
 )
 
 // appendRequestHead appends the head that goes upstream: the client's lines in
@@ -53,8 +55,8 @@ func appendField(dst, name, value []byte) []byte {
 func (x *Exchange) appendTarget(dst []byte) []byte {
 	r, rt := x.req, x.route
 	path := r.path
-	if rt.strip != "" && hasPathPrefix(path, rt.strip) {
-		path = path[len(rt.strip):]
+	if rt.strip != "" {
+		path = path[max(0, rewrite.PrefixLen(path, rt.strip, r.odd)):]
 	}
 	if len(path) == 1 && path[0] == '*' {
 		return append(dst, '*')

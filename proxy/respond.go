@@ -92,7 +92,10 @@ func (x *Exchange) appendErrorHead(dst []byte, e *edgeerr.Error, length int) []b
 	dst = append(dst, fasthttp.StatusMessage(e.Code.Status())...)
 	dst = append(dst, "\r\nContent-Type: application/json\r\nContent-Length: "...)
 	dst = strconv.AppendInt(dst, int64(length), 10)
-	dst = append(dst, "\r\nDate: "...)
+	// An error holds for this moment and this client: a cache in front would keep a
+	// 404, 405 or 414 by itself (RFC 9110 section 15.1), and show everybody the id
+	// of one request.
+	dst = append(dst, "\r\nCache-Control: no-store\r\nDate: "...)
 	dst = fasthttp.AppendHTTPDate(dst, time.Now())
 	dst = append(dst, "\r\nx-apim-edge-error: "...)
 	dst = append(dst, e.Code.String()...)

@@ -30,12 +30,13 @@ type Snapshot struct {
 type route struct {
 	name       string
 	prefix     string // without a slash at its end
-	host       string // lower case; empty: any
+	host       hostRule
 	strip      string
 	target     *upstream.Target
 	credential *rewrite.Policy
 	cors       *corsx.Policy // nil: upstream's own fields pass
 	withhold   bool          // Origin
+	checked    bool          // the Origin of a WebSocket handshake has to be allowed
 	bodyLimit  int64
 	heartbeat  time.Duration
 
@@ -87,8 +88,8 @@ func (e *Edge) Compile(conf config.Config) (*Snapshot, error) {
 
 // moreSpecific puts routes with a host first, then longer prefixes.
 func moreSpecific(a, b *route) int {
-	if (a.host == "") != (b.host == "") {
-		return strings.Compare(b.host, a.host)
+	if a.host.any() != b.host.any() {
+		return strings.Compare(b.host.text, a.host.text)
 	}
 	if d := len(b.prefix) - len(a.prefix); d != 0 {
 		return d
@@ -123,8 +124,9 @@ func (e *Edge) compileRoute(name string, r config.Route, conf config.Config, han
 		return nil, fmt.Errorf("credential: %w", err)
 	}
 	out := &route{
-		name: name, prefix: strings.TrimSuffix(r.PathPrefix, "/"), host: strings.ToLower(r.Host),
+		name: name, prefix: strings.TrimSuffix(r.PathPrefix, "/"), host: newHostRule(r.Host),
 		strip: strings.TrimSuffix(r.StripPrefix, "/"), target: h.Target, credential: policy, withhold: r.CORS.WithholdOrigin,
+		checked:   r.CORS.CheckUpgrades && len(r.CORS.AllowedOrigins) > 0,
 		bodyLimit: conf.Limits.RequestBody.Bytes,
 		heartbeat: r.Heartbeat.Duration, responseHead: conf.Timeouts.ResponseHead.Duration,
 		streamIdle: conf.Timeouts.StreamIdle.Duration, metrics: e.metrics.Route(name),
@@ -152,34 +154,4 @@ func (e *Edge) compileRoute(name string, r config.Route, conf config.Config, han
 		return nil, fmt.Errorf("cors: %w", err)
 	}
 	return out, nil
-}
-
-// match returns the route for a host (with or without port) and a path, or nil.
-func (s *Snapshot) match(host, path []byte) *route {
-	for _, r := range s.routes {
-		if r.host != "" && !sameHost(host, r.host) {
-			continue
-		}
-		if hasPathPrefix(path, r.prefix) {
-			return r
-		}
-	}
-	return nil
-}
-
-// sameHost compares without case and without the port.
-func sameHost(host []byte, lower string) bool {
-	if len(host) < len(lower) || !equalFold(host[:len(lower)], lower) {
-		return false
-	}
-	return len(host) == len(lower) || host[len(lower)] == ':'
-}
-
-// hasPathPrefix compares at a segment boundary. "*", the target of OPTIONS for
-// the whole server, belongs to the prefix "/" alone.
-func hasPathPrefix(path []byte, prefix string) bool {
-	if len(path) < len(prefix) || string(path[:len(prefix)]) != prefix {
-		return false
-	}
-	return prefix == "" || len(path) == len(prefix) || path[len(prefix)] == '/'
 }

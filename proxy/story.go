@@ -16,6 +16,7 @@ var story = [...]func(*Exchange) error{
 	(*Exchange).readHead,        // from the client; refuse what two parsers could read differently
 	(*Exchange).findRoute,       // by host and path, in the snapshot that holds to the end
 	(*Exchange).answerPreflight, // at the edge; the upstream is never asked
+	(*Exchange).checkUpgrade,    // of a page: CORS does not cover WebSockets
 	(*Exchange).admit,           // within limits
 	(*Exchange).decide,          // what becomes of the credentials
 	(*Exchange).beginBody,       // take what has come along of it
@@ -138,14 +139,11 @@ func tooLarge(p []byte) error {
 }
 
 // findRoute loads the snapshot, once, and keeps what outlives the head.
-func (x *Exchange) findRoute() error {
+func (x *Exchange) findRoute() (err error) {
 	x.snap = x.edge.snapshot.Load()
-	x.route = x.snap.match(x.req.host, x.req.path)
+	x.route, err = x.snap.match(x.req)
 	x.note()
-	if x.route == nil {
-		return edgeerr.New(edgeerr.RouteNotFound, "")
-	}
-	return nil
+	return err
 }
 
 // admit counts the exchange and refuses it beyond limits.exchanges, and refuses

@@ -45,6 +45,18 @@ var pathCases = []struct {
 	{"a lone percent sign", "/100%", ErrPathEscape},
 	{"an overlong slash", "/a%c0%af..", ErrPathEscape},
 	{"an overlong dot", "/a/%C1%9c", ErrPathEscape},
+	{"a character of Latin-1", "/models/%FC", ErrPathEscape},
+	{"a character cut short", "/a%E2%82/b", ErrPathEscape},
+	{"a character with a plain byte in it", "/a%C3a%BC", ErrPathEscape},
+	{"a byte that only continues", "/a%80", ErrPathEscape},
+	{"half of a surrogate pair", "/a%ED%A0%80", ErrPathEscape},
+	{"an overlong slash of three bytes", "/a%E0%80%AFb", ErrPathEscape},
+	{"a character beyond Unicode", "/a%F4%90%80%80", ErrPathEscape},
+	{"a byte that UTF-8 does not have", "/a%FF", ErrPathEscape},
+	{"four bytes of one character", "/a%F0%9F%98%80b", nil},
+	{"the replacement character itself", "/a%EF%BF%BD", nil},
+	{"a dot segment behind a character", "/%C3%BC/%2e%2e", ErrPathDotSegment},
+	{"an escape cut short within a character", "/a%C3%B", ErrPathEscape},
 	{"a space", "/a b", ErrPathByte},
 	{"a byte outside ASCII", "/ü", ErrPathByte},
 }
@@ -52,9 +64,43 @@ var pathCases = []struct {
 func TestCheckPath(t *testing.T) {
 	for _, tc := range pathCases {
 		t.Run(tc.name, func(t *testing.T) {
-			if got := CheckPath([]byte(tc.path)); !errors.Is(got, tc.want) {
+			if _, got := CheckPath([]byte(tc.path)); !errors.Is(got, tc.want) {
 				t.Errorf("CheckPath(%q) = %v, want %v", tc.path, got, tc.want)
 			}
 		})
+	}
+}
+
+// TestOddities holds that an ordinary path has none, and that the names of models
+// that have some are told apart.
+func TestOddities(t *testing.T) {
+	for _, tc := range []struct {
+		path string
+		want Oddities
+	}{
+		{"/openai/deployments/gpt-4.1/chat/completions", 0},
+		{"/openai/", 0},
+		{"/", 0},
+		{"*", 0},
+		{"/..a/.b/a..b/c~_!$&'()*+,=:@", 0},
+		{"/%6fpenai", Escapes},
+		{"/gr%C3%B6%C3%9Fe", Escapes},
+		{"/models/org%2Fmodel", Escapes | EncodedSlash},
+		{"/100%25", Escapes | EncodedPercent},
+		{"//openai", EmptySegment},
+		{"/openai//", EmptySegment},
+		{`/openai\x`, Backslash},
+		{"/openai%5cx", Escapes | Backslash},
+		{"/openai;rev=2/x", Parameter},
+		{"/openai%3Brev=2", Escapes | Parameter},
+		{"/openai./x", TrailingDot},
+		{"/openai.", TrailingDot},
+		{"/openai%2e/x", Escapes | TrailingDot},
+		{"/openai%20/x", Escapes | TrailingDot},
+		{"/openai.;x", TrailingDot | Parameter},
+	} {
+		if got, err := CheckPath([]byte(tc.path)); got != tc.want || err != nil {
+			t.Errorf("CheckPath(%q) = %07b, %v; want %07b", tc.path, got, err, tc.want)
+		}
 	}
 }

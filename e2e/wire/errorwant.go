@@ -46,6 +46,7 @@ func checkError(r *received, code edgeerr.Code) error {
 		wantEqual("x-apim-edge-error", code.String(), one(r, "x-apim-edge-error")),
 		wantEqual("x-should-retry", retry, one(r, "x-should-retry")),
 		wantEqual("retry-after", after, one(r, "retry-after")),
+		wantEqual("cache-control", "no-store", one(r, "cache-control")),
 	}
 	if len(one(r, "x-request-id")) == 0 {
 		faults = append(faults, errors.New("want one x-request-id, got none"))

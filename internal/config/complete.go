@@ -2,6 +2,7 @@ package config
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -65,7 +66,7 @@ func (c Config) onlyUpstream() string {
 func (r Route) complete(c Config, onlyUpstream string) Route {
 	fill(&r.Upstream, onlyUpstream)
 	fill(&r.PathPrefix, "/")
-	r.Host = strings.ToLower(r.Host)
+	r.Host = plainHost(r.Host)
 	r.PathPrefix, r.StripPrefix = trimSlash(r.PathPrefix), trimSlash(r.StripPrefix)
 	fill(&r.Timeouts.ResponseHead, c.Timeouts.ResponseHead)
 	fill(&r.Timeouts.StreamIdle, c.Timeouts.StreamIdle)
@@ -73,6 +74,22 @@ func (r Route) complete(c Config, onlyUpstream string) Route {
 	r.Credential = r.Credential.complete()
 	r.CORS.AllowedMethods = list0(r.CORS.AllowedMethods, defaultMethods)
 	return r
+}
+
+// plainHost brings a host into the one spelling of all that mean the same.
+func plainHost(host string) string {
+	if a, err := netip.ParseAddr(unbracket(host)); err == nil {
+		return a.String()
+	}
+	return strings.TrimSuffix(strings.ToLower(host), ".")
+}
+
+// unbracket takes off the brackets that an IPv6 address has in a URL.
+func unbracket(host string) string {
+	if inner, ok := strings.CutPrefix(host, "["); ok && strings.HasSuffix(inner, "]") {
+		return strings.TrimSuffix(inner, "]")
+	}
+	return host
 }
 
 func (c Credential) complete() Credential {

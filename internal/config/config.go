@@ -110,9 +110,14 @@ type UpstreamTLS struct {
 // Route says which requests go to which upstream, and under which rules.
 type Route struct {
 	// Requests whose path starts with this prefix, at a segment boundary,
-	// belong to the route. A slash at its end means nothing.
+	// belong to the route. A slash at its end means nothing. Upper and lower
+	// case differ, also where the upstream takes them for the same: do not
+	// rely on a prefix to keep requests away from what lies below it. A path
+	// that servers read in several ways (//, %2F, \, ;, a dot at the end of
+	// a name) is refused where that would lead to another route.
 	PathPrefix string `koanf:"path_prefix"`
-	// Requests for this host only (without port). Empty: any host.
+	// Requests for this host only: a name or an address, without port. Case
+	// and a dot at its end mean nothing. Empty: any host.
 	Host string `koanf:"host"`
 	// Name of the upstream. It may be left out where there is only one.
 	Upstream string `koanf:"upstream"`
@@ -189,6 +194,12 @@ type CORS struct {
 	MaxAge Duration `koanf:"max_age"`
 	// Let pages on public sites call an edge on a private network.
 	AllowPrivateNetwork bool `koanf:"allow_private_network"`
+	// Refuse WebSockets of pages whose origin is not allowed, with 403:
+	// browsers ask no permission for them, so that allowed_origins alone keeps
+	// none away. A request without Origin passes, as from most programs; some
+	// (Python's websocket-client) send the edge's own address as Origin, which
+	// then has to be in the list.
+	CheckUpgrades bool `koanf:"check_upgrades"`
 	// Take the Origin field off before forwarding. APIM with a cors policy of
 	// its own answers an origin that it does not know with an empty 200.
 	WithholdOrigin bool `koanf:"withhold_origin"`

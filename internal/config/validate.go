@@ -206,10 +206,10 @@ func (v *checker) address(key, address string) {
 
 func (v *checker) host(key, host string) {
 	meant := ""
-	if name, port := splitPort(host); isPort(port) && isHost(name) {
-		meant = name
+	if name, port := splitPort(host); isPort(port) && isHost(unbracket(name)) {
+		meant = unbracket(name)
 	}
-	if !isHost(host) {
+	if !isHost(host) || strings.Contains(host, "%") { // no client can ask for a zone
 		v.wrong(key, show(host), "a host name or an address, without scheme and port", meant)
 	}
 }

@@ -15,7 +15,7 @@ func (v *checker) routes() {
 	for _, name := range slices.Sorted(maps.Keys(v.config.Routes)) {
 		key, r := child("routes", name), v.config.Routes[name]
 		v.routeUpstream(child(key, "upstream"), r.Upstream)
-		v.fault(child(key, "path_prefix"), show(r.PathPrefix), pathFault(r.PathPrefix), meantPath(r.PathPrefix))
+		v.pathPrefix(child(key, "path_prefix"), r.PathPrefix)
 		v.stripPrefix(child(key, "strip_prefix"), r)
 		if r.Host != "" {
 			v.host(child(key, "host"), r.Host)
@@ -48,6 +48,18 @@ func (v *checker) routeUpstream(key, name string) {
 		p.Text += "; there is " + strings.Join(known, ", ")
 	}
 	v.problems = append(v.problems, p)
+}
+
+// pathPrefix reports a prefix that is none, or that an upstream could not tell
+// from another one.
+func (v *checker) pathPrefix(key, prefix string) {
+	fault := pathFault(prefix)
+	for segment := range strings.SplitSeq(prefix, "/") {
+		if fault == "" && strings.HasSuffix(segment, ".") {
+			fault = "a path prefix has no dot at the end of a segment, which some servers drop"
+		}
+	}
+	v.fault(key, show(prefix), fault, meantPath(prefix))
 }
 
 // meantPath puts the missing slash in front.

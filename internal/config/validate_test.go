@@ -24,6 +24,9 @@ func TestValid(t *testing.T) {
 		{"a prefix that is taken off", route("path_prefix: /openai/v1\nstrip_prefix: /openai")},
 		{"the root taken off", route("path_prefix: /openai\nstrip_prefix: /")},
 		{"one prefix on two hosts and on any", oneUpstream + "routes: {a: {host: a.example.com}, b: {host: b.example.com}, c: }"},
+		{"a host by its IPv6 address, in brackets or without", oneUpstream + "routes: {a: {host: '[::1]'}, b: {host: '2001:DB8:0:0::1'}, c: }"},
+		{"a host with a dot at its end", route("host: api.example.com.")},
+		{"a revision of API Management", route("path_prefix: /openai;rev=2")},
 		{"an upstream by address, port and prefix", "upstreams: {legacy: {url: 'http://10.0.0.1:8080/openai'}}"},
 		{"an upstream by IPv6", "upstreams: {legacy: {url: 'https://[fd00::1]:8443'}}"},
 		{"an at sign in a path", "upstreams: {legacy: {url: 'https://contoso.azure-api.net/a@b'}}"},
@@ -57,6 +60,11 @@ func TestWarnings(t *testing.T) {
 		{"plain HTTP on this machine", "upstreams: {legacy: {url: 'http://127.0.0.1:8000'}}", ""},
 		{"CORS without origins", oneUpstream + "routes: {all: {cors: {allowed_headers: [x-one]}}}",
 			`edge.yaml:2: routes.all.cors: nothing here has an effect while allowed_origins names no origin`},
+		{"a check of origins without origins", oneUpstream + "routes: {all: {cors: {check_upgrades: true}}}",
+			`edge.yaml:2: routes.all.cors: nothing here has an effect while allowed_origins names no origin`},
+		{"a check of origins where all are allowed", oneUpstream + "routes: {all: {cors: {allowed_origins: ['*'], check_upgrades: true}}}",
+			`edge.yaml:2: routes.all.cors.check_upgrades: this refuses nobody while allowed_origins has "*"`},
+		{"a check of origins", oneUpstream + "routes: {all: {cors: {allowed_origins: ['https://chat.example.com'], check_upgrades: true}}}", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg, err := loadBytes([]byte(tc.file), Options{})

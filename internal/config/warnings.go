@@ -53,8 +53,11 @@ func (v *checker) upstreamWarnings(key, name string, up Upstream) {
 }
 
 func (v *checker) corsWarnings(key string, c CORS) {
-	set := c.AllowCredentials || c.AllowPrivateNetwork || len(c.AllowedHeaders) > 0 || len(c.ExposedHeaders) > 0
+	set := c.AllowCredentials || c.CheckUpgrades || c.AllowPrivateNetwork || len(c.AllowedHeaders) > 0 || len(c.ExposedHeaders) > 0
 	if set && len(c.AllowedOrigins) == 0 {
 		v.fault(key, "", "nothing here has an effect while allowed_origins names no origin", "")
+	}
+	if c.CheckUpgrades && slices.Contains(c.AllowedOrigins, "*") {
+		v.fault(child(key, "check_upgrades"), "", "this refuses nobody while allowed_origins has \"*\"", "")
 	}
 }

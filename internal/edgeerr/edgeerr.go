@@ -21,6 +21,7 @@ const (
 	AmbiguousCredential
 	MalformedCredential
 	CredentialMissing
+	OriginNotAllowed
 	RouteNotFound
 	MethodNotAllowed
 	RequestTimeout
@@ -104,6 +105,7 @@ var table = [count]row{
 	AmbiguousCredential:     {"ambiguous_credential", 400, authentication, Client, RetryNo, 0, "the request names several credentials of one kind", "send one; the message names the field and the SDK setting that doubles it"},
 	MalformedCredential:     {"malformed_credential", 400, authentication, Client, RetryNo, 0, "a credential contains characters that none can contain, or is too long", "check for line ends, quotes and spaces that were copied along with the key"},
 	CredentialMissing:       {"credential_missing", 401, authentication, Client, RetryNo, 0, "the request has no credential and the route asks for one", "send the subscription key as Authorization: Bearer <key>"},
+	OriginNotAllowed:        {"origin_not_allowed", 403, invalidRequest, Client, RetryNo, 0, "a page whose origin is not allowed asks for a WebSocket", "add the origin to cors.allowed_origins of the route, if the page may call"},
 	RouteNotFound:           {"route_not_found", 404, invalidRequest, Client, RetryNo, 0, "no route matches the host and path", "check base_url against path_prefix and host in the configuration"},
 	MethodNotAllowed:        {"method_not_allowed", 405, invalidRequest, Client, RetryNo, 0, "CONNECT and TRACE are not forwarded", "use another method"},
 	RequestTimeout:          {"request_timeout", 408, invalidRequest, Client, RetryUnsaid, 0, "the request did not arrive in time", "send it faster, or raise timeouts.client_head or timeouts.request_body_idle"},

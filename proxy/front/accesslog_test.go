@@ -109,6 +109,56 @@ func TestEventsPassOneByOne(t *testing.T) {
 	}
 }
 
+// longestLine is what docs/operations.md promises: no line of the log is longer,
+// whatever comes in.
+const longestLine = 5 << 10
+
+// TestLinesAreBounded holds that for heads that are as long as a head may be, in
+// every part of which a line tells: accepted, refused, and of an upstream.
+func TestLinesAreBounded(t *testing.T) {
+	long := func(text string) string { return strings.Repeat(text, 60_000/len(text)) }
+	rest := " HTTP/1.1\nHost: edge\n\n"
+	for _, tc := range []struct{ name, request, path string }{
+		{"a method of letters", long("M") + " /" + rest, "/"},
+		{"a method in a head that is refused", long("M") + " /%00" + rest, "/%00"},
+		{"a path of letters", "GET /" + long("x") + rest, "/xxxxxxxx"},
+		{"a path of backslashes", "GET /" + long(`\`) + rest, `/\\\\\\\\`},
+		{"a path of quotes", "GET /" + long(`"`) + rest, `/""""""""`},
+		{"a path in a head that is refused", "GET /" + long(`\`) + "/.." + rest, `/\\\\\\\\`},
+		{"control characters in a target that is refused", "GET /" + long("\x01") + rest, "/\x01\x01"},
+		{"no UTF-8 in a target that is refused", "GET /" + long("\xff") + rest, "/\ufffd\ufffd"},
+		{"a query", "GET /?" + long(`\=`) + rest, `/?\=\=`},
+		{"a query of secrets", "GET /?" + long("key=k3y&") + rest, "/?key=***&key=***"},
+		{"an id", "GET / HTTP/1.1\nHost: edge\nX-Request-Id: " + long(`"`) + "\n\n", "/"},
+		{"an id of bytes that are no UTF-8", "GET / HTTP/1.1\nHost: edge\nX-Request-Id: " + strings.Repeat("\xff", 128) + "\n\n", "/"},
+		{"an origin", "GET / HTTP/1.1\nHost: edge\nOrigin: https://" + long("\xff") + "\n\n", "/"},
+		{"an origin in a head that is refused", "GET / HTTP/1.1\nHost: edge\nX y: z\nOrigin: https://" + long("\xff") + "\n\n", "/"},
+		{"everything at once", strings.Repeat("M", 9_000) + " /" + strings.Repeat(`\`, 20_000) + "?" + strings.Repeat(`"`, 9_000) + " HTTP/1.1\nHost: edge\nX-Request-Id: " +
+			strings.Repeat("\xff", 128) + "\nOrigin: " + strings.Repeat(`\`, 9_000) + "\nUser-Agent: " + strings.Repeat(`\`, 9_000) + "\n\n", `/\\\\`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := startEdge(t, startUpstream(t, func(up *peer) {
+				up.request()
+				up.send("HTTP/1.1 200 OK\napim-request-id: " + long("\xff") + "\nContent-Length: 2\n\nok")
+				up.gone()
+			}), func(c *config.Config) {
+				c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{page}}}
+			})
+			c := e.dial()
+			c.send(tc.request)
+			c.answer("GET")
+			if got, _ := e.exchange()["path"].(string); !strings.HasPrefix(got, tc.path) {
+				t.Errorf("path %.40q, want it to begin with %q", got, tc.path)
+			}
+			for l := range strings.Lines(e.log.String()) {
+				if len(l) > longestLine {
+					t.Errorf("a line of %d bytes, want %d at most: %.200s", len(l), longestLine, l)
+				}
+			}
+		})
+	}
+}
+
 // TestTheAccessLogCanBeOff holds that it is then off for every exchange.
 func TestTheAccessLogCanBeOff(t *testing.T) {
 	e := startEdge(t, startUpstream(t, echoKey), func(c *config.Config) { c.Log.Access = false })

@@ -31,6 +31,14 @@ var provocations = map[edgeerr.Code]provocation{
 		r.Credential.OnMissing = "reject"
 		c.Routes["api"] = r
 	}},
+	edgeerr.OriginNotAllowed: {
+		request: "GET /v1/realtime HTTP/1.1\nHost: edge\nConnection: Upgrade\nUpgrade: websocket\nOrigin: https://evil.example.net\n\n",
+		change: func(c *config.Config) {
+			r := c.Routes["api"]
+			r.CORS.CheckUpgrades = true
+			c.Routes["api"] = r
+		},
+	},
 	edgeerr.RouteNotFound: {request: head + "\n", change: func(c *config.Config) {
 		r := c.Routes["api"]
 		r.PathPrefix = "/elsewhere"
@@ -112,7 +120,7 @@ func TestEveryErrorOfTheEdge(t *testing.T) {
 			c.send(p.request)
 			m := c.answer("POST")
 			wantError(t, m, code.Status(), code.String(), hint(code))
-			wantReadable(t, m, strings.Contains(p.request, "Origin:"))
+			wantReadable(t, m, strings.Contains(p.request, "Origin: "+page))
 			e.wantExchange(code.Status(), code.String())
 			if p.before != "" {
 				e.seen++ // the other one's, later

@@ -21,6 +21,9 @@ func wantError(t testing.TB, m message, status int, code, shouldRetry string) {
 	if m.get("x-request-id") == "" || m.get("Content-Type") != "application/json" {
 		t.Errorf("%s: x-request-id %q, Content-Type %q", code, m.get("x-request-id"), m.get("Content-Type"))
 	}
+	if got := m.get("Cache-Control"); got != "no-store" {
+		t.Errorf("%s: Cache-Control %q, want no-store", code, got)
+	}
 	var after string
 	for _, c := range edgeerr.Codes() {
 		if c.String() == code && c.RetryAfter() > 0 {

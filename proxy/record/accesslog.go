@@ -58,12 +58,13 @@ func (a *AccessLog) Observe(r *Record) {
 		line.Str("credential_notes", r.Notes.String())
 	}
 	if text := causeOf(r.Err); text != "" {
-		line.Str("error", text)
+		line.Bytes("error", Fit([]byte(text), errorBytes))
 	}
 	line.Msg("exchange")
 }
 
-// causeOf returns what the log says of an error.
+// causeOf returns what the log says of an error. It can hold what an upstream has
+// said, such as the names in its certificate.
 func causeOf(err error) string {
 	var e *edgeerr.Error
 	switch {

@@ -25,7 +25,7 @@ func (o *RefusedOrigins) Observe(r *Record) {
 	if bytes.ContainsAny(origin, "@?#") {
 		origin = []byte("(not an origin)") // it could hold userinfo, which no browser sends
 	}
-	o.log.Warn().Str("route", r.Route.Name).Bytes("origin", origin[:min(len(origin), 256)]).
+	o.log.Warn().Str("route", r.Route.Name).Bytes("origin", Fit(origin, originBytes)).
 		Str("to_allow_it", "add the origin to routes."+r.Route.Name+".cors.allowed_origins").
 		Msg("a page of an origin that is not allowed was refused")
 }

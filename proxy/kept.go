@@ -1,0 +1,44 @@
+package proxy
+
+import (
+	"bytes"
+
+	"github.com/apim-edge/apim-edge/proxy/record"
+)
+
+// kept are the texts of an exchange that outlive the buffer of its head. They
+// stand in one array, kept with the exchange.
+type kept struct {
+	text                           []byte
+	id, method, path, origin, apim []byte
+	family                         record.Family
+}
+
+// maxOrigin is what is kept of an origin to decide by it; corsx takes no more.
+const maxOrigin = 512
+
+// keep copies p into the kept texts, up to limit bytes.
+func (k *kept) keep(p []byte, limit int) []byte {
+	at := len(k.text)
+	k.text = append(k.text, p[:min(len(p), limit+1)]...) // one more shows that it was more
+	return k.since(at, limit)
+}
+
+// since returns what has been put into the kept texts from at on, cut to limit
+// bytes as a line of the log takes them.
+func (k *kept) since(at, limit int) []byte {
+	if text := k.text[at:]; !record.Fits(text, limit) {
+		k.text = append(k.text[:at], record.Fit(text, limit)...)
+		if at == 0 && k.grown() {
+			k.text = bytes.Clone(k.text) // a silent stream is not to hold what was cut off
+		}
+	}
+	return k.text[at:len(k.text):len(k.text)]
+}
+
+// makeID gives the exchange an id of its own.
+func (k *kept) makeID() {
+	at := len(k.text)
+	k.text = appendID(k.text)
+	k.id = k.text[at:len(k.text):len(k.text)]
+}

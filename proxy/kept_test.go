@@ -1,0 +1,33 @@
+package proxy
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/apim-edge/apim-edge/proxy/record"
+)
+
+// TestWhatIsKeptIsBounded holds that it is as the log would write it.
+func TestWhatIsKeptIsBounded(t *testing.T) {
+	for _, text := range []string{"", strings.Repeat("a", 20), strings.Repeat("a", 21), strings.Repeat(`\`, 11), "a\xff\xfe\xfd\xfcb", "aéééééééééé"} {
+		var k kept
+		k.keep([]byte("before"), 20)
+		if got, want := string(k.keep([]byte(text), 20)), string(record.Fit([]byte(text), 20)); got != want {
+			t.Errorf("keep(%q, 20) = %q, the log would write %q", text, got, want)
+		}
+	}
+}
+
+// TestWhatIsCutIsNotHeld holds that the notes of a stream do not keep the buffer
+// of a long query for as long as it lasts.
+func TestWhatIsCutIsNotHeld(t *testing.T) {
+	e, s := headSnapshot(t)
+	x := headExchange(e, s, 0, false)
+	if err := x.req.parse(crlf("GET /?" + strings.Repeat("a", 60_000) + " HTTP/1.1\nHost: edge\n\n")); err != nil {
+		t.Fatal(err)
+	}
+	x.note()
+	if got := cap(x.kept.text); got > 2*usualText {
+		t.Errorf("the kept texts hold %d bytes, want %d at most", got, 2*usualText)
+	}
+}

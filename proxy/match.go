@@ -1,0 +1,105 @@
+package proxy
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+
+	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/rewrite"
+)
+
+// match returns the route for a request, or why there is none.
+//
+// A path that is plain has one reading, and that decides. Any other one is read
+// straight, as RFC 3986 says, and then as the reader that takes most liberties
+// with it: where the two come to different routes, the upstream could see a path
+// whose route has other rules, and the request is refused.
+func (s *Snapshot) match(r *request) (*route, error) {
+	route := s.first(r.host, r.path, r.odd)
+	switch {
+	case route == nil:
+		return nil, edgeerr.New(edgeerr.RouteNotFound, "")
+	case r.odd != 0 && !s.alone(route, r.host) && s.ambiguous(route, r):
+		return nil, malformed("the path belongs to one route as it stands and to another one as other servers read it: " +
+			r.odd.String() + "; send it without")
+	}
+	return route, nil
+}
+
+// first returns the first route for a host and a path, or nil.
+func (s *Snapshot) first(host, path []byte, odd rewrite.Oddities) *route {
+	for _, r := range s.routes {
+		if r.host.fits(host) && rewrite.PrefixLen(path, r.prefix, odd) >= 0 {
+			return r
+		}
+	}
+	return nil
+}
+
+// alone reports whether every path of the host belongs to the route.
+func (s *Snapshot) alone(route *route, host []byte) bool {
+	for _, r := range s.routes {
+		if r.host.fits(host) {
+			return r == route && r.prefix == ""
+		}
+	}
+	return false
+}
+
+// ambiguous reports whether another reader of the path could find another route.
+// The prefix that the route has by its configuration is not in question, even if
+// it is not plain: an operator has written it so.
+func (s *Snapshot) ambiguous(route *route, r *request) bool {
+	var room [512]byte
+	rest := r.path[rewrite.PrefixLen(r.path, route.prefix, r.odd):]
+	for _, keep := range [...]rewrite.Oddities{0, rewrite.Parameter} {
+		reading, clear := rewrite.AppendReading(append(room[:0], route.prefix...), rest, keep)
+		if !clear || s.first(r.host, reading, 0) != route {
+			return true
+		}
+		if r.odd&rewrite.Parameter == 0 {
+			break // there is nothing to keep
+		}
+	}
+	return false
+}
+
+// hostRule says for which hosts a route is.
+type hostRule struct {
+	text    string     // lower case, without a port; empty: any
+	address netip.Addr // of an IPv6 host, which has many spellings
+}
+
+func newHostRule(host string) hostRule {
+	h := hostRule{text: strings.TrimSuffix(strings.ToLower(host), ".")}
+	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil && a.Is6() {
+		h.address = a
+	}
+	return h
+}
+
+func (h hostRule) any() bool { return h.text == "" }
+
+// fits compares without case, without the port, and without the dots that may end
+// a name: to a resolver they change nothing but where it looks.
+func (h hostRule) fits(host []byte) bool {
+	switch {
+	case h.text == "":
+		return true
+	case h.address.IsValid():
+		end := bytes.IndexByte(host, ']')
+		if end < 1 || host[0] != '[' {
+			return false
+		}
+		a, err := netip.ParseAddr(string(host[1:end]))
+		return err == nil && a == h.address
+	case len(host) < len(h.text) || !equalFold(host[:len(h.text)], h.text):
+		return false
+	}
+	rest := host[len(h.text):]
+	for len(rest) > 0 && rest[0] == '.' {
+		rest = rest[1:]
+	}
+	return len(rest) == 0 || rest[0] == ':'
+}
