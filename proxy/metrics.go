@@ -34,6 +34,9 @@ type Metrics struct {
 	reloads    *prometheus.CounterVec
 	configInfo *prometheus.GaugeVec
 	clients    prometheus.Gauge
+	admins     prometheus.Gauge
+
+	lastReload, lastReloadSuccess prometheus.Gauge
 }
 
 var seconds = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300}
@@ -83,9 +86,16 @@ func NewMetrics(version string, lost func() float64) *Metrics {
 	}
 	gauge("build_info", "1 for the version that runs.", "version").WithLabelValues(version).Set(1)
 	m.clients = gauge("client_connections", "Open connections of clients.").WithLabelValues()
+	m.admins = gauge("admin_connections", "Open connections to the admin listener.").WithLabelValues()
+	m.lastReload = gauge("config_last_reload_successful", "1 if the last attempt to load the configuration succeeded, else 0.").WithLabelValues()
+	m.lastReloadSuccess = gauge("config_last_reload_success_timestamp_seconds", "When the configuration in use was loaded.").WithLabelValues()
+	m.lastReload.Set(1)
+	m.lastReloadSuccess.SetToCurrentTime()
+	m.reloads.WithLabelValues("ok") // so that the first one shows in increase()
+	m.reloads.WithLabelValues("failed")
 	r.MustRegister(
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Namespace: "apim_edge", Name: "log_lines_lost_total", Help: "Log lines lost because the log could not be written fast enough.",
+			Namespace: "apim_edge", Name: "log_lines_lost_total", Help: "Log lines lost because the log could not be written, or not fast enough.",
 		}, lost),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -96,8 +106,19 @@ func NewMetrics(version string, lost func() float64) *Metrics {
 // Clients is the gauge of client connections.
 func (m *Metrics) Clients() prometheus.Gauge { return m.clients }
 
+// AdminConnections is the gauge of connections to the admin listener.
+func (m *Metrics) AdminConnections() prometheus.Gauge { return m.admins }
+
 // Reloaded counts a reload: "ok" or "failed".
-func (m *Metrics) Reloaded(result string) { m.reloads.WithLabelValues(result).Inc() }
+func (m *Metrics) Reloaded(result string) {
+	m.reloads.WithLabelValues(result).Inc()
+	if result != "ok" {
+		m.lastReload.Set(0)
+		return
+	}
+	m.lastReload.Set(1)
+	m.lastReloadSuccess.SetToCurrentTime()
+}
 
 func (m *Metrics) using(hash string) {
 	m.configInfo.Reset()

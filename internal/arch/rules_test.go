@@ -22,6 +22,7 @@ var mayImport = []row{
 	{"internal/edgeerr", nil, "everything else speaks of errors in its words"},
 	{"internal/secret", nil, "a secret must not meet a logger on its way"},
 	{"internal/logsink", nil, "it moves lines and knows nothing of their content"},
+	{"internal/signals", nil, "what it imports is initialised before it, and delays it"},
 	{"internal/config", []pattern{"internal/secret"}, "it is data and knows no server"},
 	{"internal/config/gen", []pattern{"internal/config"}, "it writes the reference of the configuration"},
 	{"internal/arch", nil, "it only reads source"},
