@@ -119,22 +119,29 @@ func TestATerminalThatStopsWritersStopsNothing(t *testing.T) {
 	p.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	seen := &lines{}
 	go io.Copy(seen, master) //nolint:errcheck // until it is closed
-	p.serve()
+	job := 0
+	t.Cleanup(func() {
+		if job != 0 {
+			_ = syscall.Kill(job, syscall.SIGKILL) // an error: it has ended already
+		}
+	})
+	p.run()
+	p.eventually("the shell has started it", func() bool {
+		text, err := os.ReadFile(filepath.Join(p.dir, "pid"))
+		if err == nil {
+			job, err = strconv.Atoi(strings.TrimSpace(string(text)))
+		}
+		return err == nil
+	})
+	p.ready()
 	for range 10 {
 		p.answers()
 	}
 	p.eventually("the log is written", func() bool { return strings.Count(seen.String(), "exchange") >= 10 })
-	text, err := os.ReadFile(filepath.Join(p.dir, "pid"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	job, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil {
-		t.Fatal(err)
-	}
 	if err := syscall.Kill(job, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	p.ends(0) // the shell, which waits for the job
+	job = 0
 	_ = master.Close()
 }

@@ -65,7 +65,7 @@ func (g *guard) mayPass(w http.ResponseWriter, r *http.Request) bool {
 	}
 	// Nobody is locked out: whoever guesses could lock out others behind the same
 	// address, and a token is too long to be guessed. Each guess costs a connection.
-	g.log.Warn().Str("peer", r.RemoteAddr).Str("path", r.URL.Path).Bool("token_sent", got != "").
+	g.log.Warn().Str("peer", r.RemoteAddr).Str("page", r.Pattern).Bool("token_sent", got != "").
 		Msg("the admin listener was asked without the token")
 	w.Header().Set("WWW-Authenticate", `Bearer realm="apim-edge admin"`)
 	w.Header().Set("Connection", "close")
