@@ -62,11 +62,11 @@ func (e *Edge) Inflight() int64 { return e.inflight.Load() }
 // Drain makes every answer from now on the last one of its connection.
 func (e *Edge) Drain() { e.draining.Store(true) }
 
+// Draining reports whether Drain has been called.
+func (e *Edge) Draining() bool { return e.draining.Load() }
+
 // Stop marks what is aborted from now on as left over from the drain.
 func (e *Edge) Stop() { e.stopping.Store(true) }
-
-// Draining tells whether Drain has been called.
-func (e *Edge) Draining() bool { return e.draining.Load() }
 
 // Close closes the idle connections to all upstreams.
 func (e *Edge) Close() {

@@ -21,5 +21,5 @@ func startDemoEdge(address, upstreamURL, allowedOrigin string) (edgeURL string, 
 	if err != nil {
 		return "", nil, err
 	}
-	return "http://" + s.Address, s.Stop, nil
+	return "http://" + s.Address, func() { s.Stop("signal") }, nil
 }

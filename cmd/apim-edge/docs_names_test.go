@@ -61,6 +61,8 @@ func (m metric) kind() string {
 	switch {
 	case strings.HasSuffix(m.name, "_total"):
 		return "counter"
+	case strings.HasSuffix(m.name, "_timestamp_seconds"):
+		return "gauge"
 	case strings.HasSuffix(m.name, "_seconds"):
 		return "histogram"
 	}
@@ -123,7 +125,7 @@ func TestLogLinesAreExplained(t *testing.T) {
 			t.Errorf("%s does not explain the log field %s", operations, field)
 		}
 	}
-	for _, folder := range []string{"proxy", "proxy/front", "internal/service"} {
+	for _, folder := range []string{"proxy", "proxy/front", "internal/admin", "internal/service"} {
 		files, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
 		if err != nil {
 			t.Fatal(err)

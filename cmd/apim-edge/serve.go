@@ -1,9 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/mattn/go-isatty"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/service"
+	"github.com/apim-edge/apim-edge/internal/signals"
 )
 
 // source are the flags that say where the configuration comes from; serve, check
@@ -53,7 +56,9 @@ func newServeCommand() *cobra.Command {
   apim-edge serve --upstream https://contoso.azure-api.net
   apim-edge serve --config /etc/apim-edge/config.yaml
 
-SIGHUP, or a change of the file, reloads the configuration; SIGTERM drains.
+SIGHUP, or a change of the file, reloads the configuration; SIGTERM drains. Where
+the terminal that it was started in hangs up, it drains, too; with nohup it goes on.
+Whatever becomes of the reader of the log, clients are served.
 Every key can also be set in the environment: listen.address is
 APIM_EDGE__LISTEN__ADDRESS. The log goes to standard error; colours are off where
 that is no terminal or NO_COLOR is set.
@@ -66,42 +71,77 @@ Exit code: 0 after a drain, 1 it could not start, 2 wrong usage.`,
 	return cmd
 }
 
+// running is a started service, or why it could not be started.
+type running struct {
+	*service.Service
+	err error
+}
+
 func serve(cmd *cobra.Command, from *source) error {
-	var console bool
-	load := func() (config.Config, error) { return from.load(cmd) }
-	conf, err := load()
-	if err != nil {
-		return err
+	told := signals.Take()
+	term := ownTerminal(told.Nohup)
+	started := make(chan running, 1)
+	go func() {
+		s, err := service.Start(service.Options{
+			Load: func() (config.Config, error) { return from.load(cmd) }, File: from.file, Log: os.Stderr,
+			Terminal: isatty.IsTerminal(os.Stderr.Fd()), Color: colorWanted(os.Stderr), Version: version,
+			Container: memlimit.FromCgroup,
+		})
+		started <- running{s, err}
+	}()
+	select {
+	case s := <-started:
+		if s.err != nil {
+			return s.err
+		}
+		untilTold(s.Service, told, term)
+	case <-told.End: // a file that it reads may be stuck, so that is not waited for
+		fmt.Fprintln(os.Stderr, "apim-edge: told to end before it served") //nolint:errcheck // nobody is left to tell
 	}
-	switch conf.Log.Format {
-	case "console":
-		console = true
-	case "auto":
-		console = isatty.IsTerminal(os.Stderr.Fd())
-	}
-	s, err := service.Start(service.Options{
-		Load: load, File: from.file, Log: os.Stderr, Console: console, Color: colorWanted(os.Stderr), Version: version,
-		Container: memlimit.FromCgroup,
-	})
-	if err != nil {
-		return err
-	}
-	untilSignal(s)
 	return nil
 }
 
-// untilSignal serves until the process is told to end.
-func untilSignal(s *service.Service) {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
-	for sig := range signals {
-		if sig == syscall.SIGHUP {
+// untilTold serves until the process is told to end. A reload may have to wait for
+// a file; meanwhile the other signals are heard.
+func untilTold(s *service.Service, told signals.Told, term *terminal) {
+	reload := make(chan struct{}, 1)
+	defer close(reload)
+	go func() {
+		for range reload {
 			_ = s.Reload("signal") // logged there; the old configuration stays
-			continue
 		}
-		// A second signal ends the process at once.
-		signal.Reset(syscall.SIGTERM, syscall.SIGINT)
-		s.Stop()
-		return
+	}()
+	look := time.NewTicker(lookAtTerminal)
+	defer look.Stop()
+	if term.there == nil {
+		look.Stop()
 	}
+	for {
+		select {
+		case <-told.End:
+			stop(s, "signal")
+			return
+		case <-told.Reload:
+			if term.hungUp() {
+				stop(s, "terminal")
+				return
+			}
+			select {
+			case reload <- struct{}{}:
+			default: // one waits already, and will see the newest file
+			}
+		case <-look.C:
+			if term.look() {
+				s.TerminalGone()
+				look.Stop()
+			}
+		}
+	}
+}
+
+// stop drains. A second SIGTERM or SIGINT ends the process at once; a hang-up may
+// come more than once and means the same.
+func stop(s *service.Service, trigger string) {
+	signal.Reset(syscall.SIGTERM, syscall.SIGINT)
+	s.Stop(trigger)
 }

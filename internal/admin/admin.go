@@ -1,20 +1,21 @@
 // Package admin is the operator's listener: health, readiness, metrics and the
-// masked configuration. It can change nothing but ask for a reload.
+// masked configuration. It can change nothing but ask for a reload, and what others
+// do to it is no burden for the data path.
 package admin
 
 import (
+	stdlog "log"
 	"net"
 	"net/http"
 	"net/http/pprof"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/rs/zerolog"
 
 	"github.com/apim-edge/apim-edge/internal/config"
-	"github.com/apim-edge/apim-edge/internal/secret"
 )
 
 // Options say what the listener shows.
@@ -27,21 +28,44 @@ type Options struct {
 	Config func() ([]byte, error)
 	// Reload loads the configuration again and returns why it could not.
 	Reload func() error
+	Log    zerolog.Logger
+	// Count is told of each connection that opens (+1) and closes (-1).
+	Count func(float64)
 }
 
-// New returns the server; the caller listens and serves.
-func New(o Options) (*http.Server, error) {
-	guard := &guard{}
-	for _, host := range o.Admin.AllowedHosts {
-		guard.hosts = append(guard.hosts, strings.ToLower(host))
+// Server is the listener.
+type Server struct {
+	http  *http.Server
+	conns *connections
+}
+
+// New returns the server; the caller listens.
+func New(o Options) (*Server, error) {
+	// Each kind of line a few times a minute, whatever others do.
+	few := func() zerolog.Logger { return o.Log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Minute}) }
+	guard, err := newGuard(o.Admin, few())
+	if err != nil {
+		return nil, err
 	}
-	if o.Admin.Token != "" {
-		source, err := secret.Parse(o.Admin.Token)
-		if err != nil {
-			return nil, err
-		}
-		guard.token = source
+	crowd := few()
+	s := &Server{conns: &connections{open: map[*connection]struct{}{}, count: o.Count, crowded: func(c *connection) {
+		crowd.Warn().Str("peer", c.RemoteAddr().String()).Msg("the admin listener has too many connections; the most silent one was closed")
+	}}}
+	s.http = &http.Server{
+		Handler: bodiless(pages(o, guard)), ConnContext: withConnection, DisableGeneralOptionsHandler: true,
+		ReadHeaderTimeout: headTime, ReadTimeout: requestTime, WriteTimeout: answerTime, IdleTimeout: idleTime,
+		MaxHeaderBytes: maxHead, ErrorLog: stdlog.New(errorLines{few()}, "", 0),
 	}
+	return s, nil
+}
+
+// Serve serves l until Close.
+func (s *Server) Serve(l net.Listener) error { return s.http.Serve(listener{l, s.conns}) }
+
+// Close closes the listener and its connections.
+func (s *Server) Close() error { return s.http.Close() }
+
+func pages(o Options, guard *guard) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -51,29 +75,41 @@ func New(o Options) (*http.Server, error) {
 		}
 		text(w, http.StatusOK, "ready\n")
 	})
-	mux.Handle("GET /metrics", guard.protect(promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{})))
-	mux.Handle("GET /config", guard.protect(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	all := make(places, maxPages)
+	behind := func(pattern string, page http.HandlerFunc) {
+		mux.HandleFunc(pattern, guard.protect(all.answer("too many pages are being made; ask again", unhurried(page))))
+	}
+	reloads := make(places, maxReloads)
+	behind("GET /metrics", promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{}).ServeHTTP)
+	behind("GET /config", func(w http.ResponseWriter, _ *http.Request) {
 		masked, err := o.Config()
 		if err != nil {
 			text(w, http.StatusInternalServerError, err.Error()+"\n")
 			return
 		}
 		text(w, http.StatusOK, string(masked))
-	})))
-	mux.Handle("POST /reload", guard.protect(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if err := o.Reload(); err != nil {
+	})
+	behind("POST /reload", reloads.answer("a reload runs and another one waits; ask again", reload(o.Reload)))
+	if o.Admin.Pprof {
+		behind("GET /debug/pprof/", lasting(pprof.Index))
+		behind("GET /debug/pprof/profile", lasting(pprof.Profile))
+		behind("GET /debug/pprof/trace", lasting(pprof.Trace))
+		behind("GET /debug/pprof/symbol", lasting(pprof.Symbol))
+	}
+	return mux
+}
+
+func reload(load func() error) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		err := load()
+		// It may have waited for a file, or for the reload before it.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime)) // an error: a test without a connection
+		if err != nil {
 			text(w, http.StatusUnprocessableEntity, err.Error()+"\n")
 			return
 		}
 		text(w, http.StatusOK, "reloaded\n")
-	})))
-	if o.Admin.Pprof {
-		mux.Handle("GET /debug/pprof/", guard.protect(http.HandlerFunc(pprof.Index)))
-		mux.Handle("GET /debug/pprof/profile", guard.protect(http.HandlerFunc(pprof.Profile)))
-		mux.Handle("GET /debug/pprof/trace", guard.protect(http.HandlerFunc(pprof.Trace)))
-		mux.Handle("GET /debug/pprof/symbol", guard.protect(http.HandlerFunc(pprof.Symbol)))
 	}
-	return &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}, nil
 }
 
 func text(w http.ResponseWriter, status int, body string) {
@@ -83,43 +119,10 @@ func text(w http.ResponseWriter, status int, body string) {
 	_, _ = w.Write([]byte(body))
 }
 
-// guard keeps out pages that reach the listener by a name of their own (DNS
-// rebinding), and, where a token is configured, everybody who does not know it.
-type guard struct {
-	hosts []string
-	token secret.Source
-}
+// errorLines brings what net/http has to say into the log.
+type errorLines struct{ log zerolog.Logger }
 
-func (g *guard) protect(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !g.knows(r.Host) || r.Header.Get("Origin") != "" {
-			text(w, http.StatusForbidden, "this host name is not allowed here; add it to admin.allowed_hosts\n")
-			return
-		}
-		if g.token != nil {
-			want, err := g.token.Current()
-			if err != nil {
-				text(w, http.StatusServiceUnavailable, "admin.token cannot be read\n")
-				return
-			}
-			scheme, got, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-			if !strings.EqualFold(scheme, "Bearer") || !want.Equal(secret.New(got)) {
-				w.Header().Set("WWW-Authenticate", `Bearer realm="apim-edge admin"`)
-				text(w, http.StatusUnauthorized, "send the token of admin.token as Authorization: Bearer <token>\n")
-				return
-			}
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// knows tells whether the Host field may be trusted: an address cannot be
-// rebound, a name can.
-func (g *guard) knows(host string) bool {
-	name := host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		name = h
-	}
-	name = strings.ToLower(strings.TrimSuffix(strings.Trim(name, "[]"), "."))
-	return name == "localhost" || net.ParseIP(name) != nil || slices.Contains(g.hosts, name)
+func (e errorLines) Write(line []byte) (int, error) {
+	e.log.Warn().Str("error", strings.TrimSpace(string(line[:min(len(line), 4<<10)]))).Msg("admin listener")
+	return len(line), nil
 }

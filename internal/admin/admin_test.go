@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
 
 	"github.com/apim-edge/apim-edge/internal/config"
 )
@@ -24,6 +25,7 @@ func serve(t *testing.T, conf config.Admin, change func(*Options)) http.Handler 
 		Ready:  func() error { return nil },
 		Config: func() ([]byte, error) { return []byte("listen: {}\n"), nil },
 		Reload: func() error { return nil },
+		Log:    zerolog.Nop(), Count: func(float64) {},
 	}
 	if change != nil {
 		change(&o)
@@ -32,7 +34,7 @@ func serve(t *testing.T, conf config.Admin, change func(*Options)) http.Handler 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return server.Handler
+	return server.http.Handler
 }
 
 // ask sends one request, as a client on the machine itself would.

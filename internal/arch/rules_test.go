@@ -22,6 +22,8 @@ var mayImport = []row{
 	{"internal/edgeerr", nil, "everything else speaks of errors in its words"},
 	{"internal/secret", nil, "a secret must not meet a logger on its way"},
 	{"internal/logsink", nil, "it moves lines and knows nothing of their content"},
+	{"internal/signals", nil, "what it imports is initialised before it, and delays it"},
+	{"internal/health", nil, "it holds causes and knows nobody who has one"},
 	{"internal/config", []pattern{"internal/secret"}, "it is data and knows no server"},
 	{"internal/config/gen", []pattern{"internal/config"}, "it writes the reference of the configuration"},
 	{"internal/arch", nil, "it only reads source"},
@@ -31,9 +33,10 @@ var mayImport = []row{
 	{"proxy/wire", nil, "it is the lowest layer: buffers and sockets"},
 	{"proxy/relay", []pattern{"internal/edgeerr", "proxy/wire"}, "it moves body bytes and knows no route"},
 	{"proxy/upstream", []pattern{"internal/edgeerr", "proxy/wire"}, "it owns connections and knows no exchange"},
+	{"proxy/record", []pattern{"rewrite", "internal/edgeerr"}, "it is told of exchanges and knows none"},
 	{"proxy", []pattern{
 		"corsx", "rewrite", "internal/config", "internal/edgeerr", "internal/secret",
-		"proxy/relay", "proxy/upstream", "proxy/wire",
+		"proxy/record", "proxy/relay", "proxy/upstream", "proxy/wire",
 	}, "it tells the story of one exchange with the parts above"},
 	{"proxy/front", []pattern{"internal/config", "internal/edgeerr", "proxy", "proxy/wire"}, "it accepts connections and hands them to proxy"},
 
@@ -42,8 +45,8 @@ var mayImport = []row{
 	{"internal/lookalike", nil, "it plays the upstream, so it must not share code with the edge"},
 	{"internal/demo", []pattern{"internal/lookalike"}, "it is handed the edge as a function"},
 	{"internal/service", []pattern{
-		"internal/admin", "internal/config", "internal/edgeerr", "internal/logsink", "internal/secret",
-		"proxy", "proxy/front", "proxy/wire",
+		"internal/admin", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/secret",
+		"proxy", "proxy/front", "proxy/record", "proxy/wire",
 	}, "it puts a running edge together"},
 	{"cmd/...", []pattern{"corsx", "rewrite", "internal/...", "proxy/..."}, "it is the outermost layer"},
 

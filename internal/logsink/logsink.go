@@ -1,25 +1,30 @@
 // Package logsink takes log lines without ever waiting for the output: it keeps
 // them in memory and a goroutine of its own writes them. Where the output cannot
-// keep up, or fails, lines are lost and counted.
+// keep up, or fails, lines are lost and counted, and the log says how many as soon
+// as it can be written again.
 package logsink
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
 const (
 	capacity = 8 << 20               // bytes that may wait
 	gather   = 10 * time.Millisecond // so that one write carries many lines
+	rest     = time.Second           // at most, between two tries of an output that fails
 	patience = 2 * time.Second       // with an output that takes nothing, at the end
 )
 
 // Sink is an io.Writer for whole lines. Lines of one writer stay in their order.
 type Sink struct {
 	out    io.Writer
+	notice func(lost int64) []byte
 	lost   atomic.Int64
 	wake   chan struct{}
 	closed chan struct{}
@@ -28,11 +33,19 @@ type Sink struct {
 
 	mu      sync.Mutex // held for a copy, never for a write
 	waiting []byte
+
+	// Of the goroutine that writes:
+	told int64  // of the lines lost, those that the log has told of
+	torn []byte // what is missing of a line that the output took a part of
 }
 
-// New returns a sink that writes to out.
-func New(out io.Writer) *Sink {
-	s := &Sink{out: out, wake: make(chan struct{}, 1), closed: make(chan struct{}), done: make(chan struct{})}
+// New returns a sink that writes to out. notice, if there is one, returns the line
+// that says how many lines were lost.
+func New(out io.Writer, notice func(lost int64) []byte) *Sink {
+	s := &Sink{
+		out: out, notice: notice,
+		wake: make(chan struct{}, 1), closed: make(chan struct{}), done: make(chan struct{}),
+	}
 	go s.run()
 	return s
 }
@@ -60,36 +73,106 @@ func (s *Sink) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// run writes what waits, a little later than it came.
+// run writes what waits, a little later than it came. An output that fails is
+// tried less and less often, so that a full disk costs no processor.
 func (s *Sink) run() {
 	defer close(s.done)
 	var spare []byte
+	works, pause := true, gather
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
 		select {
 		case <-s.wake:
-			time.Sleep(gather)
-			spare = s.flush(spare)
+			timer.Reset(pause)
+			select {
+			case <-timer.C:
+			case <-s.closed:
+			}
+			spare, works = s.flush(spare)
 		case <-s.closed:
 			s.flush(spare)
 			return
 		}
+		if works {
+			pause = gather
+		} else {
+			pause = min(2*pause, rest)
+		}
 	}
 }
 
-// flush writes what waits, leaving spare in its place, and returns the space of
-// what it has written.
-func (s *Sink) flush(spare []byte) []byte {
+// flush writes what waits, leaving spare in its place. It returns the space of what
+// it has written, and whether the output works.
+func (s *Sink) flush(spare []byte) (space []byte, works bool) {
 	s.mu.Lock()
 	lines := s.waiting
 	s.waiting = spare[:0]
 	s.mu.Unlock()
-	if len(lines) == 0 {
-		return lines
+	if !s.mend() {
+		s.lose(lines)
+		return lines, false
 	}
-	if n, err := s.out.Write(lines); err != nil {
-		s.lost.Add(int64(bytes.Count(lines[min(n, len(lines)):], []byte{'\n'})))
+	if n, err := s.push(lines); err != nil {
+		s.lose(s.tear(lines, n))
+		return lines, false
 	}
-	return lines
+	return lines, s.tell()
+}
+
+// tell says in the log how many lines were lost.
+func (s *Sink) tell() (works bool) {
+	lost := s.lost.Load()
+	if lost == s.told || s.notice == nil {
+		return true
+	}
+	line := s.notice(lost - s.told)
+	if n, err := s.push(line); err != nil {
+		s.tear(line, n)
+		return false
+	}
+	s.told = lost
+	return true
+}
+
+// mend writes the rest of a torn line: what follows would be read as a part of it.
+func (s *Sink) mend() (works bool) {
+	n, err := s.push(s.torn)
+	s.torn = s.torn[n:]
+	return err == nil
+}
+
+// tear keeps what is missing of a line of which the output took a part, the first
+// n bytes of lines being out, and returns the lines behind it.
+func (s *Sink) tear(lines []byte, n int) (behind []byte) {
+	behind = lines[n:]
+	if n == 0 || lines[n-1] == '\n' {
+		return behind
+	}
+	end := bytes.IndexByte(behind, '\n') + 1
+	s.torn = bytes.Clone(behind[:end])
+	return behind[end:]
+}
+
+func (s *Sink) lose(lines []byte) { s.lost.Add(int64(bytes.Count(lines, []byte{'\n'}))) }
+
+// push writes p, and returns how much of it is out where that fails. A pipe or
+// terminal that somebody else made non-blocking is waited for, like any other that
+// takes nothing.
+func (s *Sink) push(p []byte) (n int, err error) {
+	for tries := patience / gather; len(p) > 0; time.Sleep(gather) {
+		wrote, err := s.out.Write(p)
+		n, p = n+wrote, p[wrote:]
+		if err == nil || !errors.Is(err, syscall.EAGAIN) || tries == 0 {
+			return n, err
+		}
+		select {
+		case <-s.closed:
+			tries--
+		default:
+		}
+	}
+	return n, nil
 }
 
 // Close writes what waits, but does not wait for long where the output takes

@@ -46,7 +46,7 @@ func (o *output) lines() []string {
 func TestLinesOfOneWriterStayInOrder(t *testing.T) {
 	const writers, each = 8, 500
 	out := &output{}
-	s := New(out)
+	s := New(out, nil)
 	var all sync.WaitGroup
 	for w := range writers {
 		all.Go(func() {
@@ -83,7 +83,7 @@ func TestLinesOfOneWriterStayInOrder(t *testing.T) {
 func TestAStuckOutputBlocksNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &output{stuck: make(chan struct{})}
-		s := New(out)
+		s := New(out, nil)
 		line := []byte(strings.Repeat("x", 999) + "\n")
 		const lines = 4 * capacity / 1000
 		for range lines {
@@ -108,7 +108,7 @@ func TestAStuckOutputBlocksNobody(t *testing.T) {
 func TestCloseDoesNotWaitForAStuckOutput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &output{stuck: make(chan struct{})}
-		s := New(out)
+		s := New(out, nil)
 		_, _ = s.Write([]byte("one\n"))
 		s.Close()
 		_, _ = s.Write([]byte("two\n")) // is no harm
@@ -122,7 +122,7 @@ func TestCloseDoesNotWaitForAStuckOutput(t *testing.T) {
 
 // TestLinesThatCannotBeWrittenAreCounted holds it for a disk that is full, say.
 func TestLinesThatCannotBeWrittenAreCounted(t *testing.T) {
-	s := New(&output{fail: errors.New("no space left")})
+	s := New(&output{fail: errors.New("no space left")}, nil)
 	for range 3 {
 		_, _ = s.Write([]byte("line\n"))
 	}
@@ -135,7 +135,7 @@ func TestLinesThatCannotBeWrittenAreCounted(t *testing.T) {
 
 // TestALineAllocatesNothing holds that a line costs a copy.
 func TestALineAllocatesNothing(t *testing.T) {
-	s := New(&output{})
+	s := New(&output{}, nil)
 	line := []byte(strings.Repeat("x", 299) + "\n")
 	for range 10000 {
 		_, _ = s.Write(line) // until the space is there

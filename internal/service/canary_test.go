@@ -145,7 +145,7 @@ func TestNoSecretIsTold(t *testing.T) {
 			t.Errorf("GET %s holds a secret:\n%s", path, body)
 		}
 	}
-	r.Stop()
+	r.Stop("signal")
 	for line := range strings.Lines(r.log.String()) {
 		if strings.Contains(line, mark) {
 			t.Errorf("the log holds a secret: %s", line)

@@ -39,7 +39,7 @@ func TestTheContainersLimitIsTheCollectors(t *testing.T) {
 				}
 			}
 			r := startIn(t, url, groupFile(t, tc.max))
-			r.Stop()
+			r.Stop("signal")
 			want := tc.want
 			if want == 0 {
 				want = before

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -18,7 +17,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/admin"
 	"github.com/apim-edge/apim-edge/internal/config"
-	"github.com/apim-edge/apim-edge/internal/logsink"
+	"github.com/apim-edge/apim-edge/internal/health"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/front"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -33,9 +32,10 @@ type Options struct {
 	File string
 	// Log receives the log.
 	Log io.Writer
-	// Console writes the log for people instead of as JSON, Color with colours.
-	Console, Color bool
-	Version        string
+	// Terminal says that Log is one, which log.format "auto" asks for; Color, that
+	// it may be written with colours.
+	Terminal, Color bool
+	Version         string
 	// Container returns the memory that the container may use, for the collector;
 	// nil: it is not told.
 	Container func() (uint64, error)
@@ -45,19 +45,23 @@ type Options struct {
 type Service struct {
 	o           Options
 	log         zerolog.Logger
-	sink        *logsink.Sink
+	output      *logOutput
 	loops       []*wire.Loop
 	edge        *proxy.Edge
 	metrics     *record.Metrics
 	front       *front.Server
-	admin       *http.Server
+	admin       *admin.Server
 	certificate front.Certificate
+	health      health.Set
+	draining    *health.Cause
 
 	// Address is where clients connect, AdminAddress the admin listener ("" if
 	// there is none).
 	Address, AdminAddress string
 
-	reloading sync.Mutex
+	reloading sync.Mutex // held by a reload, which may have to wait for a file
+	using     sync.Mutex // held for a swap
+	ended     bool       // no snapshot may be used any more
 	stopWatch context.CancelFunc
 	watched   <-chan struct{}
 }
@@ -68,8 +72,9 @@ func Start(o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{o: o, sink: logsink.New(o.Log)}
-	s.log = newLogger(s.sink, conf.Log, o)
+	s := &Service{o: o}
+	s.draining = s.health.Register("draining")
+	s.output, s.log = newLog(conf.Log, o)
 	s.limitMemory()
 	if err := s.start(conf); err != nil {
 		s.end()
@@ -83,11 +88,14 @@ func (s *Service) end() {
 	if s.admin != nil {
 		_ = s.admin.Close()
 	}
+	s.using.Lock()
+	s.ended = true
+	s.using.Unlock()
 	if s.edge != nil {
 		s.edge.Close()
 	}
 	wire.CloseLoops(s.loops)
-	s.sink.Close()
+	s.output.sink.Close()
 }
 
 func (s *Service) start(conf config.Config) error {
@@ -95,7 +103,7 @@ func (s *Service) start(conf config.Config) error {
 	if s.loops, err = wire.StartLoops(wire.Processors(), shortest(conf)); err != nil {
 		return err
 	}
-	s.metrics = record.NewMetrics(s.o.Version, s.sink.Lost)
+	s.metrics = record.NewMetrics(s.o.Version, s.output.sink.Lost)
 	s.edge = proxy.NewEdge(s.log, s.log, s.metrics, s.loops)
 	snapshot, err := s.edge.Compile(conf)
 	if err != nil {
@@ -147,9 +155,10 @@ func (s *Service) listenAdmin(conf config.Config) error {
 	}
 	var err error
 	s.admin, err = admin.New(admin.Options{
-		Admin: conf.Admin, Registry: s.metrics.Registry, Ready: s.ready,
+		Admin: conf.Admin, Registry: s.metrics.Registry, Ready: s.health.Ready,
 		Config: func() ([]byte, error) { return config.Masked(s.edge.Config()) },
 		Reload: func() error { return s.Reload("admin") },
+		Log:    s.log, Count: s.metrics.AdminConnections().Add,
 	})
 	if err != nil {
 		return fmt.Errorf("admin.token: %w", err)
@@ -168,82 +177,29 @@ func (s *Service) listenAdmin(conf config.Config) error {
 	return nil
 }
 
-func (s *Service) ready() error {
-	if s.edge.Draining() {
-		return errors.New("draining")
-	}
-	return nil
-}
-
-// Reload loads the configuration again and uses it if it is right. trigger says
-// in the log who asked: file, signal or admin. The error has been logged.
-func (s *Service) Reload(trigger string) error {
-	s.reloading.Lock()
-	defer s.reloading.Unlock()
-	snapshot, err := s.compile()
-	if err != nil {
-		s.metrics.Reloaded("failed")
-		s.log.Error().Str("trigger", trigger).Err(err).Msg("reload failed; the old configuration stays in use")
-		return err
-	}
-	before := s.edge.Config()
-	s.edge.Use(snapshot)
-	s.metrics.Reloaded("ok")
-	now := s.edge.Config()
-	s.log.Info().Str("trigger", trigger).Str("config", config.Hash(now)).Msg("reloaded")
-	for _, key := range needRestart(before, now) {
-		s.log.Warn().Str("key", key).Msg("this change takes effect after a restart only")
-	}
-	return nil
-}
-
-func (s *Service) compile() (*proxy.Snapshot, error) {
-	conf, err := s.o.Load()
-	if err != nil {
-		return nil, err
-	}
-	snapshot, err := s.edge.Compile(conf)
-	if err != nil {
-		return nil, err
-	}
-	if conf.Listen.TLS.CertFile != "" {
-		if err := s.certificate.Load(conf.Listen.TLS); err != nil {
-			s.edge.Discard(snapshot)
-			return nil, err
-		}
-	}
-	return snapshot, nil
-}
-
-// needRestart names the keys that differ and are read at start only.
-func needRestart(a, b config.Config) (keys []string) {
-	if a.Listen.Address != b.Listen.Address {
-		keys = append(keys, "listen.address")
-	}
-	if (a.Listen.TLS.CertFile == "") != (b.Listen.TLS.CertFile == "") {
-		keys = append(keys, "listen.tls")
-	}
-	if !reflect.DeepEqual(a.Admin, b.Admin) {
-		keys = append(keys, "admin")
-	}
-	if a.Log.Level != b.Log.Level || a.Log.Format != b.Log.Format {
-		keys = append(keys, "log")
-	}
-	return keys
-}
-
 // Stop drains and ends the service: it fails readiness, waits drain_delay, stops
 // accepting, lets exchanges finish within the drain timeout and aborts the rest.
-func (s *Service) Stop() {
+// trigger says in the log who asked: signal or terminal.
+func (s *Service) Stop(trigger string) {
 	conf := s.edge.Config()
 	s.stopWatch()
-	<-s.watched
+	s.draining.Raise("")
 	s.edge.Drain()
-	s.log.Info().Int64("exchanges", s.edge.Inflight()).Dur("within_ms", conf.Timeouts.Drain.Duration).Msg("draining")
+	s.log.Info().Str("trigger", trigger).Int64("exchanges", s.edge.Inflight()).Dur("within_ms", conf.Timeouts.Drain.Duration).Msg("draining")
 	time.Sleep(conf.Timeouts.DrainDelay.Duration)
 	aborted := s.front.Drain(conf.Timeouts.Drain.Duration)
 	s.log.Info().Int("aborted", aborted).Msg("stopped")
 	s.end()
+	select {
+	case <-s.watched:
+	case <-time.After(time.Second): // a reload waits for a file; it will change nothing
+	}
+}
+
+// TerminalGone says in the log that the terminal has gone, for whoever wonders why
+// nothing came of it.
+func (s *Service) TerminalGone() {
+	s.log.Warn().Msg("the terminal has gone without a hang-up; serving goes on")
 }
 
 // shortest returns the shortest wait that the configuration bounds.
@@ -261,15 +217,4 @@ func shortest(c config.Config) time.Duration {
 		return time.Second
 	}
 	return slices.Min(all)
-}
-
-func newLogger(out io.Writer, conf config.Log, o Options) zerolog.Logger {
-	level, err := zerolog.ParseLevel(conf.Level)
-	if err != nil {
-		level = zerolog.InfoLevel
-	}
-	if o.Console {
-		out = zerolog.ConsoleWriter{Out: out, TimeFormat: "15:04:05.000", NoColor: !o.Color}
-	}
-	return zerolog.New(out).Level(level).With().Timestamp().Logger()
 }

@@ -16,7 +16,7 @@ const minimal = "upstreams: {legacy: {url: '{UPSTREAM}'}}\n"
 // TestAServiceServes holds the least: the way through, and each admin page.
 func TestAServiceServes(t *testing.T) {
 	r := start(t, upstream(t), minimal)
-	defer r.Stop()
+	defer r.Stop("signal")
 	if got := r.get("/v1/models"); !strings.HasPrefix(got, "HTTP/1.1 200 OK\r\n") || !strings.HasSuffix(got, "/v1/models api-key=k1 x-key=") {
 		t.Errorf("answer %q", got)
 	}
@@ -45,7 +45,7 @@ func TestAReload(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := start(t, url, minimal)
-			defer r.Stop()
+			defer r.Stop("signal")
 			r.write(strings.ReplaceAll(renamed, "{UPSTREAM}", url))
 			tc.ask(r)
 			r.eventually("the new configuration", func() bool { return strings.HasSuffix(r.get("/"), "api-key= x-key=k1") })
@@ -67,7 +67,7 @@ func TestAReload(t *testing.T) {
 // there.
 func TestAReloadByTheAdminListenerSaysWhyItFailed(t *testing.T) {
 	r := start(t, upstream(t), minimal)
-	defer r.Stop()
+	defer r.Stop("signal")
 	r.write("upstreams: {legacy: {url: ftp://x}}\n")
 	if status, body := r.admin("POST", "/reload"); status != 422 || !strings.Contains(body, "upstreams.legacy.url") {
 		t.Errorf("POST /reload = %d %q", status, body)
@@ -78,7 +78,7 @@ func TestAReloadByTheAdminListenerSaysWhyItFailed(t *testing.T) {
 func TestAChangeThatNeedsARestartIsNamed(t *testing.T) {
 	url := upstream(t)
 	r := start(t, url, minimal)
-	defer r.Stop()
+	defer r.Stop("signal")
 	r.write(strings.ReplaceAll(minimal, "{UPSTREAM}", url) + "admin: {pprof: true}\n")
 	if err := r.Reload("signal"); err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func TestReadinessFailsFirst(t *testing.T) {
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		r.Stop()
+		r.Stop("signal")
 	}()
 	r.eventually("not ready", func() bool {
 		status, body := r.admin("GET", "/readyz")
@@ -162,7 +162,7 @@ func TestACertificateIsReplacedWhileClientsRun(t *testing.T) {
 	dir := t.TempDir()
 	first := writeCertificate(t, dir, "first")
 	r := start(t, upstream(t), minimal+"listen: {tls: {cert_file: "+first.CertFile+", key_file: "+first.KeyFile+"}}\n")
-	defer r.Stop()
+	defer r.Stop("signal")
 	shown := func() string {
 		c, err := tls.Dial("tcp", r.Address, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // it is ours
 		if err != nil {

@@ -31,7 +31,11 @@ type Metrics struct {
 	reloads    *prometheus.CounterVec
 	configInfo *prometheus.GaugeVec
 	clients    prometheus.Gauge
-	none       *Route // of exchanges that end before their route is known
+	admins     prometheus.Gauge
+
+	lastReload, lastReloadSuccess prometheus.Gauge
+
+	none *Route // of exchanges that end before their route is known
 }
 
 var seconds = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300}
@@ -82,17 +86,29 @@ func NewMetrics(version string, lost func() float64) *Metrics {
 	for _, n := range rewrite.AllNotes() {
 		m.notes[n] = notes.WithLabelValues(n.String())
 	}
-	gauge("build_info", "1 for the version that runs.", "version").WithLabelValues(version).Set(1)
-	m.clients = gauge("client_connections", "Open connections of clients.").WithLabelValues()
+	m.process(gauge, version)
 	r.MustRegister(
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Namespace: "apim_edge", Name: "log_lines_lost_total", Help: "Log lines lost because the log could not be written fast enough.",
+			Namespace: "apim_edge", Name: "log_lines_lost_total", Help: "Log lines lost because the log could not be written, or not fast enough.",
 		}, lost),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	m.none = m.Route("none")
 	return m
+}
+
+// process makes what is told of the process and not of its exchanges.
+func (m *Metrics) process(gauge func(name, help string, labels ...string) *prometheus.GaugeVec, version string) {
+	gauge("build_info", "1 for the version that runs.", "version").WithLabelValues(version).Set(1)
+	m.clients = gauge("client_connections", "Open connections of clients.").WithLabelValues()
+	m.admins = gauge("admin_connections", "Open connections to the admin listener.").WithLabelValues()
+	m.lastReload = gauge("config_last_reload_successful", "1 if the last attempt to load the configuration succeeded, else 0.").WithLabelValues()
+	m.lastReloadSuccess = gauge("config_last_reload_success_timestamp_seconds", "When the configuration in use was loaded.").WithLabelValues()
+	m.lastReload.Set(1)
+	m.lastReloadSuccess.SetToCurrentTime()
+	m.reloads.WithLabelValues("ok") // so that the first one shows in increase()
+	m.reloads.WithLabelValues("failed")
 }
 
 // Watch adds what is read from others at each scrape: how many exchanges run, and
@@ -106,8 +122,19 @@ func (m *Metrics) Watch(inflight func() int64, pools prometheus.Collector) {
 // Clients is the gauge of client connections.
 func (m *Metrics) Clients() prometheus.Gauge { return m.clients }
 
+// AdminConnections is the gauge of connections to the admin listener.
+func (m *Metrics) AdminConnections() prometheus.Gauge { return m.admins }
+
 // Reloaded counts a reload: "ok" or "failed".
-func (m *Metrics) Reloaded(result string) { m.reloads.WithLabelValues(result).Inc() }
+func (m *Metrics) Reloaded(result string) {
+	m.reloads.WithLabelValues(result).Inc()
+	if result != "ok" {
+		m.lastReload.Set(0)
+		return
+	}
+	m.lastReload.Set(1)
+	m.lastReloadSuccess.SetToCurrentTime()
+}
 
 // Using says which configuration is in use from now on.
 func (m *Metrics) Using(hash string) {

@@ -1,0 +1,229 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/apim-edge/apim-edge/internal/lookalike"
+)
+
+// process is the program itself, serving, with standard descriptors of its own.
+type process struct {
+	*exec.Cmd
+	t      *testing.T
+	dir    string
+	client http.Client
+	// The listeners' addresses are known beforehand: the log cannot always tell.
+	edge, admin string
+	end         chan error
+}
+
+// newProcess returns an edge that is not started yet.
+func newProcess(t *testing.T, flags ...string) *process {
+	t.Helper()
+	legacy := lookalike.New(lookalike.Options{PrimaryKey: "0123abcd"})
+	url, err := legacy.Start("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = legacy.Close() })
+	p := &process{t: t, dir: t.TempDir(), edge: freeAddress(t), admin: freeAddress(t), end: make(chan error, 1)}
+	p.client.Transport = &http.Transport{DisableKeepAlives: true}
+	p.write("edge.yaml", "upstreams: {legacy: {url: '"+url+"'}}\ntimeouts: {drain: 1s}\n")
+	args := append([]string{"serve", "--config", filepath.Join(p.dir, "edge.yaml"), "--listen", p.edge, "--admin", p.admin}, flags...)
+	p.Cmd = exec.Command("apim-edge", args...)
+	p.Env = []string{"PATH=" + os.Getenv("PATH")}
+	return p
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // only its address was wanted
+	return l.Addr().String()
+}
+
+func (p *process) write(name, text string) {
+	p.t.Helper()
+	if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// run starts it; serve waits until it serves as well.
+func (p *process) run() {
+	p.t.Helper()
+	if err := p.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	go func() { p.end <- p.Wait() }()
+	p.t.Cleanup(func() {
+		_ = p.Process.Kill() // an error: it has ended already
+		if p.end != nil {
+			<-p.end
+		}
+	})
+}
+
+func (p *process) serve() {
+	p.t.Helper()
+	p.run()
+	p.ready()
+}
+
+// ready waits until it serves.
+func (p *process) ready() {
+	p.t.Helper()
+	p.eventually("it serves", func() bool {
+		resp, err := p.client.Get("http://" + p.admin + "/readyz")
+		if err != nil {
+			return false
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+	p.answers()
+}
+
+// answers holds that the edge answers.
+func (p *process) answers() {
+	p.t.Helper()
+	req, err := http.NewRequest(http.MethodGet, "http://"+p.edge+"/openai/v1/models", nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer 0123abcd")
+	resp, err := p.client.Do(req)
+	if err != nil {
+		p.t.Fatalf("the edge does not answer: %v", err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // a test's end
+	if resp.StatusCode != http.StatusOK {
+		p.t.Fatalf("the edge answers %s", resp.Status)
+	}
+}
+
+// metric returns the value of a metric as text, empty if there is none.
+func (p *process) metric(name string) string {
+	p.t.Helper()
+	resp, err := p.client.Get("http://" + p.admin + "/metrics")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // a test's end
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (.*)$`).FindSubmatch(text)
+	if found == nil {
+		return ""
+	}
+	return string(found[1])
+}
+
+func (p *process) eventually(what string, ok func() bool) {
+	p.t.Helper()
+	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		select {
+		case err := <-p.end:
+			p.end = nil
+			p.t.Fatalf("it has ended (%v) before: %s", err, what)
+		default:
+		}
+		if time.Now().After(end) {
+			p.t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+func (p *process) signal(s os.Signal) {
+	p.t.Helper()
+	if err := p.Process.Signal(s); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// ends waits for the end and wants the exit code.
+func (p *process) ends(want int) {
+	p.t.Helper()
+	select {
+	case <-p.end:
+		p.end = nil
+	case <-time.After(30 * time.Second):
+		p.t.Fatal("it does not end")
+	}
+	if got := p.ProcessState.ExitCode(); got != want {
+		p.t.Fatalf("it ended with %s, want exit code %d", p.ProcessState, want)
+	}
+}
+
+// logged has the log collected.
+func (p *process) logged() *lines {
+	log := &lines{}
+	p.Stderr = log
+	return log
+}
+
+// lines collects what is written to it.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (l *lines) has(text string) bool { return strings.Contains(l.String(), text) }
+
+// openTerminal returns both ends of a pseudo terminal.
+func openTerminal(t *testing.T) (master, slave *os.File) {
+	t.Helper()
+	// Not through os.OpenFile: the poller would keep the last reference for a while.
+	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Skipf("no pseudo terminals here: %v", err)
+	}
+	master = os.NewFile(uintptr(fd), "/dev/ptmx")
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join("/dev/pts", strconv.Itoa(n))
+	if slave, err = os.OpenFile(name, os.O_RDWR|syscall.O_NOCTTY, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = master.Close(), slave.Close() })
+	return master, slave
+}

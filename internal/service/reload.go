@@ -1,0 +1,81 @@
+package service
+
+import (
+	"errors"
+	"reflect"
+
+	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy"
+)
+
+var errEnded = errors.New("the edge has ended")
+
+// Reload loads the configuration again and uses it if it is right. trigger says
+// in the log who asked: file, signal or admin. The error has been logged.
+func (s *Service) Reload(trigger string) error {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	snapshot, err := s.compile()
+	if err == nil {
+		err = s.use(snapshot, trigger)
+	}
+	if err != nil {
+		s.metrics.Reloaded("failed")
+		s.log.Error().Str("trigger", trigger).Err(err).Msg("reload failed; the old configuration stays in use")
+		return err
+	}
+	s.metrics.Reloaded("ok")
+	return nil
+}
+
+func (s *Service) compile() (*proxy.Snapshot, error) {
+	conf, err := s.o.Load()
+	if err != nil {
+		return nil, err
+	}
+	snapshot, err := s.edge.Compile(conf)
+	if err != nil {
+		return nil, err
+	}
+	if conf.Listen.TLS.CertFile != "" {
+		if err := s.certificate.Load(conf.Listen.TLS); err != nil {
+			s.edge.Discard(snapshot)
+			return nil, err
+		}
+	}
+	return snapshot, nil
+}
+
+// use puts a snapshot into use, unless the service has ended meanwhile: reloads by a
+// signal or the admin listener are not waited for.
+func (s *Service) use(snapshot *proxy.Snapshot, trigger string) error {
+	s.using.Lock()
+	defer s.using.Unlock()
+	if s.ended {
+		s.edge.Discard(snapshot)
+		return errEnded
+	}
+	before := s.edge.Config()
+	s.edge.Use(snapshot)
+	now := s.edge.Config()
+	s.output.use(now.Log)
+	s.log.Info().Str("trigger", trigger).Str("config", config.Hash(now)).Msg("reloaded")
+	for _, key := range needRestart(before, now) {
+		s.log.Warn().Str("key", key).Msg("this change takes effect after a restart only")
+	}
+	return nil
+}
+
+// needRestart names the keys that differ and are read at start only.
+func needRestart(a, b config.Config) (keys []string) {
+	if a.Listen.Address != b.Listen.Address {
+		keys = append(keys, "listen.address")
+	}
+	if (a.Listen.TLS.CertFile == "") != (b.Listen.TLS.CertFile == "") {
+		keys = append(keys, "listen.tls")
+	}
+	if !reflect.DeepEqual(a.Admin, b.Admin) {
+		keys = append(keys, "admin")
+	}
+	return keys
+}

@@ -1,0 +1,10 @@
+//go:build !unix
+
+package signals
+
+import (
+	"os"
+	"syscall"
+)
+
+var harmless = []os.Signal{syscall.SIGPIPE}

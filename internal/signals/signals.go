@@ -1,0 +1,46 @@
+// Package signals takes what the system tells a serving edge, from the first moment
+// at which a program can. Until then a SIGHUP ends the process, as systemctl reload
+// right behind a start would: the package imports next to nothing, so that Go
+// initialises it before nearly everything else. On a busy machine the initialisation
+// of the rest takes most of what a start takes.
+package signals
+
+import (
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+)
+
+// Told are the signals taken. Those that come early wait for whoever reads.
+type Told struct {
+	Reload <-chan os.Signal // the last of many is as good as all of them
+	End    <-chan os.Signal // channels of their own: many SIGHUPs must not displace a SIGTERM
+	// Nohup says that whoever started the edge wants it to outlive its terminal.
+	Nohup bool
+}
+
+// Take takes the signals from the system, once.
+var Take = sync.OnceValue(func() Told {
+	nohup := signal.Ignored(syscall.SIGHUP)
+	reload, end := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	signal.Notify(end, syscall.SIGTERM, syscall.SIGINT)
+	// The reader of the log may end: a write to standard error that nobody reads is
+	// then an error, and no SIGPIPE that ends the process. Neither may a terminal
+	// stop it (stty tostop) for what it has to say.
+	signal.Ignore(harmless...)
+	return Told{Reload: reload, End: end, Nohup: nohup}
+})
+
+var _ = takeEarly()
+
+// takeEarly takes them where the command line asks for an edge that serves. The
+// other commands end by a signal, and quietly where nobody reads what they write.
+func takeEarly() bool {
+	serves := len(os.Args) > 1 && os.Args[1] == "serve"
+	if serves {
+		Take()
+	}
+	return serves
+}
