@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -13,7 +14,10 @@ import (
 // allow-list: none holds the value of a field, of a query key or of a body, and
 // what comes from outside is bounded (notes.go).
 func (x *Exchange) record(code edgeerr.Code, err error) {
-	took := x.client.Loop().Now() - x.start
+	x.recordAfter(x.client.Loop().Now()-x.start, code, err)
+}
+
+func (x *Exchange) recordAfter(took time.Duration, code edgeerr.Code, err error) {
 	x.count(code, took)
 	if x.notesSeen != 0 {
 		x.countNotes(x.notesSeen)

@@ -83,7 +83,6 @@ func begin(c *Client) *Exchange {
 		x.requestTrailerF, x.responseTrailerF = x.dropRequestTrailer, x.dropResponseTrailer
 	}
 	x.edge, x.client, x.start = c.edge, c, c.Loop().Now()
-	x.lastConn = c.refuse
 	x.req = c.store.requests.take()
 	x.req.parser = c.store.parser
 	return x

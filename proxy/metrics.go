@@ -34,6 +34,7 @@ type Metrics struct {
 	reloads    *prometheus.CounterVec
 	configInfo *prometheus.GaugeVec
 	clients    prometheus.Gauge
+	turnedAway prometheus.Counter
 	admins     prometheus.Gauge
 
 	lastReload, lastReloadSuccess prometheus.Gauge
@@ -93,6 +94,7 @@ func NewMetrics(version string, lost func() float64) *Metrics {
 	m.lastReloadSuccess.SetToCurrentTime()
 	m.reloads.WithLabelValues("ok") // so that the first one shows in increase()
 	m.reloads.WithLabelValues("failed")
+	m.turnedAway = counter("client_connections_refused_total", "Connections of clients refused beyond limits.connections.").WithLabelValues()
 	r.MustRegister(
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Namespace: "apim_edge", Name: "log_lines_lost_total", Help: "Log lines lost because the log could not be written, or not fast enough.",
