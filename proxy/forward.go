@@ -151,6 +151,9 @@ func (x *Exchange) awaitHead() error {
 		x.resp = x.client.store.responses.take()
 	}
 	for {
+		if err := x.awaitRoom(); err != nil {
+			return err
+		}
 		if n := headEnd(x.upIn.Bytes()); n > 0 {
 			if final, err := x.takeHead(n); final || err != nil {
 				return err
@@ -169,6 +172,24 @@ func (x *Exchange) awaitHead() error {
 			return &edgeerr.Error{Code: edgeerr.UpstreamClosedEarly, Sent: x.sent, Err: err}
 		}
 	}
+}
+
+// awaitRoom waits until the client has taken the interim responses so far: each may
+// be as large as a response head, and there may be a hundred. Meanwhile nobody
+// waits for the upstream.
+func (x *Exchange) awaitRoom() error {
+	c := x.client
+	switch {
+	case c.Stalled():
+		return edgeerr.Wrap(edgeerr.ClientStalled, relay.ErrStalled)
+	case c.Failed() != nil:
+		return edgeerr.Wrap(edgeerr.ClientLeft, c.Failed())
+	case c.Backlog() == 0:
+		return nil
+	}
+	x.armed = false
+	x.up.Within(0)
+	return wire.ErrWait
 }
 
 // awaitUpstream bounds the wait for the response head from the last byte of the

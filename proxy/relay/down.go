@@ -74,7 +74,7 @@ func (d *Down) Go() error {
 	for turn := 0; ; turn++ {
 		switch {
 		case d.To.Stalled():
-			return edgeerr.Wrap(edgeerr.ClientStalled, errStalled)
+			return edgeerr.Wrap(edgeerr.ClientStalled, ErrStalled)
 		case d.To.Failed() != nil:
 			return clientError(d.To.Failed())
 		case d.To.Backlog() > 0:
@@ -128,9 +128,11 @@ func (d *Down) spliceTurn() error {
 	return d.noBytes(err)
 }
 
+// ErrStalled is why a client is ended that does not read.
+var ErrStalled = errors.New("no byte taken within timeouts.client_write_stall")
+
 var (
 	errEndsEarly = errors.New("the connection ended before the body")
-	errStalled   = errors.New("no byte taken within timeouts.client_write_stall")
 	errIdle      = errors.New("no byte within stream_idle")
 )
 
