@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy/relay"
@@ -46,6 +47,10 @@ func (x *Exchange) forward() error {
 	return x.afterSending()
 }
 
+// slowestSpan is what limits.slowest is an average over: whoever passes through a
+// tunnel is silent for a while, and not slow.
+const slowestSpan = 30 * time.Second
+
 // headRoom is for what the edge adds to a head.
 const headRoom = 1 << 10
 
@@ -63,6 +68,7 @@ func (x *Exchange) buildRequest() (*wire.Buf, error) {
 	body.up.Track.Begin(r.length, nil)
 	body.up.Track.Strict()
 	body.up.Limit, body.up.Idle = x.route.bodyLimit, x.snap.config.Timeouts.RequestBodyIdle.Duration
+	body.up.Slowest = wire.Pace{Least: x.snap.config.Limits.Slowest.Bytes * int64(slowestSpan/time.Second), Span: slowestSpan}
 	body.up.DropTrailer = x.requestTrailerF
 	if c.in.Len() == c.headEnd && len(c.in.Free()) > 0 {
 		c.in, _ = c.Read(c.in) // many clients write the body right behind the head

@@ -67,6 +67,7 @@ func (x *Exchange) prepareRelay() {
 	}
 	if u := x.upload; u != nil && (u.active || u.failed) {
 		x.lastConn = true // what is left of the body is not going to be read
+		u.up.AnyPace()
 	}
 }
 

@@ -83,6 +83,31 @@ func TestSlowBodies(t *testing.T) {
 	s.drained()
 }
 
+// TestBodiesSlowerThanAllowed: a body of which a byte comes now and then is ended by
+// limits.slowest, where request_body_idle never would, and its upstream is free.
+func TestBodiesSlowerThanAllowed(t *testing.T) {
+	t.Parallel()
+	s := abused(t, "", "limits: {slowest: 100B}\n")
+	before := s.quiet()
+	s.abuse(abusers, func(a *abuser) error {
+		_ = a.say(a.head("POST", workFixed+" 100") + "Content-Length: 1000\r\n\r\n")
+		a.trickle(strings.Repeat("x", 1000))
+		if err := a.answer("POST", 408, "request_timeout"); err != nil {
+			return err
+		}
+		return a.ended()
+	})
+	for _, l := range s.log("exchange") {
+		if !strings.Contains(l.Error, "limits.slowest") {
+			t.Fatalf("the access line says %+v", l)
+		}
+	}
+	s.wantCauses("request_timeout", abusers)
+	s.up.wantQuiet()
+	s.wantQuiet(before)
+	s.drained()
+}
+
 // TestSlowReaders: clients that ask for much and read nothing cost a bounded piece
 // of memory each, stall nobody else, and are ended by timeouts.client_write_stall,
 // which cancels the upstream.

@@ -243,6 +243,9 @@ type Limits struct {
 	Connections int `koanf:"connections"`
 	// Most exchanges at a time.
 	Exchanges int `koanf:"exchanges"`
+	// Slowest request body, in bytes a second, on average over 30 s in which the
+	// upstream takes what comes; a slower one is ended with 408. 0: however slow.
+	Slowest Size `koanf:"slowest" min:"0" max:"1MiB"`
 }
 
 // Log says what is written, and how.

@@ -108,7 +108,7 @@ var table = [count]row{
 	OriginNotAllowed:        {"origin_not_allowed", 403, invalidRequest, Client, RetryNo, 0, "a page whose origin is not allowed asks for a WebSocket", "add the origin to cors.allowed_origins of the route, if the page may call"},
 	RouteNotFound:           {"route_not_found", 404, invalidRequest, Client, RetryNo, 0, "no route matches the host and path", "check base_url against path_prefix and host in the configuration"},
 	MethodNotAllowed:        {"method_not_allowed", 405, invalidRequest, Client, RetryNo, 0, "CONNECT and TRACE are not forwarded", "use another method"},
-	RequestTimeout:          {"request_timeout", 408, invalidRequest, Client, RetryUnsaid, 0, "the request did not arrive in time", "send it faster, or raise timeouts.client_head or timeouts.request_body_idle"},
+	RequestTimeout:          {"request_timeout", 408, invalidRequest, Client, RetryUnsaid, 0, "the request did not arrive in time", "send it faster, or raise timeouts.client_head or timeouts.request_body_idle, or lower limits.slowest"},
 	BodyTooLarge:            {"body_too_large", 413, invalidRequest, Client, RetryNo, 0, "the request body is larger than the limit", "send less, or raise limits.request_body"},
 	URITooLong:              {"uri_too_long", 414, invalidRequest, Client, RetryNo, 0, "the request line is larger than the limit for the head", "shorten the URL, or raise limits.head"},
 	ExpectationFailed:       {"expectation_failed", 417, invalidRequest, Client, RetryNo, 0, "Expect asks for something other than 100-continue", "send no Expect field, or 100-continue"},

@@ -15,6 +15,8 @@ type Up struct {
 	Track    Tracker
 	// Idle bounds the time without a byte from the client; 0: no bound.
 	Idle time.Duration
+	// Slowest bounds how slowly they may come while the upstream takes them.
+	Slowest wire.Pace
 	// Limit is the largest body in bytes, framing included; 0: no limit.
 	Limit int64
 	// DropTrailer tells which trailer fields may not pass.
@@ -26,6 +28,7 @@ type Up struct {
 	splicer
 	held  []byte // the trailer section, as far as it has come
 	armed bool
+	paced bool // the client is held to Slowest
 }
 
 // ErrUpstreamWrite is the failure to write to the upstream. It is no verdict: the
@@ -62,6 +65,7 @@ func (u *Up) Go(in **wire.Buf) error {
 			return ErrUpstreamWrite
 		case u.Track.Done() && !u.stuck():
 			u.From.Within(0)
+			u.rest()
 			return nil
 		case u.To.Backlog() > 0:
 			return u.awaitUpstream()
@@ -87,7 +91,22 @@ func (u *Up) Go(in **wire.Buf) error {
 func (u *Up) awaitUpstream() error {
 	u.From.Within(0)
 	u.armed = false
+	u.rest()
 	return wire.ErrWait
+}
+
+// rest holds the client to no pace while it is not waited for.
+func (u *Up) rest() {
+	if u.paced {
+		u.paced = false
+		u.From.AtLeast(wire.Pace{})
+	}
+}
+
+// AnyPace lets the client take its time from now on: it has its answer.
+func (u *Up) AnyPace() {
+	u.Slowest = wire.Pace{}
+	u.rest()
 }
 
 func (u *Up) spliceTurn() error {
@@ -110,6 +129,13 @@ func (u *Up) noBytes(err error) error {
 	case errors.Is(err, wire.ErrWait):
 		if u.armed && u.From.Expired() {
 			return edgeerr.New(edgeerr.RequestTimeout, "no byte of the request body within timeouts.request_body_idle")
+		}
+		if u.paced && u.From.Slow() {
+			return edgeerr.New(edgeerr.RequestTimeout, "the request body came slower than limits.slowest")
+		}
+		if u.Slowest.Least > 0 && !u.paced {
+			u.paced = true
+			u.From.AtLeast(u.Slowest)
 		}
 		if !u.armed {
 			u.armed = true

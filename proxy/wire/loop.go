@@ -143,6 +143,10 @@ func (l *Loop) sweep(now time.Duration) {
 			c.expired = true
 			c.handler.Wake(c)
 		}
+		if !c.closed && c.pace.missed(now, c.got) {
+			c.slow = true
+			c.handler.Wake(c)
+		}
 		if !c.closed && c.hasStalled(now) {
 			c.stalled = true
 			if c.closing {
