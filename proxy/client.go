@@ -33,12 +33,14 @@ type Client struct {
 // came together with the end of a TLS handshake wakes nobody.
 func (e *Edge) Accept(l *wire.Loop, sock *wire.Socket, secured *wire.Secured, closed func(*Client)) (*Client, error) {
 	c := &Client{edge: e, store: e.stores[l], tls: secured != nil, closed: closed, address: sock.Peer.Addr().Unmap()}
-	timeouts := &e.snapshot.Load().config.Timeouts
+	conf := &e.snapshot.Load().config
+	timeouts := &conf.Timeouts
 	conn, err := l.Adopt(sock, secured, c, timeouts.ClientWriteStall.Duration)
 	if err != nil {
 		return nil, err
 	}
 	c.Conn = conn
+	c.TakeAtLeast(slowest(conf))
 	c.Within(timeouts.ClientHead.Duration)
 	return c, nil
 }

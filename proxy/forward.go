@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy/relay"
 	"github.com/apim-edge/apim-edge/proxy/wire"
@@ -47,9 +48,12 @@ func (x *Exchange) forward() error {
 	return x.afterSending()
 }
 
-// slowestSpan is what limits.slowest is an average over: whoever passes through a
-// tunnel is silent for a while, and not slow.
-const slowestSpan = 30 * time.Second
+// slowest is limits.slowest, over so long that whoever passes through a tunnel is
+// silent for a while and not slow.
+func slowest(c *config.Config) wire.Pace {
+	const seconds = 30
+	return wire.Pace{Least: seconds * c.Limits.Slowest.Bytes, Span: seconds * time.Second}
+}
 
 // headRoom is for what the edge adds to a head.
 const headRoom = 1 << 10
@@ -68,7 +72,7 @@ func (x *Exchange) buildRequest() (*wire.Buf, error) {
 	body.up.Track.Begin(r.length, nil)
 	body.up.Track.Strict()
 	body.up.Limit, body.up.Idle = x.route.bodyLimit, x.snap.config.Timeouts.RequestBodyIdle.Duration
-	body.up.Slowest = wire.Pace{Least: x.snap.config.Limits.Slowest.Bytes * int64(slowestSpan/time.Second), Span: slowestSpan}
+	body.up.Slowest = slowest(&x.snap.config)
 	body.up.DropTrailer = x.requestTrailerF
 	if c.in.Len() == c.headEnd && len(c.in.Free()) > 0 {
 		c.in, _ = c.Read(c.in) // many clients write the body right behind the head
@@ -187,7 +191,7 @@ func (x *Exchange) awaitRoom() error {
 	c := x.client
 	switch {
 	case c.Stalled():
-		return edgeerr.Wrap(edgeerr.ClientStalled, relay.ErrStalled)
+		return relay.Stalled(c.Conn)
 	case c.Failed() != nil:
 		return edgeerr.Wrap(edgeerr.ClientLeft, c.Failed())
 	case c.Backlog() == 0:

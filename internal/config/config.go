@@ -243,8 +243,10 @@ type Limits struct {
 	Connections int `koanf:"connections"`
 	// Most exchanges at a time.
 	Exchanges int `koanf:"exchanges"`
-	// Slowest request body, in bytes a second, on average over 30 s in which the
-	// upstream takes what comes; a slower one is ended with 408. 0: however slow.
+	// Slowest body, in bytes a second, on average over 30 s in which only the
+	// client is waited for. A request body that comes slower is ended with 408; so
+	// is a connection whose client takes what is sent to it slower, with a cut.
+	// 0: however slow.
 	Slowest Size `koanf:"slowest" min:"0" max:"1MiB"`
 }
 

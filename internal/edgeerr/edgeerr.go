@@ -128,7 +128,7 @@ var table = [count]row{
 	UpstreamHeadTimeout:     {"upstream_head_timeout", 504, serverError, Upstream, RetryNo, 0, "the upstream sent no response head in time; it may still be working", "raise timeouts.response_head if the model thinks longer"},
 	UpstreamAborted:         {"upstream_aborted", 0, serverError, Upstream, RetryUnsaid, 0, "the upstream ended its answer early; the client's connection was aborted", "look at the upstream"},
 	ClientLeft:              {"client_left", 0, invalidRequest, Client, RetryUnsaid, 0, "the client closed its connection; the upstream was cancelled", "nothing"},
-	ClientStalled:           {"client_stalled", 0, invalidRequest, Client, RetryUnsaid, 0, "the client took no byte in time; the exchange was aborted", "read faster, or raise timeouts.client_write_stall"},
+	ClientStalled:           {"client_stalled", 0, invalidRequest, Client, RetryUnsaid, 0, "the client took no byte in time; the exchange was aborted", "read faster, or raise timeouts.client_write_stall, or lower limits.slowest"},
 	StreamIdle:              {"stream_idle", 0, serverError, Upstream, RetryUnsaid, 0, "the upstream sent no byte of the body in time; the exchange was aborted", "raise timeouts.stream_idle"},
 	DrainAborted:            {"drain_aborted", 0, serverError, Edge, RetryUnsaid, 0, "the exchange was still running at the end of the drain", "raise timeouts.drain"},
 }

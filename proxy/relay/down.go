@@ -74,7 +74,7 @@ func (d *Down) Go() error {
 	for turn := 0; ; turn++ {
 		switch {
 		case d.To.Stalled():
-			return edgeerr.Wrap(edgeerr.ClientStalled, ErrStalled)
+			return Stalled(d.To)
 		case d.To.Failed() != nil:
 			return clientError(d.To.Failed())
 		case d.To.Backlog() > 0:
@@ -128,10 +128,17 @@ func (d *Down) spliceTurn() error {
 	return d.noBytes(err)
 }
 
-// ErrStalled is why a client is ended that does not read.
-var ErrStalled = errors.New("no byte taken within timeouts.client_write_stall")
+// Stalled says why a client is ended that does not read.
+func Stalled(c *wire.Conn) error {
+	if c.Slow() {
+		return edgeerr.Wrap(edgeerr.ClientStalled, errSlow)
+	}
+	return edgeerr.Wrap(edgeerr.ClientStalled, errStalled)
+}
 
 var (
+	errStalled   = errors.New("no byte taken within timeouts.client_write_stall")
+	errSlow      = errors.New("fewer bytes taken than limits.slowest asks for")
 	errEndsEarly = errors.New("the connection ended before the body")
 	errIdle      = errors.New("no byte within stream_idle")
 )

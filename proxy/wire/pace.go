@@ -2,7 +2,7 @@ package wire
 
 import "time"
 
-// A Pace bounds how slowly bytes may come: so many at least in each span of time.
+// A Pace bounds how slowly bytes may move: so many at least in each span of time.
 type Pace struct {
 	Least int64 // 0: no bound
 	Span  time.Duration
@@ -21,7 +21,26 @@ type pacing struct {
 // possible can be held to it.
 func (c *Conn) AtLeast(p Pace) { c.pace, c.slow = pacing{Pace: p}, false }
 
-// Slow reports whether the peer has sent fewer bytes than AtLeast asks for.
+// TakeAtLeast bounds the pace at which the peer takes bytes while some wait to be
+// sent: when it has taken fewer within a span, it has Stalled, and Slow is true. A
+// span without any is left to the bound given to Adopt: a peer whose own buffers
+// are large makes room in lumps (a sixteenth of them at a time, on Linux), with
+// nothing in between.
+func (c *Conn) TakeAtLeast(p Pace) { c.takes = pacing{Pace: p} }
+
+// takesTooLittle reports whether a span has ended in which the peer has taken
+// something, but too little. waiting is what the kernel still holds.
+func (c *Conn) takesTooLittle(now time.Duration, waiting int) bool {
+	last, taken := c.takes, c.put-int64(waiting)
+	if !c.takes.missed(now, taken) {
+		return false
+	}
+	c.takes = pacing{Pace: last.Pace}
+	c.slow = taken > last.from
+	return c.slow
+}
+
+// Slow reports whether the peer has sent or taken fewer bytes than is asked for.
 func (c *Conn) Slow() bool { return c.slow }
 
 // missed reports, once, that a span has ended with fewer bytes than there ought to

@@ -74,6 +74,7 @@ func (p *Pipe) Drain(c *Conn) error {
 			return c.failed
 		}
 		p.held -= sent
+		c.put += int64(sent)
 		c.stallWait = bound{}
 	}
 	c.wantsRoom = false

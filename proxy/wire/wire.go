@@ -62,6 +62,8 @@ type Conn struct {
 	stalled   bool
 	pace      pacing
 	got       int64 // bytes that were read
+	takes     pacing
+	put       int64 // bytes that the kernel has taken
 	slow      bool
 	one       [1]byte // what Silent reads into
 }
