@@ -141,17 +141,19 @@ func TestInterimResponsesThatNobodyReadsDoNotPileUp(t *testing.T) {
 // client reads at last, and the answer behind them, and that the wait for the
 // client is no wait for the upstream's head.
 func TestInterimResponsesWaitForASlowClient(t *testing.T) {
+	t.Parallel()
 	const many = 40
 	hint := "HTTP/1.1 103 Early Hints\nLink: </" + strings.Repeat("x", 200<<10) + ">; rel=preload\n\n"
+	all := crlf(strings.Repeat(hint, many) + fixedHead + "0123456789")
 	e := startEdge(t, startUpstream(t, func(up *peer) {
 		up.request()
-		up.send(strings.Repeat(hint, many) + fixedHead + "0123456789")
+		up.raw(all)
 		up.gone()
-	}), func(c *config.Config) { c.Timeouts.ResponseHead = short })
+	}), func(c *config.Config) { c.Timeouts.ResponseHead = config.Seconds(2) })
 	c := e.dial()
 	_ = c.tcp.SetReadBuffer(16 << 10)
 	c.send(plainGet)
-	<-time.After(5 * short.Duration) // longer than response_head
+	<-time.After(5 * time.Second) // longer than response_head
 	for i := range many {
 		if m := c.head(); m.status() != 103 || len(m.get("Link")) < 200<<10 {
 			t.Fatalf("interim answer %d is %.20q with %d bytes", i, m.first, len(m.get("Link")))
