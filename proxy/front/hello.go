@@ -6,12 +6,12 @@ import (
 )
 
 // mostHandshake is how much a client may send before its TLS handshake is done.
-// crypto/tls would buffer a ClientHello of 64 KiB, in up to twice as much; those
-// of all known clients fit into 4 KiB, post-quantum key shares and session
-// tickets included.
+// crypto/tls would buffer a ClientHello of 64 KiB, in up to twice as much. That of
+// a browser has about 2 KiB, its post-quantum key share and a session ticket
+// included.
 const mostHandshake = 16 << 10
 
-// A handshaking connection bounds what half a handshake can hold.
+// handshaking is a connection until its handshake is done. It bounds what half a handshake can hold.
 type handshaking struct {
 	*net.TCPConn
 	left int

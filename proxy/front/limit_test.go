@@ -63,7 +63,8 @@ func TestFieldsAreBounded(t *testing.T) {
 const preflight = "OPTIONS / HTTP/1.1\nHost: edge\nOrigin: " + page + "\nAccess-Control-Request-Method: POST\n\n"
 
 // TestAPreflightIsAnsweredBeforeAnyLimit holds that a page sees the real answer
-// to its real request: a preflight that fails looks like a CORS fault.
+// to its real request: a preflight that fails looks like a CORS fault. Only on a
+// connection beyond limits.connections nothing is read, not even that.
 func TestAPreflightIsAnsweredBeforeAnyLimit(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
