@@ -19,7 +19,6 @@ type Client struct {
 	in        *wire.Buf // bytes read and not yet consumed; nil if there are none
 	address   netip.Addr
 	tls       bool
-	refuse    bool // beyond limits.connections
 	served    bool // has carried an exchange
 	lingering int  // bytes that may still come in behind the last answer; 0: not lingering
 	running   bool // run is on the stack
@@ -27,18 +26,19 @@ type Client struct {
 	closed    func(*Client)
 }
 
-// Accept makes sock a client's connection; it must run on the loop. refuse has
-// its first request answered with 503; closed is called when it ends. The caller
-// calls Wake once when it is ready for that: what came together with the end of
-// a TLS handshake wakes nobody.
-func (e *Edge) Accept(l *wire.Loop, sock *wire.Socket, secured *wire.Secured, refuse bool, closed func(*Client)) (*Client, error) {
-	c := &Client{edge: e, store: e.stores[l], tls: secured != nil, refuse: refuse, closed: closed, address: sock.Peer.Addr().Unmap()}
-	timeouts := &e.snapshot.Load().config.Timeouts
+// Accept makes sock a client's connection; it must run on the loop. closed is
+// called when it ends. The caller calls Wake once when it is ready for that: what
+// came together with the end of a TLS handshake wakes nobody.
+func (e *Edge) Accept(l *wire.Loop, sock *wire.Socket, secured *wire.Secured, closed func(*Client)) (*Client, error) {
+	c := &Client{edge: e, store: e.stores[l], tls: secured != nil, closed: closed, address: sock.Peer.Addr().Unmap()}
+	conf := &e.snapshot.Load().config
+	timeouts := &conf.Timeouts
 	conn, err := l.Adopt(sock, secured, c, timeouts.ClientWriteStall.Duration)
 	if err != nil {
 		return nil, err
 	}
 	c.Conn = conn
+	c.TakeAtLeast(slowest(conf))
 	c.Within(timeouts.ClientHead.Duration)
 	return c, nil
 }
@@ -184,6 +184,8 @@ const (
 // still coming in would be a reset that takes the answer with it (RFC 9112
 // section 9.6). What comes is thrown away, within bounds.
 func (c *Client) closeLingering() {
+	c.in.Release() // nobody will read on in it
+	c.in = nil
 	c.lingering = lingerBytes
 	c.CloseWrite()
 	c.Within(lingerTime)

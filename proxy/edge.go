@@ -74,3 +74,10 @@ func (e *Edge) Close() {
 		e.registry.release(s.used)
 	}
 }
+
+// tell has everybody who observes exchanges know of one that has ended.
+func (e *Edge) tell(r *record.Record) {
+	for _, o := range e.observers {
+		o.Observe(r)
+	}
+}

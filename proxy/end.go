@@ -27,10 +27,10 @@ func (x *Exchange) end(err error) {
 		x.answerError(err)
 	}
 	x.leaveUpstream(err)
-	x.tell(code, err)
 	if x.admitted {
-		x.edge.inflight.Add(-1)
+		x.edge.inflight.Add(-1) // before anybody is told that it is over
 	}
+	x.tell(code, err)
 	next := x.next
 	if x.req != nil && next == nextRequest {
 		c.in.Consume(int(x.req.length)) // nobody was sent it; endsInBuffer has said that it is there
@@ -89,9 +89,7 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 	case x.streamIncomplete():
 		r.Ending = record.StreamIncomplete
 	}
-	for _, o := range x.edge.observers {
-		o.Observe(r)
-	}
+	x.edge.tell(r)
 	*r = record.Record{} // what is kept must not keep texts
 }
 

@@ -90,9 +90,6 @@ func (b body) String() string {
 func begin(c *Client) *Exchange {
 	x := c.store.exchanges.take()
 	x.edge, x.client, x.start = c.edge, c, c.Loop().Now()
-	if c.refuse {
-		x.closing(nextClose)
-	}
 	x.req = c.store.requests.take()
 	x.req.parser = c.store.parser
 	c.Within(0) // the wait for its first byte is over

@@ -61,6 +61,7 @@ func (x *Exchange) prepareRelay() {
 	}
 	if x.upload.abandoned() {
 		x.closing(nextClose) // what is left of the body is not going to be read
+		x.upload.AnyPace()
 	}
 }
 

@@ -25,6 +25,7 @@ func (s *shelf[T]) take() *T {
 		return new(T)
 	}
 	v := (*s)[n]
+	(*s)[n] = nil // or what it grows to would not go to the collector
 	*s = (*s)[:n]
 	return v
 }

@@ -26,6 +26,11 @@ func TestAStoreKeepsWhatIsUsualAndNoMore(t *testing.T) {
 	if s.requests.take() == r {
 		t.Error("the room of a large head is kept")
 	}
+	for _, r := range s.requests[:cap(s.requests)] {
+		if r != nil {
+			t.Errorf("the room for %d fields cannot go to the collector, although none is kept", cap(r.fields))
+		}
+	}
 	for range 2 * keepFree {
 		s.exchanges.put(new(Exchange), false)
 	}

@@ -152,8 +152,6 @@ func (x *Exchange) admit() error {
 	n := x.edge.inflight.Add(1)
 	x.admitted = true
 	switch limit := x.snap.config.Limits.Exchanges; {
-	case x.client.refuse:
-		return edgeerr.New(edgeerr.EdgeOverloaded, "limits.connections is reached; wait and repeat, or raise it")
 	case x.edge.stopping.Load():
 		return edgeerr.New(edgeerr.EdgeDraining, "")
 	case limit > 0 && n > int64(limit):

@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"errors"
+	"time"
 
+	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/proxy/relay"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
@@ -31,6 +33,13 @@ func (s uploadState) String() string {
 // abandoned reports whether what is left of the body is not going to be read.
 func (u *upload) abandoned() bool { return u.state == uploadActive || u.state == uploadRefused }
 
+// slowest is limits.slowest, over so long that whoever passes through a tunnel is
+// silent for a while and not slow.
+func slowest(c *config.Config) wire.Pace {
+	const seconds = 30
+	return wire.Pace{Least: seconds * c.Limits.Slowest.Bytes, Span: seconds * time.Second}
+}
+
 // beginBody looks at what has come of the body along with the head. It stays in
 // the client's buffer until an upstream has taken it, so that another attempt can
 // send it again.
@@ -43,6 +52,7 @@ func (x *Exchange) beginBody() error {
 	u.Track.Begin(x.req.length, nil)
 	u.Track.Strict()
 	u.Limit, u.Idle = x.route.bodyLimit, x.snap.config.Timeouts.RequestBodyIdle.Duration
+	u.Slowest = slowest(&x.snap.config)
 	u.DropTrailer = x.route.dropRequestTrailer
 	if c.in.Len() == 0 && len(c.in.Free()) > 0 {
 		c.in, _ = c.Read(c.in) // many clients write the body right behind the head

@@ -39,6 +39,7 @@ type exchange struct {
 	got      int  // bytes of the body
 	behind   bool // pipelined behind an answer that ended the connection
 	last     bool // the answer ended the connection
+	unread   bool // it was refused without being read
 	refused  bool // no connection could be had
 	end      error
 }
@@ -375,14 +376,18 @@ var expectedCodes = map[string]int{
 	"upstream_head_timeout": 504, "upstream_connect_timeout": 504, "upstream_tls_failed": 502,
 }
 
+// unreadText is in the refusal of a connection: its request is not read.
+const unreadText = "limits.connections is reached"
+
 // judgeError holds that the error is the asker's, and one that can be.
 func (c *client) judgeError(x *exchange, resp *http.Response, body []byte) {
 	codes := c.book.codes
 	if codes == nil {
 		codes = expectedCodes
 	}
+	x.unread = bytes.Contains(body, []byte(unreadText)) || x.method == "HEAD" && x.code == "edge_overloaded" && resp.Close
 	switch {
-	case resp.Header.Get("X-Request-Id") != x.nonce:
+	case resp.Header.Get("X-Request-Id") != x.nonce && !x.unread:
 		c.book.fault("%s gets the error of %q", x.nonce, resp.Header.Get("X-Request-Id"))
 	case codes[x.code] != x.status:
 		c.book.fault("%s (%s): error %s with status %d, which nothing here explains: %s", x.nonce, x.work, x.code, x.status, body)

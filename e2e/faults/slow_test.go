@@ -83,6 +83,60 @@ func TestSlowBodies(t *testing.T) {
 	s.drained()
 }
 
+// TestBodiesSlowerThanAllowed: a body of which a byte comes now and then is ended by
+// limits.slowest, where request_body_idle never would, and its upstream is free.
+func TestBodiesSlowerThanAllowed(t *testing.T) {
+	t.Parallel()
+	s := abused(t, "", "limits: {slowest: 100B}\n")
+	before := s.quiet()
+	s.abuse(abusers, func(a *abuser) error {
+		_ = a.say(a.head("POST", workFixed+" 100") + "Content-Length: 1000\r\n\r\n")
+		a.trickle(strings.Repeat("x", 1000))
+		if err := a.answer("POST", 408, "request_timeout"); err != nil {
+			return err
+		}
+		return a.ended()
+	})
+	for _, l := range s.log("exchange") {
+		if !strings.Contains(l.Error, "limits.slowest") {
+			t.Fatalf("the access line says %+v", l)
+		}
+	}
+	s.wantCauses("request_timeout", abusers)
+	s.up.wantQuiet()
+	s.wantQuiet(before)
+	s.drained()
+}
+
+// TestReadersSlowerThanAllowed: a client that takes a little of its answer now and
+// then is ended by limits.slowest, where client_write_stall never would.
+func TestReadersSlowerThanAllowed(t *testing.T) {
+	t.Parallel()
+	const readers = 20
+	s := abused(t, "", "limits: {slowest: 64KiB}\n")
+	before := s.quiet()
+	s.abuse(readers, func(a *abuser) error {
+		if err := a.say(a.head("GET", workTorrent+" 64") + "\r\n"); err != nil {
+			return err
+		}
+		for {
+			if _, err := io.CopyN(io.Discard, a, 4<<10); err != nil {
+				return nil // it is ended
+			}
+			<-time.After(200 * time.Millisecond) // 20 KiB a second
+		}
+	})
+	s.wantCauses("client_stalled", readers)
+	for _, l := range s.log("exchange") {
+		if !strings.Contains(l.Error, "limits.slowest") {
+			t.Fatalf("the access line says %+v", l)
+		}
+	}
+	s.up.wantQuiet()
+	s.wantQuiet(before)
+	s.drained()
+}
+
 // TestSlowReaders: clients that ask for much and read nothing cost a bounded piece
 // of memory each, stall nobody else, and are ended by timeouts.client_write_stall,
 // which cancels the upstream.

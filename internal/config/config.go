@@ -243,6 +243,11 @@ type Limits struct {
 	Connections int `koanf:"connections"`
 	// Most exchanges at a time.
 	Exchanges int `koanf:"exchanges"`
+	// Slowest body, in bytes a second, on average over 30 s in which only the
+	// client is waited for. A request body that comes slower is ended with 408; so
+	// is a connection whose client takes what is sent to it slower, with a cut.
+	// 0: however slow.
+	Slowest Size `koanf:"slowest" min:"0" max:"1MiB"`
 }
 
 // Log says what is written, and how.

@@ -108,7 +108,7 @@ var table = [count]row{
 	OriginNotAllowed:        {"origin_not_allowed", 403, invalidRequest, Client, RetryNo, 0, "a page whose origin is not allowed asks for a WebSocket", "add the origin to cors.allowed_origins of the route, if the page may call"},
 	RouteNotFound:           {"route_not_found", 404, invalidRequest, Client, RetryNo, 0, "no route matches the host and path", "check base_url against path_prefix and host in the configuration"},
 	MethodNotAllowed:        {"method_not_allowed", 405, invalidRequest, Client, RetryNo, 0, "CONNECT and TRACE are not forwarded", "use another method"},
-	RequestTimeout:          {"request_timeout", 408, invalidRequest, Client, RetryUnsaid, 0, "the request did not arrive in time", "send it faster, or raise timeouts.client_head or timeouts.request_body_idle"},
+	RequestTimeout:          {"request_timeout", 408, invalidRequest, Client, RetryUnsaid, 0, "the request did not arrive in time", "send it faster, or raise timeouts.client_head or timeouts.request_body_idle, or lower limits.slowest"},
 	BodyTooLarge:            {"body_too_large", 413, invalidRequest, Client, RetryNo, 0, "the request body is larger than the limit", "send less, or raise limits.request_body"},
 	URITooLong:              {"uri_too_long", 414, invalidRequest, Client, RetryNo, 0, "the request line is larger than the limit for the head", "shorten the URL, or raise limits.head"},
 	ExpectationFailed:       {"expectation_failed", 417, invalidRequest, Client, RetryNo, 0, "Expect asks for something other than 100-continue", "send no Expect field, or 100-continue"},
@@ -128,7 +128,7 @@ var table = [count]row{
 	UpstreamHeadTimeout:     {"upstream_head_timeout", 504, serverError, Upstream, RetryNo, 0, "the upstream sent no response head in time; it may still be working", "raise timeouts.response_head if the model thinks longer"},
 	UpstreamAborted:         {"upstream_aborted", 0, serverError, Upstream, RetryUnsaid, 0, "the upstream ended its answer early; the client's connection was aborted", "look at the upstream"},
 	ClientLeft:              {"client_left", 0, invalidRequest, Client, RetryUnsaid, 0, "the client closed its connection; the upstream was cancelled", "nothing"},
-	ClientStalled:           {"client_stalled", 0, invalidRequest, Client, RetryUnsaid, 0, "the client took no byte in time; the exchange was aborted", "read faster, or raise timeouts.client_write_stall"},
+	ClientStalled:           {"client_stalled", 0, invalidRequest, Client, RetryUnsaid, 0, "the client took no byte in time; the exchange was aborted", "read faster, or raise timeouts.client_write_stall, or lower limits.slowest"},
 	StreamIdle:              {"stream_idle", 0, serverError, Upstream, RetryUnsaid, 0, "the upstream sent no byte of the body in time; the exchange was aborted", "raise timeouts.stream_idle"},
 	DrainAborted:            {"drain_aborted", 0, serverError, Edge, RetryUnsaid, 0, "the exchange was still running at the end of the drain", "raise timeouts.drain"},
 }

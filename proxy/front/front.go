@@ -27,6 +27,10 @@ type Server struct {
 	tls    *tls.Config    // nil: plain HTTP
 	count  func(delta float64)
 
+	crowded  zerolog.Logger // too many connections: a line a minute
+	refusal  *proxy.Refusal // what those are told
+	refusals int            // how many of them are on their way out; on the loop that accepts
+
 	own      *net.TCPListener // until Serve
 	listener *wire.Listener
 	load     []atomic.Int64 // connections of each loop
@@ -49,6 +53,8 @@ func New(edge *proxy.Edge, loops []*wire.Loop, log zerolog.Logger, conf *tls.Con
 		clients: map[*proxy.Client]struct{}{}, changed: make(chan struct{}, 1),
 	}
 	s.scarce = log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Minute})
+	s.crowded = log.Sample(&zerolog.BurstSampler{Burst: 1, Period: time.Minute})
+	s.refusal = edge.NewRefusal()
 	s.handshakes, s.endThem = context.WithCancel(context.Background())
 	return s
 }
@@ -92,39 +98,44 @@ func outOfFiles(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
 }
 
+// accept gives the connection a place, if there is one. A TLS handshake takes one
+// as well, and has no limit of its own: a few clients that do not go on with
+// theirs would keep out all others.
 func (s *Server) accept(sock *wire.Socket) {
 	conf := s.edge.Config()
-	n := s.open.Add(1)
+	if limit := conf.Limits.Connections; limit > 0 && s.open.Load() >= int64(limit) {
+		s.refuse(sock)
+		return
+	}
+	s.open.Add(1)
 	s.count(1)
-	limit := conf.Limits.Connections
-	refuse := limit > 0 && n > int64(limit)
 	l := s.leastLoaded()
 	s.load[l].Add(1)
 	switch {
 	case s.tls != nil:
-		go s.secure(l, sock, conf.Timeouts.TLSHandshake.Duration, refuse) // the handshake computes, and waits
+		go s.secure(l, sock, conf.Timeouts.TLSHandshake.Duration) // the handshake computes, and waits
 	case l == 0:
-		s.take(l, sock, nil, refuse)
+		s.take(l, sock, nil)
 	default:
-		s.hand(l, sock, nil, refuse)
+		s.hand(l, sock, nil)
 	}
 }
 
 // secure makes the TLS handshake, and then gives the connection to loop l.
-func (s *Server) secure(l int, sock *wire.Socket, timeout time.Duration, refuse bool) {
+func (s *Server) secure(l int, sock *wire.Socket, timeout time.Duration) {
 	tcp, err := sock.TCP()
 	if err != nil {
 		s.notTaken(l, err)
 		return
 	}
 	stop := context.AfterFunc(s.handshakes, func() { _ = tcp.Close() })
-	secured, err := wire.Handshake(tcp, tls.Server, s.tls, timeout)
+	secured, err := wire.Handshake(&handshaking{tcp, mostHandshake}, tls.Server, s.tls, timeout)
 	if !stop() || err != nil {
 		_ = tcp.Close()
 		s.gone(l, nil)
 		return
 	}
-	s.hand(l, wire.SocketOf(tcp), secured, refuse)
+	s.hand(l, wire.SocketOf(tcp), secured)
 }
 
 // leastLoaded returns the number of the loop with the fewest connections, the
@@ -141,16 +152,16 @@ func (s *Server) leastLoaded() int {
 }
 
 // hand gives the connection to loop l.
-func (s *Server) hand(l int, sock *wire.Socket, secured *wire.Secured, refuse bool) {
-	if !s.loops[l].Post(func() { s.take(l, sock, secured, refuse) }) {
+func (s *Server) hand(l int, sock *wire.Socket, secured *wire.Secured) {
+	if !s.loops[l].Post(func() { s.take(l, sock, secured) }) {
 		sock.Close()
 		s.gone(l, nil)
 	}
 }
 
 // take makes the connection a client of loop l, on that loop.
-func (s *Server) take(l int, sock *wire.Socket, secured *wire.Secured, refuse bool) {
-	c, err := s.edge.Accept(s.loops[l], sock, secured, refuse, func(c *proxy.Client) { s.gone(l, c) })
+func (s *Server) take(l int, sock *wire.Socket, secured *wire.Secured) {
+	c, err := s.edge.Accept(s.loops[l], sock, secured, func(c *proxy.Client) { s.gone(l, c) })
 	if err != nil {
 		s.notTaken(l, err)
 		return
@@ -170,12 +181,16 @@ func (s *Server) take(l int, sock *wire.Socket, secured *wire.Secured, refuse bo
 
 // notTaken counts a connection out that could not be taken over, and is closed.
 func (s *Server) notTaken(l int, err error) {
+	s.failedToTake(err)
+	s.gone(l, nil)
+}
+
+func (s *Server) failedToTake(err error) {
 	if outOfFiles(err) { // taking over may need a second one for a moment
 		s.noFile(err)
-	} else {
-		s.log.Warn().Err(err).Msg("a connection could not be taken over")
+		return
 	}
-	s.gone(l, nil)
+	s.log.Warn().Err(err).Msg("a connection could not be taken over")
 }
 
 // gone counts a connection out; c is nil if it never became a client.

@@ -1,8 +1,12 @@
 package front_test
 
 import (
+	"io"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/apim-edge/apim-edge/internal/config"
 )
 
 const plainGet = "GET / HTTP/1.1\nHost: edge\n\n"
@@ -101,4 +105,62 @@ func head502(c *peer) message {
 			return c.finish(m, false)
 		}
 	}
+}
+
+// TestInterimResponsesThatNobodyReadsDoNotPileUp holds that they wait for room as a
+// body does, and that the client which makes none is ended.
+func TestInterimResponsesThatNobodyReadsDoNotPileUp(t *testing.T) {
+	for _, leg := range everyLeg {
+		t.Run(leg.name, func(t *testing.T) {
+			sent := make(chan int, 1)
+			e := leg.start(t, func(c *config.Config) { c.Timeouts.ClientWriteStall = short }, func(up *peer) {
+				up.request()
+				_ = up.tcp.SetWriteBuffer(64 << 10)
+				n := 0
+				hint := crlf("HTTP/1.1 103 Early Hints\nLink: </" + strings.Repeat("x", 200<<10) + ">; rel=preload\n\n")
+				for ; n < 99; n++ {
+					if _, err := io.WriteString(up, hint); err != nil {
+						break
+					}
+				}
+				sent <- n
+				up.gone()
+			})
+			c := e.dial()
+			_ = c.tcp.SetReadBuffer(16 << 10)
+			c.send(plainGet)
+			e.wantExchange(0, "client_stalled")
+			if n := <-sent; n == 99 {
+				t.Errorf("the edge took %d interim answers of 200 KiB for a client that reads none", n)
+			}
+		})
+	}
+}
+
+// TestInterimResponsesWaitForASlowClient holds that all of them come when the
+// client reads at last, and the answer behind them, and that the wait for the
+// client is no wait for the upstream's head.
+func TestInterimResponsesWaitForASlowClient(t *testing.T) {
+	t.Parallel()
+	const many = 40
+	hint := "HTTP/1.1 103 Early Hints\nLink: </" + strings.Repeat("x", 200<<10) + ">; rel=preload\n\n"
+	all := crlf(strings.Repeat(hint, many) + fixedHead + "0123456789")
+	e := startEdge(t, startUpstream(t, func(up *peer) {
+		up.request()
+		up.raw(all)
+		up.gone()
+	}), func(c *config.Config) { c.Timeouts.ResponseHead = config.Seconds(2) })
+	c := e.dial()
+	_ = c.tcp.SetReadBuffer(16 << 10)
+	c.send(plainGet)
+	<-time.After(5 * time.Second) // longer than response_head
+	for i := range many {
+		if m := c.head(); m.status() != 103 || len(m.get("Link")) < 200<<10 {
+			t.Fatalf("interim answer %d is %.20q with %d bytes", i, m.first, len(m.get("Link")))
+		}
+	}
+	if m := c.answer("GET"); m.status() != 200 || m.body != "0123456789" {
+		t.Errorf("the final answer is %v", m)
+	}
+	e.wantExchange(200, "complete")
 }

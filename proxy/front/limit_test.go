@@ -62,54 +62,15 @@ func TestFieldsAreBounded(t *testing.T) {
 
 const preflight = "OPTIONS / HTTP/1.1\nHost: edge\nOrigin: " + page + "\nAccess-Control-Request-Method: POST\n\n"
 
-// TestConnectionsAreBounded holds limits.connections: one too many is told so,
-// and closed; a place that gets free is given away again.
-func TestConnectionsAreBounded(t *testing.T) {
-	for _, leg := range []legs{everyLeg[0], everyLeg[2]} {
-		t.Run(leg.name, func(t *testing.T) {
-			e := leg.start(t, func(c *config.Config) {
-				c.Limits.Connections = 1
-				c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{page}}}
-			}, echoKey)
-			first := e.dial()
-			first.send(plainGet)
-			first.answer("GET")
-			e.wantExchange(200, "complete")
-
-			second := e.dial()
-			second.send("GET / HTTP/1.1\nHost: edge\nOrigin: " + page + "\n\n")
-			m := second.answer("GET")
-			wantError(t, m, 503, "edge_overloaded", "true")
-			wantReadable(t, m, true)
-			if m.get("Connection") != "close" {
-				t.Errorf("Connection %q, want close", m.get("Connection"))
-			}
-			second.wantEnd(orderly)
-			_ = second.Close()
-			e.wantExchange(503, "edge_overloaded")
-
-			first.send(plainGet) // does not suffer
-			first.answer("GET")
-			e.wantExchange(200, "complete")
-			_ = first.Close()
-			e.wantMetric("apim_edge_client_connections", 0)
-			if m := e.ask(plainGet); m.status() != 200 {
-				t.Errorf("answer %q when a place is free", m.first)
-			}
-			e.wantExchange(200, "complete")
-		})
-	}
-}
-
 // TestAPreflightIsAnsweredBeforeAnyLimit holds that a page sees the real answer
-// to its real request: a preflight that fails looks like a CORS fault.
+// to its real request: a preflight that fails looks like a CORS fault. Only on a
+// connection beyond limits.connections nothing is read, not even that.
 func TestAPreflightIsAnsweredBeforeAnyLimit(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		change func(*config.Config)
 	}{
 		{"limits.exchanges", func(c *config.Config) { c.Limits.Exchanges = 1 }},
-		{"limits.connections", func(c *config.Config) { c.Limits.Connections = 1 }},
 		{"max_connections of the upstream", func(c *config.Config) {
 			u := c.Upstreams["legacy"]
 			u.MaxConnections = 1

@@ -31,6 +31,7 @@ type Metrics struct {
 	reloads    *prometheus.CounterVec
 	configInfo *prometheus.GaugeVec
 	clients    prometheus.Gauge
+	turnedAway prometheus.Counter
 	admins     prometheus.Gauge
 
 	lastReload, lastReloadSuccess prometheus.Gauge
@@ -86,6 +87,7 @@ func NewMetrics(version string, lost func() float64) *Metrics {
 	for _, n := range rewrite.AllNotes() {
 		m.notes[n] = notes.WithLabelValues(n.String())
 	}
+	m.turnedAway = counter("client_connections_refused_total", "Connections of clients refused beyond limits.connections.").WithLabelValues()
 	m.process(gauge, version)
 	r.MustRegister(
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
@@ -118,6 +120,9 @@ func (m *Metrics) Watch(inflight func() int64, pools prometheus.Collector) {
 		Namespace: "apim_edge", Name: "exchanges_inflight", Help: "Exchanges that run.",
 	}, func() float64 { return float64(inflight()) }))
 }
+
+// Refused counts a connection of a client beyond limits.connections.
+func (m *Metrics) Refused() { m.turnedAway.Inc() }
 
 // Clients is the gauge of client connections.
 func (m *Metrics) Clients() prometheus.Gauge { return m.clients }

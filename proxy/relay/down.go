@@ -73,7 +73,7 @@ func (d *Down) Go() error {
 	for turn := 0; ; turn++ {
 		switch {
 		case d.To.Stalled():
-			return edgeerr.Wrap(edgeerr.ClientStalled, errStalled)
+			return Stalled(d.To)
 		case d.To.Failed() != nil:
 			return clientError(d.To.Failed())
 		case d.To.Backlog() > 0:
@@ -127,9 +127,18 @@ func (d *Down) spliceTurn() error {
 	return d.noBytes(err)
 }
 
+// Stalled says why a client is ended that does not read.
+func Stalled(c *wire.Conn) error {
+	if c.Slow() {
+		return edgeerr.Wrap(edgeerr.ClientStalled, errSlow)
+	}
+	return edgeerr.Wrap(edgeerr.ClientStalled, errStalled)
+}
+
 var (
-	errEndsEarly = errors.New("the connection ended before the body")
 	errStalled   = errors.New("no byte taken within timeouts.client_write_stall")
+	errSlow      = errors.New("fewer bytes taken than limits.slowest asks for")
+	errEndsEarly = errors.New("the connection ended before the body")
 	errIdle      = errors.New("no byte within stream_idle")
 )
 

@@ -34,7 +34,7 @@ func (t *Tunnel) Go() error {
 	t.Down += down
 	switch {
 	case t.Client.Stalled():
-		return edgeerr.Wrap(edgeerr.ClientStalled, errStalled)
+		return Stalled(t.Client)
 	case write != nil:
 		return clientError(write)
 	case t.Client.Failed() != nil:

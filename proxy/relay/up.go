@@ -15,6 +15,8 @@ type Up struct {
 	Track    Tracker
 	// Idle bounds the time without a byte from the client; 0: no bound.
 	Idle time.Duration
+	// Slowest bounds how slowly they may come while the upstream takes them.
+	Slowest wire.Pace
 	// Limit is the largest body in bytes, framing included; 0: no limit.
 	Limit int64
 	// DropTrailer tells which trailer fields may not pass.
@@ -24,7 +26,8 @@ type Up struct {
 	Bytes int64
 
 	splicer
-	held []byte // the trailer section, as far as it has come
+	held  []byte // the trailer section, as far as it has come
+	paced bool   // the client is held to Slowest
 }
 
 // ErrUpstreamWrite is the failure to write to the upstream. It is no verdict: the
@@ -61,6 +64,7 @@ func (u *Up) Go(in **wire.Buf) error {
 			return ErrUpstreamWrite
 		case u.Track.Done() && !u.stuck():
 			u.From.Within(0)
+			u.rest()
 			return nil
 		case u.To.Backlog() > 0:
 			return u.awaitUpstream()
@@ -85,7 +89,22 @@ func (u *Up) Go(in **wire.Buf) error {
 // awaitUpstream waits for room, and not for the client.
 func (u *Up) awaitUpstream() error {
 	u.From.Within(0)
+	u.rest()
 	return wire.ErrWait
+}
+
+// rest holds the client to no pace while it is not waited for.
+func (u *Up) rest() {
+	if u.paced {
+		u.paced = false
+		u.From.AtLeast(wire.Pace{})
+	}
+}
+
+// AnyPace lets the client take its time from now on: it has its answer.
+func (u *Up) AnyPace() {
+	u.Slowest = wire.Pace{}
+	u.rest()
 }
 
 func (u *Up) spliceTurn() error {
@@ -108,6 +127,13 @@ func (u *Up) noBytes(err error) error {
 	case errors.Is(err, wire.ErrWait):
 		if u.From.Expired() {
 			return edgeerr.New(edgeerr.RequestTimeout, "no byte of the request body within timeouts.request_body_idle")
+		}
+		if u.paced && u.From.Slow() {
+			return edgeerr.New(edgeerr.RequestTimeout, "the request body came slower than limits.slowest")
+		}
+		if u.Slowest.Least > 0 && !u.paced {
+			u.paced = true
+			u.From.AtLeast(u.Slowest)
 		}
 		if !u.From.Armed() {
 			u.From.Within(u.Idle)

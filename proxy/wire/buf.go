@@ -21,6 +21,7 @@ const keepBufs = 64
 func (l *Loop) GetBuf() *Buf {
 	if n := len(l.bufs); n > 0 {
 		b := l.bufs[n-1]
+		l.bufs[n-1] = nil // or what it grows to would not go to the collector
 		l.bufs = l.bufs[:n-1]
 		return b
 	}

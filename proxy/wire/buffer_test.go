@@ -126,4 +126,10 @@ func TestTheStoreOfBuffersIsBounded(t *testing.T) {
 	if len(l.bufs) != 0 {
 		t.Errorf("%d buffers are kept that have grown, want none", len(l.bufs))
 	}
+	for _, b := range l.bufs[:cap(l.bufs)] {
+		if b != nil {
+			t.Errorf("a buffer of %d bytes cannot go to the collector, although none is kept", len(b.data))
+			break
+		}
+	}
 }

@@ -74,6 +74,14 @@ func (s *Socket) Close() {
 	_ = unix.Close(s.fd)
 }
 
+// Dismiss sends what the kernel takes of last at once, and closes.
+func (s *Socket) Dismiss(last []byte) {
+	if fd, err := s.take(); err == nil {
+		_, _ = sysWrite(fd, last)
+		_ = unix.Close(fd)
+	}
+}
+
 // Listener accepts connections on a loop: whoever accepts elsewhere wakes two
 // threads for each of them.
 type Listener struct {
@@ -131,10 +139,14 @@ func (l *Loop) Listen(own *net.TCPListener, accept func(*Socket, error)) (*Liste
 	return n, nil
 }
 
+// acceptShare is how many connections are accepted in one turn: a flood of those
+// that are refused must not hold up the others for longer than an event does.
+const acceptShare = 32
+
 // acceptAll accepts whoever waits, in shares, so that those who are in are served
 // meanwhile.
 func (n *Listener) acceptAll() {
-	for range cap(n.loop.events) {
+	for range acceptShare {
 		if n.fd < 0 {
 			return
 		}

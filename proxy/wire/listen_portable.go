@@ -30,6 +30,13 @@ func (s *Socket) TCP() (*net.TCPConn, error) { return s.tcp, nil }
 // Close closes a connection that nobody adopts.
 func (s *Socket) Close() { _ = s.tcp.Close() }
 
+// Dismiss sends what the kernel takes of last within a moment, and closes.
+func (s *Socket) Dismiss(last []byte) {
+	_ = s.tcp.SetWriteDeadline(time.Now().Add(time.Millisecond))
+	_, _ = s.tcp.Write(last)
+	_ = s.tcp.Close()
+}
+
 // Listener accepts connections for a loop.
 type Listener struct{ own *net.TCPListener }
 

@@ -143,6 +143,10 @@ func (l *Loop) sweep(now time.Duration) {
 			c.expired = true
 			c.handler.Wake(c)
 		}
+		if !c.closed && c.pace.missed(now, c.got) {
+			c.slow = true
+			c.handler.Wake(c)
+		}
 		if !c.closed && c.hasStalled(now) {
 			c.stalled = true
 			if c.closing {
@@ -158,12 +162,14 @@ func (l *Loop) sweep(now time.Duration) {
 // which grows to megabytes), so the kernel is asked.
 func (c *Conn) hasStalled(now time.Duration) bool {
 	if c.stallWait.within == 0 {
+		c.takes.end = 0
 		return false
 	}
-	if n := c.unacked(); n != c.queued {
+	n := c.unacked()
+	if n != c.queued {
 		c.queued, c.stallWait = n, bound{within: c.stall}
 	}
-	return c.stallWait.passed(now)
+	return c.stallWait.passed(now) || c.takesTooLittle(now, n)
 }
 
 // A bound ends a wait. It begins when the loop looks at it for the first time, so

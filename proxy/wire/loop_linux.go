@@ -117,6 +117,7 @@ func (c *Conn) writeNow(p []byte) (int, error) {
 			return sent, os.NewSyscallError("write", errno)
 		}
 		sent += n
+		c.put += int64(n)
 	}
 	return sent, nil
 }

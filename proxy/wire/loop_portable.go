@@ -141,6 +141,7 @@ func (c *Conn) readNow(p []byte) (int, error) {
 func (c *Conn) writeNow(p []byte) (int, error) {
 	_ = c.sock.SetWriteDeadline(time.Now().Add(time.Millisecond))
 	n, err := c.sock.Write(p)
+	c.put += int64(n)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		time.AfterFunc(2*time.Millisecond, func() { c.loop.Post(c.writable) })
 		err = nil

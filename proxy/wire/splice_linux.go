@@ -56,6 +56,7 @@ func (p *Pipe) Fill(c *Conn, n int64) (int64, error) {
 		return 0, io.EOF
 	}
 	p.held = got
+	c.got += int64(got)
 	return int64(got), nil
 }
 
@@ -73,6 +74,7 @@ func (p *Pipe) Drain(c *Conn) error {
 			return c.failed
 		}
 		p.held -= sent
+		c.put += int64(sent)
 		c.stallWait = bound{}
 	}
 	c.wantsRoom = false

@@ -60,6 +60,11 @@ type Conn struct {
 	queued    int           // bytes that the kernel had not got rid of at the last look
 	expired   bool
 	stalled   bool
+	pace      pacing
+	got       int64 // bytes that were read
+	takes     pacing
+	put       int64 // bytes that the kernel has taken
+	slow      bool
 	one       [1]byte // what Silent reads into
 }
 
@@ -139,6 +144,7 @@ func (c *Conn) Read(b *Buf) (*Buf, error) {
 		n, err = c.readTLS(b.Free())
 	}
 	b.w += n
+	c.got += int64(n)
 	if n > 0 {
 		return b, nil
 	}
