@@ -33,12 +33,19 @@ const (
 	kForwardedProto // X-Forwarded-Proto
 	kForwardedHost  // X-Forwarded-Host
 	kForwarded
-	kEdge // X-Apim-Edge-*
+	kProxy // what else a proxy says of who asks, and for what: X-Forwarded-*, X-Real-IP, X-Original-URL ...
+	kEdge  // X-Apim-Edge-*
 	kVary
 	kContentType
 	kContentEncoding
 	kAPIMRequestID
 	kTrailer
+
+	// kAlike is set for a field whose name only looks like one of the kind. Servers
+	// that hand fields over as CGI variables (RFC 3875 section 4.1.18) cannot tell
+	// X-Forwarded-For, X_Forwarded_For and, with lighttpd and PHP, X.Forwarded~For
+	// apart, so a client could forge the one in the spelling of the other.
+	kAlike kind = 0x80
 )
 
 var names = map[string]kind{
@@ -64,6 +71,16 @@ var names = map[string]kind{
 	"x-forwarded-proto":                      kForwardedProto,
 	"x-forwarded-host":                       kForwardedHost,
 	"forwarded":                              kForwarded,
+	"x-real-ip":                              kProxy,
+	"x-client-ip":                            kProxy,
+	"x-cluster-client-ip":                    kProxy,
+	"true-client-ip":                         kProxy,
+	"x-original-url":                         kProxy,
+	"x-original-uri":                         kProxy,
+	"x-original-host":                        kProxy,
+	"x-original-for":                         kProxy,
+	"x-original-proto":                       kProxy,
+	"x-rewrite-url":                          kProxy,
 	"vary":                                   kVary,
 	"content-type":                           kContentType,
 	"content-encoding":                       kContentEncoding,
@@ -85,34 +102,44 @@ type named struct {
 	kind kind
 }
 
-const edgePrefix = "x-apim-edge-"
+// families are kinds of all names that begin so. Their length is the same.
+var families = [...]named{{"x-apim-edge-", kEdge}, {"x-forwarded-", kProxy}}
+
+const familyLength = len("x-apim-edge-")
 
 func kindOf(name []byte) kind {
 	if len(name) < len(byLength) {
 		for _, n := range byLength[len(name)] {
-			if equalFold(name, n.name) {
-				return n.kind
+			if found := rewrite.Compare(name, n.name); found != rewrite.Different {
+				return n.kind.of(found)
 			}
 		}
 	}
-	if len(name) > len(edgePrefix) && equalFold(name[:len(edgePrefix)], edgePrefix) {
-		return kEdge
+	if len(name) > familyLength && name[0]|0x20 == 'x' {
+		for _, f := range families {
+			if found := rewrite.Compare(name[:familyLength], f.name); found != rewrite.Different {
+				return f.kind.of(found)
+			}
+		}
+	}
+	return kOther
+}
+
+// of returns what a name that is so like one of the kind makes of a field. Only
+// what the edge owns can be forged: the edge sets it, or it ends here.
+func (k kind) of(found rewrite.Likeness) kind {
+	if found == rewrite.Equal {
+		return k
+	}
+	switch k {
+	case kContentLength, kTransferEncoding, kHopByHop, kRequestID, kForwardedFor, kForwardedProto, kForwardedHost, kProxy, kEdge:
+		return k | kAlike
 	}
 	return kOther
 }
 
 // equalFold compares with a lower-case ASCII string.
-func equalFold(b []byte, lower string) bool {
-	if len(b) != len(lower) {
-		return false
-	}
-	for i, c := range b {
-		if c != lower[i] && (c|0x20 != lower[i] || c < 'A' || c > 'Z') {
-			return false
-		}
-	}
-	return true
-}
+func equalFold(b []byte, lower string) bool { return rewrite.Compare(b, lower) == rewrite.Equal }
 
 // The ways in which a field line can be refused. None names a value.
 var (

@@ -19,6 +19,8 @@ func FuzzDecide(f *testing.F) {
 		f.Add("authorization: Bearer Bearer "+token+"\napi-key: Bearer "+key+"\n?a&subscription-key=x%20y", byte(i))
 		f.Add("api-key: a b\nOcp-Apim-Subscription-Key: "+jwe, byte(i))
 		f.Add("api-key: Bearer\nauthorization: bearer bearer bearer", byte(i))
+		f.Add("Sec-WebSocket-Protocol: realtime, openai-insecure-api-key."+key+"\nauthorization: Bearer "+token+"\napi_key: x", byte(i))
+		f.Add("sec-websocket-protocol: openai-insecure-api-key."+token+" ,x\nsec-websocket-protocol: y\n?subscription-key=EMPTY", byte(i))
 		f.Add("api-key: "+token+"\n?subscription-key=Bearer+"+key+"&SUBSCRIPTION%2dKEY=", byte(i))
 	}
 	compiled := make([]*Policy, len(policies))
@@ -135,7 +137,10 @@ func FuzzAppendRedactedQuery(f *testing.F) {
 	f.Add("?code=", byte(5), uint64(1), "=;?&")
 	f.Add("key", byte(7), uint64(2), "%")
 	p := mustPolicy(f, Options{Header: "X-Custom-Key", QueryAliases: []string{"custom.param"}})
-	names := append(slices.Clone(secretNames), "x-custom-key", "custom.param")
+	names := []string{"x-custom-key", "custom.param", "subscription_key", "x-amz-security-token"}
+	for _, word := range secretWords {
+		names = append(names, strings.ReplaceAll(word, "*", ""), strings.ReplaceAll(word, "*", "x"), "a-"+strings.ReplaceAll(word, "*", ""))
+	}
 	f.Fuzz(func(t *testing.T, before string, which byte, spelling uint64, after string) {
 		if strings.Contains(before+after, secret) {
 			return
