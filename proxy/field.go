@@ -41,11 +41,11 @@ const (
 	kAPIMRequestID
 	kTrailer
 
-	// kAlike is set for a field whose name only looks like one of the kind. Servers
+	// kNeighbour is set for a field that has not quite a name of the kind. Servers
 	// that hand fields over as CGI variables (RFC 3875 section 4.1.18) cannot tell
 	// X-Forwarded-For, X_Forwarded_For and, with lighttpd and PHP, X.Forwarded~For
 	// apart, so a client could forge the one in the spelling of the other.
-	kAlike kind = 0x80
+	kNeighbour kind = 0x80
 )
 
 var names = map[string]kind{
@@ -133,7 +133,7 @@ func (k kind) of(found rewrite.Likeness) kind {
 	}
 	switch k {
 	case kContentLength, kTransferEncoding, kHopByHop, kRequestID, kForwardedFor, kForwardedProto, kForwardedHost, kProxy, kEdge:
-		return k | kAlike
+		return k | kNeighbour
 	}
 	return kOther
 }

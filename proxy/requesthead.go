@@ -77,8 +77,8 @@ func (x *Exchange) appendTarget(dst []byte) []byte {
 	return dst
 }
 
-// forwards reports whether field i goes upstream as it is. Fields that are only
-// alike to those of a kind do not.
+// forwards reports whether field i goes upstream as it is. Neighbours of the edge's
+// own do not.
 func (x *Exchange) forwards(i int, k kind, trusted bool) bool {
 	r := x.req
 	switch k {

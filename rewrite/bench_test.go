@@ -35,7 +35,7 @@ var hotCases = []struct{ name, head string }{
 	{"api-version", sdkHead + "Authorization: Bearer " + key + "\n?api-version=2024-10-21"},
 	{"query key", sdkHead + "\n?api-version=2024-10-21&subscription-key=" + key},
 	{"subprotocol", sdkHead + "Sec-WebSocket-Protocol: realtime, openai-insecure-api-key." + key},
-	{"lookalike", sdkHead + "Authorization: Bearer " + key + "\napi_key: " + key},
+	{"neighbour", sdkHead + "Authorization: Bearer " + key + "\napi_key: " + key},
 	{"refused", sdkHead + "Authorization: Bearer a b"},
 }
 

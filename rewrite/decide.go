@@ -121,8 +121,8 @@ func (p *Policy) locate(d *Decision, fields []Field, at *lines) {
 	repeated := maxNames
 	for i := range fields {
 		found := p.find(fields[i].Name)
-		if found == lookalike {
-			d.Notes |= LookalikeDropped
+		if found == neighbour {
+			d.Notes |= NeighbourDropped
 		}
 		if found < 0 {
 			continue

@@ -43,11 +43,11 @@ func checkName(name string) error {
 // the one in the spelling of the other.
 type Likeness uint8
 
-// The likenesses. Names that are alike differ in case and in what stands between
-// their letters and digits, and in nothing else.
+// The likenesses. Neighbours differ in case and in what stands between their letters
+// and digits, and in nothing else.
 const (
 	Different Likeness = iota
-	Alike
+	Neighbour
 	Equal
 )
 
@@ -63,7 +63,7 @@ func Compare(name []byte, lower string) Likeness {
 		switch {
 		case c == lower[i] || lowerByte(c) == lower[i]:
 		case !alphanumeric(c) && !alphanumeric(lower[i]):
-			found = Alike
+			found = Neighbour
 		default:
 			return Different
 		}

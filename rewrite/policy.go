@@ -257,11 +257,11 @@ func (p *Policy) Takes(line *Field) bool {
 // What find returns where no field has exactly this name.
 const (
 	absent = -1
-	// lookalike: some upstreams read the name as that of a governed field.
-	lookalike = -2
+	// neighbour: some upstreams read the name as that of a governed field.
+	neighbour = -2
 )
 
-// find returns the index in names of a field, absent or lookalike. The length
+// find returns the index in names of a field, absent or neighbour. The length
 // decides for nearly every field of a head.
 func (p *Policy) find(name []byte) int {
 	if p.lengths&(1<<uint(len(name))) == 0 {
@@ -276,8 +276,8 @@ func lookup(places []place, name []byte) int {
 		switch Compare(name, places[i].lower) {
 		case Equal:
 			return i
-		case Alike:
-			found = lookalike
+		case Neighbour:
+			found = neighbour
 		}
 	}
 	return found

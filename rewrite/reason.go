@@ -76,12 +76,12 @@ const (
 	// SubprotocolKey: Sec-WebSocket-Protocol has a key among its members.
 	// AppendFields writes its lines anew exactly where this is set.
 	SubprotocolKey
-	// LookalikeDropped: a field was dropped because some upstreams read its name
+	// NeighbourDropped: a field was dropped because some upstreams read its name
 	// as that of a governed one.
-	LookalikeDropped
+	NeighbourDropped
 )
 
-var noteTexts = [...]string{"doubled_scheme", "bearer_in_slot", "placeholder", "query_key", "conflict_dropped", "subprotocol_key", "lookalike_dropped"}
+var noteTexts = [...]string{"doubled_scheme", "bearer_in_slot", "placeholder", "query_key", "conflict_dropped", "subprotocol_key", "neighbour_dropped"}
 
 // Has reports whether all of other are set.
 func (n Notes) Has(other Notes) bool { return n&other == other }

@@ -273,13 +273,20 @@ func upper(c byte) bool { return c >= 'A' && c <= 'Z' }
 // secretWords say that a value is a secret, alone or, with a star, also at the
 // end of a word: apikey, accesstoken.
 var secretWords = []string{
-	"*key", "keys", "apikeys", "*token", "*secret", "*secrets", "*password", "*passwords", "*passwd", "*pwd", "pass", "passcode", "*passphrase", "pin", "otp", "psk",
-	"*signature", "sig", "sign", "hmac", "*jwt", "jws", "jwe", "*auth", "*authorization", "*authentication", "authn", "authz", "bearer", "assertion",
-	"samlresponse", "code", "authcode", "sas", "*credential", "*credentials", "creds", "cred", "*cookie", "session", "*sessionid", "*sessid", "sid",
+	"*key", "*keys", "*token", "*secret", "*password", "*passwd", "*pwd", "*pass", "*passphrase", "pin", "*otp", "psk", "*code",
+	"*signature", "*sig", "sign", "*hmac", "*jwt", "jws", "jwe", "*auth", "*authorization", "*authentication", "authn", "authz", "*bearer",
+	"*assertion", "samlresponse", "sas", "*credential", "*cred", "*creds", "*cookie", "*session", "*sessionid", "*sessid", "sid",
+	"*csrf", "*xsrf", "connectionstring",
 }
 
+// secretWithin say so wherever they stand in a word.
+var secretWithin = []string{"secret", "passw", "apikey", "credential", "signature"}
+
 // harmlessWords end like a secret and are none.
-var harmlessWords = []string{"monkey", "donkey", "turkey", "hockey", "whiskey", "hotkey"}
+var harmlessWords = []string{
+	"monkey", "donkey", "turkey", "hockey", "whiskey", "hotkey", "compass", "bypass",
+	"encode", "decode", "unicode", "transcode", "geocode", "barcode", "zipcode", "postcode", "qrcode", "opcode", "vscode",
+}
 
 // word is one of secretWords, by its last letter.
 type word struct {
@@ -312,14 +319,21 @@ func secretWord(b []byte) bool {
 		if rest < 0 || rest > 0 && !w.ends || !equalFold(b[rest:], w.text) {
 			continue
 		}
-		return rest == 0 || !harmlessWord(b)
+		return rest == 0 || !isAny(b, harmlessWords)
+	}
+	for _, w := range secretWithin {
+		for i := 0; i+len(w) < len(b); i++ {
+			if lowerByte(b[i]) == w[0] && equalFold(b[i:i+len(w)], w) {
+				return true
+			}
+		}
 	}
 	return false
 }
 
-func harmlessWord(b []byte) bool {
-	for _, known := range harmlessWords {
-		if equalFold(b, known) {
+func isAny(b []byte, words []string) bool {
+	for _, w := range words {
+		if equalFold(b, w) {
 			return true
 		}
 	}

@@ -15,13 +15,13 @@ func TestSecretName(t *testing.T) {
 		secret client_secret clientSecret webhook-secret password user-password passwd pwd db_pwd pass passphrase
 		sig signature X-Amz-Signature X-Amz-Credential sign hmac jwt JWT my_jwt jws auth Auth x-auth oauth oauth2 authHeader authorization Authorization
 		authentication code auth_code sas sas-token credential credentials session session_id sessionid JSESSIONID sid cookie otp pin
-		client_assertion SAMLResponse x-custom-field X_Custom_Field custom.param Custom_Param sec-websocket-protocol ` + strings.Repeat("a", 129)) {
+		client_assertion SAMLResponse secretvalue passwordHash apikeyvalue signatures accesscode totp csrf userpass connectionString client_secrets AWSAccessKeyId x-goog-signature x-custom-field X_Custom_Field custom.param Custom_Param sec-websocket-protocol ` + strings.Repeat("a", 129)) {
 		if !p.secretName([]byte(name)) {
 			t.Errorf("the value of %q would be shown", name)
 		}
 	}
 	for _, name := range strings.Fields(`api-version apiVersion model deployment deployment_id keyword keywords keyboard monkey MonkeY turkey hotkey tokenizer tokens max_tokens
-		maxTokens author authority coding encoding encode codec barcode zipcode design assign signal passage compass bypass passive sessions
+		maxTokens author authority coding encoding encode codec barcode zipcode unicode design assign signal passage compass bypass passive sessions
 		call_id intent limit after before order filter include stream region subscription-id x-custom-fields custom a b1 q v 2024 user id state
 		correlation_id spin sasquatch kind - %zz % ` + strings.Repeat("a", 128)) {
 		if p.secretName([]byte(name)) {

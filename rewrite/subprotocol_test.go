@@ -43,18 +43,18 @@ func TestSubprotocols(t *testing.T) {
 	})
 }
 
-// TestLookalikes: what some upstreams read as a governed field is dropped, and
+// TestNeighbours: what some upstreams read as a governed field is dropped, and
 // holds no credential.
-func TestLookalikes(t *testing.T) {
+func TestNeighbours(t *testing.T) {
 	bearer := "Authorization: Bearer " + key + "\n"
 	sent := "api-key: " + key + "\n"
 	runDecisions(t, []decisionCase{
-		{"beside a key", Options{}, bearer + "api_key: forged\nOCP_Apim.Subscription-Key: forged", "bearer_key", sent, "lookalike_dropped"},
-		{"alone", Options{}, "Host: edge\napi_key: " + key, "no_credential", "Host: edge\n", "lookalike_dropped"},
-		{"in two lines", Options{}, bearer + "api_key: a\napi_key: b", "bearer_key", sent, "lookalike_dropped"},
-		{"is no credential to ask for", Options{RejectMissing: true}, "api_key: " + key, "credential_missing", "", "lookalike_dropped"},
+		{"beside a key", Options{}, bearer + "api_key: forged\nOCP_Apim.Subscription-Key: forged", "bearer_key", sent, "neighbour_dropped"},
+		{"alone", Options{}, "Host: edge\napi_key: " + key, "no_credential", "Host: edge\n", "neighbour_dropped"},
+		{"in two lines", Options{}, bearer + "api_key: a\napi_key: b", "bearer_key", sent, "neighbour_dropped"},
+		{"is no credential to ask for", Options{RejectMissing: true}, "api_key: " + key, "credential_missing", "", "neighbour_dropped"},
 		{"an alias of that name is read", Options{Aliases: []string{"api_key"}}, "api_key: " + key, "explicit_key", sent, ""},
-		{"a target of that name is written, and the usual spelling dropped", Options{Header: "api_key", Aliases: []string{}}, bearer + "api-key: forged", "bearer_key", "api_key: " + key + "\n", "lookalike_dropped"},
-		{"a forged list of subprotocols", Options{}, bearer + "Sec_WebSocket_Protocol: " + keySubprotocol + "forged", "bearer_key", sent, "lookalike_dropped"},
+		{"a target of that name is written, and the usual spelling dropped", Options{Header: "api_key", Aliases: []string{}}, bearer + "api-key: forged", "bearer_key", "api_key: " + key + "\n", "neighbour_dropped"},
+		{"a forged list of subprotocols", Options{}, bearer + "Sec_WebSocket_Protocol: " + keySubprotocol + "forged", "bearer_key", sent, "neighbour_dropped"},
 	})
 }

@@ -71,7 +71,7 @@ var slots = map[string]string{
 	"path-key":          "GET {PATH}/api-key/0123456789%s/x;token=%[1]s2/x%%3Fcode%%3D%[1]s3 HTTP/1.1\r\nHost: edge\r\n",
 	"path-token":        "GET {PATH}/t/eyJhbGciOiJub25lIn0.%s.x/eyJhbGciOiJub25lIn0%%2e%[1]s2.x HTTP/1.1\r\nHost: edge\r\n",
 	"path-refused":      "GET {PATH}/key/0123456789%s/eyJhbGciOiJub25lIn0.%[1]s2.x/../x HTTP/1.1\r\nHost: edge\r\n",
-	"lookalike":         "GET {PATH} HTTP/1.1\r\nHost: edge\r\napi_key: %s\r\nOcp_Apim.Subscription-Key: %[1]s2\r\nX_Forwarded_For: %[1]s3\r\n",
+	"neighbour":         "GET {PATH} HTTP/1.1\r\nHost: edge\r\napi_key: %s\r\nOcp_Apim.Subscription-Key: %[1]s2\r\nX_Forwarded_For: %[1]s3\r\n",
 	"request-id":        "GET {PATH} HTTP/1.1\r\nHost: edge\r\nX-Request-Id: eyJhbGciOiJub25lIn0.%s.x\r\n",
 	"request-id-named":  "GET {PATH} HTTP/1.1\r\nHost: edge\r\nX-Request-Id: key=%s\r\n",
 	"other-fields":      "GET {PATH} HTTP/1.1\r\nHost: edge\r\nReferer: https://x/?code=%s\r\nX-Auth: %[1]s2\r\nX-Jwt-Assertion: %[1]s3\r\nX-Forwarded-Access-Token: %[1]s4\r\nbaggage: a=%[1]s5\r\n",
