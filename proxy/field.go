@@ -102,24 +102,35 @@ type named struct {
 	kind kind
 }
 
-// families are kinds of all names that begin so. Their length is the same.
-var families = [...]named{{"x-apim-edge-", kEdge}, {"x-forwarded-", kProxy}}
-
-const familyLength = len("x-apim-edge-")
+// Families are kinds of all names that begin so. Their length is the same, and
+// their third letter tells them apart.
+const (
+	edgeFamily   = "x-apim-edge-"
+	proxyFamily  = "x-forwarded-"
+	familyLength = len(edgeFamily)
+)
 
 func kindOf(name []byte) kind {
+	last := len(name) - 1
 	if len(name) < len(byLength) {
 		for _, n := range byLength[len(name)] {
+			if name[0]|0x20 != n.name[0] || name[last]|0x20 != n.name[last] {
+				continue // most names end here
+			}
+			if equalFold(name, n.name) {
+				return n.kind
+			}
 			if found := rewrite.Compare(name, n.name); found != rewrite.Different {
 				return n.kind.of(found)
 			}
 		}
 	}
-	if len(name) > familyLength && name[0]|0x20 == 'x' {
-		for _, f := range families {
-			if found := rewrite.Compare(name[:familyLength], f.name); found != rewrite.Different {
-				return f.kind.of(found)
-			}
+	if len(name) > familyLength {
+		switch name[2] | 0x20 {
+		case edgeFamily[2]:
+			return kEdge.of(rewrite.Compare(name[:familyLength], edgeFamily))
+		case proxyFamily[2]:
+			return kProxy.of(rewrite.Compare(name[:familyLength], proxyFamily))
 		}
 	}
 	return kOther
@@ -128,8 +139,11 @@ func kindOf(name []byte) kind {
 // of returns what a name that is so like one of the kind makes of a field. Only
 // what the edge owns can be forged: the edge sets it, or it ends here.
 func (k kind) of(found rewrite.Likeness) kind {
-	if found == rewrite.Equal {
+	switch found {
+	case rewrite.Equal:
 		return k
+	case rewrite.Different:
+		return kOther
 	}
 	switch k {
 	case kContentLength, kTransferEncoding, kHopByHop, kRequestID, kForwardedFor, kForwardedProto, kForwardedHost, kProxy, kEdge:
@@ -139,7 +153,17 @@ func (k kind) of(found rewrite.Likeness) kind {
 }
 
 // equalFold compares with a lower-case ASCII string.
-func equalFold(b []byte, lower string) bool { return rewrite.Compare(b, lower) == rewrite.Equal }
+func equalFold(b []byte, lower string) bool {
+	if len(b) != len(lower) {
+		return false
+	}
+	for i, c := range b {
+		if c != lower[i] && (c|0x20 != lower[i] || c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return true
+}
 
 // The ways in which a field line can be refused. None names a value.
 var (

@@ -121,10 +121,10 @@ func (p *Policy) locate(d *Decision, fields []Field, at *lines) {
 	repeated := maxNames
 	for i := range fields {
 		found := p.find(fields[i].Name)
-		if found == neighbour {
-			d.Notes |= NeighbourDropped
-		}
 		if found < 0 {
+			if found == neighbour {
+				d.Notes |= NeighbourDropped
+			}
 			continue
 		}
 		if at[found] != 0 {

@@ -72,7 +72,17 @@ func Compare(name []byte, lower string) Likeness {
 }
 
 // equalFold reports whether they are equal in that way.
-func equalFold(b []byte, lower string) bool { return Compare(b, lower) == Equal }
+func equalFold(b []byte, lower string) bool {
+	if len(b) != len(lower) {
+		return false
+	}
+	for i, c := range b {
+		if lowerByte(c) != lower[i] {
+			return false
+		}
+	}
+	return true
+}
 
 func lowerByte(c byte) byte {
 	if c >= 'A' && c <= 'Z' {

@@ -273,10 +273,10 @@ func (p *Policy) find(name []byte) int {
 func lookup(places []place, name []byte) int {
 	found := absent
 	for i := range places {
-		switch Compare(name, places[i].lower) {
-		case Equal:
+		if equalFold(name, places[i].lower) {
 			return i
-		case Neighbour:
+		}
+		if len(name) == len(places[i].lower) && Compare(name, places[i].lower) == Neighbour {
 			found = neighbour
 		}
 	}

@@ -223,19 +223,24 @@ func decodeInto(buffer, b []byte) (decoded []byte, ok bool) {
 
 // secretName reports whether what a name stands for may be a secret.
 func (p *Policy) secretName(name []byte) bool {
-	if len(name) == 0 {
-		return false
+	if bytes.IndexByte(name, '%') < 0 {
+		return p.secretPlainName(name)
 	}
 	var plain [maxShownName]byte
 	name, ok := decodeInto(plain[:], name)
-	if !ok || len(name) > maxShownName {
+	return !ok || p.secretPlainName(name)
+}
+
+func (p *Policy) secretPlainName(name []byte) bool {
+	switch {
+	case len(name) == 0:
+		return false
+	case len(name) > maxShownName:
 		return true
-	}
-	if p != nil && (lookup(p.params, name) != absent || lookup(p.names, name) != absent) {
+	case p != nil && (lookup(p.params, name) != absent || lookup(p.names, name) != absent):
 		return true
-	}
-	if string(name) == "api-version" {
-		return false // in nearly every query
+	case string(name) == "api-version": // in nearly every query
+		return false
 	}
 	for start, i := 0, 0; i <= len(name); i++ {
 		if i < len(name) && alphanumeric(name[i]) {
