@@ -118,7 +118,7 @@ func (x *Exchange) maskValue(name, value string) string {
 		return maskSubprotocols(value)
 	case x.policy().Governs([]byte(name)):
 	case name == "origin":
-		if _, host, ok := strings.Cut(value, "://"); ok && !strings.ContainsAny(host, "@/?#") || value == "null" {
+		if isOrigin([]byte(value)) {
 			return value
 		}
 	case (shownFields[name] || strings.HasPrefix(name, "x-stainless-") || strings.HasPrefix(name, "sec-fetch-")) && !rewrite.HoldsSecret([]byte(value)):
@@ -130,6 +130,13 @@ func (x *Exchange) maskValue(name, value string) string {
 		return scheme + " ***"
 	}
 	return "***"
+}
+
+// isOrigin reports whether a value is shaped as browsers write an origin, without
+// userinfo, path, query or anything else that could be a secret.
+func isOrigin(v []byte) bool {
+	_, host, ok := bytes.Cut(v, []byte("://"))
+	return ok && !bytes.ContainsAny(host, "@/?#%") && !rewrite.HoldsSecret(v) || string(v) == "null"
 }
 
 // maskSubprotocols shows the members that are known and hold no secret.

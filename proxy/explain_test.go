@@ -21,6 +21,8 @@ func TestExplainShowsByAnAllowList(t *testing.T) {
 		{"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
 		{"X-Request-Id: mine", "mine"},
 		{"Origin: https://chat.example.com:8443", "https://chat.example.com:8443"},
+		{"Origin: https://auth.example.com:8443", "https://auth.example.com:8443"},
+		{"Origin: app://-", "app://-"},
 		{"Origin: null", "null"},
 		{"Origin: https://user:s3cret@chat.example.com", "***"},
 		{"Origin: s3cret", "***"},

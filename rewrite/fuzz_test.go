@@ -163,6 +163,36 @@ func FuzzAppendRedactedQuery(f *testing.F) {
 	})
 }
 
+// FuzzAppendRedactedPath: a key behind a segment that names it, a token and a named
+// value do not come out, whatever stands around them and however it is spelled.
+func FuzzAppendRedactedPath(f *testing.F) {
+	const secret = "S3cr3tV4lu3"
+	f.Add("", byte(0), uint64(0), "")
+	f.Add("/a", byte(1), uint64(5), "/b")
+	f.Add("/%2f", byte(2), ^uint64(0), "%2f;x")
+	f.Add("/a.b.", byte(3), uint64(9), ".c")
+	f.Fuzz(func(t *testing.T, before string, which byte, spelling uint64, after string) {
+		if strings.Contains(before+after, secret) || strings.HasSuffix(before, "%") || len(before) > 1 && before[len(before)-2] == '%' {
+			return
+		}
+		path := before + []string{
+			"/" + spell("api-key", spelling) + "/" + secret + "-0123456789",
+			"%2F" + spell("token", spelling) + "%5C" + secret + "-0123456789",
+			"/a;" + spell("sig", spelling) + "=" + secret,
+			"/" + token + "." + secret,
+			"/x%3F" + spell("subscription-key", spelling) + "%3D" + secret,
+		}[int(which)%5] + after
+		var p *Policy
+		out := string(p.AppendRedactedPath(nil, []byte(path)))
+		if strings.Contains(out, secret) {
+			t.Errorf("AppendRedactedPath(%q) = %q leaks", path, out)
+		}
+		if again := string(p.AppendRedactedPath(nil, []byte(out))); again != out {
+			t.Errorf("AppendRedactedPath(%q) = %q, a second time", out, again)
+		}
+	})
+}
+
 // spell writes a name with some letters in upper case and some as escapes.
 func spell(name string, spelling uint64) string {
 	var out strings.Builder

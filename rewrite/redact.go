@@ -134,7 +134,7 @@ func (p *Policy) secretStart(piece []byte) int {
 			}
 			part = next
 		case c == '=' || c == ':':
-			if p.secretName(piece[name:i]) {
+			if p.secretName(piece[name:i]) && (c == '=' || !isPort(piece[next:])) {
 				return next
 			}
 			name = next
@@ -165,6 +165,16 @@ var inert = func() (table [256]bool) {
 	}
 	return table
 }()
+
+// isPort reports whether what stands behind a colon is the port of a host, whatever
+// that is called (auth.example.com:8443).
+func isPort(b []byte) bool {
+	digits := 0
+	for digits < len(b) && b[digits] >= '0' && b[digits] <= '9' {
+		digits++
+	}
+	return digits > 0 && digits <= 5 && (digits == len(b) || b[digits] == '/' || b[digits] == '%')
+}
 
 // paddingGoesOn reports whether an equals sign in front of b could be padding of
 // the first part of a token: more of it follows, or the dot.

@@ -73,6 +73,7 @@ func TestAppendRedactedQuery(t *testing.T) {
 		{"a token as a name", nil, token + "=1", "***"},
 		{"what has dots and is no token", nil, "a=1.2.3&b=api.openai.example.com&c=eyJhbGciOiJub25lIn0", "a=1.2.3&b=api.openai.example.com&c=eyJhbGciOiJub25lIn0"},
 		{"a password in a URL", nil, "u=https://me:x@host/p&v=https%3A%2F%2Fme%3Ax%40host", "u=https://me:***&v=https%3A%2F%2Fme%3A***"},
+		{"the port of a host that is named like a secret", nil, "u=https://auth.example.com:8443/x&v=token%3A80%2Fx&w=code:443&x=otp:123456", "u=https://auth.example.com:8443/x&v=token%3A80%2Fx&w=code:443&x=otp:***"},
 		{"a URL with a port and an address", nil, "u=https://host:80/a@b&v=me@host", "u=https://host:80/a@b&v=me@host"},
 		{"broken escapes", nil, "a%=%&%2=%zz&%25=%25", "a%=%&%2=%zz&%25=%25"},
 	} {

@@ -83,6 +83,8 @@ var slots = map[string]string{
 	"connection":        "GET {PATH} HTTP/1.1\r\nHost: edge\r\nConnection: %s\r\nKeep-Alive: %[1]s\r\n",
 	"forwarded":         "GET {PATH} HTTP/1.1\r\nHost: edge\r\nForwarded: for=%s\r\nX-Forwarded-For: %[1]s\r\n",
 	"origin":            "GET {PATH} HTTP/1.1\r\nHost: edge\r\nOrigin: https://user:%s@chat.example.com\r\n",
+	"origin-path":       "GET {PATH} HTTP/1.1\r\nHost: edge\r\nOrigin: https://chat.example.com/%s\r\n",
+	"origin-none":       "GET {PATH} HTTP/1.1\r\nHost: edge\r\nOrigin: %s\r\n",
 	"preflight":         "OPTIONS {PATH}?subscription-key=%s HTTP/1.1\r\nHost: edge\r\nOrigin: https://chat.example.com\r\nAccess-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: %[1]s\r\n",
 	"expect":            "POST {PATH} HTTP/1.1\r\nHost: edge\r\nExpect: %s\r\n",
 	"coding":            "POST {PATH} HTTP/1.1\r\nHost: edge\r\nTransfer-Encoding: %s\r\n",
