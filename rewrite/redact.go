@@ -25,9 +25,9 @@ func (p *Policy) AppendRedactedQuery(dst, query []byte) []byte {
 	return dst
 }
 
-// AppendRedactedPath does the same for a path, each up to its next slash. What
-// looks like a key behind a segment that names one (/api-key/0123...) is hidden,
-// too.
+// AppendRedactedPath does the same for a path, each up to its next slash. A long
+// segment behind one that names a key (/api-key/0123...) is hidden, too: what is
+// shorter is a word (/oauth/token/refresh), and keys may be any text.
 func (p *Policy) AppendRedactedPath(dst, path []byte) []byte {
 	if short(path) {
 		return append(dst, path...)
@@ -36,7 +36,7 @@ func (p *Policy) AppendRedactedPath(dst, path []byte) []byte {
 	for {
 		end, next := pathSegment(path)
 		segment := path[:end]
-		if looksLikeKey(segment) && p.secretName(before) {
+		if len(segment) >= leastSecret && p.secretName(before) {
 			dst = append(dst, stars...)
 		} else {
 			dst = p.appendRedacted(dst, segment)
@@ -78,7 +78,8 @@ func pathSegment(path []byte) (end, next int) {
 	return len(path), len(path)
 }
 
-// leastSecret is how long a token or a key in a path is at least.
+// leastSecret is how long a token or a key in a path is at least. APIM makes keys
+// of 32 hexadecimal digits.
 const leastSecret = 16
 
 // short reports whether a path is of short words, as nearly every one: none can be
@@ -95,20 +96,6 @@ func short(path []byte) bool {
 		}
 	}
 	return true
-}
-
-// looksLikeKey reports whether a segment could be a subscription key (APIM makes
-// them of 32 hexadecimal digits), and not a word.
-func looksLikeKey(segment []byte) bool {
-	if len(segment) < leastSecret {
-		return false
-	}
-	for _, c := range segment {
-		if c >= '0' && c <= '9' {
-			return true
-		}
-	}
-	return false
 }
 
 // secretStart returns where the first secret in a piece of a target or of a value

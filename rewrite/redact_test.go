@@ -96,6 +96,7 @@ func TestAppendRedactedPath(t *testing.T) {
 		{"a token", "/t/" + token + "/x", "/t/***/x"},
 		{"a token among other things", "/t/a=" + token + ";b/" + strings.ReplaceAll(jwe, ".", "%2e"), "/t/a=***/***"},
 		{"a key behind a segment that names it", "/api-key/" + key + "/x", "/api-key/***/x"},
+		{"a key that is a text", "/api-key/our-key-for-the-tests/key/short", "/api-key/***/key/short"},
 		{"in any spelling", "/SubscriptionKey/" + key + "//%6bey/" + otherKey, "/SubscriptionKey/***//%6bey/***"},
 		{"a key behind an escaped slash", "/key%2F" + key + "%2fx%5cy/" + key, "/key%2F***%2fx%5cy/" + key},
 		{"escaped twice", "/key%252F" + key, "/key%252F***"},
