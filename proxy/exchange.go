@@ -99,19 +99,13 @@ func (n *notes) makeID() {
 // given back before the upstream answers.
 func (x *Exchange) note() {
 	r, n := x.req, &x.notes
-	at := len(n.text)
-	n.text = append(n.text, r.path...)
-	if len(r.query) > 0 {
-		n.text = append(n.text, '?')
-		n.text = x.policy().AppendRedactedQuery(n.text, r.query)
-	}
-	n.path = n.since(at, pathBytes)
+	n.path = x.keepShown(r.path, r.query)
 	n.method = n.keep(r.method, methodBytes)
 	n.family = familyOf(r.userAgent)
-	if len(r.id) == 0 || len(r.id) > idBytes {
+	if len(r.id) == 0 {
 		n.makeID()
 	} else {
-		n.id = n.keep(r.id, widest*idBytes)
+		n.id = n.keep(r.id, idBytes)
 	}
 	if r.origin != nil {
 		n.origin = n.keep(r.origin, maxOrigin)
@@ -123,14 +117,33 @@ func (x *Exchange) note() {
 // noteRefused keeps what is known of a head that was refused.
 func (x *Exchange) noteRefused() {
 	r, n := x.req, &x.notes
-	n.method = n.keep(r.method, methodBytes)
 	if t := r.target; len(t) > 0 && t[0] == '/' { // an absolute target can hold userinfo
 		if end := bytes.IndexAny(t, "?#"); end >= 0 {
 			t = t[:end]
 		}
-		n.path = n.keep(t, pathBytes)
+		n.path = x.keepShown(t, nil)
 	}
+	n.method = n.keep(r.method, methodBytes)
 	x.head = r.isHead()
+}
+
+// keepShown keeps path and query as the log may show them. It comes first, because
+// only the first of the notes gives back what it was cut from.
+func (x *Exchange) keepShown(path, query []byte) []byte {
+	n := &x.notes
+	at := len(n.text)
+	n.text = x.appendShown(n.text, path, query)
+	return n.since(at, pathBytes)
+}
+
+// appendShown appends path and query (nil: none) as people may see them: the only
+// way in which either is shown.
+func (x *Exchange) appendShown(dst, path, query []byte) []byte {
+	dst = x.policy().AppendRedactedPath(dst, path)
+	if query == nil {
+		return dst
+	}
+	return x.policy().AppendRedactedQuery(append(dst, '?'), query)
 }
 
 // noteOrigin looks for the Origin of a head that could not be parsed, so that a

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"sync/atomic"
 	"time"
 
@@ -277,8 +276,8 @@ func (x *Exchange) streamIncomplete() bool {
 // minute, which line would allow it.
 func (x *Exchange) refusedOrigin(origin []byte) {
 	x.metricsOf().originRefuse.Inc()
-	if bytes.ContainsAny(origin, "@?#") {
-		origin = []byte("(not an origin)") // it could hold userinfo, which no browser sends
+	if !isOrigin(origin) {
+		origin = []byte("(not an origin)") // it could hold a secret, which no browser sends
 	}
 	x.edge.origins.Warn().Str("route", x.route.name).Bytes("origin", forLog(origin, originBytes)).
 		Str("to_allow_it", "add the origin to routes."+x.route.name+".cors.allowed_origins").
