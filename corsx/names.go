@@ -73,8 +73,21 @@ func Family(name []byte) bool {
 // Owned tells whether the response field belongs to the edge where a policy is
 // on, compared without case: every Access-Control-* field. It is taken off
 // upstream's head and trailers, because two Access-Control-Allow-Origin lines
-// are as good as none to a browser.
-func Owned(name []byte) bool { return hasPrefixFold(name, "access-control-") }
+// are as good as none to a browser. So are names that a proxy in front may make
+// of it, with another character for the hyphens (access_control_allow_origin).
+func Owned(name []byte) bool {
+	const prefix = "access-control-"
+	if len(name) < len(prefix) {
+		return false
+	}
+	for i := range len(prefix) {
+		c := lower(name[i])
+		if c != prefix[i] && (prefix[i] != '-' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9') {
+			return false
+		}
+	}
+	return true
+}
 
 // hasPrefixFold compares ASCII without case; prefix is in lower case.
 func hasPrefixFold(b []byte, prefix string) bool {

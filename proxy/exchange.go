@@ -100,19 +100,13 @@ func begin(c *Client) *Exchange {
 // given back before the upstream answers.
 func (x *Exchange) note() {
 	r, k := x.req, &x.kept
-	at := len(k.text)
-	k.text = append(k.text, r.path...)
-	if len(r.query) > 0 {
-		k.text = append(k.text, '?')
-		k.text = x.policy().AppendRedactedQuery(k.text, r.query)
-	}
-	k.path = k.since(at, record.PathBytes)
+	k.path = x.keepShown(r.path, r.query)
 	k.method = k.keep(r.method, record.MethodBytes)
 	k.family = record.FamilyOf(r.userAgent)
-	if len(r.id) == 0 || len(r.id) > record.IDBytes {
+	if len(r.id) == 0 {
 		k.makeID()
 	} else {
-		k.id = k.keep(r.id, record.Widest*record.IDBytes)
+		k.id = k.keep(r.id, record.IDBytes)
 	}
 	if r.origin != nil {
 		k.origin = k.keep(r.origin, maxOrigin)
@@ -126,14 +120,33 @@ func (x *Exchange) note() {
 // noteRefused keeps what is known of a head that was refused.
 func (x *Exchange) noteRefused() {
 	r, k := x.req, &x.kept
-	k.method = k.keep(r.method, record.MethodBytes)
 	if t := r.target; len(t) > 0 && t[0] == '/' { // an absolute target can hold userinfo
 		if end := bytes.IndexAny(t, "?#"); end >= 0 {
 			t = t[:end]
 		}
-		k.path = k.keep(t, record.PathBytes)
+		k.path = x.keepShown(t, nil)
 	}
+	k.method = k.keep(r.method, record.MethodBytes)
 	x.traits.head = r.head
+}
+
+// keepShown keeps path and query as the log may show them. It comes first, because
+// only the first of the texts gives back what it was cut from.
+func (x *Exchange) keepShown(path, query []byte) []byte {
+	k := &x.kept
+	at := len(k.text)
+	k.text = x.appendShown(k.text, path, query)
+	return k.since(at, record.PathBytes)
+}
+
+// appendShown appends path and query (nil: none) as people may see them: the only
+// way in which either is shown.
+func (x *Exchange) appendShown(dst, path, query []byte) []byte {
+	dst = x.policy().AppendRedactedPath(dst, path)
+	if query == nil {
+		return dst
+	}
+	return x.policy().AppendRedactedQuery(append(dst, '?'), query)
 }
 
 // noteOrigin looks for the Origin of a head that could not be parsed, so that a

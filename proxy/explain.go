@@ -1,16 +1,19 @@
 package proxy
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"strings"
 
 	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/record"
+	"github.com/apim-edge/apim-edge/rewrite"
 )
 
 // Explanation is what the edge would do with one request. It holds no secret:
-// credentials and cookies are shown as ***.
+// values are shown by an allow-list, and everything else is ***.
 type Explanation struct {
 	Route, Upstream, URL string
 	// Preflight tells that the edge answers the request itself.
@@ -82,42 +85,67 @@ func (x *Exchange) mask(head []byte) string {
 			continue
 		}
 		name, value, _ := strings.Cut(line, ": ")
-		if x.secretField(name) {
-			value = maskValue(value)
-		}
-		fmt.Fprintf(&b, "%s: %s\n", name, value)
+		fmt.Fprintf(&b, "%s: %s\n", name, x.maskValue(strings.ToLower(name), value))
 	}
 	return b.String()
 }
 
 func (x *Exchange) maskLine(line string) string {
-	target, query, ok := strings.Cut(line, "?")
-	if !ok {
-		return line
-	}
-	query, version, _ := strings.Cut(query, " ")
-	return target + "?" + string(x.route.credential.AppendRedactedQuery(nil, []byte(query))) + " " + version
+	method, target, _ := strings.Cut(line, " ")
+	target, version, _ := strings.Cut(target, " ")
+	path, query, _ := bytes.Cut([]byte(target), []byte{'?'})
+	return method + " " + string(x.appendShown(nil, path, query)) + " " + version
 }
 
-func (x *Exchange) secretField(name string) bool {
-	if x.route.credential.Governs([]byte(name)) {
-		return true
+// shownFields are the fields whose values explain something and are nobody's
+// secret. Any other could be: Referer, X-Auth, X-Jwt-Assertion, and what comes next.
+var shownFields = func() map[string]bool {
+	set := map[string]bool{}
+	for _, name := range strings.Fields(`accept accept-charset accept-encoding accept-language access-control-request-headers
+		access-control-request-method access-control-request-private-network api-version cache-control connection content-encoding
+		content-language content-length content-type date expect forwarded host max-forwards openai-beta pragma range te
+		sec-websocket-extensions sec-websocket-version traceparent trailer transfer-encoding upgrade user-agent via
+		x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto x-forwarded-scheme x-forwarded-ssl
+		x-ms-client-request-id x-real-ip x-request-id`) {
+		set[name] = true
 	}
-	lower := strings.ToLower(name)
-	for _, part := range []string{"authorization", "key", "token", "secret", "cookie", "sec-websocket-protocol", "password"} {
-		if strings.Contains(lower, part) {
-			return true
+	return set
+}()
+
+// maskValue returns the value of a field, or what can be shown of it: of a
+// credential the scheme, because it explains.
+func (x *Exchange) maskValue(name, value string) string {
+	switch {
+	case name == "sec-websocket-protocol":
+		return maskSubprotocols(value)
+	case x.policy().Governs([]byte(name)):
+	case name == "origin":
+		if record.IsOrigin([]byte(value)) {
+			return value
 		}
+	case (shownFields[name] || strings.HasPrefix(name, "x-stainless-") || strings.HasPrefix(name, "sec-fetch-")) && !rewrite.HoldsSecret([]byte(value)):
+		return value
 	}
-	return false
-}
-
-// maskValue keeps a scheme that is known, because it explains, and nothing else.
-func maskValue(value string) string {
 	scheme, _, _ := strings.Cut(value, " ")
 	switch strings.ToLower(scheme) {
 	case "basic", "bearer", "digest", "negotiate", "ntlm":
 		return scheme + " ***"
 	}
 	return "***"
+}
+
+// maskSubprotocols shows the members that are known and hold no secret.
+func maskSubprotocols(list string) string {
+	members := strings.Split(list, ",")
+	for i, m := range members {
+		m = strings.TrimSpace(m)
+		prefix, _, _ := strings.Cut(m, ".")
+		switch prefix {
+		case "realtime", "openai-beta", "openai-organization", "openai-project":
+		default:
+			m = "***"
+		}
+		members[i] = m
+	}
+	return strings.Join(members, ", ")
 }

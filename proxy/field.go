@@ -33,12 +33,19 @@ const (
 	kForwardedProto // X-Forwarded-Proto
 	kForwardedHost  // X-Forwarded-Host
 	kForwarded
-	kEdge // X-Apim-Edge-*
+	kProxy // what else a proxy says of who asks, and for what: X-Forwarded-*, X-Real-IP, X-Original-URL ...
+	kEdge  // X-Apim-Edge-*
 	kVary
 	kContentType
 	kContentEncoding
 	kAPIMRequestID
 	kTrailer
+
+	// kNeighbour is set for a field that has not quite a name of the kind. Servers
+	// that hand fields over as CGI variables (RFC 3875 section 4.1.18) cannot tell
+	// X-Forwarded-For, X_Forwarded_For and, with lighttpd and PHP, X.Forwarded~For
+	// apart, so a client could forge the one in the spelling of the other.
+	kNeighbour kind = 0x80
 )
 
 var names = map[string]kind{
@@ -64,6 +71,16 @@ var names = map[string]kind{
 	"x-forwarded-proto":                      kForwardedProto,
 	"x-forwarded-host":                       kForwardedHost,
 	"forwarded":                              kForwarded,
+	"x-real-ip":                              kProxy,
+	"x-client-ip":                            kProxy,
+	"x-cluster-client-ip":                    kProxy,
+	"true-client-ip":                         kProxy,
+	"x-original-url":                         kProxy,
+	"x-original-uri":                         kProxy,
+	"x-original-host":                        kProxy,
+	"x-original-for":                         kProxy,
+	"x-original-proto":                       kProxy,
+	"x-rewrite-url":                          kProxy,
 	"vary":                                   kVary,
 	"content-type":                           kContentType,
 	"content-encoding":                       kContentEncoding,
@@ -85,18 +102,52 @@ type named struct {
 	kind kind
 }
 
-const edgePrefix = "x-apim-edge-"
+// Families are kinds of all names that begin so. Their length is the same, and
+// their third letter tells them apart.
+const (
+	edgeFamily   = "x-apim-edge-"
+	proxyFamily  = "x-forwarded-"
+	familyLength = len(edgeFamily)
+)
 
 func kindOf(name []byte) kind {
+	last := len(name) - 1
 	if len(name) < len(byLength) {
 		for _, n := range byLength[len(name)] {
+			if name[0]|0x20 != n.name[0] || name[last]|0x20 != n.name[last] {
+				continue // most names end here
+			}
 			if equalFold(name, n.name) {
 				return n.kind
 			}
+			if found := rewrite.Compare(name, n.name); found != rewrite.Different {
+				return n.kind.of(found)
+			}
 		}
 	}
-	if len(name) > len(edgePrefix) && equalFold(name[:len(edgePrefix)], edgePrefix) {
-		return kEdge
+	if len(name) > familyLength {
+		switch name[2] | 0x20 {
+		case edgeFamily[2]:
+			return kEdge.of(rewrite.Compare(name[:familyLength], edgeFamily))
+		case proxyFamily[2]:
+			return kProxy.of(rewrite.Compare(name[:familyLength], proxyFamily))
+		}
+	}
+	return kOther
+}
+
+// of returns what a name that is so like one of the kind makes of a field. Only
+// what the edge owns can be forged: the edge sets it, or it ends here.
+func (k kind) of(found rewrite.Likeness) kind {
+	switch found {
+	case rewrite.Equal:
+		return k
+	case rewrite.Different:
+		return kOther
+	}
+	switch k {
+	case kContentLength, kTransferEncoding, kHopByHop, kRequestID, kForwardedFor, kForwardedProto, kForwardedHost, kProxy, kEdge:
+		return k | kNeighbour
 	}
 	return kOther
 }

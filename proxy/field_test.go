@@ -3,7 +3,10 @@ package proxy
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/rewrite"
 )
 
 // TestHeadEndFindsTheFirstEmptyLine compares with a plain search, at every length
@@ -43,6 +46,41 @@ func TestAValueEndsAtItsFirstControlCharacter(t *testing.T) {
 						t.Fatalf("%q: %q, ascii %v", value, got, ascii)
 					}
 				}
+			}
+		}
+	}
+}
+
+// TestKindOf: names by their letters, in any case; those that are one
+// of the edge's but for what stands between their letters; and all others.
+func TestKindOf(t *testing.T) {
+	for name, want := range map[string]kind{
+		"Content-Length": kContentLength, "content-length": kContentLength, "content_length": kContentLength | kNeighbour, "Content.Length": kContentLength | kNeighbour,
+		"Transfer+Encoding": kTransferEncoding | kNeighbour, "Keep_Alive": kHopByHop | kNeighbour, "Proxy-Authorization": kHopByHop, "HTTP2_Settings": kHopByHop | kNeighbour,
+		"X-Request-Id": kRequestID, "X-Request_Id": kRequestID | kNeighbour, "x~request~id": kRequestID | kNeighbour,
+		"X-Forwarded-For": kForwardedFor, "X_FORWARDED_FOR": kForwardedFor | kNeighbour, "x.forwarded.proto": kForwardedProto | kNeighbour, "X-Forwarded_Host": kForwardedHost | kNeighbour,
+		"X-Forwarded-Port": kProxy, "x-forwarded-client_ip": kProxy, "X_Forwarded_Anything": kProxy | kNeighbour, "X-Real-IP": kProxy, "X_Original-URL": kProxy | kNeighbour,
+		"X-Apim-Edge-Error": kEdge, "X_Apim-Edge_Error": kEdge | kNeighbour, "x-apim-edge-a_b": kEdge, "X-Apim-Edge-": kOther, "X_Forwarded_": kOther, "X-Forwarded": kOther,
+		"Content_Type": kOther, "User_Agent": kOther, "Access_Control_Request_Method": kOther, "apim_request_id": kOther, // nobody here sets these
+		"ContentXLength": kOther, "content-length-": kOther, "Content-Lengtk": kOther, "x0forwarded0for": kOther, "api_key": kOther, "X-Stainless-Lang": kOther, "": kOther,
+	} {
+		if got := kindOf([]byte(name)); got != want {
+			t.Errorf("kindOf(%q) = %x, want %x", name, got, want)
+		}
+	}
+}
+
+// TestNoKeyGoesIntoAFieldOfTheEdge: a name that ends here, or that the edge writes,
+// is refused in a configuration, in its own spelling and in that of a neighbour.
+func TestNoKeyGoesIntoAFieldOfTheEdge(t *testing.T) {
+	for name, k := range names {
+		switch k {
+		case kUserAgent, kVary, kAPIMRequestID:
+			continue // odd, but it would work
+		}
+		for _, spelling := range []string{name, strings.ToUpper(name), strings.ReplaceAll(name, "-", "_")} {
+			if _, err := rewrite.NewPolicy(rewrite.Options{Header: spelling}); err == nil {
+				t.Errorf("header: %s is accepted", spelling)
 			}
 		}
 	}

@@ -76,6 +76,8 @@ var phrases = []string{
 	"\r\nAuthorization: Bearer ", "\r\nauthorization: Basic eDp5", "\r\napi-key: ", "\r\nOcp-Apim-Subscription-Key: ", "\r\nx-api-key: ", "0123abcd", "eyJhbGciOiJub25lIn0.e30.c2ln", "EMPTY", "Bearer ",
 	"\r\nX-Forwarded-For: ", "\r\nX-Forwarded-Proto: ", "\r\nX-Forwarded-Host: ", "\r\nForwarded: for=", "\r\nX-Apim-Edge-Decision: ", "\r\nX-Request-Id: ", "\r\nVia: 1.1 x", "\r\nOrigin: https://chat.example.com",
 	"\r\nVary: ", "Origin", "*", "\r\nAccess-Control-Allow-Origin: ", "\r\nAccess-Control-Request-Method: POST", "\r\nx-ratelimit-remaining-tokens: 7", "\r\nopenai-model: ", "\r\nSet-Cookie: a=b",
+	"_", "\r\napi_key: ", "\r\nX_Forwarded.For: ", "\r\nx_apim_edge_key: ", "\r\nContent_Length: 7", "\r\nTransfer_Encoding: chunked", "\r\naccess_control_allow_origin: *",
+	"\r\nX-Forwarded-Port: ", "\r\nX-Original-URL: /", "\r\nX-Real-IP: ", "\r\nSec-WebSocket-Protocol: ", "realtime, ", "openai-insecure-api-key.",
 	"\r\nCookie: a=b", "\r\nContent-Type: text/event-stream", "\r\nContent-Encoding: gzip", "\r\napim-request-id: 7", "\r\nDate: x", "\r\nX: ", "\r\nUser-Agent: me", "\xff\x80", "\x00", "\x0b", "api-key", "close", "keep-alive",
 }
 
@@ -151,6 +153,33 @@ var meaningful = func() map[string]bool {
 	}
 	return set
 }()
+
+// forged says what a name that is not in the spelling of a field would be to a
+// server that reads every character other than a letter or a digit as a hyphen: of
+// the fields that the edge owns, or nothing.
+func forged(name string) string {
+	lower := strings.ToLower(name)
+	plain := between.ReplaceAllString(lower, "-")
+	if plain == lower {
+		return ""
+	}
+	for _, prefix := range []string{"x-apim-edge-", "x-forwarded-"} {
+		if strings.HasPrefix(plain, prefix) && plain != prefix && !strings.HasPrefix(lower, prefix) {
+			return prefix
+		}
+	}
+	if slices.Contains(strings.Fields(`content-length transfer-encoding keep-alive proxy-connection proxy-authenticate proxy-authorization http2-settings
+		x-request-id `+saidByProxies), plain) {
+		return plain
+	}
+	return ""
+}
+
+var between = regexp.MustCompile("[^a-z0-9]")
+
+// saidByProxies are what proxies other than this one say of who asks.
+const saidByProxies = `x-real-ip x-client-ip x-cluster-client-ip true-client-ip x-original-url x-original-uri x-original-host x-original-for
+	x-original-proto x-rewrite-url`
 
 // nominated tells whether a Connection field names name.
 func nominated(fields [][2]string, name string) bool {

@@ -33,10 +33,11 @@ type request struct {
 
 	nominated bool // Connection names fields
 
-	origin, userAgent, id []byte
-	requestMethod         []byte // Access-Control-Request-Method
-	requestHeaders        []byte // Access-Control-Request-Headers
-	requestPrivate        bool   // Access-Control-Request-Private-Network: true
+	origin, userAgent []byte
+	id                []byte // X-Request-Id; empty, but not nil, where it cannot be kept
+	requestMethod     []byte // Access-Control-Request-Method
+	requestHeaders    []byte // Access-Control-Request-Headers
+	requestPrivate    bool   // Access-Control-Request-Private-Network: true
 
 	parser *parser // shared by the requests of a loop; nil: made when needed
 }
@@ -233,7 +234,7 @@ func (r *request) readFields() error {
 		case kUserAgent:
 			r.userAgent = v
 		case kRequestID:
-			r.id = v
+			r.readID(v)
 		}
 	}
 	// A handshake has no body: what came behind the head would be frames for one

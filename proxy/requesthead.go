@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 
+	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -26,7 +27,7 @@ func (x *Exchange) appendRequestHead(dst []byte) []byte {
 	dst = append(dst, "\r\n"...)
 	trusted := x.snap.trusts(x.client.address)
 	for i, k := range r.kinds {
-		if x.forwards(i, k) {
+		if x.forwards(i, k, trusted) {
 			dst = appendField(dst, r.fields[i].Name, r.fields[i].Value)
 		}
 	}
@@ -77,13 +78,14 @@ func (x *Exchange) appendTarget(dst []byte) []byte {
 	return dst
 }
 
-// forwards tells whether field i goes upstream as it is.
-func (x *Exchange) forwards(i int, k kind) bool {
+// forwards reports whether field i goes upstream as it is. Neighbours of the edge's
+// own do not.
+func (x *Exchange) forwards(i int, k kind, trusted bool) bool {
 	r := x.req
 	switch k {
-	case kOther, kUserAgent, kTrailer, kContentType, kContentEncoding, kRequestID, kVary, kAPIMRequestID,
+	case kOther, kUserAgent, kTrailer, kContentType, kContentEncoding, kVary, kAPIMRequestID,
 		kRequestMethod, kRequestHeaders, kRequestPrivate:
-		if x.route.credential.Governs(r.fields[i].Name) {
+		if x.route.credential.Takes(&r.fields[i]) {
 			return false
 		}
 		// A client may not name away what the edge adds or needs (RFC 9110
@@ -95,6 +97,10 @@ func (x *Exchange) forwards(i int, k kind) bool {
 		return r.expect && r.length != 0
 	case kOrigin:
 		return !x.route.withhold
+	case kRequestID:
+		return len(r.id) > 0 // one line, which is believed
+	case kProxy:
+		return trusted && (!r.nominated || !nominatedBy(r.fields, r.kinds, r.fields[i].Name))
 	}
 	return false
 }
@@ -172,6 +178,29 @@ func (s *Snapshot) trusts(a netip.Addr) bool {
 		}
 	}
 	return false
+}
+
+// readID keeps the client's request id, if it has sent one, once. Any other is
+// replaced, so that upstream, the log and the client read the same one.
+func (r *request) readID(v []byte) {
+	if r.id != nil || !isID(v) {
+		v = v[:0]
+	}
+	r.id = v
+}
+
+// isID reports whether an id can be kept: it is short, of visible characters that
+// stand in a log as they are, and no secret by its shape.
+func isID(v []byte) bool {
+	if len(v) == 0 || len(v) > record.IDBytes {
+		return false
+	}
+	for _, c := range v {
+		if c <= ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return !rewrite.HoldsSecret(v)
 }
 
 // appendID appends a request id: 128 random bits in hexadecimal.

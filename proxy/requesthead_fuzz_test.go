@@ -2,10 +2,12 @@ package proxy
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +26,9 @@ func FuzzForwardedHead(f *testing.F) {
 		"GET /v1//x?subscription-key=k HTTP/1.0\napi-key: Bearer 0123abcd\nOcp-Apim-Subscription-Key: feed\n\n",
 		"GET /v1 HTTP/1.1\nHost: [::1]:80\nConnection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Key: x\n\n",
 		"OPTIONS * HTTP/1.1\nHost: edge\nX-Request-Id: mine\nForwarded: for=x\nX-Forwarded-Proto: https\nx-api-key: eyJhbGciOiJub25lIn0.e30.c2ln\n\n",
+		"GET /x HTTP/1.1\nHost: edge\napi_key: forged\nx_forwarded.for: 1\nX-Forwarded-Port: 1\nX-Original-URL: /\nX_Apim_Edge_Key: 1\ntransfer_encoding: chunked\n\n",
+		"GET /x HTTP/1.1\nHost: edge\nX-Request-Id: a\nx-request-id: a\nX_Request_Id: b\n\n",
+		"GET /x HTTP/1.1\nHost: edge\nX-Request-Id: \nSec-WebSocket-Protocol: realtime, openai-insecure-api-key.k\nConnection: upgrade\nUpgrade: websocket\n\n",
 		"POST /x HTTP/1.1\nHost: edge\nTrailer: Content-Length, X-Sum\nTransfer-Encoding: chunked\n\n",
 	} {
 		f.Add(crlf(seed), byte(i), i%2 == 0)
@@ -137,8 +142,10 @@ func (r *route) governsQuery(name string) bool {
 // sameEndToEnd compares the fields that are neither the edge's, nor credentials,
 // nor of the connection.
 func (x *Exchange) sameEndToEnd(sent, got [][2]string) error {
+	trusted := x.snap.trusts(x.client.address)
 	ended := func(name string) bool {
-		return x.route.credential.Governs([]byte(name)) || strings.HasPrefix(name, "x-apim-edge-") && name != "x-apim-edge-" ||
+		return forged(name) != "" || strings.HasPrefix(name, "x-forwarded-") && name != "x-forwarded-" && !trusted ||
+			slices.Contains(strings.Fields(saidByProxies), name) && !trusted || x.route.credential.Governs([]byte(name)) || strings.HasPrefix(name, "x-apim-edge-") && name != "x-apim-edge-" ||
 			slices.Contains([]string{"host", "connection", "upgrade", "keep-alive", "proxy-connection", "te", "proxy-authenticate", "proxy-authorization",
 				"http2-settings", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded"}, name)
 	}
@@ -146,7 +153,7 @@ func (x *Exchange) sameEndToEnd(sent, got [][2]string) error {
 	for _, f := range sent {
 		name := strings.ToLower(f[0])
 		switch {
-		case ended(name), name == "origin" && x.route.withhold, name == "expect" && (x.req.http10 || x.req.length == 0),
+		case ended(name), name == "x-request-id", name == "origin" && x.route.withhold, name == "expect" && (x.req.http10 || x.req.length == 0),
 			!meaningful[name] && nominated(sent, name):
 		default:
 			want = append(want, f)
@@ -160,15 +167,29 @@ func (x *Exchange) sameEndToEnd(sent, got [][2]string) error {
 	if n := len(have); n == 0 || have[n-1] != [2]string{"Via", "1.1 apim-edge"} {
 		return fmt.Errorf("the last field is not the edge's Via")
 	}
-	have = have[:len(have)-1]
-	if len(x.req.id) == 0 {
-		if n := len(have); n == 0 || have[n-1] != [2]string{"X-Request-Id", string(x.kept.id)} {
-			return fmt.Errorf("no id was made")
-		}
-		have = have[:len(have)-1]
+	have = slices.DeleteFunc(have[:len(have)-1], func(f [2]string) bool { return strings.EqualFold(f[0], "x-request-id") })
+	if err := x.oneID(sent, got); err != nil {
+		return err
 	}
 	if !slices.Equal(have, want) {
 		return fmt.Errorf("fields %q, want %q", have, want)
+	}
+	return nil
+}
+
+// oneID holds that upstream reads one id, the one of the log: the client's, if it
+// sent one that can be used.
+func (x *Exchange) oneID(sent, got [][2]string) error {
+	ids := valuesOf(got, "X-Request-Id")
+	if len(ids) != 1 || ids[0] != string(x.kept.id) || len(ids[0]) == 0 || len(ids[0]) > 128 {
+		return fmt.Errorf("ids %q, the log has %q", ids, x.kept.id)
+	}
+	said := valuesOf(sent, "X-Request-Id")
+	if usable := regexp.MustCompile("^[0-9A-Za-z-]{1,128}$"); len(said) == 1 && usable.MatchString(said[0]) && said[0] != ids[0] {
+		return fmt.Errorf("the client's id %q became %q", said[0], ids[0])
+	}
+	if line, err := json.Marshal(ids[0]); err != nil || !strings.Contains(string(line), ids[0]) && !strings.ContainsAny(ids[0], "<>&") {
+		return fmt.Errorf("id %q stands in a log as %s", ids[0], line)
 	}
 	return nil
 }
@@ -191,6 +212,9 @@ func (x *Exchange) ownFields(got [][2]string) error {
 		return fmt.Errorf("X-Forwarded-For %q of %s, Forwarded %q", said, address, valuesOf(got, "Forwarded"))
 	}
 	for _, f := range got {
+		if forged(f[0]) != "" {
+			return fmt.Errorf("%s goes upstream, which may read it as %s", f[0], forged(f[0]))
+		}
 		switch name := strings.ToLower(f[0]); name {
 		case "connection", "upgrade":
 			if !x.req.websocket {
@@ -213,6 +237,14 @@ func (x *Exchange) oneOfEachKind(got [][2]string) error {
 	governed := map[string]int{}
 	tokens, keys := map[string]bool{}, map[string]bool{}
 	for _, f := range got {
+		if strings.EqualFold(f[0], "Sec-WebSocket-Protocol") {
+			for member := range strings.SplitSeq(strings.ToLower(f[1]), ",") {
+				if strings.HasPrefix(strings.Trim(member, " \t"), "openai-insecure-api-key.") {
+					return fmt.Errorf("a key stays in %s: %s", f[0], f[1])
+				}
+			}
+			continue
+		}
 		if !x.route.credential.Governs([]byte(f[0])) {
 			continue
 		}

@@ -51,7 +51,7 @@ func (x *Exchange) appendUpstreamFields(dst []byte) []byte {
 	for i, k := range r.kinds {
 		name := r.fields[i].Name
 		switch k {
-		case kConnection, kUpgrade, kHopByHop, kEdge:
+		case kConnection, kUpgrade, kHopByHop, kEdge, kContentLength | kNeighbour, kTransferEncoding | kNeighbour, kHopByHop | kNeighbour, kEdge | kNeighbour:
 			continue
 		case kTransferEncoding:
 			if x.down.Dechunk {
@@ -61,7 +61,11 @@ func (x *Exchange) appendUpstreamFields(dst []byte) []byte {
 			if x.route.cors != nil {
 				continue
 			}
-		case kOther:
+		case kRequestMethod, kRequestHeaders, kRequestPrivate:
+			if x.route.cors != nil {
+				continue
+			}
+		case kOther, kProxy, kProxy | kNeighbour, kRequestID | kNeighbour, kForwardedFor | kNeighbour, kForwardedProto | kNeighbour, kForwardedHost | kNeighbour:
 			if x.route.cors != nil && corsx.Owned(name) {
 				continue
 			}
@@ -96,7 +100,7 @@ func (x *Exchange) appendCORS(dst []byte) []byte {
 // dropsFromRequest reports whether a trailer field of the request may not pass:
 // what the edge owns or removes in a head cannot come in behind the body.
 func (rt *route) dropsFromRequest(name []byte) bool {
-	return neverTrailer(name) || rt.credential.Governs(name)
+	return neverTrailer(name) || kindOf(name)&^kNeighbour == kRequestID || rt.credential.Governs(name)
 }
 
 // dropsFromResponse is dropsFromRequest for the response.
@@ -105,9 +109,10 @@ func (rt *route) dropsFromResponse(name []byte) bool {
 }
 
 // neverTrailer holds the fields for framing, routing and credentials (RFC 9110
-// section 6.5.1) and those that belong to the connection.
+// section 6.5.1), those that belong to the connection, and what some readers take
+// for one of them.
 func neverTrailer(name []byte) bool {
-	switch kindOf(name) {
+	switch kindOf(name) &^ kNeighbour {
 	case kOther:
 		return equalFold(name, "authorization") || equalFold(name, "set-cookie")
 	case kUserAgent, kRequestID, kAPIMRequestID:

@@ -1,7 +1,7 @@
 package rewrite
 
 // AppendFields appends to dst what the decision sends upstream, as complete
-// field lines. The caller drops every governed line of fields (Governs) and
+// field lines. The caller drops every governed line of fields (Takes) and
 // calls this once: lines that stay as they are come out here, too. A decision
 // that refuses the request sends nothing.
 func (p *Policy) AppendFields(dst []byte, d *Decision, fields []Field) []byte {
@@ -23,6 +23,9 @@ func (p *Policy) AppendFields(dst []byte, d *Decision, fields []Field) []byte {
 	}
 	if d.KeepSlot {
 		dst = p.appendKept(dst, int(d.slot), fields)
+	}
+	if d.Notes.Has(SubprotocolKey) && !d.Rejected() {
+		dst = p.appendSubprotocols(dst, fields)
 	}
 	return dst
 }

@@ -34,8 +34,12 @@ var hotCases = []struct{ name, head string }{
 	{"doubled scheme", sdkHead + "Authorization: Bearer Bearer " + key},
 	{"api-version", sdkHead + "Authorization: Bearer " + key + "\n?api-version=2024-10-21"},
 	{"query key", sdkHead + "\n?api-version=2024-10-21&subscription-key=" + key},
+	{"subprotocol", sdkHead + "Sec-WebSocket-Protocol: realtime, openai-insecure-api-key." + key},
+	{"neighbour", sdkHead + "Authorization: Bearer " + key + "\napi_key: " + key},
 	{"refused", sdkHead + "Authorization: Bearer a b"},
 }
+
+var hotPath = []byte("/openai/deployments/gpt-4.1/chat/completions")
 
 // TestHotPathAllocatesNothing is the bound that a steady exchange relies on.
 func TestHotPathAllocatesNothing(t *testing.T) {
@@ -48,6 +52,7 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 			out := p.AppendFields(dst, &d, fields)
 			out, _ = p.AppendQuery(out, query)
 			p.AppendRedactedQuery(out, query)
+			p.AppendRedactedPath(out, hotPath)
 		}); n != 0 {
 			t.Errorf("%s: %v allocations, want 0", tc.name, n)
 		}
@@ -55,6 +60,10 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 	path := []byte("/openai/v1/models/org%2Fmodel")
 	if n := testing.AllocsPerRun(100, func() { _, _ = CheckPath(path) }); n != 0 {
 		t.Errorf("CheckPath: %v allocations, want 0", n)
+	}
+	secret := []byte("/api%2Dkey/0123456789abcdef/x;Token%3dy/" + token + "/1.2.3")
+	if n := testing.AllocsPerRun(100, func() { p.AppendRedactedPath(dst, secret); p.AppendRedactedQuery(dst, secret) }); n != 0 {
+		t.Errorf("redaction: %v allocations, want 0", n)
 	}
 }
 
@@ -90,10 +99,9 @@ func BenchmarkAppendFields(b *testing.B) {
 }
 
 func BenchmarkCheckPath(b *testing.B) {
-	path := []byte("/openai/deployments/gpt-4.1/chat/completions")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := CheckPath(path); err != nil {
+		if _, err := CheckPath(hotPath); err != nil {
 			b.Fatal("refused")
 		}
 	}
@@ -105,6 +113,15 @@ func BenchmarkAppendRedactedQuery(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		p.AppendRedactedQuery(dst, query)
+	}
+}
+
+func BenchmarkAppendRedactedPath(b *testing.B) {
+	p := mustPolicy(b, Options{})
+	dst := make([]byte, 0, 1<<10)
+	b.ReportAllocs()
+	for b.Loop() {
+		p.AppendRedactedPath(dst, hotPath)
 	}
 }
 

@@ -24,13 +24,14 @@ var policies = []Options{
 }
 
 // TestEveryCombination checks the properties for every value of Authorization,
-// target field, alias and query under every policy: 35,280 heads.
+// target field, alias, query and subprotocol under every policy: 176,400 heads.
 func TestEveryCombination(t *testing.T) {
 	authorizations := []string{"", "Authorization:", "Authorization: Bearer EMPTY", "Authorization: Bearer key-1", "Authorization: Bearer key-2",
 		"Authorization: Bearer " + token, "Authorization: bearer " + otherToken, "Authorization: Bearer Bearer key-1", "Authorization: Bearer Bearer " + token,
 		"Authorization: Basic abc"}
 	slots := []string{"", "EMPTY", "key-1", "key-2", token, otherToken, "Bearer " + token}
 	queries := []string{"", "EMPTY", "key-1", "%6bey-2", token, otherToken}
+	subprotocols := []string{"", "realtime", "realtime, " + keySubprotocol + "EMPTY", keySubprotocol + "key-2, realtime", keySubprotocol + otherToken}
 	line := func(name, separator, value string) string {
 		if value == "" {
 			return ""
@@ -42,11 +43,13 @@ func TestEveryCombination(t *testing.T) {
 		for _, authorization := range authorizations {
 			for _, target := range slots {
 				for _, alias := range slots {
+					slot := authorization + line("api-key", ": ", target) + line("Ocp-Apim-Subscription-Key", ": ", alias)
 					for _, query := range queries {
-						head := authorization + line("api-key", ": ", target) + line("Ocp-Apim-Subscription-Key", ": ", alias) +
-							line("?a=1&subscription-key", "=", query)
-						if err := checkProperties(p, head); err != nil {
-							t.Fatalf("policy %d %+v\nhead:\n%s\n%v", i, o, head, err)
+						for _, subprotocol := range subprotocols {
+							head := slot + line("?a=1&subscription-key", "=", query) + line("Sec-WebSocket-Protocol", ": ", subprotocol)
+							if err := checkProperties(p, head); err != nil {
+								t.Fatalf("policy %d %+v\nhead:\n%s\n%v", i, o, head, err)
+							}
 						}
 					}
 				}
@@ -87,7 +90,15 @@ func credentials(p *Policy, fields []Field, query []byte) (all seen, otherScheme
 		}
 	}
 	for _, f := range fields {
-		if p.Governs(f.Name) {
+		switch {
+		case strings.EqualFold(string(f.Name), "Sec-WebSocket-Protocol"):
+			for member := range strings.SplitSeq(string(f.Value), ",") {
+				member = strings.Trim(member, " \t")
+				if n := len(keySubprotocol); len(member) >= n && lowerASCII(member[:n]) == keySubprotocol {
+					read("subprotocol", []byte(member[n:]))
+				}
+			}
+		case p.find(f.Name) >= 0:
 			read(string(f.Name), f.Value)
 		}
 	}
@@ -125,7 +136,7 @@ func checkProperties(p *Policy, head string) error {
 	if err := checkKinds(p, fields, query, sent, rest); err != nil {
 		return fmt.Errorf("%w: reason %s, lines %q", err, d.Reason, lines)
 	}
-	return checkRepeats(p, &d, sent, rest, lines)
+	return checkRepeats(p, &d, sent, rest)
 }
 
 // parseLines reads what AppendFields wrote as a strict parser would.
@@ -138,7 +149,7 @@ func parseLines(p *Policy, lines []byte) (sent []Field, err error) {
 		switch {
 		case !ok || !colon || at < 0:
 			return nil, fmt.Errorf("line %q is not a governed field line", line)
-		case names[at]:
+		case names[at] && at != p.subprotocol:
 			return nil, fmt.Errorf("field %q goes upstream twice", name)
 		case scan(value)&foundForbidden != 0:
 			return nil, fmt.Errorf("line %q has a control character", line)
@@ -177,8 +188,15 @@ func checkKinds(p *Policy, fields []Field, query []byte, sent []Field, rest []by
 }
 
 // checkRepeats: what goes upstream, sent through the edge again, comes out the
-// same. It shows that the upstream cannot read the head in another way.
-func checkRepeats(p *Policy, first *Decision, sent []Field, rest, lines []byte) error {
+// same. It shows that the upstream cannot read the head in another way. What is
+// left of the subprotocols is no longer the policy's.
+func checkRepeats(p *Policy, first *Decision, sent []Field, rest []byte) error {
+	var lines []byte
+	for _, f := range sent {
+		if p.Takes(&f) {
+			lines = fmt.Appendf(lines, "%s: %s\r\n", f.Name, f.Value)
+		}
+	}
 	if p.prefix != "" && bytes.ContainsAny(first.Key, " ") {
 		return nil // a key with a space is malformed after Bearer
 	}

@@ -55,11 +55,15 @@ type credential struct {
 	kind  kind
 	// doubled: the value stood after "Bearer Bearer", which is not sent on.
 	doubled bool
-	place   int8 // index in Policy.names; inQuery + n for Policy.params[n]
+	place   int8 // index in Policy.names; inQuery + n for Policy.params[n]; inSubprotocol
 }
 
-// inQuery is the first place that stands for a query parameter.
-const inQuery = maxNames
+const (
+	// inQuery is the first place that stands for a query parameter.
+	inQuery = maxNames
+	// inSubprotocol stands behind all others, and loses to them.
+	inSubprotocol = inQuery + maxNames
+)
 
 func (c *credential) present() bool { return c.kind == kindKey || c.kind == kindToken }
 
@@ -71,7 +75,7 @@ type slot struct{ key, token credential }
 
 // lines holds, for each governed field, the number of its line in the head
 // counted from 1; 0: the field is absent.
-type lines [maxNames]int32
+type lines [maxNames + 1]int32
 
 // Decide says what becomes of the credentials of a request with these fields
 // and this raw query (without the question mark). It allocates nothing, save
@@ -98,6 +102,9 @@ func (p *Policy) decide(d *Decision, fields []Field, query []byte) {
 	if len(query) > 0 && len(p.params) > 0 {
 		p.readQuery(d, &s, query)
 	}
+	if first := at[p.subprotocol]; first != 0 {
+		p.readSubprotocol(d, &auth, &s, fields[first-1:])
+	}
 	switch {
 	case d.Rejected():
 	case p.target == authorizationPlace:
@@ -115,9 +122,15 @@ func (p *Policy) locate(d *Decision, fields []Field, at *lines) {
 	for i := range fields {
 		found := p.find(fields[i].Name)
 		if found < 0 {
+			if found == neighbour {
+				d.Notes |= NeighbourDropped
+			}
 			continue
 		}
 		if at[found] != 0 {
+			if found == p.subprotocol {
+				continue // a list may stand on several lines
+			}
 			repeated = min(repeated, found)
 			continue
 		}
@@ -145,7 +158,7 @@ func (p *Policy) readAuthorization(d *Decision, fields []Field, at *lines) crede
 }
 
 func (p *Policy) readFields(d *Decision, s *slot, fields []Field, at *lines) {
-	for i := authorizationPlace + 1; i < len(p.names); i++ {
+	for i := authorizationPlace + 1; i < p.subprotocol; i++ {
 		if at[i] != 0 {
 			p.readSlot(d, s, fields[at[i]-1].Value, int8(i))
 		}
@@ -197,7 +210,10 @@ func (p *Policy) drop(d *Decision, conflict fault, winner, loser *credential) {
 
 // text returns the name of a place for messages.
 func (p *Policy) text(at int8) string {
-	if at >= inQuery {
+	switch {
+	case at == inSubprotocol:
+		return "the subprotocol " + keySubprotocol
+	case at >= inQuery:
 		return p.params[at-inQuery].text
 	}
 	return p.names[at].text

@@ -22,7 +22,7 @@ func Example() {
 
 	var head []byte
 	for _, f := range fields {
-		if !policy.Governs(f.Name) {
+		if !policy.Takes(&f) {
 			head = fmt.Appendf(head, "%s: %s\r\n", f.Name, f.Value)
 		}
 	}

@@ -19,6 +19,8 @@ func FuzzDecide(f *testing.F) {
 		f.Add("authorization: Bearer Bearer "+token+"\napi-key: Bearer "+key+"\n?a&subscription-key=x%20y", byte(i))
 		f.Add("api-key: a b\nOcp-Apim-Subscription-Key: "+jwe, byte(i))
 		f.Add("api-key: Bearer\nauthorization: bearer bearer bearer", byte(i))
+		f.Add("Sec-WebSocket-Protocol: realtime, openai-insecure-api-key."+key+"\nauthorization: Bearer "+token+"\napi_key: x", byte(i))
+		f.Add("sec-websocket-protocol: openai-insecure-api-key."+token+" ,x\nsec-websocket-protocol: y\n?subscription-key=EMPTY", byte(i))
 		f.Add("api-key: "+token+"\n?subscription-key=Bearer+"+key+"&SUBSCRIPTION%2dKEY=", byte(i))
 	}
 	compiled := make([]*Policy, len(policies))
@@ -135,7 +137,10 @@ func FuzzAppendRedactedQuery(f *testing.F) {
 	f.Add("?code=", byte(5), uint64(1), "=;?&")
 	f.Add("key", byte(7), uint64(2), "%")
 	p := mustPolicy(f, Options{Header: "X-Custom-Key", QueryAliases: []string{"custom.param"}})
-	names := append(slices.Clone(secretNames), "x-custom-key", "custom.param")
+	names := []string{"x-custom-key", "custom.param", "subscription_key", "x-amz-security-token"}
+	for _, word := range secretWords {
+		names = append(names, strings.ReplaceAll(word, "*", ""), strings.ReplaceAll(word, "*", "x"), "a-"+strings.ReplaceAll(word, "*", ""))
+	}
 	f.Fuzz(func(t *testing.T, before string, which byte, spelling uint64, after string) {
 		if strings.Contains(before+after, secret) {
 			return
@@ -154,6 +159,36 @@ func FuzzAppendRedactedQuery(f *testing.F) {
 		}
 		if again := string(p.AppendRedactedQuery(nil, []byte(out))); again != out {
 			t.Errorf("AppendRedactedQuery(%q) = %q, a second time", out, again)
+		}
+	})
+}
+
+// FuzzAppendRedactedPath: a key behind a segment that names it, a token and a named
+// value do not come out, whatever stands around them and however it is spelled.
+func FuzzAppendRedactedPath(f *testing.F) {
+	const secret = "S3cr3tV4lu3"
+	f.Add("", byte(0), uint64(0), "")
+	f.Add("/a", byte(1), uint64(5), "/b")
+	f.Add("/%2f", byte(2), ^uint64(0), "%2f;x")
+	f.Add("/a.b.", byte(3), uint64(9), ".c")
+	f.Fuzz(func(t *testing.T, before string, which byte, spelling uint64, after string) {
+		if strings.Contains(before+after, secret) || strings.HasSuffix(before, "%") || len(before) > 1 && before[len(before)-2] == '%' {
+			return
+		}
+		path := before + []string{
+			"/" + spell("api-key", spelling) + "/" + secret + "-0123456789",
+			"%2F" + spell("token", spelling) + "%5C" + secret + "-0123456789",
+			"/a;" + spell("sig", spelling) + "=" + secret,
+			"/" + token + "." + secret,
+			"/x%3F" + spell("subscription-key", spelling) + "%3D" + secret,
+		}[int(which)%5] + after
+		var p *Policy
+		out := string(p.AppendRedactedPath(nil, []byte(path)))
+		if strings.Contains(out, secret) {
+			t.Errorf("AppendRedactedPath(%q) = %q leaks", path, out)
+		}
+		if again := string(p.AppendRedactedPath(nil, []byte(out))); again != out {
+			t.Errorf("AppendRedactedPath(%q) = %q, a second time", out, again)
 		}
 	})
 }

@@ -47,7 +47,7 @@ func parseHead(head string) (fields []Field, query []byte) {
 func upstream(p *Policy, d *Decision, fields []Field, query []byte) string {
 	var out []byte
 	for _, f := range fields {
-		if !p.Governs(f.Name) {
+		if !p.Takes(&f) {
 			out = append(out, string(f.Name)+": "+string(f.Value)+"\r\n"...)
 		}
 	}

@@ -8,14 +8,11 @@ import (
 // managed are fields that frame messages, belong to one connection (RFC 9110
 // section 7.6.1), or are written by the edge itself. A key in one of them
 // would break the message or be overwritten.
-var managed = map[string]bool{
-	"connection": true, "keep-alive": true, "proxy-connection": true, "te": true, "trailer": true,
-	"transfer-encoding": true, "upgrade": true, "proxy-authorization": true, "proxy-authenticate": true,
-	"host": true, "content-length": true, "content-type": true, "content-encoding": true, "expect": true,
-	"date": true, "accept": true, "accept-encoding": true, "cookie": true, "origin": true, "range": true,
-	"via": true, "forwarded": true, "x-forwarded-for": true, "x-forwarded-proto": true, "x-forwarded-host": true,
-	"x-request-id": true, "traceparent": true, "tracestate": true, "max-forwards": true,
-}
+var managed = strings.Fields(`connection keep-alive proxy-connection te trailer transfer-encoding upgrade http2-settings
+	proxy-authorization proxy-authenticate host content-length content-type content-encoding expect date accept
+	accept-encoding cookie origin range via forwarded x-real-ip x-client-ip x-cluster-client-ip true-client-ip
+	x-original-url x-original-uri x-original-host x-original-for x-original-proto x-rewrite-url
+	x-request-id traceparent tracestate max-forwards`)
 
 // checkName returns why a field cannot carry a subscription key.
 func checkName(name string) error {
@@ -27,16 +24,71 @@ func checkName(name string) error {
 			return fmt.Errorf("%q is not a field name; letters, digits and !#$%%&'*+-.^_`|~ are allowed (RFC 9110 section 5.6.2)", name)
 		}
 	}
-	lower := strings.ToLower(name)
-	for _, prefix := range []string{"x-apim-edge-", "sec-", "access-control-"} {
-		if strings.HasPrefix(lower, prefix) {
+	for _, prefix := range []string{"x-apim-edge-", "x-forwarded-", "sec-", "access-control-"} {
+		if len(name) >= len(prefix) && Compare([]byte(name[:len(prefix)]), prefix) != Different {
 			return fmt.Errorf("%q cannot carry a key: fields that begin with %s have another meaning; use a field of its own, as in api-key", name, prefix)
 		}
 	}
-	if managed[lower] {
-		return fmt.Errorf("%q cannot carry a key: HTTP or apim-edge itself uses it; use a field of its own, as in api-key", name)
+	for _, known := range managed {
+		if Compare([]byte(name), known) != Different {
+			return fmt.Errorf("%q cannot carry a key: HTTP or apim-edge itself uses it; use a field of its own, as in api-key", name)
+		}
 	}
 	return nil
+}
+
+// Likeness is what two field names are to each other. Servers that hand fields over
+// as CGI variables (RFC 3875 section 4.1.18) write api-key, api_key and, with
+// lighttpd and PHP, api.key or api~key the same way, so that a client could forge
+// the one in the spelling of the other.
+type Likeness uint8
+
+// The likenesses. Neighbours differ in case and in what stands between their letters
+// and digits, and in nothing else.
+const (
+	Different Likeness = iota
+	Neighbour
+	Equal
+)
+
+// Compare compares a name with one in lower case, without case, in ASCII only:
+// under Unicode folding a Kelvin sign would equal a k. The first letter or digit
+// that differs ends it, so that likeness costs ordinary names nothing.
+func Compare(name []byte, lower string) Likeness {
+	if len(name) != len(lower) {
+		return Different
+	}
+	found := Equal
+	for i, c := range name {
+		switch {
+		case c == lower[i] || lowerByte(c) == lower[i]:
+		case !alphanumeric(c) && !alphanumeric(lower[i]):
+			found = Neighbour
+		default:
+			return Different
+		}
+	}
+	return found
+}
+
+// equalFold reports whether they are equal in that way.
+func equalFold(b []byte, lower string) bool {
+	if len(b) != len(lower) {
+		return false
+	}
+	for i, c := range b {
+		if lowerByte(c) != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func lowerByte(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c | 0x20
+	}
+	return c
 }
 
 func tokenByte(c byte) bool {

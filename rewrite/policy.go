@@ -85,6 +85,8 @@ type Policy struct {
 	lengths      uint64 // bit n: a governed field has a name of n bytes
 	params       []place
 	paramLengths uint64
+	// subprotocol is the index in names of Sec-WebSocket-Protocol, the last one.
+	subprotocol int
 
 	// target is the index in names of the field that the key goes into. It is
 	// authorizationPlace where the upstream expects its key in Authorization.
@@ -120,6 +122,8 @@ func NewPolicy(o Options) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.subprotocol = len(p.names)
+	p.addName("Sec-WebSocket-Protocol")
 	return p, nil
 }
 
@@ -237,45 +241,44 @@ func (p *Policy) setPlaceholders(values []string) error {
 	return errors.Join(faults...)
 }
 
-// Governs reports whether a field with this name is under the policy. The
-// caller never copies such a line: AppendFields writes what goes upstream.
-func (p *Policy) Governs(name []byte) bool { return p.find(name) >= 0 }
+// Governs reports whether fields of this name are under the policy, by their name
+// or by one that some upstreams read as such (Likeness). None of them is shown,
+// or passes in a trailer.
+func (p *Policy) Governs(name []byte) bool { return p.find(name) != absent }
 
-// find returns the index in names of a field, or -1. The length decides for
-// nearly every field of a head.
+// Takes reports whether a line of a head is under the policy. The caller never
+// copies such a line: AppendFields writes what goes upstream. Of the subprotocols
+// it takes the lines that hold a key.
+func (p *Policy) Takes(line *Field) bool {
+	at := p.find(line.Name)
+	return at != absent && (at != p.subprotocol || holdsKey(line.Value))
+}
+
+// What find returns where no field has exactly this name.
+const (
+	absent = -1
+	// neighbour: some upstreams read the name as that of a governed field.
+	neighbour = -2
+)
+
+// find returns the index in names of a field, absent or neighbour. The length
+// decides for nearly every field of a head.
 func (p *Policy) find(name []byte) int {
 	if p.lengths&(1<<uint(len(name))) == 0 {
-		return -1
+		return absent
 	}
 	return lookup(p.names, name)
 }
 
 func lookup(places []place, name []byte) int {
+	found := absent
 	for i := range places {
 		if equalFold(name, places[i].lower) {
 			return i
 		}
-	}
-	return -1
-}
-
-// equalFold compares without case, in ASCII only: under Unicode folding a
-// Kelvin sign would equal a k.
-func equalFold(b []byte, lower string) bool {
-	if len(b) != len(lower) {
-		return false
-	}
-	for i, c := range b {
-		if lowerByte(c) != lower[i] {
-			return false
+		if len(name) == len(places[i].lower) && Compare(name, places[i].lower) == Neighbour {
+			found = neighbour
 		}
 	}
-	return true
-}
-
-func lowerByte(c byte) byte {
-	if c >= 'A' && c <= 'Z' {
-		return c | 0x20
-	}
-	return c
+	return found
 }

@@ -14,6 +14,7 @@ const (
 	faultNone fault = iota
 	faultSeveralLines
 	faultSeveralParameters
+	faultSeveralSubprotocols
 	faultComma
 	faultSpace
 	faultCharacters
@@ -42,6 +43,8 @@ func (p Problem) String() string {
 		return "the request carries " + p.place + " more than once; send it once. " + severalCause
 	case faultSeveralParameters:
 		return "the request carries " + p.place + " more than once; send it once. In the OpenAI SDKs this comes from default_query (defaultQuery) repeating a parameter of base_url"
+	case faultSeveralSubprotocols:
+		return "the request offers the subprotocol " + keySubprotocol + "<key> more than once; offer it once. Check the list of protocols that the WebSocket is made with"
 	case faultComma:
 		return "the value of " + p.place + " contains a comma, so it may be two credentials joined on the way; send one. " + severalCause
 	case faultSpace:
@@ -70,7 +73,7 @@ func (p Problem) String() string {
 // reason returns the reason that a refusal for this problem carries.
 func (p Problem) reason() Reason {
 	switch p.fault {
-	case faultSeveralLines, faultSeveralParameters, faultComma, faultTwoKeys, faultTwoTokens, faultOneField:
+	case faultSeveralLines, faultSeveralParameters, faultSeveralSubprotocols, faultComma, faultTwoKeys, faultTwoTokens, faultOneField:
 		return ReasonAmbiguous
 	case faultMissing, faultPlaceholder:
 		return ReasonMissing

@@ -32,6 +32,8 @@ func TestMessages(t *testing.T) {
 		{"too long after Bearer", Options{}, "Authorization: Bearer " + strings.Repeat(secret, 2000), []string{"Authorization", "16 KiB"}},
 		{"Bearer three times", Options{}, "Authorization: Bearer Bearer Bearer " + secret, []string{"Authorization", "more than twice", "api_key"}},
 		{"a broken escape", Options{}, "?subscription-key=%" + secret, []string{"the query parameter subscription-key", "percent-encode"}},
+		{"two subprotocols", Options{}, "Sec-WebSocket-Protocol: openai-insecure-api-key." + secret + ", openai-insecure-api-key.x", []string{"the subprotocol openai-insecure-api-key.<key> more than once", "WebSocket"}},
+		{"a key and a subprotocol", reject, "api-key: x\nSec-WebSocket-Protocol: openai-insecure-api-key." + secret, []string{"api-key and the subprotocol openai-insecure-api-key.", "different subscription keys"}},
 		{"two keys", reject, "Authorization: Bearer " + secret + "\napi-key: x" + secret, []string{"api-key and Authorization", "different subscription keys", "on_conflict: reject", "OPENAI_API_KEY"}},
 		{"two keys in the key slot", reject, "api-key: " + secret + "\n?subscription-key=x", []string{"api-key and the query parameter subscription-key", "different subscription keys"}},
 		{"two tokens", reject, "Authorization: Bearer " + token + "\napi-key: " + otherToken, []string{"Authorization and api-key", "different tokens"}},

@@ -29,7 +29,7 @@ var reasons = [reasonCount]struct{ text, meaning string }{
 	ReasonUndecided:       {"undecided", "the request ended before its credentials were looked at"},
 	ReasonNoCredential:    {"no_credential", "the request carries no credential, or only placeholders; nothing was added"},
 	ReasonBearerKey:       {"bearer_key", "the subscription key came as Authorization: Bearer and went into the key field"},
-	ReasonExplicitKey:     {"explicit_key", "the subscription key came in a field or parameter of its own and went into the key field"},
+	ReasonExplicitKey:     {"explicit_key", "the subscription key came in a field, parameter or subprotocol of its own and went into the key field"},
 	ReasonExplicitKeyWins: {"explicit_key_wins", "a subscription key of its own went into the key field; what Authorization carried besides was dropped"},
 	ReasonToken:           {"token", "a token came as Authorization: Bearer and went on"},
 	ReasonTokenAndKey:     {"token_and_key", "a token in Authorization and a subscription key both went on"},
@@ -82,9 +82,15 @@ const (
 	QueryKey
 	// ConflictDropped: a credential lost against another one and was dropped.
 	ConflictDropped
+	// SubprotocolKey: Sec-WebSocket-Protocol has a key among its members.
+	// AppendFields writes its lines anew exactly where this is set.
+	SubprotocolKey
+	// NeighbourDropped: a field was dropped because some upstreams read its name
+	// as that of a governed one.
+	NeighbourDropped
 )
 
-var noteTexts = [...]string{"doubled_scheme", "bearer_in_slot", "placeholder", "query_key", "conflict_dropped"}
+var noteTexts = [...]string{"doubled_scheme", "bearer_in_slot", "placeholder", "query_key", "conflict_dropped", "subprotocol_key", "neighbour_dropped"}
 
 // Has reports whether all of other are set.
 func (n Notes) Has(other Notes) bool { return n&other == other }

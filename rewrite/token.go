@@ -18,7 +18,11 @@ func isToken(v []byte) bool {
 	if dots := bytes.Count(v, dot); dots != 2 && dots != 4 {
 		return false
 	}
-	first := v[:bytes.IndexByte(v, '.')]
+	return isHeader(v[:bytes.IndexByte(v, '.')])
+}
+
+// isHeader reports whether the first part of a value is the header of a token.
+func isHeader(first []byte) bool {
 	var usual [usualHeader]byte
 	header := usual[:]
 	if n := base64.RawURLEncoding.DecodedLen(len(first)); n > len(usual) {

@@ -37,7 +37,8 @@ type Config struct {
 	// What is added to responses so that a client can see what happened.
 	Debug Debug `koanf:"debug"`
 	// Addresses or networks (CIDR) of the proxies in front of apim-edge whose
-	// X-Forwarded-* and Forwarded fields are believed. Empty: nobody's are.
+	// X-Forwarded-* and Forwarded fields are believed, and whose X-Real-IP,
+	// X-Original-URL, X-Rewrite-URL and the like pass. Empty: nobody's are.
 	TrustedProxies []string `koanf:"trusted_proxies"`
 
 	// origins tells where each key was written; nil in a Config made by hand.

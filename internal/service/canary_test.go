@@ -66,12 +66,26 @@ var slots = map[string]string{
 	"target-is-key":     "GET %s HTTP/1.1\r\nHost: edge\r\n",
 	"http09":            "GET {PATH}?subscription-key=%s\r\n",
 	"no-http":           "api-key: %s\r\n",
+	"query-names":       "GET {PATH}?subscription_key=%s&openai-key=%[1]s2&X-Amz-Security-Token=%[1]s3&userPassword=%[1]s4&jwt=%[1]s5&auth=%[1]s6&sas=%[1]s7 HTTP/1.1\r\nHost: edge\r\n",
+	"query-decoded":     "GET {PATH}?u=%%2Fcb%%3Fsession%%3D%s&v=a%%26pwd%%3d%[1]s2&w=%%253Bsig%%253D%[1]s3&x%%5Bkey%%5D=%[1]s4 HTTP/1.1\r\nHost: edge\r\n",
+	"query-shape":       "GET {PATH}?a=eyJhbGciOiJub25lIn0.%s.x&b=Bearer%%20eyJhbGciOiJub25lIn0%%2E%[1]s2%%2Ex&u=https://me:%[1]s3@host/ HTTP/1.1\r\nHost: edge\r\n",
+	"path-key":          "GET {PATH}/api-key/0123456789%s/x;token=%[1]s2/x%%3Fcode%%3D%[1]s3 HTTP/1.1\r\nHost: edge\r\n",
+	"path-token":        "GET {PATH}/t/eyJhbGciOiJub25lIn0.%s.x/eyJhbGciOiJub25lIn0%%2e%[1]s2.x HTTP/1.1\r\nHost: edge\r\n",
+	"path-refused":      "GET {PATH}/key/0123456789%s/eyJhbGciOiJub25lIn0.%[1]s2.x/../x HTTP/1.1\r\nHost: edge\r\n",
+	"neighbour":         "GET {PATH} HTTP/1.1\r\nHost: edge\r\napi_key: %s\r\nOcp_Apim.Subscription-Key: %[1]s2\r\nX_Forwarded_For: %[1]s3\r\n",
+	"request-id":        "GET {PATH} HTTP/1.1\r\nHost: edge\r\nX-Request-Id: eyJhbGciOiJub25lIn0.%s.x\r\n",
+	"request-id-named":  "GET {PATH} HTTP/1.1\r\nHost: edge\r\nX-Request-Id: key=%s\r\n",
+	"other-fields":      "GET {PATH} HTTP/1.1\r\nHost: edge\r\nReferer: https://x/?code=%s\r\nX-Auth: %[1]s2\r\nX-Jwt-Assertion: %[1]s3\r\nX-Forwarded-Access-Token: %[1]s4\r\nbaggage: a=%[1]s5\r\n",
+	"subprotocol-alone": "GET {PATH} HTTP/1.1\r\nHost: edge\r\nSec-WebSocket-Protocol: OPENAI-insecure-api-key.%s\r\nSec-WebSocket-Protocol: x.%[1]s2\r\n",
+	"subprotocol-twice": "GET {PATH} HTTP/1.1\r\nHost: edge\r\nSec-WebSocket-Protocol: openai-insecure-api-key.%s, openai-insecure-api-key.%[1]s2\r\n",
 	"subprotocol":       "GET {PATH} HTTP/1.1\r\nHost: edge\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: realtime, openai-insecure-api-key.%s\r\n",
 	"cookie":            "GET {PATH} HTTP/1.1\r\nHost: edge\r\nCookie: session=%s; b=%[1]s2\r\n",
 	"proxy":             "GET {PATH} HTTP/1.1\r\nHost: edge\r\nProxy-Authorization: Basic %s\r\n",
 	"connection":        "GET {PATH} HTTP/1.1\r\nHost: edge\r\nConnection: %s\r\nKeep-Alive: %[1]s\r\n",
 	"forwarded":         "GET {PATH} HTTP/1.1\r\nHost: edge\r\nForwarded: for=%s\r\nX-Forwarded-For: %[1]s\r\n",
 	"origin":            "GET {PATH} HTTP/1.1\r\nHost: edge\r\nOrigin: https://user:%s@chat.example.com\r\n",
+	"origin-path":       "GET {PATH} HTTP/1.1\r\nHost: edge\r\nOrigin: https://chat.example.com/%s\r\n",
+	"origin-none":       "GET {PATH} HTTP/1.1\r\nHost: edge\r\nOrigin: %s\r\n",
 	"preflight":         "OPTIONS {PATH}?subscription-key=%s HTTP/1.1\r\nHost: edge\r\nOrigin: https://chat.example.com\r\nAccess-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: %[1]s\r\n",
 	"expect":            "POST {PATH} HTTP/1.1\r\nHost: edge\r\nExpect: %s\r\n",
 	"coding":            "POST {PATH} HTTP/1.1\r\nHost: edge\r\nTransfer-Encoding: %s\r\n",
@@ -243,7 +257,7 @@ func explainAll(t *testing.T, r *running, marks *secrets, paths []string) {
 	defer edge.Close()
 	for slot, request := range slots {
 		switch slot {
-		case "origin", "preflight", "content-type", "forwarded":
+		case "preflight", "content-type":
 			continue // shown as they are: no credential is looked for there
 		}
 		for _, path := range paths {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/apim-edge/apim-edge/rewrite"
 )
 
 // RefusedOrigins tells the operator which pages were refused, and which line would
@@ -22,10 +24,17 @@ func (o *RefusedOrigins) Observe(r *Record) {
 		return
 	}
 	origin := r.Origin
-	if bytes.ContainsAny(origin, "@?#") {
-		origin = []byte("(not an origin)") // it could hold userinfo, which no browser sends
+	if !IsOrigin(origin) {
+		origin = []byte("(not an origin)") // it could hold a secret, which no browser sends
 	}
 	o.log.Warn().Str("route", r.Route.Name).Bytes("origin", Fit(origin, originBytes)).
 		Str("to_allow_it", "add the origin to routes."+r.Route.Name+".cors.allowed_origins").
 		Msg("a page of an origin that is not allowed was refused")
+}
+
+// IsOrigin reports whether a value is shaped as browsers write an origin, without
+// userinfo, path, query or anything else that could be a secret.
+func IsOrigin(v []byte) bool {
+	_, host, ok := bytes.Cut(v, []byte("://"))
+	return ok && !bytes.ContainsAny(host, "@/?#%") && !rewrite.HoldsSecret(v) || string(v) == "null"
 }
