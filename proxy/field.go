@@ -39,6 +39,7 @@ const (
 	kContentEncoding
 	kAPIMRequestID
 	kTrailer
+	kLogin // WWW-Authenticate, Persistent-Auth
 )
 
 var names = map[string]kind{
@@ -69,6 +70,8 @@ var names = map[string]kind{
 	"content-encoding":                       kContentEncoding,
 	"apim-request-id":                        kAPIMRequestID,
 	"trailer":                                kTrailer,
+	"www-authenticate":                       kLogin,
+	"persistent-auth":                        kLogin,
 }
 
 // byLength holds the entries of names by the length of the name, so that most

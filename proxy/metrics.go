@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -30,7 +31,7 @@ type Metrics struct {
 	preflights *prometheus.CounterVec
 	refused    *prometheus.CounterVec
 	notes      *prometheus.CounterVec
-	errors     [256]prometheus.Counter
+	errors     []prometheus.Counter // by code
 	reloads    *prometheus.CounterVec
 	configInfo *prometheus.GaugeVec
 	clients    prometheus.Gauge
@@ -82,6 +83,7 @@ func NewMetrics(version string, lost func() float64) *Metrics {
 		configInfo: gauge("config_info", "1 for the configuration in use.", "hash"),
 	}
 	failures := counter("errors_total", "Exchanges that ended with an error of the edge, by code.", "code")
+	m.errors = make([]prometheus.Counter, slices.Max(edgeerr.Codes())+1)
 	for _, c := range edgeerr.Codes() {
 		m.errors[c] = failures.WithLabelValues(c.String())
 	}
@@ -177,8 +179,6 @@ func (p *pools) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-const reasonCount = 16
-
 // routeMetrics are the metrics of one route with their labels resolved, so that
 // an exchange adds to them without looking anything up.
 type routeMetrics struct {
@@ -188,8 +188,11 @@ type routeMetrics struct {
 	duration, firstByte                                prometheus.Observer
 	events, incomplete, cancels, retries, originRefuse prometheus.Counter
 	streams                                            prometheus.Gauge
-	requests                                           [reasonCount][6][familyCount]atomic.Pointer[prometheus.Counter]
+	requests                                           []outcomes // by reason; the first for none
 }
+
+// outcomes are the counters of one reason, by class of status and family.
+type outcomes [len(statusClasses)][familyCount]atomic.Pointer[prometheus.Counter]
 
 func (m *Metrics) route(name string) *routeMetrics {
 	return &routeMetrics{
@@ -198,14 +201,15 @@ func (m *Metrics) route(name string) *routeMetrics {
 		events: m.events.WithLabelValues(name), incomplete: m.incomplete.WithLabelValues(name),
 		cancels: m.cancels.WithLabelValues(name), retries: m.retries.WithLabelValues(name),
 		originRefuse: m.refused.WithLabelValues(name), streams: m.streams.WithLabelValues(name),
+		requests: make([]outcomes, 1+len(rewrite.Reasons())),
 	}
 }
 
-var statusClasses = [6]string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"}
+var statusClasses = [...]string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"}
 
 // request returns the counter for one outcome, made when it is first needed.
 func (r *routeMetrics) request(reason int, text string, status int, f family) prometheus.Counter {
-	class := min(status/100, 5)
+	class := min(status/100, len(statusClasses)-1)
 	at := &r.requests[reason][class][f]
 	if c := at.Load(); c != nil {
 		return *c

@@ -81,7 +81,7 @@ func (x *Exchange) appendTarget(dst []byte) []byte {
 func (x *Exchange) forwards(i int, k kind) bool {
 	r := x.req
 	switch k {
-	case kOther, kUserAgent, kTrailer, kContentType, kContentEncoding, kRequestID, kVary, kAPIMRequestID,
+	case kOther, kUserAgent, kTrailer, kContentType, kContentEncoding, kRequestID, kVary, kAPIMRequestID, kLogin,
 		kRequestMethod, kRequestHeaders, kRequestPrivate:
 		if x.route.credential.Governs(r.fields[i].Name) {
 			return false
