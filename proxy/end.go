@@ -86,7 +86,11 @@ func (x *Exchange) resetOnAbort() bool {
 // keepUpstream keeps the upstream connection if it is at the end of a complete
 // exchange and nothing more is on it.
 func (x *Exchange) keepUpstream(_ edgeerr.Code, err error) {
-	if x.up != nil && err == nil && x.upstreamDone() {
+	switch {
+	case x.up == nil, err != nil:
+	case x.down.Excess:
+		x.route.up.Stats.Unasked.Add(1)
+	case x.upstreamDone():
 		x.up.Keep()
 		x.up = nil
 	}

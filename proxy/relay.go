@@ -79,7 +79,7 @@ func (x *Exchange) countStream() {
 // upstreamDone reports whether the upstream connection is at the end of a complete
 // exchange and nothing more is on it.
 func (x *Exchange) upstreamDone() bool {
-	return x.relayed && !x.upClose && !x.down.Excess && x.down.Track.Done() &&
+	return x.relayed && !x.upClose && x.down.Track.Done() &&
 		(x.upload == nil || !x.upload.active && !x.upload.failed)
 }
 

@@ -154,6 +154,9 @@ func (c *Conn) Wake(*wire.Conn) {
 
 // retire ends a connection that is between two exchanges, in order.
 func (c *Conn) retire() {
+	if c.Unasked() {
+		c.up.Stats.Unasked.Add(1)
+	}
 	c.forget()
 	c.Conn.Close()
 }

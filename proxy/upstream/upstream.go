@@ -42,7 +42,7 @@ type Upstream struct {
 
 // Stats count what the pools do.
 type Stats struct {
-	Dials, DialsFailed, Reused, FoundDead atomic.Int64
+	Dials, DialsFailed, Reused, FoundDead, Unasked atomic.Int64
 }
 
 // New returns an upstream; Close ends it.

@@ -122,9 +122,14 @@ func (c *Conn) Silent() bool {
 	default:
 		return true
 	}
-	c.unasked = !errors.Is(err, ErrWait)
-	return !c.unasked
+	silent := errors.Is(err, ErrWait)
+	c.unasked = err == nil
+	c.left = !c.unasked && !silent
+	return silent
 }
+
+// Unasked reports whether Silent has met bytes.
+func (c *Conn) Unasked() bool { return c.unasked }
 
 // Read appends what one read returns to b; with b nil it takes a buffer only
 // when there is something to put into it. The returned buffer is nil exactly if
