@@ -210,3 +210,24 @@ func TestTwoMessagesForOneRequest(t *testing.T) {
 		}
 	}
 }
+
+// TestPipelinedRequestsShareAConnection holds that a connection which rests for a turn
+// of the loop is waited for, and no other one dialed.
+func TestPipelinedRequestsShareAConnection(t *testing.T) {
+	for _, share := range []string{"all", "client"} {
+		n := &numbered{}
+		e := startEdge(t, startUpstream(t, n.script("", "")), func(c *config.Config) {
+			u := c.Upstreams["legacy"]
+			u.Share = share
+			c.Upstreams["legacy"] = u
+		})
+		c := e.dial()
+		const requests = 20
+		c.send(strings.Repeat(plainGet, requests))
+		for range requests {
+			if m := c.answer("GET"); m.body != "1" {
+				t.Errorf("share %s: a request went up on connection %s, want 1", share, m.body)
+			}
+		}
+	}
+}
