@@ -40,6 +40,7 @@ func NewEdge(log, access zerolog.Logger, metrics *Metrics, loops []*wire.Loop) *
 	e.stores = map[*wire.Loop]*store{}
 	for _, l := range loops {
 		e.stores[l] = &store{parser: newParser()}
+		l.OnPanic(func(stack string) { log.Error().Str("stack", stack).Msg("panic on an event loop") })
 	}
 	e.origins = log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Minute})
 	e.noRoute = metrics.route("none")
@@ -101,7 +102,6 @@ var story = [...]func(*Exchange) error{
 // advance goes on with the story until it has to wait. It tells whether the
 // exchange is over, and the client's connection free for what follows.
 func (x *Exchange) advance() (over bool) {
-	defer x.recoverPanic(&over)
 	err := x.interruption()
 	for err == nil && x.step < len(story) {
 		if err = story[x.step](x); err == nil {
@@ -163,6 +163,7 @@ func (x *Exchange) admit() error {
 func (x *Exchange) decide() error {
 	x.decision = x.route.credential.Decide(x.req.fields, x.req.query)
 	x.reason, x.notesSeen, x.decided = x.decision.Reason, x.decision.Notes, true
+	x.login = x.logsIn()
 	if !x.decision.Rejected() {
 		return nil
 	}

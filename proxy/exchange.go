@@ -2,10 +2,8 @@ package proxy
 
 import (
 	"bytes"
-	"errors"
 	"time"
 
-	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy/relay"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
 	"github.com/apim-edge/apim-edge/proxy/wire"
@@ -17,6 +15,7 @@ import (
 type Exchange struct {
 	edge   *Edge
 	client *Client
+	ended  int // steps of its end that have been begun
 	snap   *Snapshot
 	route  *route
 
@@ -28,6 +27,8 @@ type Exchange struct {
 
 	step    int // of the story
 	dialing *upstream.Dialing
+	waited  int  // turns of the loop, for a connection that is about to be free
+	login   bool // the credential belongs to the connection that it goes up on
 	up      *upstream.Conn
 	out     *wire.Buf // the request, while it waits for a connection
 	upload  *upload   // the request body, if there is one
@@ -67,6 +68,7 @@ type Exchange struct {
 	refusal        string // why CORS refused: origin, method or header
 	waiting        bool   // for the rest of the request's head
 	armed          bool   // the wait for the response head is bounded
+	counted        bool   // among the streams that are open
 }
 
 // notes are the texts of an exchange that outlive the buffer of its head. They
@@ -167,116 +169,3 @@ func (x *Exchange) policy() *rewrite.Policy {
 
 // WakeUpstream implements upstream.Owner.
 func (x *Exchange) WakeUpstream() { x.client.run() }
-
-// end ends the exchange, whatever it came to, and leaves the client's connection
-// ready for what follows.
-func (x *Exchange) end(err error) {
-	code := edgeerr.CodeOf(err)
-	if code == edgeerr.ClientLeft && x.edge.stopping.Load() {
-		code = edgeerr.DrainAborted
-	}
-	c := x.client
-	if x.upload != nil && (x.upload.active || x.upload.failed) {
-		x.lastConn, x.unread = true, true // the rest of the body is not going to be read
-	}
-	switch {
-	case err == nil:
-	case code.Status() == 0, x.headOut:
-		x.lastConn = true
-		c.cut(x.resetOnAbort(), x.headOut)
-	default:
-		if x.notes.origin == nil && x.snap == nil {
-			x.noteOrigin(c.in.Bytes())
-		}
-		x.answerError(err)
-	}
-	x.leaveUpstream(err)
-	x.record(code, err)
-	if x.admitted {
-		x.edge.inflight.Add(-1)
-	}
-	last, unread := x.lastConn, x.unread
-	x.release()
-	c.x = nil
-	switch {
-	case c.Closing(), c.cutting:
-	case !last:
-		c.awaitNext()
-	case unread:
-		c.closeLingering()
-	default:
-		c.Close()
-	}
-}
-
-// recoverPanic ends the exchange whose story has panicked, which is a fault of
-// the edge, and leaves the others alone.
-func (x *Exchange) recoverPanic(over *bool) {
-	if r := recover(); r != nil {
-		x.edge.log.Error().Str("request_id", string(x.notes.id)).Str("stack", stack()).Msg("panic in an exchange")
-		x.end(edgeerr.Wrap(edgeerr.Internal, errPanic))
-		*over = true
-	}
-}
-
-var errPanic = errors.New("panic; the log has the stack")
-
-// resetOnAbort tells how a response is cut so that it cannot look complete: a
-// chunked one by FIN without its last chunk, any other by RST (openai-node 4
-// waits for ever for the rest of a fixed-length body that ended with FIN).
-func (x *Exchange) resetOnAbort() bool {
-	return !x.headOut || x.down.Dechunk || !x.down.Track.IsChunked()
-}
-
-// leaveUpstream keeps the upstream connection for another exchange, or closes it.
-func (x *Exchange) leaveUpstream(err error) {
-	if x.dialing != nil {
-		x.dialing.Cancel()
-		x.dialing = nil
-	}
-	if x.stream && x.relayed {
-		x.route.metrics.streams.Dec()
-	}
-	up := x.up
-	if up == nil {
-		return
-	}
-	x.up = nil
-	if err == nil && x.keepUpstream() {
-		up.Keep()
-		return
-	}
-	up.Discard()
-}
-
-func (x *Exchange) release() {
-	if x.req != nil {
-		x.dropRequest()
-	}
-	if x.resp != nil {
-		x.dropResponse()
-	}
-	x.out.Release()
-	x.upIn.Release()
-	x.down.Close()
-	x.body.up.Close()
-	s, text, up, down := x.client.store, x.notes.text[:0], x.requestTrailerF, x.responseTrailerF
-	*x = Exchange{}
-	x.notes.text, x.requestTrailerF, x.responseTrailerF = text, up, down
-	s.exchanges.put(x, x.notes.grown())
-}
-
-// dropRequest gives back the request's head. Its bytes stay in the client's
-// buffer until consumeHead.
-func (x *Exchange) dropRequest() {
-	x.decision = rewrite.Decision{} // it aliases the head
-	x.req.clear()
-	x.client.store.requests.put(x.req, x.req.grown())
-	x.req = nil
-}
-
-func (x *Exchange) dropResponse() {
-	x.resp.clear()
-	x.client.store.responses.put(x.resp, x.resp.grown())
-	x.resp = nil
-}

@@ -8,6 +8,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy/relay"
+	"github.com/apim-edge/apim-edge/proxy/upstream"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
@@ -94,8 +95,15 @@ func (x *Exchange) acquire() (err error) {
 		return nil
 	}
 	if x.dialing == nil {
-		if x.up = x.route.up.Pooled(x.client.Loop(), x); x.up != nil {
+		up, wait := x.route.up.Pooled(x.client.Loop(), &x.client.bound, x, x.waited)
+		if up != nil {
+			x.take(up)
 			return nil
+		}
+		if wait {
+			x.waited++
+			x.client.Loop().Again(x.client.Conn)
+			return wire.ErrWait
 		}
 		if x.dialing, err = x.route.up.Dial(x.client.Loop(), x); err != nil {
 			return err
@@ -105,8 +113,19 @@ func (x *Exchange) acquire() (err error) {
 	if !done {
 		return wire.ErrWait
 	}
-	x.dialing, x.up = nil, up
+	if x.dialing = nil; err == nil {
+		x.take(up)
+	}
 	return err
+}
+
+// take makes up the connection of the exchange: from now on the client's alone, if
+// what it is about to carry belongs to whoever is on it.
+func (x *Exchange) take(up *upstream.Conn) {
+	x.up = up
+	if x.login || x.route.up.OneClient {
+		up.Bind(&x.client.bound)
+	}
 }
 
 // afterSending gives back the head and starts what is left of the body.
@@ -224,6 +243,9 @@ func (x *Exchange) takeHead(n int) (final bool, err error) {
 		return false, x.invalid(err)
 	}
 	x.respEnd = n
+	if x.resp.login {
+		x.up.Bind(&x.client.bound)
+	}
 	switch status := x.resp.status; {
 	case status == 101 && !x.websocket:
 		return false, x.invalid(errSwitch)

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -29,7 +30,7 @@ type Metrics struct {
 	preflights *prometheus.CounterVec
 	refused    *prometheus.CounterVec
 	notes      *prometheus.CounterVec
-	errors     [256]prometheus.Counter
+	errors     []prometheus.Counter // by code
 	reloads    *prometheus.CounterVec
 	configInfo *prometheus.GaugeVec
 	clients    prometheus.Gauge
@@ -81,6 +82,7 @@ func NewMetrics(version string, lost func() float64) *Metrics {
 		configInfo: gauge("config_info", "1 for the configuration in use.", "hash"),
 	}
 	failures := counter("errors_total", "Exchanges that ended with an error of the edge, by code.", "code")
+	m.errors = make([]prometheus.Counter, slices.Max(edgeerr.Codes())+1)
 	for _, c := range edgeerr.Codes() {
 		m.errors[c] = failures.WithLabelValues(c.String())
 	}
@@ -142,7 +144,7 @@ type pools struct{ edge *Edge }
 var (
 	poolConns  = prometheus.NewDesc("apim_edge_upstream_connections", "Connections to the upstream.", []string{"upstream", "state"}, nil)
 	poolEvents = prometheus.NewDesc("apim_edge_upstream_connection_events_total",
-		"What happened to connections: dialed, dial_failed, reused, found_dead.", []string{"upstream", "event"}, nil)
+		"What happened to connections: dialed, dial_failed, reused, found_dead, unasked (upstream sent bytes that nobody had asked for).", []string{"upstream", "event"}, nil)
 )
 
 // Describe implements prometheus.Collector.
@@ -154,7 +156,7 @@ func (p *pools) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector. Two generations of one upstream can
 // overlap during a reload; they are added up.
 func (p *pools) Collect(ch chan<- prometheus.Metric) {
-	type sum struct{ open, idle, dialed, failed, reused, dead int64 }
+	type sum struct{ open, idle, dialed, failed, reused, dead, unasked int64 }
 	sums := map[string]sum{}
 	for _, u := range p.edge.upstreams() {
 		s := sums[u.Name]
@@ -164,6 +166,7 @@ func (p *pools) Collect(ch chan<- prometheus.Metric) {
 		s.failed += u.Stats.DialsFailed.Load()
 		s.reused += u.Stats.Reused.Load()
 		s.dead += u.Stats.FoundDead.Load()
+		s.unasked += u.Stats.Unasked.Load()
 		sums[u.Name] = s
 	}
 	for name, s := range sums {
@@ -173,10 +176,9 @@ func (p *pools) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.failed), name, "dial_failed")
 		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.reused), name, "reused")
 		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.dead), name, "found_dead")
+		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.unasked), name, "unasked")
 	}
 }
-
-const reasonCount = 16
 
 // routeMetrics are the metrics of one route with their labels resolved, so that
 // an exchange adds to them without looking anything up.
@@ -187,8 +189,11 @@ type routeMetrics struct {
 	duration, firstByte                                prometheus.Observer
 	events, incomplete, cancels, retries, originRefuse prometheus.Counter
 	streams                                            prometheus.Gauge
-	requests                                           [reasonCount][6][familyCount]atomic.Pointer[prometheus.Counter]
+	requests                                           []outcomes // by reason; the first for none
 }
+
+// outcomes are the counters of one reason, by class of status and family.
+type outcomes [len(statusClasses)][familyCount]atomic.Pointer[prometheus.Counter]
 
 func (m *Metrics) route(name string) *routeMetrics {
 	return &routeMetrics{
@@ -197,14 +202,15 @@ func (m *Metrics) route(name string) *routeMetrics {
 		events: m.events.WithLabelValues(name), incomplete: m.incomplete.WithLabelValues(name),
 		cancels: m.cancels.WithLabelValues(name), retries: m.retries.WithLabelValues(name),
 		originRefuse: m.refused.WithLabelValues(name), streams: m.streams.WithLabelValues(name),
+		requests: make([]outcomes, 1+len(rewrite.Reasons())),
 	}
 }
 
-var statusClasses = [6]string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"}
+var statusClasses = [...]string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"}
 
 // request returns the counter for one outcome, made when it is first needed.
 func (r *routeMetrics) request(reason int, text string, status int, f family) prometheus.Counter {
-	class := min(status/100, 5)
+	class := min(status/100, len(statusClasses)-1)
 	at := &r.requests[reason][class][f]
 	if c := at.Load(); c != nil {
 		return *c

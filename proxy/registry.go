@@ -41,6 +41,7 @@ func (g *registry) get(name string, u config.Upstream, t config.Timeouts) (*hand
 	o := upstream.Options{
 		Name: name, Address: address(parsed), Connect: t.Connect.Duration, TLSHandshake: t.TLSHandshake.Duration,
 		KeepAlive: t.UpstreamKeepAlive.Duration, Stall: t.RequestBodyIdle.Duration, MaxConnections: u.MaxConnections, MaxIdle: u.MaxIdle,
+		OneClient: u.Share == "client",
 	}
 	material := ""
 	if parsed.Scheme == "https" {

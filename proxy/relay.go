@@ -39,7 +39,7 @@ func (x *Exchange) startRelay() error {
 		return x.startTunnel(out, in)
 	}
 	if x.stream {
-		x.route.metrics.streams.Inc()
+		x.countStream()
 	}
 	return x.down.Start(out, in)
 }
@@ -71,10 +71,15 @@ func (x *Exchange) prepareRelay() {
 	}
 }
 
-// keepUpstream tells whether the upstream connection is at the end of a complete
+func (x *Exchange) countStream() {
+	x.route.metrics.streams.Inc()
+	x.counted = true
+}
+
+// upstreamDone reports whether the upstream connection is at the end of a complete
 // exchange and nothing more is on it.
-func (x *Exchange) keepUpstream() bool {
-	return x.relayed && !x.upClose && !x.down.Excess && x.down.Track.Done() &&
+func (x *Exchange) upstreamDone() bool {
+	return x.relayed && !x.upClose && x.down.Track.Done() &&
 		(x.upload == nil || !x.upload.active && !x.upload.failed)
 }
 
@@ -82,7 +87,7 @@ func (x *Exchange) keepUpstream() bool {
 // ways until one side ends. Both sides' silence beyond stream_idle ends it.
 func (x *Exchange) startTunnel(out, in *wire.Buf) error {
 	x.lastConn, x.upClose, x.stream = true, true, true
-	x.route.metrics.streams.Inc()
+	x.countStream()
 	x.tunnel = &relay.Tunnel{Client: x.client.Conn, Upstream: x.up.Conn, Idle: x.route.streamIdle}
 	out.Add(in.Bytes())
 	x.tunnel.Down = int64(in.Len())

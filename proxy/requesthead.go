@@ -82,7 +82,7 @@ func (x *Exchange) appendTarget(dst []byte) []byte {
 func (x *Exchange) forwards(i int, k kind, trusted bool) bool {
 	r := x.req
 	switch k {
-	case kOther, kUserAgent, kTrailer, kContentType, kContentEncoding, kVary, kAPIMRequestID,
+	case kOther, kUserAgent, kTrailer, kContentType, kContentEncoding, kVary, kAPIMRequestID, kLogin,
 		kRequestMethod, kRequestHeaders, kRequestPrivate:
 		if x.route.credential.Takes(&r.fields[i]) {
 			return false

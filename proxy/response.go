@@ -21,6 +21,7 @@ type response struct {
 	sse       bool
 	encoded   bool  // Content-Encoding: nobody here can read the body
 	length    int64 // of the body: its bytes, chunkedBody or untilClose
+	login     bool  // whoever asked has logged in on this connection, or is about to
 	apimID    []byte
 	vary      [][]byte
 }
@@ -73,7 +74,7 @@ func (r *response) parseLine(line []byte) error {
 
 func (r *response) readFields() error {
 	r.length, r.close, r.nominated, r.sse, r.encoded = untilClose, r.http10, false, false, false
-	r.apimID, r.vary = nil, r.vary[:0]
+	r.login, r.apimID, r.vary = false, nil, r.vary[:0]
 	chunked, lengths := 0, 0
 	for i, k := range r.kinds {
 		v := r.fields[i].Value
@@ -96,6 +97,8 @@ func (r *response) readFields() error {
 			r.encoded = !equalFold(v, "identity")
 		case kAPIMRequestID:
 			r.apimID = v
+		case kLogin:
+			r.login = r.login || belongsToConnection(v)
 		case kVary:
 			r.vary = append(r.vary, v)
 		}
