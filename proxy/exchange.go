@@ -26,7 +26,8 @@ type Exchange struct {
 	decision rewrite.Decision
 	reason   rewrite.Reason
 
-	step    int // of the story
+	step    int      // of the story
+	scan    headScan // of the head under way: the request's, then the upstream's
 	dialing *upstream.Dialing
 	up      *upstream.Conn
 	out     *wire.Buf // the request, while it waits for a connection
