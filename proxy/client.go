@@ -235,8 +235,8 @@ func (x *Exchange) readHead() error {
 	conf := &x.edge.snapshot.Load().config
 	limit := int(conf.Limits.Head.Bytes)
 	for {
-		skipBlankLines(c.in)
-		if n := headEnd(c.in.Bytes()); n > 0 && n <= limit {
+		x.scan.skipBlankLines(c.in)
+		if n := x.scan.end(c.in.Bytes()); n > 0 && n <= limit {
 			c.Within(0)
 			c.headEnd = n
 			err := x.req.parse(c.in.Bytes()[:n])
@@ -245,7 +245,7 @@ func (x *Exchange) readHead() error {
 			}
 			return err
 		}
-		if err := checkPrefix(c.in.Bytes()); err != nil {
+		if err := checkPrefix(&x.scan, c.in.Bytes()); err != nil {
 			return err
 		}
 		if c.in.Len() > 0 && !c.in.MakeRoom(limit) {
@@ -279,23 +279,3 @@ func (x *Exchange) awaitRestOfHead(within time.Duration) error {
 }
 
 var errHeadEndsEarly = errors.New("the client ended the request head early")
-
-// skipBlankLines drops the empty lines that some clients send behind a body
-// (RFC 9112 section 2.2).
-func skipBlankLines(b *wire.Buf) {
-	for i := 0; i < tooManyBlankLines && b.Len() > 1; i++ {
-		if p := b.Bytes(); p[0] != '\r' || p[1] != '\n' {
-			return
-		}
-		b.Consume(2)
-	}
-}
-
-func tooLarge(p []byte) error {
-	for _, c := range p {
-		if c == '\n' {
-			return edgeerr.New(edgeerr.HeadTooLarge, "")
-		}
-	}
-	return edgeerr.New(edgeerr.URITooLong, "")
-}

@@ -25,7 +25,8 @@ type Exchange struct {
 	decision rewrite.Decision
 	reason   rewrite.Reason
 
-	step    int // of the story
+	step    int      // of the story
+	scan    headScan // of the head under way: the request's, then the upstream's
 	dialing *upstream.Dialing
 	waited  int  // turns of the loop, for a connection that is about to be free
 	login   bool // the credential belongs to the connection that it goes up on

@@ -183,11 +183,14 @@ func (x *Exchange) awaitHead() error {
 		if err := x.awaitRoom(); err != nil {
 			return err
 		}
-		if n := headEnd(x.upIn.Bytes()); n > 0 {
+		if n := x.scan.end(x.upIn.Bytes()); n > 0 {
 			if final, err := x.takeHead(n); final || err != nil {
 				return err
 			}
 			continue
+		}
+		if err := x.scan.fault(); err != nil {
+			return x.invalid(err)
 		}
 		if x.upIn != nil && !x.upIn.MakeRoom(maxResponseHead) {
 			return x.invalid(errHeadSize)

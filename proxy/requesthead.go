@@ -89,7 +89,7 @@ func (x *Exchange) forwards(i int, k kind, trusted bool) bool {
 		}
 		// A client may not name away what the edge adds or needs (RFC 9110
 		// section 7.6.1), so only fields of no meaning here can be nominated.
-		return !r.nominated || k != kOther || !nominatedBy(r.fields, r.kinds, r.fields[i].Name)
+		return k != kOther || !r.nominates(r.fields[i].Name)
 	case kContentLength, kTransferEncoding:
 		return true // one line, and known to be exact
 	case kExpect:
@@ -99,7 +99,7 @@ func (x *Exchange) forwards(i int, k kind, trusted bool) bool {
 	case kRequestID:
 		return len(r.id) > 0 // one line, which is believed
 	case kProxy:
-		return trusted && (!r.nominated || !nominatedBy(r.fields, r.kinds, r.fields[i].Name))
+		return trusted && !r.nominates(r.fields[i].Name)
 	}
 	return false
 }

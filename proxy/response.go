@@ -15,15 +15,14 @@ type response struct {
 	fields []rewrite.Field
 	kinds  []kind
 
-	http10    bool
-	close     bool // the upstream will close after this exchange
-	nominated bool
-	sse       bool
-	encoded   bool  // Content-Encoding: nobody here can read the body
-	length    int64 // of the body: its bytes, chunkedBody or untilClose
-	login     bool  // whoever asked has logged in on this connection, or is about to
-	apimID    []byte
-	vary      [][]byte
+	connection
+	http10  bool
+	sse     bool
+	encoded bool  // Content-Encoding: nobody here can read the body
+	length  int64 // of the body: its bytes, chunkedBody or untilClose
+	login   bool  // whoever asked has logged in on this connection, or is about to
+	apimID  []byte
+	vary    [][]byte
 }
 
 // untilClose is the length of a body that the end of the connection delimits.
@@ -73,8 +72,9 @@ func (r *response) parseLine(line []byte) error {
 }
 
 func (r *response) readFields() error {
-	r.length, r.close, r.nominated, r.sse, r.encoded = untilClose, r.http10, false, false, false
-	r.login, r.apimID, r.vary = false, nil, r.vary[:0]
+	r.connection.reset(r.http10)
+	r.length, r.sse, r.encoded, r.login = untilClose, false, false, false
+	r.apimID, r.vary = nil, r.vary[:0]
 	chunked, lengths := 0, 0
 	for i, k := range r.kinds {
 		v := r.fields[i].Value
@@ -90,7 +90,9 @@ func (r *response) readFields() error {
 				return errCoding
 			}
 		case kConnection:
-			r.readConnection(v)
+			if err := r.readConnection(v); err != nil {
+				return err
+			}
 		case kContentType:
 			r.sse = isEventStream(v)
 		case kContentEncoding:
@@ -112,20 +114,6 @@ func (r *response) readFields() error {
 	return nil
 }
 
-func (r *response) readConnection(v []byte) {
-	for len(v) > 0 {
-		var t []byte
-		t, v = nextToken(v)
-		switch {
-		case equalFold(t, "close"):
-			r.close = true
-		case len(t) == 0, equalFold(t, "keep-alive"), equalFold(t, "upgrade"):
-		default:
-			r.nominated = true
-		}
-	}
-}
-
 // settle applies what the request says about the body: none after HEAD, and
 // none with 1xx, 204 and 304 (RFC 9112 section 6.3).
 func (r *response) settle(head bool) {
@@ -142,20 +130,4 @@ func isEventStream(v []byte) bool {
 	const want = "text/event-stream"
 	return len(v) >= len(want) && equalFold(v[:len(want)], want) &&
 		(len(v) == len(want) || v[len(want)] == ';' || v[len(want)] == ' ')
-}
-
-// nominatedBy tells whether a Connection field among fields names name.
-func nominatedBy(fields []rewrite.Field, kinds []kind, name []byte) bool {
-	for i, k := range kinds {
-		if k != kConnection {
-			continue
-		}
-		for list := fields[i].Value; len(list) > 0; {
-			var t []byte
-			if t, list = nextToken(list); bytes.EqualFold(t, name) {
-				return true
-			}
-		}
-	}
-	return false
 }
