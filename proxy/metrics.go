@@ -86,15 +86,7 @@ func NewMetrics(version string, lost func() float64) *Metrics {
 	for _, c := range edgeerr.Codes() {
 		m.errors[c] = failures.WithLabelValues(c.String())
 	}
-	gauge("build_info", "1 for the version that runs.", "version").WithLabelValues(version).Set(1)
-	m.clients = gauge("client_connections", "Open connections of clients.").WithLabelValues()
-	m.admins = gauge("admin_connections", "Open connections to the admin listener.").WithLabelValues()
-	m.lastReload = gauge("config_last_reload_successful", "1 if the last attempt to load the configuration succeeded, else 0.").WithLabelValues()
-	m.lastReloadSuccess = gauge("config_last_reload_success_timestamp_seconds", "When the configuration in use was loaded.").WithLabelValues()
-	m.lastReload.Set(1)
-	m.lastReloadSuccess.SetToCurrentTime()
-	m.reloads.WithLabelValues("ok") // so that the first one shows in increase()
-	m.reloads.WithLabelValues("failed")
+	m.process(gauge, version)
 	m.turnedAway = counter("client_connections_refused_total", "Connections of clients refused beyond limits.connections.").WithLabelValues()
 	r.MustRegister(
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
@@ -104,6 +96,19 @@ func NewMetrics(version string, lost func() float64) *Metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
+}
+
+// process makes what is told of the process and not of its exchanges.
+func (m *Metrics) process(gauge func(name, help string, labels ...string) *prometheus.GaugeVec, version string) {
+	gauge("build_info", "1 for the version that runs.", "version").WithLabelValues(version).Set(1)
+	m.clients = gauge("client_connections", "Open connections of clients.").WithLabelValues()
+	m.admins = gauge("admin_connections", "Open connections to the admin listener.").WithLabelValues()
+	m.lastReload = gauge("config_last_reload_successful", "1 if the last attempt to load the configuration succeeded, else 0.").WithLabelValues()
+	m.lastReloadSuccess = gauge("config_last_reload_success_timestamp_seconds", "When the configuration in use was loaded.").WithLabelValues()
+	m.lastReload.Set(1)
+	m.lastReloadSuccess.SetToCurrentTime()
+	m.reloads.WithLabelValues("ok") // so that the first one shows in increase()
+	m.reloads.WithLabelValues("failed")
 }
 
 // Clients is the gauge of client connections.
