@@ -1,8 +1,12 @@
 package corsx
 
-// maxExpanded bounds the names of families that one response exposes. Azure
-// OpenAI sends about a dozen; a head full of them must not cost quadratic time.
-const maxExpanded = 64
+// The bounds of the names of families that one response exposes, those that stand
+// there twice included, and of their bytes. Azure OpenAI sends about a dozen; a head
+// full of them must not cost quadratic time.
+const (
+	maxExpanded      = 64
+	maxExpandedBytes = 4096
+)
 
 // Allows tells whether pages of the origin may call at all.
 func (p *Policy) Allows(origin []byte) bool {
@@ -34,15 +38,17 @@ func (p *Policy) AppendResponse(dst, method, origin []byte, names [][]byte) (out
 }
 
 func (p *Policy) appendFamilies(dst []byte, names [][]byte) []byte {
-	start, count := len(dst), 0
+	start, count, size := len(dst), 0, 0
 	for _, name := range names {
-		if !Family(name) || !isToken(name) || p.lists(name) || hasMember(dst[start:], name) {
+		if !Family(name) || !isToken(name) || p.lists(name) {
 			continue
 		}
-		dst = append(dst, ", "...)
-		dst = append(dst, name...)
-		if count++; count == maxExpanded {
+		if count, size = count+1, size+len(name); count > maxExpanded || size > maxExpandedBytes {
 			break
+		}
+		if !hasMember(dst[start:], name) {
+			dst = append(dst, ", "...)
+			dst = append(dst, name...)
 		}
 	}
 	return dst

@@ -66,6 +66,11 @@ func TestFamiliesExposeABoundedNumberOfNames(t *testing.T) {
 	if got := strings.Count(string(out), "openai-"); got != maxExpanded {
 		t.Errorf("%d names exposed, want %d", got, maxExpanded)
 	}
+	long := []byte("openai-" + strings.Repeat("a", maxExpandedBytes/2))
+	out, _ = mustNew(t, origins("*")).AppendResponse(nil, []byte("GET"), []byte(unknown), [][]byte{[]byte("openai-x"), long, long, []byte("openai-y")})
+	if got := strings.Count(string(out), "openai-"); got != 2 {
+		t.Errorf("%d names exposed of which the third is beyond the bound of bytes, want 2", got)
+	}
 }
 
 func TestNamesOfFamiliesAndOwnedFieldsAreComparedWithoutCase(t *testing.T) {

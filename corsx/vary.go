@@ -2,9 +2,15 @@ package corsx
 
 import "bytes"
 
-// maxVary bounds the members of a merged Vary. More of them mean a broken
-// upstream, and "*" then says the same to every cache: do not reuse.
-const maxVary = 64
+// The bounds of a merged Vary: upstream's members, those that stand there twice
+// included, and their bytes. More of them mean a broken upstream, and "*" then says
+// the same to every cache: do not reuse. Each member is compared with all before
+// it, so that both are bounded: 60 names of 500 bytes before 16,000 of one byte
+// took 17 ms.
+const (
+	maxVary      = 64
+	maxVaryBytes = 4096
+)
 
 // AppendVary appends the one Vary line of an actual response: the members of
 // upstream's lines (each element is the value of one line) and what CORS adds,
@@ -15,19 +21,22 @@ const maxVary = 64
 func (p *Policy) AppendVary(dst []byte, upstream [][]byte) []byte {
 	start := len(dst)
 	dst = append(dst, varyField+": "...)
-	list, count := len(dst), 0
+	list, count, size := len(dst), 0, 0
 	for _, value := range upstream {
 		for more := true; more; {
 			var member []byte
 			member, value, more = bytes.Cut(value, comma)
 			member = trimOWS(member)
-			if !isToken(member) || hasMember(dst[list:], member) {
+			if !isToken(member) {
 				continue
 			}
-			if count++; string(member) == "*" || count > maxVary {
+			count, size = count+1, size+len(member)
+			if string(member) == "*" || count > maxVary || size > maxVaryBytes {
 				return append(dst[:start], varyField+": *\r\n"...)
 			}
-			dst = appendMember(dst, list, member)
+			if !hasMember(dst[list:], member) {
+				dst = appendMember(dst, list, member)
+			}
 		}
 	}
 	if !hasMember(dst[list:], originName) {

@@ -30,6 +30,11 @@ func TestVaryIsMergedIntoOneLine(t *testing.T) {
 		{"what is no name is dropped", []string{"Acc ept, Cookie", "a\r\nb"}, "Cookie, Origin"},
 		{"exactly the bound", []string{many(maxVary)}, strings.ReplaceAll(many(maxVary), ",", ", ") + ", Origin"},
 		{"more than the bound", []string{many(maxVary + 1)}, "*"},
+		{"doubles up to the bound", []string{strings.Repeat("a,", maxVary)}, "a, Origin"},
+		{"doubles beyond the bound", []string{strings.Repeat("a,", maxVary), "a"}, "*"},
+		{"empty members are none", []string{strings.Repeat(",", 10*maxVary) + "a"}, "a, Origin"},
+		{"exactly the bound of bytes", []string{strings.Repeat("a", maxVaryBytes)}, strings.Repeat("a", maxVaryBytes) + ", Origin"},
+		{"more bytes than the bound", []string{"b", strings.Repeat("a", maxVaryBytes)}, "*"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := string(p.AppendVary([]byte("A: b\r\n"), lines(tc.upstream)))

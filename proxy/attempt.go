@@ -16,10 +16,12 @@ import (
 // request, and what has come back. Its zero value has not begun.
 type attempt struct {
 	target  *upstream.Target
+	waited  int // turns of the loop, for a connection that is about to be free
 	dialing *upstream.Dialing
 	conn    *upstream.Conn // nil until there is one
 	taken   int64          // bytes of the request that the connection took
 
+	scan      headScan      // of the head under way
 	in        *wire.Buf     // what has come and is not relayed; it holds the head of resp
 	resp      *response     // nil before the request is sent, and once the answer goes on
 	interim   int           // interim responses so far
@@ -95,8 +97,15 @@ func (a *attempt) connect(x *Exchange) (err error) {
 		return nil
 	}
 	if a.dialing == nil {
-		if a.conn = a.target.Pooled(loop, x); a.conn != nil {
+		conn, wait := a.target.Pooled(loop, &x.client.bound, x, a.waited)
+		switch {
+		case conn != nil:
+			a.take(conn, x)
 			return nil
+		case wait:
+			a.waited++
+			loop.Again(x.client.Conn)
+			return wire.ErrWait
 		}
 		if a.dialing, err = a.target.Dial(loop, x); err != nil {
 			return err
@@ -106,8 +115,19 @@ func (a *attempt) connect(x *Exchange) (err error) {
 	if !done {
 		return wire.ErrWait
 	}
-	a.dialing, a.conn = nil, conn
+	if a.dialing = nil; err == nil {
+		a.take(conn, x)
+	}
 	return err
+}
+
+// take makes conn the attempt's: from now on the client's alone, if what it is about
+// to carry belongs to whoever is on it.
+func (a *attempt) take(conn *upstream.Conn, x *Exchange) {
+	a.conn = conn
+	if a.target.OneClient || x.logsIn() {
+		conn.Bind(&x.client.bound)
+	}
 }
 
 // awaitHead reads the response head, relaying interim responses on the way.
@@ -116,11 +136,14 @@ func (a *attempt) awaitHead(x *Exchange) error {
 		if err := a.awaitRoom(x.client); err != nil {
 			return err
 		}
-		if n := headEnd(a.in.Bytes()); n > 0 {
+		if n := a.scan.end(a.in.Bytes()); n > 0 {
 			if final, err := a.takeHead(x, n); final || err != nil {
 				return err
 			}
 			continue
+		}
+		if err := a.scan.fault(); err != nil {
+			return a.invalid(err)
 		}
 		if a.in != nil && !a.in.MakeRoom(maxResponseHead) {
 			return a.invalid(errHeadSize)
@@ -171,6 +194,9 @@ var errNoHead = errors.New("no response head within response_head")
 func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
 	if err := a.resp.parse(a.in.Hold(n)); err != nil {
 		return false, a.invalid(err)
+	}
+	if a.resp.login {
+		a.conn.Bind(&x.client.bound)
 	}
 	switch status := a.resp.status; {
 	case status == 101 && !x.traits.websocket:
@@ -234,23 +260,25 @@ func (a *attempt) dropResponse(s *store) {
 
 // abandon ends an attempt that has come to nothing, so that another can begin.
 func (a *attempt) abandon() {
-	a.leave(false)
+	a.drop()
 	*a = attempt{}
 }
 
-// leave keeps the upstream's connection for another exchange, or closes it.
-func (a *attempt) leave(keep bool) {
-	if a.dialing != nil {
-		a.dialing.Cancel()
-		a.dialing = nil
-	}
+// keep keeps the connection for another exchange.
+func (a *attempt) keep() {
 	conn := a.conn
 	a.conn = nil
-	switch {
-	case conn == nil:
-	case keep:
-		conn.Keep()
-	default:
+	conn.Keep()
+}
+
+// drop leaves the connection, or the dial that is under way.
+func (a *attempt) drop() {
+	if d := a.dialing; d != nil {
+		a.dialing = nil
+		d.Cancel()
+	}
+	if conn := a.conn; conn != nil {
+		a.conn = nil
 		conn.Discard()
 	}
 }

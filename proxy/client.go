@@ -3,10 +3,10 @@ package proxy
 import (
 	"errors"
 	"net/netip"
-	"runtime/debug"
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/upstream"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
@@ -23,6 +23,8 @@ type Client struct {
 	lingering int  // bytes that may still come in behind the last answer; 0: not lingering
 	running   bool // run is on the stack
 	cutting   bool // will be reset in a moment
+	broken    bool // something has panicked: what it held goes to the collector
+	bound     upstream.Bound
 	closed    func(*Client)
 }
 
@@ -47,23 +49,44 @@ func (e *Edge) Accept(l *wire.Loop, sock *wire.Socket, secured *wire.Secured, cl
 func (c *Client) Wake(*wire.Conn) { c.run() }
 
 // run goes on wherever the connection stands, until it has to wait.
-func (c *Client) run() {
+func (c *Client) run() { c.act((*Client).steps) }
+
+// act does what there is to do, and then what a closed connection leaves to do. A
+// panic ends the exchange and the connection, and nobody else's.
+func (c *Client) act(do func(*Client)) {
 	if c.running {
-		return // something that run itself does has woken the connection
+		return // something that is done here has woken the connection
 	}
 	c.running = true
+	ok := c.try(do)
+	for n := 0; !ok && n <= len(ending); n++ {
+		ok = c.try((*Client).breakOff)
+	}
+	c.running = false
+	if closed := c.closed; closed != nil && c.Closed() {
+		c.closed = nil
+		c.bound.Close()
+		if !c.broken {
+			c.in.Release()
+		}
+		c.in = nil
+		closed(c)
+	}
+}
+
+// try reports whether do has come to its end, and not to a panic.
+func (c *Client) try(do func(*Client)) (ok bool) {
+	defer c.survive()
+	do(c)
+	return true
+}
+
+func (c *Client) steps() {
 	for turn := 0; !c.Closed() && c.goOn(); turn++ {
 		if turn == share {
 			c.Loop().Again(c.Conn) // the others want to be served as well
 			break
 		}
-	}
-	c.running = false
-	if c.Closed() && c.closed != nil {
-		c.in.Release()
-		c.in = nil
-		c.closed(c)
-		c.closed = nil
 	}
 }
 
@@ -109,19 +132,6 @@ func (c *Client) awaitRequest() bool {
 	return true
 }
 
-// goOnWith does what follows behind an exchange.
-func (c *Client) goOnWith(n next) {
-	switch {
-	case c.Closing(), c.cutting:
-	case n == nextRequest:
-		c.awaitNext()
-	case n == nextLinger:
-		c.closeLingering()
-	default:
-		c.Close()
-	}
-}
-
 // awaitNext bounds the wait for the next request.
 func (c *Client) awaitNext() {
 	c.served = true
@@ -138,17 +148,18 @@ func (c *Client) CloseIfIdle() {
 
 // End aborts the exchange under way and closes the connection.
 func (c *Client) End() {
-	if c.x != nil {
-		c.x.end(edgeerr.Wrap(edgeerr.ClientLeft, errDrained))
-	}
-	switch {
-	case c.Closing(), c.cutting:
-	case c.lingering > 0:
-		c.Close() // its answer is complete
-	default:
-		c.Abort(true)
-	}
-	c.run()
+	c.act(func(c *Client) {
+		if c.x != nil {
+			c.x.end(edgeerr.Wrap(edgeerr.ClientLeft, errDrained))
+		}
+		switch {
+		case c.Closing(), c.cutting:
+		case c.lingering > 0:
+			c.Close() // its answer is complete
+		default:
+			c.Abort(true)
+		}
+	})
 }
 
 var errDrained = errors.New("still running at the end of the drain")
@@ -169,7 +180,7 @@ func (c *Client) cut(reset, headOut bool) {
 	time.AfterFunc(resetPause, func() {
 		c.Loop().Post(func() {
 			c.Abort(true)
-			c.run()
+			c.Rouse()
 		})
 	})
 }
@@ -212,6 +223,3 @@ func (c *Client) dropEmpty() {
 		c.in = nil
 	}
 }
-
-// stack returns the stack of a panic for the log.
-func stack() string { return string(debug.Stack()) }

@@ -2,54 +2,77 @@ package proxy
 
 import (
 	"errors"
+	"runtime/debug"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy/record"
+	"github.com/apim-edge/apim-edge/rewrite"
 )
 
-// end ends the exchange, whatever it came to, and leaves the client's connection
-// ready for what follows.
+// ending is how an exchange ends, whatever it came to. Each step is begun once: an
+// end that has panicked goes on behind the step where it did.
+var ending = [...]func(x *Exchange, code edgeerr.Code, err error){
+	(*Exchange).conclude,     // answer, or cut, where upstream's answer is not complete
+	(*Exchange).keepUpstream, // for another exchange
+	(*Exchange).dropUpstream, // or not
+	(*Exchange).uncount,      // among those that run
+	(*Exchange).tell,         // whoever observes exchanges
+	(*Exchange).leave,        // give everything back
+}
+
+// end ends the exchange and leaves the client's connection ready for what follows.
 func (x *Exchange) end(err error) {
 	code := edgeerr.CodeOf(err)
 	if code == edgeerr.ClientLeft && x.edge.stopping.Load() {
 		code = edgeerr.DrainAborted
 	}
-	c := x.client
+	for c := x.client; c.x == x && x.ended < len(ending); { // the last step lets x go
+		x.ended++
+		ending[x.ended-1](x, code, err)
+	}
+}
+
+// survive, deferred, keeps a panic, which is a fault of the edge, from the others.
+func (c *Client) survive() {
+	if recover() == nil {
+		return
+	}
+	c.broken = true
+	defer func() { _ = recover() }() // there is no better place to tell of it
+	id := ""
+	if c.x != nil {
+		id = string(c.x.kept.id)
+	}
+	c.edge.log.Error().Str("request_id", id).Str("stack", string(debug.Stack())).Msg("panic in an exchange")
+}
+
+// breakOff ends what has panicked. An exchange whose end had not begun is answered.
+func (c *Client) breakOff() {
+	if c.x == nil || c.x.ended > 0 {
+		c.Abort(true) // a part of the answer may be out
+	}
+	if c.x != nil {
+		c.x.end(edgeerr.Wrap(edgeerr.Internal, errPanic))
+	}
+}
+
+var errPanic = errors.New("panic; the log has the stack")
+
+// conclude sends what the client still has to get: nothing, the edge's own answer,
+// or a cut.
+func (x *Exchange) conclude(code edgeerr.Code, err error) {
 	if x.upload.abandoned() {
-		x.closing(nextLinger)
+		x.closing(nextLinger) // the rest of the body is not going to be read
 	}
 	switch {
 	case err == nil:
 	case code.Status() == 0, x.answer != answerNone:
 		x.closing(nextClose)
-		c.cut(x.resetOnAbort(), x.answer != answerNone)
+		x.client.cut(x.resetOnAbort(), x.answer != answerNone)
 	default:
 		x.answerError(err)
 	}
-	x.leaveUpstream(err)
-	if x.admitted {
-		x.edge.inflight.Add(-1) // before anybody is told that it is over
-	}
-	x.tell(code, err)
-	next := x.next
-	if x.req != nil && next == nextRequest {
-		c.in.Consume(int(x.req.length)) // nobody was sent it; endsInBuffer has said that it is there
-	}
-	x.release()
-	c.goOnWith(next)
 }
-
-// recoverPanic ends the exchange whose story has panicked, which is a fault of
-// the edge, and leaves the others alone.
-func (x *Exchange) recoverPanic(over *bool) {
-	if r := recover(); r != nil {
-		x.edge.log.Error().Str("request_id", string(x.kept.id)).Str("stack", stack()).Msg("panic in an exchange")
-		x.end(edgeerr.Wrap(edgeerr.Internal, errPanic))
-		*over = true
-	}
-}
-
-var errPanic = errors.New("panic; the log has the stack")
 
 // resetOnAbort reports how a response is cut so that it cannot look complete: a
 // chunked one by FIN without its last chunk, any other by RST (openai-node 4
@@ -58,14 +81,33 @@ func (x *Exchange) resetOnAbort() bool {
 	return x.answer == answerNone || x.down.Dechunk || !x.down.Track.IsChunked()
 }
 
-// leaveUpstream keeps the upstream connection for another exchange if it is at the
-// end of a complete one and nothing more is on it, or closes it.
-func (x *Exchange) leaveUpstream(err error) {
+// keepUpstream keeps the upstream connection if it is at the end of a complete
+// exchange and nothing more is on it.
+func (x *Exchange) keepUpstream(_ edgeerr.Code, err error) {
+	a := &x.attempt
+	switch {
+	case a.conn == nil, err != nil:
+	case x.down.Excess:
+		a.target.Stats.Unasked.Add(1)
+	case x.answer == answerUpstream && !a.closes && x.down.Track.Done() && !x.upload.abandoned():
+		a.keep()
+	}
+}
+
+// dropUpstream leaves what is not kept.
+func (x *Exchange) dropUpstream(edgeerr.Code, error) {
 	if x.answer == answerUpstream && x.body != bodyPlain {
 		x.route.metrics.Streams.Dec()
 	}
-	x.attempt.leave(err == nil && x.answer == answerUpstream && !x.attempt.closes &&
-		!x.down.Excess && x.down.Track.Done() && !x.upload.abandoned())
+	x.attempt.drop()
+}
+
+// uncount makes room for another exchange, before anybody is told that this one is
+// over.
+func (x *Exchange) uncount(edgeerr.Code, error) {
+	if x.admitted {
+		x.edge.inflight.Add(-1)
+	}
 }
 
 // tell has the observers know what became of the exchange.
@@ -77,7 +119,7 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 		Reason: x.reason, Notes: x.notes, CORSRefused: x.refused,
 		Status: x.status, UpstreamStatus: a.status, Up: a.taken, Down: x.down.Bytes, Events: x.events.Count, Retries: x.retries,
 		FirstByte: a.firstByte, Duration: x.client.Loop().Now() - x.start,
-		Stream: x.body != bodyPlain, Sent: a.taken > 0,
+		Stream: x.answer == answerUpstream && x.body != bodyPlain, Sent: a.taken > 0,
 		Cut: x.answer == answerUpstream && code != edgeerr.None && code.Status() == 0, Code: code, Err: err,
 	}
 	if x.route != nil {
@@ -99,17 +141,51 @@ func (x *Exchange) streamIncomplete() bool {
 	return x.body == bodyEvents && x.status == 200 && !x.traits.head && !x.events.Final
 }
 
-// release gives everything back.
+// leave gives back what the exchange has, and says what the client's connection
+// does now.
+func (x *Exchange) leave(edgeerr.Code, error) {
+	c, next := x.client, x.next
+	c.x = nil
+	x.down.Close()
+	x.upload.Close()
+	if !c.broken { // else nobody knows what has been given back before
+		x.release()
+	}
+	switch {
+	case c.Closing(), c.cutting:
+	case next == nextRequest:
+		c.awaitNext()
+	case next == nextLinger:
+		c.closeLingering()
+	default:
+		c.Close()
+	}
+}
+
+// release gives everything back, and the exchange itself.
 func (x *Exchange) release() {
 	c := x.client
+	if x.req != nil && x.next == nextRequest {
+		c.in.Consume(int(x.req.length)) // nobody was sent it; endsInBuffer has said that it is there
+	}
 	x.dropRequest()
 	x.attempt.dropResponse(c.store)
 	x.attempt.in.Release()
-	x.down.Close()
-	x.upload.Close()
 	text := x.kept.text[:0]
 	*x = Exchange{}
 	x.kept.text = text
-	c.x = nil
 	c.store.exchanges.put(x, x.kept.grown())
+}
+
+// dropRequest gives back the request's head, and the room of its bytes.
+func (x *Exchange) dropRequest() {
+	if x.req == nil {
+		return
+	}
+	x.decision = rewrite.Decision{} // it aliases the head
+	x.req.clear()
+	x.client.store.requests.put(x.req, x.req.grown())
+	x.req = nil
+	x.client.in.Let()
+	x.client.dropEmpty()
 }

@@ -18,6 +18,8 @@ type Exchange struct {
 	route  *route        // nil until it is known
 	start  time.Duration // by the clock of the loop
 	step   int           // of the story
+	ended  int           // steps of its end that have been begun
+	scan   headScan      // of the request's head
 
 	// req dies as soon as an upstream has taken it, so that a silent stream needs
 	// no head; traits and kept are what outlives it.
@@ -170,16 +172,3 @@ func (x *Exchange) policy() *rewrite.Policy {
 
 // WakeUpstream implements upstream.Owner.
 func (x *Exchange) WakeUpstream() { x.client.run() }
-
-// dropRequest gives back the request's head, and the room of its bytes.
-func (x *Exchange) dropRequest() {
-	if x.req == nil {
-		return
-	}
-	x.decision = rewrite.Decision{} // it aliases the head
-	x.req.clear()
-	x.client.store.requests.put(x.req, x.req.grown())
-	x.req = nil
-	x.client.in.Let()
-	x.client.dropEmpty()
-}

@@ -1,5 +1,7 @@
 package proxy
 
+import "github.com/apim-edge/apim-edge/internal/edgeerr"
+
 // Break takes the credential rules out of a route, so that its exchanges panic
 // where they are decided.
 func (s *Snapshot) Break(route string) {
@@ -8,4 +10,53 @@ func (s *Snapshot) Break(route string) {
 			r.credential = nil
 		}
 	}
+}
+
+// Steps and Endings are how many steps the story and its end have.
+const (
+	Steps   = len(story)
+	Endings = len(ending)
+	Uncount = 3 // of the end
+	Record  = 4 // of the end: whoever observes is told
+)
+
+// PanicAtStep has exchanges for a path panic behind a step of the story, until mend.
+func PanicAtStep(i int, path string) (mend func()) {
+	step := story[i]
+	story[i] = func(x *Exchange) error {
+		err := step(x)
+		if x.isFor(path) {
+			panic("behind a step of the story")
+		}
+		return err
+	}
+	return func() { story[i] = step }
+}
+
+// PanicAtEnding is PanicAtStep for the steps of their end: before or behind one.
+func PanicAtEnding(i int, before bool, path string) (mend func()) {
+	step := ending[i]
+	ending[i] = func(x *Exchange, code edgeerr.Code, err error) {
+		broken := x.isFor(path)
+		if broken && before {
+			panic("before a step of the end")
+		}
+		step(x, code, err)
+		if broken {
+			panic("behind a step of the end")
+		}
+	}
+	return func() { ending[i] = step }
+}
+
+func (x *Exchange) isFor(path string) bool {
+	return string(x.kept.path) == path || x.req != nil && string(x.req.path) == path
+}
+
+// Upstreams returns how many connections to all upstreams are open, and idle.
+func (e *Edge) Upstreams() (open, idle int64) {
+	for _, u := range e.registry.all() {
+		open, idle = open+u.Open(), idle+u.Idle()
+	}
+	return open, idle
 }

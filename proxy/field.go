@@ -40,6 +40,7 @@ const (
 	kContentEncoding
 	kAPIMRequestID
 	kTrailer
+	kLogin // WWW-Authenticate, Persistent-Auth
 
 	// kNeighbour is set for a field that has not quite a name of the kind. Servers
 	// that hand fields over as CGI variables (RFC 3875 section 4.1.18) cannot tell
@@ -86,6 +87,8 @@ var names = map[string]kind{
 	"content-encoding":                       kContentEncoding,
 	"apim-request-id":                        kAPIMRequestID,
 	"trailer":                                kTrailer,
+	"www-authenticate":                       kLogin,
+	"persistent-auth":                        kLogin,
 }
 
 // byLength holds the entries of names by the length of the name, so that most

@@ -81,10 +81,21 @@ var phrases = []string{
 	"\r\nCookie: a=b", "\r\nContent-Type: text/event-stream", "\r\nContent-Encoding: gzip", "\r\napim-request-id: 7", "\r\nDate: x", "\r\nX: ", "\r\nUser-Agent: me", "\xff\x80", "\x00", "\x0b", "api-key", "close", "keep-alive",
 }
 
+// headEnd is headScan.end for a head that is there as a whole.
+func headEnd(p []byte) int { return new(headScan).end(p) }
+
 // fromDraft makes a head of what a fuzzer has drawn: bytes from 0x80 on stand for
 // phrases, the others for themselves, and an end is added if there is none.
 func fromDraft(draft []byte) []byte {
-	var head []byte
+	head := drawn(draft)
+	if headEnd(head) == 0 {
+		head = append(head, "\r\n\r\n"...)
+	}
+	return head[:headEnd(head)]
+}
+
+// drawn is fromDraft without an end.
+func drawn(draft []byte) (head []byte) {
 	for _, c := range draft {
 		if c < 0x80 {
 			head = append(head, c)
@@ -92,10 +103,7 @@ func fromDraft(draft []byte) []byte {
 			head = append(head, phrases[int(c&0x7f)%len(phrases)]...)
 		}
 	}
-	if headEnd(head) == 0 {
-		head = append(head, "\r\n\r\n"...)
-	}
-	return head[:headEnd(head)]
+	return head
 }
 
 var tokenRe = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")

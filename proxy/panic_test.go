@@ -2,9 +2,12 @@ package proxy_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -42,7 +45,7 @@ func (l *logged) String() string {
 // on the same loop, do not notice.
 func TestAPanicEndsOneExchange(t *testing.T) {
 	log := &logged{}
-	address, stop := serveBroken(t, log)
+	address, stop := serveBroken(t, log, "http://127.0.0.1:1", "broken")
 	const secret = "c4n4ry"
 	other := connect(t, address)
 	ask(t, other, "GET /whole HTTP/1.1\r\nHost: edge\r\n\r\n", "502 ")
@@ -73,9 +76,65 @@ func TestAPanicEndsOneExchange(t *testing.T) {
 	}
 }
 
-// serveBroken serves a route that panics and one whose upstream is not there, on
-// one loop.
-func serveBroken(t *testing.T, log io.Writer) (address string, stop func()) {
+// TestAPanicAnywhereEndsOneExchange has a request panic behind each step of the
+// story, and before and behind each step of its end, and holds that everything is
+// counted out, once, and that the others, on the same loop, do not notice.
+func TestAPanicAnywhereEndsOneExchange(t *testing.T) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
+	defer upstream.Close()
+	for i := range proxy.Steps {
+		t.Run(fmt.Sprintf("behind step %d of the story", i), func(t *testing.T) {
+			defer proxy.PanicAtStep(i, "/broken")()
+			tryBroken(t, upstream.URL, 1)
+		})
+	}
+	for i := range proxy.Endings {
+		for _, before := range []bool{true, false} {
+			if before && (i == proxy.Uncount || i > proxy.Record) {
+				continue // nothing comes before its first line, which counts the exchange out, or lets it go
+			}
+			t.Run(fmt.Sprintf("step %d of the end, before %v", i, before), func(t *testing.T) {
+				defer proxy.PanicAtEnding(i, before, "/broken")()
+				lines := 1
+				if before && i == proxy.Record {
+					lines = 0 // it is not tried again: half a line may be out
+				}
+				tryBroken(t, upstream.URL, lines)
+			})
+		}
+	}
+}
+
+func tryBroken(t *testing.T, upstream string, lines int) {
+	log := &logged{}
+	address, stop := serveBroken(t, log, upstream, "")
+	other := connect(t, address)
+	ask(t, other, "GET /whole HTTP/1.1\r\nHost: edge\r\n\r\n", "200 ")
+	for range 3 {
+		c := connect(t, address)
+		if _, err := io.WriteString(c, "GET /broken HTTP/1.1\r\nHost: edge\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		var timeout net.Error
+		if _, err := io.Copy(io.Discard, c); errors.As(err, &timeout) && timeout.Timeout() {
+			t.Error("the connection of the broken exchange was not closed")
+		}
+		_ = c.Close()
+		ask(t, other, "GET /whole HTTP/1.1\r\nHost: edge\r\n\r\n", "200 ")
+	}
+	_ = other.Close()
+	stop()
+	if n := strings.Count(log.String(), `"message":"exchange"`) - 4; n != 3*lines {
+		t.Errorf("%d access lines for 3 exchanges, want %d:\n%s", n, 3*lines, log)
+	}
+	if n := strings.Count(log.String(), "panic in an exchange"); n != 3 {
+		t.Errorf("%d panics are told of, want 3:\n%s", n, log)
+	}
+}
+
+// serveBroken serves two routes to an upstream on one loop. That with the name in
+// broken panics.
+func serveBroken(t *testing.T, log io.Writer, upstream, broken string) (address string, stop func()) {
 	t.Helper()
 	loops, err := wire.StartLoops(1, 0)
 	if err != nil {
@@ -85,13 +144,13 @@ func serveBroken(t *testing.T, log io.Writer) (address string, stop func()) {
 	metrics := record.NewMetrics("test", func() float64 { return 0 })
 	edge := proxy.NewEdge(logger, logger, metrics, loops)
 	conf := config.Default()
-	conf.Upstreams = map[string]config.Upstream{"legacy": {URL: "http://127.0.0.1:1"}}
+	conf.Upstreams = map[string]config.Upstream{"legacy": {URL: upstream}}
 	conf.Routes = map[string]config.Route{"broken": {PathPrefix: "/broken"}, "whole": {PathPrefix: "/whole"}}
 	snapshot, err := edge.Compile(conf.Complete())
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot.Break("broken")
+	snapshot.Break(broken)
 	edge.Use(snapshot)
 	server := front.New(edge, loops, logger, nil, metrics.Clients().Add)
 	listener, err := server.Listen("127.0.0.1:0")
@@ -104,6 +163,9 @@ func serveBroken(t *testing.T, log io.Writer) (address string, stop func()) {
 	return listener.String(), func() {
 		if n := server.Drain(20 * time.Second); n != 0 || edge.Inflight() != 0 {
 			t.Errorf("%d exchanges aborted, %d counted as running", n, edge.Inflight())
+		}
+		if open, idle := edge.Upstreams(); open != idle {
+			t.Errorf("%d connections to the upstream are open, %d idle", open, idle)
 		}
 		edge.Close()
 		wire.CloseLoops(loops)

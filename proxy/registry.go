@@ -42,6 +42,7 @@ func (g *registry) get(name string, u config.Upstream, t config.Timeouts) (*hand
 	o := upstream.Options{
 		Name: name, Address: address(parsed), Connect: t.Connect.Duration, TLSHandshake: t.TLSHandshake.Duration,
 		KeepAlive: t.UpstreamKeepAlive.Duration, Stall: t.RequestBodyIdle.Duration, MaxConnections: u.MaxConnections, MaxIdle: u.MaxIdle,
+		OneClient: u.Share == "client",
 	}
 	material := ""
 	if parsed.Scheme == "https" {
@@ -93,7 +94,7 @@ func (g *registry) all() []*upstream.Upstream {
 var (
 	poolConns  = prometheus.NewDesc("apim_edge_upstream_connections", "Connections to the upstream.", []string{"upstream", "state"}, nil)
 	poolEvents = prometheus.NewDesc("apim_edge_upstream_connection_events_total",
-		"What happened to connections: dialed, dial_failed, reused, found_dead.", []string{"upstream", "event"}, nil)
+		"What happened to connections: dialed, dial_failed, reused, found_dead, unasked (upstream sent bytes that nobody had asked for).", []string{"upstream", "event"}, nil)
 )
 
 // Describe implements prometheus.Collector.
@@ -105,7 +106,7 @@ func (g *registry) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector. Two generations of one upstream can
 // overlap during a reload; they are added up.
 func (g *registry) Collect(ch chan<- prometheus.Metric) {
-	type sum struct{ open, idle, dialed, failed, reused, dead int64 }
+	type sum struct{ open, idle, dialed, failed, reused, dead, unasked int64 }
 	sums := map[string]sum{}
 	for _, u := range g.all() {
 		s := sums[u.Name]
@@ -115,6 +116,7 @@ func (g *registry) Collect(ch chan<- prometheus.Metric) {
 		s.failed += u.Stats.DialsFailed.Load()
 		s.reused += u.Stats.Reused.Load()
 		s.dead += u.Stats.FoundDead.Load()
+		s.unasked += u.Stats.Unasked.Load()
 		sums[u.Name] = s
 	}
 	for name, s := range sums {
@@ -124,6 +126,7 @@ func (g *registry) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.failed), name, "dial_failed")
 		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.reused), name, "reused")
 		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.dead), name, "found_dead")
+		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.unasked), name, "unasked")
 	}
 }
 

@@ -83,14 +83,14 @@ func (x *Exchange) appendTarget(dst []byte) []byte {
 func (x *Exchange) forwards(i int, k kind, trusted bool) bool {
 	r := x.req
 	switch k {
-	case kOther, kUserAgent, kTrailer, kContentType, kContentEncoding, kVary, kAPIMRequestID,
+	case kOther, kUserAgent, kTrailer, kContentType, kContentEncoding, kVary, kAPIMRequestID, kLogin,
 		kRequestMethod, kRequestHeaders, kRequestPrivate:
 		if x.route.credential.Takes(&r.fields[i]) {
 			return false
 		}
 		// A client may not name away what the edge adds or needs (RFC 9110
 		// section 7.6.1), so only fields of no meaning here can be nominated.
-		return !r.nominated || k != kOther || !nominatedBy(r.fields, r.kinds, r.fields[i].Name)
+		return k != kOther || !r.nominates(r.fields[i].Name)
 	case kContentLength, kTransferEncoding:
 		return true // one line, and known to be exact
 	case kExpect:
@@ -100,7 +100,7 @@ func (x *Exchange) forwards(i int, k kind, trusted bool) bool {
 	case kRequestID:
 		return len(r.id) > 0 // one line, which is believed
 	case kProxy:
-		return trusted && (!r.nominated || !nominatedBy(r.fields, r.kinds, r.fields[i].Name))
+		return trusted && !r.nominates(r.fields[i].Name)
 	}
 	return false
 }

@@ -15,14 +15,14 @@ type response struct {
 	fields []rewrite.Field
 	kinds  []kind
 
-	http10    bool
-	close     bool // the upstream will close after this exchange
-	nominated bool
-	sse       bool
-	encoded   bool  // Content-Encoding: nobody here can read the body
-	length    int64 // of the body: its bytes, chunkedBody or untilClose
-	apimID    []byte
-	vary      [][]byte
+	connection
+	http10  bool
+	sse     bool
+	encoded bool  // Content-Encoding: nobody here can read the body
+	length  int64 // of the body: its bytes, chunkedBody or untilClose
+	login   bool  // whoever asked has logged in on this connection, or is about to
+	apimID  []byte
+	vary    [][]byte
 }
 
 // untilClose is the length of a body that the end of the connection delimits.
@@ -72,7 +72,8 @@ func (r *response) parseLine(line []byte) error {
 }
 
 func (r *response) readFields() error {
-	r.length, r.close, r.nominated, r.sse, r.encoded = untilClose, r.http10, false, false, false
+	r.connection.reset(r.http10)
+	r.length, r.sse, r.encoded, r.login = untilClose, false, false, false
 	r.apimID, r.vary = nil, r.vary[:0]
 	chunked, lengths := 0, 0
 	for i, k := range r.kinds {
@@ -89,13 +90,17 @@ func (r *response) readFields() error {
 				return errCoding
 			}
 		case kConnection:
-			r.readConnection(v)
+			if err := r.readConnection(v); err != nil {
+				return err
+			}
 		case kContentType:
 			r.sse = isEventStream(v)
 		case kContentEncoding:
 			r.encoded = !equalFold(v, "identity")
 		case kAPIMRequestID:
 			r.apimID = v
+		case kLogin:
+			r.login = r.login || belongsToConnection(v)
 		case kVary:
 			r.vary = append(r.vary, v)
 		}
@@ -107,20 +112,6 @@ func (r *response) readFields() error {
 		r.length = chunkedBody
 	}
 	return nil
-}
-
-func (r *response) readConnection(v []byte) {
-	for len(v) > 0 {
-		var t []byte
-		t, v = nextToken(v)
-		switch {
-		case equalFold(t, "close"):
-			r.close = true
-		case len(t) == 0, equalFold(t, "keep-alive"), equalFold(t, "upgrade"):
-		default:
-			r.nominated = true
-		}
-	}
 }
 
 // settle applies what the request says about the body: none after HEAD, and
@@ -152,20 +143,4 @@ func isEventStream(v []byte) bool {
 	const want = "text/event-stream"
 	return len(v) >= len(want) && equalFold(v[:len(want)], want) &&
 		(len(v) == len(want) || v[len(want)] == ';' || v[len(want)] == ' ')
-}
-
-// nominatedBy tells whether a Connection field among fields names name.
-func nominatedBy(fields []rewrite.Field, kinds []kind, name []byte) bool {
-	for i, k := range kinds {
-		if k != kConnection {
-			continue
-		}
-		for list := fields[i].Value; len(list) > 0; {
-			var t []byte
-			if t, list = nextToken(list); bytes.EqualFold(t, name) {
-				return true
-			}
-		}
-	}
-	return false
 }

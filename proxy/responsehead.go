@@ -69,7 +69,7 @@ func (x *Exchange) appendUpstreamFields(dst []byte) []byte {
 			if x.route.cors != nil && corsx.Owned(name) {
 				continue
 			}
-			if r.nominated && nominatedBy(r.fields, r.kinds, name) {
+			if r.nominates(name) {
 				continue
 			}
 		}

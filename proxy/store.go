@@ -51,11 +51,12 @@ func (r *request) clear() {
 func (r *response) clear() {
 	clear(r.fields)
 	clear(r.vary)
+	r.connection.reset(false)
 	r.fields, r.vary, r.line, r.apimID = r.fields[:0], r.vary[:0], nil, nil
 }
 
 // grown tells that the head was larger than those of known clients.
-func (r *request) grown() bool { return cap(r.fields) > usualFields }
+func (r *request) grown() bool { return cap(r.fields) > usualFields || cap(r.joined) > usualText }
 
 func (r *response) grown() bool { return cap(r.fields) > usualFields || cap(r.vary) > usualFields }
 
@@ -64,4 +65,5 @@ func (k *kept) grown() bool { return cap(k.text) > usualText }
 const (
 	usualFields = 64
 	usualText   = 2 << 10
+	usualHead   = 4 << 10
 )

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 )
@@ -51,7 +52,8 @@ func TestWhatIsKeptKeepsNoBuffer(t *testing.T) {
 		}
 	}{
 		{"request", sdkRequest, &request{}},
-		{"response", crlf("HTTP/1.1 200 OK\nVary: Origin\napim-request-id: 7\nContent-Length: 0\n\n"), &response{}},
+		{"request with names and lists", crlf("OPTIONS / HTTP/1.1\nHost: e\nConnection: x-a, x-b\nAccess-Control-Request-Headers: a\nAccess-Control-Request-Headers: b\n\n"), &request{}},
+		{"response", crlf("HTTP/1.1 200 OK\nVary: Origin\napim-request-id: 7\nContent-Length: 0\nConnection: x-a\n\n"), &response{}},
 	} {
 		freed := make(chan struct{})
 		func() {
@@ -70,4 +72,38 @@ func TestWhatIsKeptKeepsNoBuffer(t *testing.T) {
 		}
 		runtime.KeepAlive(tc.kept)
 	}
+}
+
+// TestTheSecondParserKeepsNoLargeHead holds that heads of which each is long at
+// another place do not leave their sum behind.
+func TestTheSecondParserKeepsNoLargeHead(t *testing.T) {
+	const heads, long = maxTrailers, 60 << 10
+	for _, tc := range []struct{ name, before, each, between, after string }{
+		{"fields", "GET / HTTP/1.0\n", "X: y\n", "X: ", "\n\n"},
+		{"names in Trailer", "POST / HTTP/1.1\nHost: e\nTransfer-Encoding: chunked\nTrailer: ", "x,", "", "\n\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := request{parser: newParser()}
+			before := inUse()
+			for i := range heads {
+				head := crlf(tc.before + strings.Repeat(tc.each, i%maxTrailers) + tc.between + strings.Repeat("x", long) + tc.after)
+				if err := r.parse(head); err != nil {
+					t.Fatal(err)
+				}
+				r.clear()
+			}
+			if more := inUse() - before; more > 1<<20 {
+				t.Errorf("%d bytes are held after %d heads that are done with", more, heads)
+			}
+			runtime.KeepAlive(&r)
+		})
+	}
+}
+
+// inUse returns the bytes that the heap holds.
+func inUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

@@ -27,7 +27,6 @@ var story = [...]func(*Exchange) error{
 // advance goes on with the story until it has to wait. It reports whether the
 // exchange is over, and the client's connection free for what follows.
 func (x *Exchange) advance() (over bool) {
-	defer x.recoverPanic(&over)
 	err := x.interruption()
 	for err == nil && x.step < len(story) {
 		if err = story[x.step](x); err == nil {
@@ -66,8 +65,8 @@ func (x *Exchange) readHead() error {
 	conf := &x.edge.snapshot.Load().config
 	limit := int(conf.Limits.Head.Bytes)
 	for {
-		skipBlankLines(c.in)
-		if n := headEnd(c.in.Bytes()); n > 0 && n <= limit {
+		x.scan.skipBlankLines(c.in)
+		if n := x.scan.end(c.in.Bytes()); n > 0 && n <= limit {
 			c.Within(0)
 			head := c.in.Hold(n)
 			err := x.req.parse(head)
@@ -77,7 +76,7 @@ func (x *Exchange) readHead() error {
 			}
 			return err
 		}
-		if err := checkPrefix(c.in.Bytes()); err != nil {
+		if err := checkPrefix(&x.scan, c.in.Bytes()); err != nil {
 			return x.refusePart(err)
 		}
 		if c.in.Len() > 0 && !c.in.MakeRoom(limit) {
@@ -117,26 +116,6 @@ func (x *Exchange) awaitRestOfHead() error {
 }
 
 var errHeadEndsEarly = errors.New("the client ended the request head early")
-
-// skipBlankLines drops the empty lines that some clients send behind a body
-// (RFC 9112 section 2.2).
-func skipBlankLines(b *wire.Buf) {
-	for i := 0; i < tooManyBlankLines && b.Len() > 1; i++ {
-		if p := b.Bytes(); p[0] != '\r' || p[1] != '\n' {
-			return
-		}
-		b.Consume(2)
-	}
-}
-
-func tooLarge(p []byte) error {
-	for _, c := range p {
-		if c == '\n' {
-			return edgeerr.New(edgeerr.HeadTooLarge, "")
-		}
-	}
-	return edgeerr.New(edgeerr.URITooLong, "")
-}
 
 // findRoute loads the snapshot, once, and keeps what outlives the head.
 func (x *Exchange) findRoute() (err error) {

@@ -110,6 +110,9 @@ func cutParameter(parameter []byte) (name, value []byte) {
 
 // param returns the index in params of a raw parameter name, or -1.
 func (p *Policy) param(name []byte) int {
+	if len(name) == 0 {
+		return -1 // a query may consist of ampersands
+	}
 	var plain [maxNameLength]byte
 	name = decodeName(&plain, name)
 	if p.paramLengths&(1<<uint(len(name))) == 0 {
@@ -121,6 +124,9 @@ func (p *Policy) param(name []byte) int {
 // decodeName percent-decodes a name into plain; one that is longer than every
 // name of interest, even without its escapes, comes back empty.
 func decodeName(plain *[maxNameLength]byte, name []byte) []byte {
+	if len(name) > maxRawName {
+		return nil // before anything of it is looked at: AppendRedactedQuery asks at each =
+	}
 	if bytes.IndexByte(name, '%') < 0 {
 		return name
 	}
@@ -139,6 +145,9 @@ func decodeName(plain *[maxNameLength]byte, name []byte) []byte {
 	}
 	return plain[:n]
 }
+
+// maxRawName is the longest that a name of interest can be with all of it escaped.
+const maxRawName = len("%41") * maxNameLength
 
 // AppendQuery appends query to dst without the parameters that the policy
 // governs, byte for byte otherwise. changed is false where nothing was

@@ -41,6 +41,7 @@ func (c Config) Complete() Config {
 			up.MaxIdle = defaultMaxIdle
 		}
 		up.URL = strings.TrimSuffix(up.URL, "/")
+		fill(&up.Share, "all")
 		c.Upstreams[name] = up
 	}
 	only := c.onlyUpstream()

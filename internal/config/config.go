@@ -93,6 +93,12 @@ type Upstream struct {
 	MaxConnections int `koanf:"max_connections"`
 	// The most idle connections kept open for the next exchange. 0 keeps none.
 	MaxIdle int `koanf:"max_idle"`
+	// Whom a connection serves. client: the connection of one client only, for
+	// as long as both last, so that not even a fault of the upstream can bring
+	// what belongs to one client before another; each client's connection then
+	// keeps one of its own, which max_idle does not count. all: whoever comes
+	// next, save where a login belongs to the connection (NTLM, Negotiate).
+	Share string `koanf:"share" oneof:"all client"`
 }
 
 // UpstreamTLS secures connections to an https upstream. The upstream's

@@ -3,6 +3,7 @@ package service
 import (
 	"errors"
 	"reflect"
+	"runtime/debug"
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/proxy"
@@ -28,7 +29,13 @@ func (s *Service) Reload(trigger string) error {
 	return nil
 }
 
-func (s *Service) compile() (*proxy.Snapshot, error) {
+func (s *Service) compile() (_ *proxy.Snapshot, err error) {
+	defer func() {
+		if recover() != nil { // what serves must not end because of what is to come
+			s.log.Error().Str("stack", string(debug.Stack())).Msg("panic in a reload")
+			err = errors.New("panic in a reload; the log has the stack")
+		}
+	}()
 	conf, err := s.o.Load()
 	if err != nil {
 		return nil, err

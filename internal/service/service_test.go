@@ -74,6 +74,22 @@ func TestAReloadByTheAdminListenerSaysWhyItFailed(t *testing.T) {
 	}
 }
 
+// TestAReloadThatPanicsChangesNothing holds that the next one works.
+func TestAReloadThatPanicsChangesNothing(t *testing.T) {
+	r := start(t, upstream(t), minimal)
+	defer r.Stop("test")
+	load := r.o.Load
+	r.o.Load = func() (config.Config, error) { panic("while it is loaded") }
+	if err := r.Reload("signal"); err == nil {
+		t.Error("Reload = nil, want the panic")
+	}
+	r.eventually("the stack in the log", func() bool { return r.log.has("service_test.go") && r.log.has("panic in a reload") })
+	r.o.Load = load
+	if err := r.Reload("signal"); err != nil {
+		t.Errorf("the next Reload = %v", err)
+	}
+}
+
 // TestAChangeThatNeedsARestartIsNamed holds that nobody waits for it in vain.
 func TestAChangeThatNeedsARestartIsNamed(t *testing.T) {
 	url := upstream(t)

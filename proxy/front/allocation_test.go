@@ -50,6 +50,12 @@ const sdkHead = "POST /openai/v1/chat/completions HTTP/1.1\nHost: edge.example.c
 // detector, which empties pools by chance) measures the whole process, client and upstream
 // included: whatever is allocated was allocated by the edge.
 func TestAnExchangeAllocatesNothing(t *testing.T) {
+	for _, share := range []string{"all", "client"} {
+		t.Run("share "+share, func(t *testing.T) { exchangeAllocatesNothing(t, share) })
+	}
+}
+
+func exchangeAllocatesNothing(t *testing.T, share string) {
 	reply := []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\nhello, world!")
 	sent := make(chan int, 1)
 	first := startUpstream(t, func(c *peer) {
@@ -61,7 +67,12 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 	c.send(sdkHead)
 	size := <-sent
 	_ = c.Close()
-	e := startEdge(t, startUpstream(t, quiet(size, reply)), func(conf *config.Config) { conf.Log.Access = false })
+	e := startEdge(t, startUpstream(t, quiet(size, reply)), func(conf *config.Config) {
+		conf.Log.Access = false
+		u := conf.Upstreams["legacy"]
+		u.Share = share
+		conf.Upstreams["legacy"] = u
+	})
 	c = e.dial()
 	request := []byte(strings.ReplaceAll(sdkHead, "\n", "\r\n"))
 	answer := make([]byte, 4096)

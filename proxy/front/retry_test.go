@@ -178,6 +178,7 @@ func TestWhatNobodyAskedForReachesNobody(t *testing.T) {
 					t.Errorf("the next exchange was answered with %q, want mine", m.body)
 				}
 				e.wantExchange(200, "complete")
+				e.wantMetric(`apim_edge_upstream_connection_events_total{event="unasked",upstream="legacy"}`, 1)
 			})
 		}
 	}

@@ -171,7 +171,7 @@ func (m *Metrics) Route(name string) *Route {
 	}
 }
 
-var statusClasses = [6]string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"}
+var statusClasses = [...]string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"}
 
 // request returns the counter for one outcome, made when it is first needed.
 func (r *Route) request(reason rewrite.Reason, status int, f Family) prometheus.Counter {

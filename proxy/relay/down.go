@@ -34,10 +34,10 @@ type Down struct {
 	Excess bool
 
 	splicer
-	held   []byte        // the trailer section, as far as it has come
-	data   []byte        // of the chunks of one read, where Dechunk is on
-	silent time.Duration // how long nothing has come, in heartbeats
-	reads  int           // so far
+	trailer trailer       // as far as it has come
+	data    []byte        // of the chunks of one read, where Dechunk is on
+	silent  time.Duration // how long nothing has come, in heartbeats
+	reads   int           // so far
 }
 
 // ackLaterFrom is the read of a stream from which on acknowledgements may wait.
@@ -232,7 +232,7 @@ func (d *Down) rest(in *wire.Buf, pass int, err error) error {
 		d.Excess = d.Excess || pass < in.Len()
 		return nil
 	}
-	section, excess, err := collectTrailer(&d.held, in.Bytes()[pass:], d.DropTrailer)
+	section, excess, err := d.trailer.collect(in.Bytes()[pass:], d.DropTrailer)
 	if errors.Is(err, wire.ErrWait) {
 		return nil
 	}

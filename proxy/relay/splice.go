@@ -44,6 +44,7 @@ func (s *splicer) stuck() bool { return s.pipe != nil && s.pipe.Held() > 0 }
 
 // Close gives the pipe back.
 func (s *splicer) Close() {
-	s.pipe.Close()
+	p := s.pipe
 	s.pipe = nil
+	p.Close()
 }

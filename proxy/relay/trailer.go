@@ -8,20 +8,33 @@ import (
 
 const maxTrailer = 16 << 10
 
-// trailerRest returns the trailer section in held, which begins with (the end
-// of) the line of the last chunk. complete tells that the section has its end;
-// line is how long the line of the last chunk is, end where the section ends.
-func trailerRest(held []byte) (line, end int, complete bool) {
-	line = bytes.IndexByte(held, '\n') + 1
-	section := held[line:]
-	if bytes.HasPrefix(section, []byte("\r\n")) {
-		return line, line + 2, true
-	}
-	if i := bytes.Index(section, []byte("\r\n\r\n")); i >= 0 {
-		return line, line + i + 4, true
-	}
-	return line, 0, false
+// A trailer collects the trailer section of a body, with (the end of) the line of
+// the last chunk in front. It goes on where the read before has left it, so that a
+// section that comes byte by byte costs what it costs at once.
+type trailer struct {
+	held []byte
+	line int // length of the line of the last chunk; 0: not known yet
+	seen int // how far the end of the section has been looked for
 }
+
+// add takes the next bytes. complete: the section has its end, at end in held.
+func (t *trailer) add(p []byte) (end int, complete bool) {
+	t.held = append(t.held, p...)
+	if t.line == 0 {
+		t.line = bytes.IndexByte(t.held, '\n') + 1
+		t.seen = t.line
+	}
+	if bytes.HasPrefix(t.held[t.line:], []byte("\r\n")) {
+		return t.line + 2, true // no fields
+	}
+	if i := bytes.Index(t.held[t.seen:], emptyLine); i >= 0 {
+		return t.seen + i + len(emptyLine), true
+	}
+	t.seen = max(t.seen, len(t.held)-len(emptyLine)+1)
+	return 0, false
+}
+
+var emptyLine = []byte("\r\n\r\n")
 
 // filterTrailer appends the line of the last chunk and the trailer fields that
 // may pass. Each line must be "token: value" without control characters.
@@ -61,19 +74,17 @@ func hasControl(p []byte) bool {
 	return false
 }
 
-// collectTrailer adds p to what is held of the trailer section (with the line of
-// the last chunk in front) and returns the section filtered once it is complete,
-// with the number of bytes at the end of p that lie behind it. Before that it
-// returns wire.ErrWait.
-func collectTrailer(held *[]byte, p []byte, drop func([]byte) bool) (section []byte, excess int, err error) {
-	*held = append(*held, p...)
-	line, end, complete := trailerRest(*held)
-	if !complete {
-		if len(*held) > maxTrailer {
-			return nil, 0, ErrTrailer
-		}
+// collect takes the next bytes and returns the section filtered once it is
+// complete, with the number of bytes at the end of p that lie behind it. Before
+// that it returns wire.ErrWait.
+func (t *trailer) collect(p []byte, drop func([]byte) bool) (section []byte, excess int, err error) {
+	end, complete := t.add(p)
+	switch {
+	case end > maxTrailer, !complete && len(t.held) > maxTrailer:
+		return nil, 0, ErrTrailer
+	case !complete:
 		return nil, 0, wire.ErrWait
 	}
-	section, err = filterTrailer(nil, *held, line, end, drop)
-	return section, len(*held) - end, err
+	section, err = filterTrailer(nil, t.held, t.line, end, drop)
+	return section, len(t.held) - end, err
 }

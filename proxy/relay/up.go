@@ -26,8 +26,8 @@ type Up struct {
 	Bytes int64
 
 	splicer
-	held  []byte // the trailer section, as far as it has come
-	paced bool   // the client is held to Slowest
+	trailer trailer // as far as it has come
+	paced   bool    // the client is held to Slowest
 }
 
 // ErrUpstreamWrite is the failure to write to the upstream. It is no verdict: the
@@ -166,7 +166,7 @@ func (u *Up) pass(in **wire.Buf) error {
 		release(in)
 		return nil
 	}
-	section, excess, err := collectTrailer(&u.held, (*in).Bytes(), u.DropTrailer)
+	section, excess, err := u.trailer.collect((*in).Bytes(), u.DropTrailer)
 	if errors.Is(err, wire.ErrWait) {
 		(*in).Consume((*in).Len())
 		release(in)

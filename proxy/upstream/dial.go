@@ -51,35 +51,43 @@ func (d *Dialing) Result() (c *Conn, err error, done bool) { //nolint:revive // 
 func (d *Dialing) Cancel() {
 	d.owner = nil
 	d.cancel()
+	if d.conn != nil { // nobody has asked for it
+		d.conn.Keep()
+	}
 }
 
 func (d *Dialing) run(ctx context.Context) {
 	defer d.cancel()
-	var sock *net.TCPConn
-	var secured *wire.Secured
-	var err error
-	if d.full && !d.up.makeRoom() {
-		err = edgeerr.New(edgeerr.UpstreamUnavailable, "")
-	} else {
-		sock, secured, err = d.up.connect(ctx)
-	}
+	sock, secured, err := d.open(ctx)
 	if !d.loop.Post(func() { d.arrive(sock, secured, err) }) && sock != nil {
 		_ = sock.Close()
 	}
 }
 
+func (d *Dialing) open(ctx context.Context) (sock *net.TCPConn, secured *wire.Secured, err error) {
+	defer d.survive(&err)
+	if d.full && !d.up.makeRoom() {
+		return nil, nil, edgeerr.New(edgeerr.UpstreamUnavailable, "")
+	}
+	return d.up.connect(ctx)
+}
+
+// survive, deferred, makes a panic the failure of this dial: who waits for it must
+// be told, and the others have nothing to do with it.
+func (d *Dialing) survive(err *error) {
+	if recover() != nil {
+		d.loop.Survived()
+		*err = edgeerr.Wrap(edgeerr.Internal, errPanic)
+	}
+}
+
+var errPanic = errors.New("panic; the log has the stack")
+
 // makeRoom closes the connection that has been idle for longest on one of the
 // loops: what one keeps must not starve the others.
 func (u *Upstream) makeRoom() (made bool) {
 	for _, l := range u.loops {
-		l.Do(func() {
-			p := u.pools[l]
-			if made = len(p.conns) > 0; made {
-				u.idle.Add(-1)
-				p.conns[0].retire()
-				p.conns = append(p.conns[:0], p.conns[1:]...)
-			}
-		})
+		l.Do(func() { made = u.pools[l].giveWay() })
 		if made {
 			return true
 		}
@@ -92,10 +100,7 @@ func (d *Dialing) arrive(sock *net.TCPConn, secured *wire.Secured, err error) {
 	u := d.up
 	c := &Conn{up: u, pool: u.pools[d.loop], owner: d.owner}
 	if err == nil {
-		c.Conn, err = d.loop.Adopt(wire.SocketOf(sock), secured, c, u.Stall)
-		if err != nil {
-			err = u.explainAdopt(err)
-		}
+		err = d.adopt(c, sock, secured)
 	}
 	d.done, d.err = true, err
 	switch {
@@ -114,6 +119,14 @@ func (d *Dialing) arrive(sock *net.TCPConn, secured *wire.Secured, err error) {
 	if d.owner != nil {
 		d.owner.WakeUpstream()
 	}
+}
+
+func (d *Dialing) adopt(c *Conn, sock *net.TCPConn, secured *wire.Secured) (err error) {
+	defer d.survive(&err)
+	if c.Conn, err = d.loop.Adopt(wire.SocketOf(sock), secured, c, d.up.Stall); err != nil {
+		err = d.up.explainAdopt(err)
+	}
+	return err
 }
 
 func (u *Upstream) connect(ctx context.Context) (*net.TCPConn, *wire.Secured, error) {

@@ -117,8 +117,16 @@ func (p *pooling) mustDial(loop int) *Conn {
 
 // pooled takes a connection out of a loop's pool.
 func (p *pooling) pooled(loop int) (c *Conn) {
-	p.loops[loop].Do(func() { c = p.Pooled(p.loops[loop], make(woken, 1)) })
+	c, _ = p.pooledFor(loop, &Bound{}, patience)
 	return c
+}
+
+// pooledFor takes one for a client whose exchange has waited so many turns.
+func (p *pooling) pooledFor(loop int, mine *Bound, waited int) (c *Conn, wait bool) {
+	l := p.loops[loop]
+	l.Do(func() {}) // a turn ends, and another one begins
+	l.Do(func() { c, wait = p.Pooled(l, mine, make(woken, 1), waited) })
+	return c, wait
 }
 
 func keep(c *Conn)    { c.Loop().Do(c.Keep) }

@@ -153,17 +153,24 @@ func (n *Listener) acceptAll() {
 		fd, address, err := unix.Accept4(n.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		switch err {
 		case nil:
-			n.accept(&Socket{fd: fd, Peer: addrPort(address)}, nil)
+			n.hand(&Socket{fd: fd, Peer: addrPort(address)}, nil)
 		case unix.EAGAIN:
 			return
 		case unix.EINTR, unix.ECONNABORTED:
 		default:
-			n.accept(nil, os.NewSyscallError("accept4", err))
+			n.hand(nil, os.NewSyscallError("accept4", err))
 			time.AfterFunc(acceptAgain, func() { n.loop.Post(n.acceptAll) })
 			return
 		}
 	}
 	n.loop.Post(n.acceptAll)
+}
+
+// hand calls accept, whose panic must not keep the others out: the edge-triggered
+// instance would not tell of them again.
+func (n *Listener) hand(sock *Socket, err error) {
+	defer n.loop.survive(nil)
+	n.accept(sock, err)
 }
 
 func addrPort(a unix.Sockaddr) netip.AddrPort {

@@ -3,6 +3,7 @@ package wire
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +20,10 @@ type Loop struct {
 	bufs  []*Buf
 	again []*Conn // woken once more before the loop waits
 	spare []*Conn
+
+	round  uint64 // see countRound
+	heard  int    // events of this round
+	report atomic.Pointer[func(stack string)]
 
 	mu     sync.Mutex // guards what other goroutines hand in
 	posted []func()
@@ -80,7 +85,7 @@ func (l *Loop) runPosted() {
 	l.posted = nil
 	l.mu.Unlock()
 	for _, f := range fs {
-		f()
+		l.do(f)
 	}
 }
 
@@ -104,7 +109,7 @@ func (l *Loop) finish() {
 		if c := l.seats[i]; c != nil {
 			c.resetOnClose()
 			c.closeNow()
-			c.handler.Wake(c)
+			l.tell(c)
 		}
 	}
 }
@@ -141,7 +146,7 @@ func (l *Loop) sweep(now time.Duration) {
 		}
 		if c.wait.passed(now) {
 			c.expired = true
-			c.handler.Wake(c)
+			l.tell(c)
 		}
 		if !c.closed && c.pace.missed(now, c.got) {
 			c.slow = true
@@ -152,7 +157,7 @@ func (l *Loop) sweep(now time.Duration) {
 			if c.closing {
 				c.closeNow()
 			}
-			c.handler.Wake(c)
+			l.tell(c)
 		}
 	}
 }
@@ -202,7 +207,7 @@ func (l *Loop) runAgain() {
 	l.again, l.spare = l.spare[:0], l.again
 	for _, c := range l.spare {
 		if !c.closed {
-			c.handler.Wake(c)
+			l.tell(c)
 		}
 	}
 	clear(l.spare)
@@ -224,7 +229,7 @@ func (l *Loop) sit(c *Conn) {
 }
 
 func (l *Loop) seated(s seat) *Conn {
-	if int(s.number) >= len(l.seats) {
+	if s.number < 0 || int(s.number) >= len(l.seats) {
 		return nil
 	}
 	if c := l.seats[s.number]; c != nil && c.seat == s {

@@ -35,6 +35,8 @@ func (l *Loop) handle(e *unix.EpollEvent) {
 	if c == nil {
 		return
 	}
+	defer l.survive(c)
+	c.pending = false
 	wake := false
 	if e.Events&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		c.ready, wake = true, true

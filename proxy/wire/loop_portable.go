@@ -50,6 +50,7 @@ func (l *Loop) run() {
 			<-l.roused
 		}
 		l.now = 0
+		l.countRound(0, true)
 		l.runPosted()
 		l.runAgain()
 	}
@@ -112,7 +113,7 @@ func (c *Conn) arrived(p []byte, err error) {
 	}
 	c.ready = true
 	if !c.closing {
-		c.handler.Wake(c)
+		c.Rouse()
 	}
 }
 
@@ -156,7 +157,7 @@ func (c *Conn) writable() {
 	if c.closing {
 		c.closeNow()
 	}
-	c.handler.Wake(c)
+	c.Rouse()
 }
 
 // unacked returns 0: what the peer takes is seen by trying to send more.

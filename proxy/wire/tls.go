@@ -3,8 +3,10 @@ package wire
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"runtime/debug"
 	"time"
 )
 
@@ -121,5 +123,16 @@ func Handshake(sock net.Conn, upgrade func(net.Conn, *tls.Config) *tls.Conn, con
 		_ = sock.SetDeadline(time.Now().Add(timeout))
 		defer func() { _ = sock.SetDeadline(time.Time{}) }()
 	}
-	return s, s.tls.Handshake()
+	return s, s.handshake()
+}
+
+// handshake reports a panic as an error: what crypto/tls and its callbacks make of
+// a peer's bytes may end its connection, and no other.
+func (s *Secured) handshake() (err error) {
+	defer func() {
+		if recover() != nil {
+			err = fmt.Errorf("panic in the handshake: %s", debug.Stack())
+		}
+	}()
+	return s.tls.Handshake()
 }

@@ -164,6 +164,12 @@ func (l *Loop) turn(uintptr) (leave bool) {
 
 func (l *Loop) handleAll(n int) {
 	l.now = 0
+	l.countRound(n, n < len(l.events))
+	for i := 1; i < n; i++ { // the first is handled before anybody asks
+		if c := l.seated(seat{l.events[i].Fd, l.events[i].Pad}); c != nil {
+			c.pending = true
+		}
+	}
 	for i := range l.events[:n] {
 		l.handle(&l.events[i])
 	}

@@ -50,10 +50,12 @@ type Conn struct {
 	closing   bool // closes as soon as the backlog is sent
 	saidEnd   bool // CloseWrite has been called
 	unasked   bool // Silent has met bytes, and has taken one
+	pending   bool // an event of this turn has not been handled yet
 	backlog   *Buf // what the kernel has not taken yet
 	wantsRoom bool // a pipe waits for the kernel to take more
 	failed    error
 
+	rested    uint64 // the loop's round at the last call of Rest
 	wait      bound
 	stallWait bound         // for a backlog that does not move
 	stall     time.Duration // how long that may last; 0: for ever
@@ -111,16 +113,24 @@ func (c *Conn) Silent() bool {
 	var err error
 	switch {
 	case c.tls != nil:
-		// crypto/tls may hold bytes that it has decrypted along with others.
-		_, err = c.readTLS(c.one[:])
+		// crypto/tls may hold bytes that it has decrypted along with others, or
+		// the beginning of a record.
+		if _, err = c.readTLS(c.one[:]); c.src.header > 0 {
+			err = nil
+		}
 	case c.ready:
 		_, err = c.readNow(c.one[:])
 	default:
 		return true
 	}
-	c.unasked = !errors.Is(err, ErrWait)
-	return !c.unasked
+	silent := errors.Is(err, ErrWait)
+	c.unasked = err == nil
+	c.left = !c.unasked && !silent
+	return silent
 }
+
+// Unasked reports whether Silent has met bytes.
+func (c *Conn) Unasked() bool { return c.unasked }
 
 // Read appends what one read returns to b; with b nil it takes a buffer only
 // when there is something to put into it. The returned buffer is nil exactly if

@@ -1,0 +1,69 @@
+package proxy
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestConnectionNamesWhatEndsHere(t *testing.T) {
+	for _, tc := range []struct {
+		name           string
+		values         []string
+		close, upgrade bool
+		want           string
+	}{
+		{"keep-alive", []string{"Keep-Alive"}, false, false, ""},
+		{"close among others", []string{"x-a, CLOSE,\tx-b "}, true, false, "x-a x-b"},
+		{"over lines", []string{"Upgrade", "", "x-a", "close"}, true, true, "x-a"},
+		{"empty members", []string{strings.Repeat(" ,", 10000) + "x-a" + strings.Repeat(",\t", 10000)}, false, false, "x-a"},
+		{"options without end name nothing", []string{strings.Repeat("close, keep-alive, upgrade, ", 1000)}, true, true, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var c connection
+			for _, v := range tc.values {
+				if err := c.readConnection([]byte(v)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var got []string
+			for _, n := range c.nominated {
+				got = append(got, string(n))
+				if !c.nominates([]byte(strings.ToUpper(string(n)))) {
+					t.Errorf("%s is not nominated", n)
+				}
+			}
+			if c.close != tc.close || c.upgrade != tc.upgrade || strings.Join(got, " ") != tc.want || c.nominates([]byte("x")) {
+				t.Errorf("%+v, want close %v, upgrade %v, names %q", c, tc.close, tc.upgrade, tc.want)
+			}
+		})
+	}
+}
+
+// TestTooManyNamesInConnectionAreRefused holds that a name which is not looked at
+// refuses the head, and does not let its field pass: in one list and over lines, in
+// both directions.
+func TestTooManyNamesInConnectionAreRefused(t *testing.T) {
+	lines := func(count int) string { return strings.Repeat("Connection: x-hop\n", count) }
+	for _, tc := range []struct {
+		name, fields string
+		refused      bool
+	}{
+		{"the most in one list", "Connection: " + list(maxNominated, 8) + "\n", false},
+		{"one more in one list", "Connection: " + list(maxNominated+1, 8) + "\n", true},
+		{"the most over lines", lines(maxNominated), false},
+		{"one more over lines", lines(maxNominated + 1), true},
+		{"one name too often", "Connection: " + strings.Repeat("x,", maxNominated+1) + "\n", true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var up request
+			var down response
+			if err := up.parse(crlf("GET / HTTP/1.1\nHost: e\n" + tc.fields + "\n")); (err != nil) != tc.refused {
+				t.Errorf("request: %v", err)
+			}
+			if err := down.parse(crlf("HTTP/1.1 200 OK\n" + tc.fields + "\n")); errors.Is(err, errNominated) != tc.refused {
+				t.Errorf("response: %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,84 @@
+package front_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/config"
+)
+
+// bytewise writes text in packets of one byte.
+func (p *peer) bytewise(text string) {
+	p.t.Helper()
+	text = crlf(text)
+	for i := range len(text) {
+		p.raw(text[i : i+1])
+	}
+}
+
+// TestAHeadMayComeByteByByte holds that a head is the same however it comes: behind
+// empty lines, behind another request, behind interim answers, and with trailers.
+func TestAHeadMayComeByteByByte(t *testing.T) {
+	for _, leg := range []legs{everyLeg[0], everyLeg[3]} {
+		t.Run(leg.name, func(t *testing.T) {
+			e := leg.start(t, nil, func(up *peer) {
+				for range 2 {
+					if m := up.request(); m.get("X-A") != "b" || m.get("X-Hop") != "" || strings.Join(m.trailer, "|") != "X-T: u" {
+						t.Errorf("the upstream got %v with trailers %q", m.fields, m.trailer)
+					}
+					up.bytewise("HTTP/1.1 103 Early Hints\nLink: </a>\n\nHTTP/1.1 103 Early Hints\n\n" +
+						"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nConnection: x-hop\nX-Hop: 1\n\n2\nhi\n0\nX-T: u\n\n")
+				}
+				up.gone()
+			})
+			c := e.dial()
+			const one = "\n\nPOST / HTTP/1.1\nHost: edge\nConnection: x-hop\nX-Hop: 1\nX-A: b\nTransfer-Encoding: chunked\n\n1\nx\n0\nX-T: u\nAuthorization: a\n\n"
+			c.bytewise(one + one)
+			for range 2 {
+				for _, want := range []int{103, 103, 200} {
+					m := c.head()
+					if m.status() != want || m.get("X-Hop") != "" {
+						t.Errorf("answer %q %v, want %d", m.first, m.fields, want)
+					}
+					if want == 200 {
+						if m = c.finish(m, false); m.body != "hi" || strings.Join(m.trailer, "|") != "X-T: u" {
+							t.Errorf("body %q, trailers %q", m.body, m.trailer)
+						}
+					}
+				}
+				e.wantExchange(200, "complete")
+			}
+		})
+	}
+}
+
+// TestARefusedHeadIsNotAwaited holds that what more bytes cannot mend is answered
+// while the head has no end, not when a bound of time has passed.
+func TestARefusedHeadIsNotAwaited(t *testing.T) {
+	fields := strings.Repeat("a:\r\n", 501)
+	for _, tc := range []struct{ name, request, answer string }{
+		{"fields of a request", "GET / HTTP/1.1\r\n" + fields, ""},
+		{"a line of a request that ends with LF alone", "GET / HTTP/1.1\r\nHost: edge\n", ""},
+		{"too many empty lines", strings.Repeat("\r\n", 5) + crlf(plainGet), ""},
+		{"fields of an answer", crlf(plainGet), "HTTP/1.1 200 OK\r\n" + fields},
+		{"a line of an answer that ends with LF alone", crlf(plainGet), "HTTP/1.1 200 OK\nContent-Length: 0\n\n"},
+		{"names in Connection of an answer", crlf(plainGet), "HTTP/1.1 200 OK\r\nConnection: a" + strings.Repeat(",a", 32) + "\r\n\r\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := startEdge(t, startUpstream(t, func(up *peer) {
+				up.request()
+				up.raw(tc.answer)
+				up.gone()
+			}), func(c *config.Config) { c.Timeouts.ClientHead = config.Duration{Duration: patience} })
+			c := e.dial()
+			c.raw(tc.request)
+			if tc.answer == "" {
+				wantError(t, c.answer("GET"), 400, "request_malformed", "false")
+				e.wantExchange(400, "request_malformed")
+				return
+			}
+			wantError(t, c.answer("GET"), 502, "upstream_invalid_response", "false")
+			e.wantExchange(502, "upstream_invalid_response")
+		})
+	}
+}
