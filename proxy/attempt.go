@@ -71,7 +71,8 @@ func (a *attempt) send(x *Exchange) error {
 	out := x.client.Loop().GetBuf()
 	// A head larger than that of known clients gets room at once: growing would
 	// leave a quarter of it unused, and its smaller selves to the collector.
-	head := x.appendRequestHead(slices.Grow(out.Empty(), x.req.size+headRoom))
+	forwarded := x.forwarded()
+	head := forwarded.Append(slices.Grow(out.Empty(), x.req.size+headRoom))
 	out.Set(append(head, x.bodyHead()...))
 	n, err := a.conn.Write(out.Bytes())
 	out.Release()
@@ -226,7 +227,8 @@ func (a *attempt) invalid(err error) error {
 func (a *attempt) relayInterim(x *Exchange) error {
 	if !x.traits.http10 && (a.resp.status != 100 || x.traits.expect) {
 		out := x.client.Loop().GetBuf()
-		out.Set(x.appendInterimHead(out.Empty()))
+		answer := x.relayed()
+		out.Set(answer.AppendInterim(out.Empty()))
 		if _, err := x.client.Send(out); err != nil {
 			return edgeerr.Wrap(edgeerr.ClientLeft, err)
 		}

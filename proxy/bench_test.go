@@ -35,9 +35,9 @@ func hotFunctions(tb testing.TB) map[string]func() {
 		"match":              func() { _, _ = s.match(x.req) },
 		"decide":             func() { must(x.decide()) },
 		"note":               func() { x.kept = kept{text: x.kept.text[:0]}; x.note() },
-		"appendRequestHead":  func() { x.appendRequestHead(dst) },
+		"appendRequestHead":  func() { appendRequestHead(x, dst) },
 		"response.parse":     func() { must(parsed.attempt.resp.parse(sdkResponse)) },
-		"appendResponseHead": func() { x.appendResponseHead(dst) },
+		"appendResponseHead": func() { appendResponseHead(x, dst) },
 	}
 }
 

@@ -172,3 +172,28 @@ func (x *Exchange) policy() *rewrite.Policy {
 
 // WakeUpstream implements upstream.Owner.
 func (x *Exchange) WakeUpstream() { x.client.run() }
+
+// forwarded returns the head of the request for the upstream of the attempt.
+func (x *Exchange) forwarded() Forwarded {
+	return Forwarded{
+		Request: x.req, Policy: x.route.credential, Decision: &x.decision,
+		Strip: x.route.strip, Prefix: x.attempt.target.Prefix, Host: x.attempt.target.Host, ID: x.kept.id,
+		Client: x.client.address, Secure: x.client.tls, Trusted: x.snap.trusts(x.client.address), WithholdOrigin: x.route.withhold,
+	}
+}
+
+// relayed returns the head of upstream's answer for the client.
+func (x *Exchange) relayed() Relayed {
+	r := Relayed{
+		Response: x.attempt.resp, CORS: x.route.cors, Method: x.kept.method, Origin: x.kept.origin,
+		Dechunk: x.down.Dechunk, Close: x.next != nextRequest,
+	}
+	debug := &x.snap.config.Debug
+	if debug.DecisionHeader {
+		r.Decision = x.reason.String()
+	}
+	if debug.ServerTiming {
+		r.UpstreamTime = x.attempt.firstByte
+	}
+	return r
+}

@@ -72,7 +72,8 @@ func (x *Exchange) explain(head []byte, out *Explanation) error {
 		return err
 	}
 	x.attempt.target = x.route.target
-	out.Head = x.mask(x.appendRequestHead(nil))
+	forwarded := x.forwarded()
+	out.Head = x.mask(forwarded.Append(nil))
 	return nil
 }
 

@@ -200,3 +200,19 @@ func nominated(fields [][2]string, name string) bool {
 	}
 	return false
 }
+
+func appendRequestHead(x *Exchange, dst []byte) []byte {
+	f := x.forwarded()
+	return f.Append(dst)
+}
+
+func appendResponseHead(x *Exchange, dst []byte) []byte {
+	a := x.relayed()
+	dst, _ = a.Append(dst)
+	return dst
+}
+
+func appendInterimHead(x *Exchange, dst []byte) []byte {
+	a := x.relayed()
+	return a.AppendInterim(dst)
+}

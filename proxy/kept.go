@@ -2,6 +2,9 @@ package proxy
 
 import (
 	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"math/rand/v2"
 
 	"github.com/apim-edge/apim-edge/proxy/record"
 )
@@ -41,4 +44,12 @@ func (k *kept) makeID() {
 	at := len(k.text)
 	k.text = appendID(k.text)
 	k.id = k.text[at:len(k.text):len(k.text)]
+}
+
+// appendID appends a request id: 128 random bits in hexadecimal.
+func appendID(dst []byte) []byte {
+	var id [16]byte
+	binary.NativeEndian.PutUint64(id[:8], rand.Uint64())
+	binary.NativeEndian.PutUint64(id[8:], rand.Uint64())
+	return hex.AppendEncode(dst, id[:])
 }

@@ -49,7 +49,7 @@ func (w *worker) request(head []byte) {
 		return
 	}
 	if x.decide() == nil {
-		w.out = x.appendRequestHead(w.out[:0])
+		w.out = appendRequestHead(x, w.out[:0])
 	}
 }
 
@@ -64,11 +64,11 @@ func (w *worker) response(head []byte) {
 	}
 	x.attempt.resp.settle(x.traits.head)
 	if x.attempt.resp.status < 200 && x.attempt.resp.status != 101 {
-		w.out = x.appendInterimHead(w.out[:0])
+		w.out = appendInterimHead(x, w.out[:0])
 		return
 	}
 	x.prepareRelay()
-	w.out = x.appendResponseHead(w.out[:0])
+	w.out = appendResponseHead(x, w.out[:0])
 }
 
 // check holds that work on head costs no more than it may. Time that others take

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy/relay"
 	"github.com/apim-edge/apim-edge/proxy/wire"
@@ -27,7 +28,12 @@ func (x *Exchange) relay() error {
 func (x *Exchange) startRelay() error {
 	x.prepareRelay()
 	out := x.client.Loop().GetBuf()
-	out.Set(x.appendResponseHead(out.Empty()))
+	answer := x.relayed()
+	head, allowed := answer.Append(out.Empty())
+	out.Set(head)
+	if !allowed {
+		x.refused = corsx.CauseOrigin
+	}
 	x.status, x.answer = x.attempt.resp.status, answerUpstream
 	if x.body != bodyPlain {
 		x.route.metrics.Streams.Inc()

@@ -1,41 +1,56 @@
 package proxy
 
 import (
-	"encoding/binary"
-	"encoding/hex"
-	"math/rand/v2"
 	"net/netip"
 
-	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
-// appendRequestHead appends the head that goes upstream: the client's lines in
-// their order and spelling, without those that end here, and then what the edge
-// says itself, so that no client can remove or forge it.
-func (x *Exchange) appendRequestHead(dst []byte) []byte {
-	r, rt := x.req, x.route
+// Forwarded is the head of a request as an upstream is sent it.
+type Forwarded struct {
+	Request  *request
+	Policy   *rewrite.Policy
+	Decision *rewrite.Decision
+	// Strip is taken off the path, Prefix put in front of it.
+	Strip, Prefix string
+	// Host is what the upstream is called; nil: as the client calls the edge.
+	Host []byte
+	// ID is the request id where the client has sent none.
+	ID     []byte
+	Client netip.Addr
+	// Secure tells that the client's connection has TLS.
+	Secure bool
+	// Trusted tells that the client is a proxy whose word about others is believed.
+	Trusted bool
+	// WithholdOrigin keeps the page's origin from the upstream.
+	WithholdOrigin bool
+}
+
+// Append appends the head: the client's lines in their order and spelling, without
+// those that end here, and then what the edge says itself, so that no client can
+// remove or forge it.
+func (f *Forwarded) Append(dst []byte) []byte {
+	r := f.Request
 	dst = append(dst, r.method...)
 	dst = append(dst, ' ')
-	dst = x.appendTarget(dst)
+	dst = f.appendTarget(dst)
 	dst = append(dst, " HTTP/1.1\r\nHost: "...)
-	if host := x.attempt.target.Host; host != nil {
-		dst = append(dst, host...)
+	if f.Host != nil {
+		dst = append(dst, f.Host...)
 	} else {
 		dst = append(dst, r.host...)
 	}
 	dst = append(dst, "\r\n"...)
-	trusted := x.snap.trusts(x.client.address)
 	for i, k := range r.kinds {
-		if x.forwards(i, k, trusted) {
+		if f.passes(i, k) {
 			dst = appendField(dst, r.fields[i].Name, r.fields[i].Value)
 		}
 	}
-	dst = rt.credential.AppendFields(dst, &x.decision, r.fields)
-	dst = x.appendForwarded(dst, trusted)
+	dst = f.Policy.AppendFields(dst, f.Decision, r.fields)
+	dst = f.appendForwarding(dst)
 	if len(r.id) == 0 {
 		dst = append(dst, "X-Request-Id: "...)
-		dst = append(dst, x.kept.id...)
+		dst = append(dst, f.ID...)
 		dst = append(dst, "\r\n"...)
 	}
 	if r.websocket {
@@ -53,16 +68,16 @@ func appendField(dst, name, value []byte) []byte {
 
 // appendTarget appends path and query byte for byte, save a prefix that is
 // taken off, one that is put on, and query keys that have become a field.
-func (x *Exchange) appendTarget(dst []byte) []byte {
-	r, rt := x.req, x.route
+func (f *Forwarded) appendTarget(dst []byte) []byte {
+	r := f.Request
 	path := r.path
-	if rt.strip != "" {
-		path = path[max(0, rewrite.PrefixLen(path, rt.strip, r.odd)):]
+	if f.Strip != "" {
+		path = path[max(0, rewrite.PrefixLen(path, f.Strip, r.odd)):]
 	}
 	if len(path) == 1 && path[0] == '*' {
 		return append(dst, '*')
 	}
-	dst = append(dst, x.attempt.target.Prefix...)
+	dst = append(dst, f.Prefix...)
 	if len(path) == 0 {
 		dst = append(dst, '/')
 	}
@@ -71,21 +86,21 @@ func (x *Exchange) appendTarget(dst []byte) []byte {
 		return dst
 	}
 	mark := len(dst)
-	dst, changed := rt.credential.AppendQuery(append(dst, '?'), r.query)
+	dst, changed := f.Policy.AppendQuery(append(dst, '?'), r.query)
 	if changed && len(dst) == mark+1 {
 		return dst[:mark]
 	}
 	return dst
 }
 
-// forwards reports whether field i goes upstream as it is. Neighbours of the edge's
+// passes reports whether field i goes upstream as it is. Neighbours of the edge's
 // own do not.
-func (x *Exchange) forwards(i int, k kind, trusted bool) bool {
-	r := x.req
+func (f *Forwarded) passes(i int, k kind) bool {
+	r := f.Request
 	switch k {
 	case kOther, kUserAgent, kTrailer, kContentType, kContentEncoding, kVary, kAPIMRequestID, kLogin,
 		kRequestMethod, kRequestHeaders, kRequestPrivate:
-		if x.route.credential.Takes(&r.fields[i]) {
+		if f.Policy.Takes(&r.fields[i]) {
 			return false
 		}
 		// A client may not name away what the edge adds or needs (RFC 9110
@@ -96,56 +111,56 @@ func (x *Exchange) forwards(i int, k kind, trusted bool) bool {
 	case kExpect:
 		return r.expect && r.length != 0
 	case kOrigin:
-		return !x.route.withhold
+		return !f.WithholdOrigin
 	case kRequestID:
 		return len(r.id) > 0 // one line, which is believed
 	case kProxy:
-		return trusted && !r.nominates(r.fields[i].Name)
+		return f.Trusted && !r.nominates(r.fields[i].Name)
 	}
 	return false
 }
 
-// appendForwarded appends who asks, by which scheme and for which host. What a
+// appendForwarding appends who asks, by which scheme and for which host. What a
 // trusted proxy has said of that is kept and continued; anybody else's word for
 // it has been dropped.
-func (x *Exchange) appendForwarded(dst []byte, trusted bool) []byte {
+func (f *Forwarded) appendForwarding(dst []byte) []byte {
 	proto := "http"
-	if x.client.tls {
+	if f.Secure {
 		proto = "https"
 	}
 	dst = append(dst, "X-Forwarded-For: "...)
-	dst, _ = x.appendSaid(dst, kForwardedFor, trusted, ", ")
-	dst = x.client.address.AppendTo(dst)
+	dst, _ = f.appendSaid(dst, kForwardedFor, ", ")
+	dst = f.Client.AppendTo(dst)
 	dst = append(dst, "\r\nX-Forwarded-Proto: "...)
-	dst, said := x.appendSaid(dst, kForwardedProto, trusted, "")
+	dst, said := f.appendSaid(dst, kForwardedProto, "")
 	if !said {
 		dst = append(dst, proto...)
 	}
 	dst = append(dst, "\r\nX-Forwarded-Host: "...)
-	if dst, said = x.appendSaid(dst, kForwardedHost, trusted, ""); !said {
-		dst = append(dst, x.req.host...)
+	if dst, said = f.appendSaid(dst, kForwardedHost, ""); !said {
+		dst = append(dst, f.Request.host...)
 	}
 	dst = append(dst, "\r\n"...)
-	if !trusted {
+	if !f.Trusted {
 		return dst
 	}
 	mark := len(dst)
 	dst = append(dst, "Forwarded: "...)
-	if dst, said = x.appendSaid(dst, kForwarded, trusted, ", "); !said {
+	if dst, said = f.appendSaid(dst, kForwarded, ", "); !said {
 		return dst[:mark]
 	}
-	return x.appendForwardedElement(dst, proto)
+	return f.appendForwardedElement(dst, proto)
 }
 
 // appendForwardedElement appends this hop in the form of RFC 7239 section 4.
-func (x *Exchange) appendForwardedElement(dst []byte, proto string) []byte {
+func (f *Forwarded) appendForwardedElement(dst []byte, proto string) []byte {
 	dst = append(dst, "for="...)
-	if x.client.address.Is6() {
+	if f.Client.Is6() {
 		dst = append(dst, "\"["...)
-		dst = x.client.address.AppendTo(dst)
+		dst = f.Client.AppendTo(dst)
 		dst = append(dst, "]\""...)
 	} else {
-		dst = x.client.address.AppendTo(dst)
+		dst = f.Client.AppendTo(dst)
 	}
 	dst = append(dst, ";proto="...)
 	dst = append(dst, proto...)
@@ -154,30 +169,20 @@ func (x *Exchange) appendForwardedElement(dst []byte, proto string) []byte {
 
 // appendSaid appends what a trusted proxy has said in the fields of a kind, each
 // followed by behind; where that is empty, the last word counts.
-func (x *Exchange) appendSaid(dst []byte, k kind, trusted bool, behind string) (out []byte, said bool) {
+func (f *Forwarded) appendSaid(dst []byte, k kind, behind string) (out []byte, said bool) {
 	mark := len(dst)
-	for i, other := range x.req.kinds {
-		if !trusted || other != k || len(x.req.fields[i].Value) == 0 {
+	for i, other := range f.Request.kinds {
+		if !f.Trusted || other != k || len(f.Request.fields[i].Value) == 0 {
 			continue
 		}
 		if behind == "" {
 			dst = dst[:mark]
 		}
 		said = true
-		dst = append(dst, x.req.fields[i].Value...)
+		dst = append(dst, f.Request.fields[i].Value...)
 		dst = append(dst, behind...)
 	}
 	return dst, said
-}
-
-// trusts tells whether what the peer says of others is believed.
-func (s *Snapshot) trusts(a netip.Addr) bool {
-	for _, p := range s.trusted {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
 }
 
 // readID keeps the client's request id, if it has sent one, once. Any other is
@@ -189,10 +194,13 @@ func (r *request) readID(v []byte) {
 	r.id = v
 }
 
+// maxID bounds the request ids that are kept.
+const maxID = 128
+
 // isID reports whether an id can be kept: it is short, of visible characters that
 // stand in a log as they are, and no secret by its shape.
 func isID(v []byte) bool {
-	if len(v) == 0 || len(v) > record.IDBytes {
+	if len(v) == 0 || len(v) > maxID {
 		return false
 	}
 	for _, c := range v {
@@ -201,12 +209,4 @@ func isID(v []byte) bool {
 		}
 	}
 	return !rewrite.HoldsSecret(v)
-}
-
-// appendID appends a request id: 128 random bits in hexadecimal.
-func appendID(dst []byte) []byte {
-	var id [16]byte
-	binary.NativeEndian.PutUint64(id[:8], rand.Uint64())
-	binary.NativeEndian.PutUint64(id[8:], rand.Uint64())
-	return hex.AppendEncode(dst, id[:])
 }

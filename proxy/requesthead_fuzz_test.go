@@ -44,7 +44,7 @@ func FuzzForwardedHead(f *testing.F) {
 		if x.decide() != nil {
 			return
 		}
-		out := x.appendRequestHead(nil)
+		out := appendRequestHead(x, nil)
 		if err := x.checkForwarded(head, out); err != nil {
 			t.Errorf("route %s, trusted %v, head %q: %v\nsent %q", x.route.name, trusted, head, err, out)
 		}

@@ -5,68 +5,82 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/corsx"
+	"github.com/apim-edge/apim-edge/rewrite"
 )
 
-// appendResponseHead appends the head that goes to the client: the upstream's
-// lines in their order and spelling, without those that end here, and the CORS
-// fields of the route.
-func (x *Exchange) appendResponseHead(dst []byte) []byte {
-	r := x.attempt.resp
+// Relayed is the head of upstream's answer as the client is sent it.
+type Relayed struct {
+	Response *response
+	// CORS is the policy of the route; nil: upstream's own fields pass.
+	CORS *corsx.Policy
+	// Method and Origin are those of the request. Origin is nil for none.
+	Method, Origin []byte
+	// Dechunk tells that the framing of chunks is taken off the body.
+	Dechunk bool
+	// Close tells that the connection ends behind the answer.
+	Close bool
+	// Decision is for X-Apim-Edge-Decision, UpstreamTime for Server-Timing. Empty
+	// and 0: no such field.
+	Decision     string
+	UpstreamTime time.Duration
+}
+
+// Append appends the head: the upstream's lines in their order and spelling,
+// without those that end here, and the CORS fields of the route. allowed reports
+// whether the page that asks may read the answer; it is true where none asks.
+func (a *Relayed) Append(dst []byte) (out []byte, allowed bool) {
 	dst = append(dst, "HTTP/1.1 "...)
-	dst = append(dst, r.line...)
+	dst = append(dst, a.Response.line...)
 	dst = append(dst, "\r\n"...)
-	dst = x.appendUpstreamFields(dst)
-	if x.route.cors != nil {
-		dst = x.appendCORS(dst)
+	dst = a.appendUpstreamFields(dst)
+	allowed = true
+	if a.CORS != nil {
+		dst, allowed = a.appendCORS(dst)
 	}
-	debug := &x.snap.config.Debug
-	if debug.DecisionHeader {
+	if a.Decision != "" {
 		dst = append(dst, "X-Apim-Edge-Decision: "...)
-		dst = append(dst, x.reason.String()...)
+		dst = append(dst, a.Decision...)
 		dst = append(dst, "\r\n"...)
 	}
-	if debug.ServerTiming {
+	if a.UpstreamTime > 0 {
 		dst = append(dst, "Server-Timing: upstream;dur="...)
-		dst = strconv.AppendFloat(dst, float64(x.attempt.firstByte)/float64(time.Millisecond), 'f', 1, 64)
+		dst = strconv.AppendFloat(dst, float64(a.UpstreamTime)/float64(time.Millisecond), 'f', 1, 64)
 		dst = append(dst, "\r\n"...)
 	}
-	if x.attempt.resp.status == 101 {
-		return append(dst, "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"...)
+	if a.Response.status == 101 {
+		return append(dst, "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"...), allowed
 	}
-	if x.next != nextRequest {
+	if a.Close {
 		dst = append(dst, "Connection: close\r\n"...)
 	}
-	return append(dst, "\r\n"...)
+	return append(dst, "\r\n"...), allowed
 }
 
-func (x *Exchange) appendInterimHead(dst []byte) []byte {
+// AppendInterim appends the head of an interim response (RFC 9110 section 15.2).
+func (a *Relayed) AppendInterim(dst []byte) []byte {
 	dst = append(dst, "HTTP/1.1 "...)
-	dst = append(dst, x.attempt.resp.line...)
+	dst = append(dst, a.Response.line...)
 	dst = append(dst, "\r\n"...)
-	return append(x.appendUpstreamFields(dst), "\r\n"...)
+	return append(a.appendUpstreamFields(dst), "\r\n"...)
 }
 
-func (x *Exchange) appendUpstreamFields(dst []byte) []byte {
-	r := x.attempt.resp
+func (a *Relayed) appendUpstreamFields(dst []byte) []byte {
+	r := a.Response
 	for i, k := range r.kinds {
 		name := r.fields[i].Name
 		switch k {
 		case kConnection, kUpgrade, kHopByHop, kEdge, kContentLength | kNeighbour, kTransferEncoding | kNeighbour, kHopByHop | kNeighbour, kEdge | kNeighbour:
 			continue
 		case kTransferEncoding:
-			if x.down.Dechunk {
+			if a.Dechunk {
 				continue
 			}
-		case kVary:
-			if x.route.cors != nil {
-				continue
-			}
-		case kRequestMethod, kRequestHeaders, kRequestPrivate:
-			if x.route.cors != nil {
+		case kVary, kRequestMethod, kRequestHeaders, kRequestPrivate:
+			if a.CORS != nil {
 				continue
 			}
 		case kOther, kProxy, kProxy | kNeighbour, kRequestID | kNeighbour, kForwardedFor | kNeighbour, kForwardedProto | kNeighbour, kForwardedHost | kNeighbour:
-			if x.route.cors != nil && corsx.Owned(name) {
+			if a.CORS != nil && corsx.Owned(name) {
 				continue
 			}
 			if r.nominates(name) {
@@ -79,33 +93,35 @@ func (x *Exchange) appendUpstreamFields(dst []byte) []byte {
 }
 
 // appendCORS appends the CORS fields for the page that asks, and Vary.
-func (x *Exchange) appendCORS(dst []byte) []byte {
-	r := x.attempt.resp
-	if x.kept.origin != nil {
+func (a *Relayed) appendCORS(dst []byte) (out []byte, allowed bool) {
+	allowed = true
+	if a.Origin != nil {
 		var names [8][]byte
 		families := names[:0]
-		for _, f := range r.fields {
+		for _, f := range a.Response.fields {
 			if corsx.Family(f.Name) {
 				families = append(families, f.Name)
 			}
 		}
-		var allowed bool
-		if dst, allowed = x.route.cors.AppendResponse(dst, x.kept.method, x.kept.origin, families); !allowed {
-			x.refused = corsx.CauseOrigin
-		}
+		dst, allowed = a.CORS.AppendResponse(dst, a.Method, a.Origin, families)
 	}
-	return x.route.cors.AppendVary(dst, r.vary)
+	return a.CORS.AppendVary(dst, a.Response.vary), allowed
 }
 
-// dropsFromRequest reports whether a trailer field of the request may not pass:
-// what the edge owns or removes in a head cannot come in behind the body.
-func (rt *route) dropsFromRequest(name []byte) bool {
-	return neverTrailer(name) || kindOf(name)&^kNeighbour == kRequestID || rt.credential.Governs(name)
+// DropFromRequest returns what reports whether a trailer field of a request may not
+// pass: what the edge owns or removes in a head cannot come in behind the body.
+func DropFromRequest(credentials *rewrite.Policy) func(name []byte) bool {
+	return func(name []byte) bool {
+		return neverTrailer(name) || kindOf(name)&^kNeighbour == kRequestID || credentials.Governs(name)
+	}
 }
 
-// dropsFromResponse is dropsFromRequest for the response.
-func (rt *route) dropsFromResponse(name []byte) bool {
-	return neverTrailer(name) || rt.cors != nil && corsx.Owned(name)
+// DropFromResponse is DropFromRequest for the trailer fields of an answer. cors may
+// be nil.
+func DropFromResponse(cors *corsx.Policy) func(name []byte) bool {
+	return func(name []byte) bool {
+		return neverTrailer(name) || cors != nil && corsx.Owned(name)
+	}
 }
 
 // neverTrailer holds the fields for framing, routing and credentials (RFC 9110

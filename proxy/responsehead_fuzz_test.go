@@ -64,10 +64,10 @@ func checkResponseHead(x *Exchange, head []byte, flags byte) error {
 	interim := x.attempt.resp.status < 200 && x.attempt.resp.status != 101
 	var out []byte
 	if interim {
-		out = x.appendInterimHead(nil)
+		out = appendInterimHead(x, nil)
 	} else {
 		x.prepareRelay()
-		out = x.appendResponseHead(nil)
+		out = appendResponseHead(x, nil)
 	}
 	if err := x.sameMessage(out); err != nil {
 		return fmt.Errorf("%w: sent %q", err, out)

@@ -42,7 +42,7 @@ type route struct {
 
 	responseHead, streamIdle time.Duration
 	metrics                  *record.Route
-	// What may not pass in trailers. Method values, made once: they allocate.
+	// What may not pass in trailers. Made once: they allocate.
 	dropRequestTrailer, dropResponseTrailer func(name []byte) bool
 }
 
@@ -131,7 +131,6 @@ func (e *Edge) compileRoute(name string, r config.Route, conf config.Config, han
 		heartbeat: r.Heartbeat.Duration, responseHead: conf.Timeouts.ResponseHead.Duration,
 		streamIdle: conf.Timeouts.StreamIdle.Duration, metrics: e.metrics.Route(name),
 	}
-	out.dropRequestTrailer, out.dropResponseTrailer = out.dropsFromRequest, out.dropsFromResponse
 	if r.RequestBody.Bytes > 0 {
 		out.bodyLimit = r.RequestBody.Bytes
 	}
@@ -141,17 +140,45 @@ func (e *Edge) compileRoute(name string, r config.Route, conf config.Config, han
 	if r.Timeouts.StreamIdle.Duration > 0 {
 		out.streamIdle = r.Timeouts.StreamIdle.Duration
 	}
-	if len(r.CORS.AllowedOrigins) == 0 {
-		return out, nil
-	}
-	out.cors, err = corsx.New(corsx.Options{
-		AllowedOrigins: r.CORS.AllowedOrigins, AllowedMethods: r.CORS.AllowedMethods,
-		AllowedHeaders: r.CORS.AllowedHeaders, ExposedHeaders: r.CORS.ExposedHeaders,
-		AllowCredentials: r.CORS.AllowCredentials, MaxAge: r.CORS.MaxAge.Duration,
-		AllowPrivateNetwork: r.CORS.AllowPrivateNetwork,
-	})
-	if err != nil {
+	if out.cors, err = compileCORS(r.CORS); err != nil {
 		return nil, fmt.Errorf("cors: %w", err)
 	}
+	out.dropRequestTrailer, out.dropResponseTrailer = DropFromRequest(out.credential), DropFromResponse(out.cors)
 	return out, nil
+}
+
+// compileCORS returns nil where no origin is named.
+func compileCORS(c config.CORS) (*corsx.Policy, error) {
+	if len(c.AllowedOrigins) == 0 {
+		return nil, nil
+	}
+	return corsx.New(corsx.Options{
+		AllowedOrigins: c.AllowedOrigins, AllowedMethods: c.AllowedMethods,
+		AllowedHeaders: c.AllowedHeaders, ExposedHeaders: c.ExposedHeaders,
+		AllowCredentials: c.AllowCredentials, MaxAge: c.MaxAge.Duration,
+		AllowPrivateNetwork: c.AllowPrivateNetwork,
+	})
+}
+
+// trusts reports whether what the peer says of others is believed.
+func (s *Snapshot) trusts(a netip.Addr) bool {
+	for _, p := range s.trusted {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// allowing returns the first route whose CORS policy allows the origin, or nil.
+func (s *Snapshot) allowing(origin []byte) *route {
+	if origin == nil {
+		return nil
+	}
+	for _, r := range s.routes {
+		if r.cors != nil && r.cors.Allows(origin) {
+			return r
+		}
+	}
+	return nil
 }

@@ -1,0 +1,124 @@
+package proxy
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/apim-edge/apim-edge/corsx"
+	"github.com/apim-edge/apim-edge/internal/edgeerr"
+)
+
+// Own is an answer of the edge itself, for an error.
+type Own struct {
+	Err  *edgeerr.Error
+	ID   []byte // of the request
+	Date time.Time
+	// CORS is the policy by which a page may read the answer, nil for none.
+	CORS *corsx.Policy
+	// Method and Origin are those of the request, nil where they are not known.
+	Method, Origin []byte
+	// Close tells that the connection ends behind the answer.
+	Close bool
+	// HeadOnly leaves the body out, as after HEAD.
+	HeadOnly bool
+}
+
+// Append appends head and body.
+func (o *Own) Append(dst []byte) []byte {
+	body := ErrorBody(o.Err)
+	dst = o.appendHead(dst, len(body))
+	if o.HeadOnly {
+		return dst
+	}
+	return append(dst, body...)
+}
+
+type errorJSON struct {
+	StatusCode int    `json:"statusCode"`
+	Message    string `json:"message"`
+	Error      struct {
+		Message string  `json:"message"`
+		Type    string  `json:"type"`
+		Code    string  `json:"code"`
+		Param   *string `json:"param"`
+	} `json:"error"`
+}
+
+// ErrorBody returns one JSON text for both worlds: OpenAI SDKs show error.message,
+// users of APIM know statusCode and message.
+func ErrorBody(e *edgeerr.Error) []byte {
+	j := errorJSON{StatusCode: e.Code.Status(), Message: e.Text()}
+	j.Error.Message, j.Error.Type, j.Error.Code = e.Text(), e.Code.Type(), e.Code.String()
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false) // people read it: <key> is to look like <key>
+	if err := encoder.Encode(j); err != nil {
+		panic("BUG: an error that is no JSON: " + err.Error())
+	}
+	return body.Bytes()
+}
+
+func (o *Own) appendHead(dst []byte, length int) []byte {
+	e := o.Err
+	dst = append(dst, "HTTP/1.1 "...)
+	dst = strconv.AppendInt(dst, int64(e.Code.Status()), 10)
+	dst = append(dst, ' ')
+	dst = append(dst, fasthttp.StatusMessage(e.Code.Status())...)
+	dst = append(dst, "\r\nContent-Type: application/json\r\nContent-Length: "...)
+	dst = strconv.AppendInt(dst, int64(length), 10)
+	// An error holds for this moment and this client: a cache in front would keep a
+	// 404, 405 or 414 by itself (RFC 9110 section 15.1), and show everybody the id
+	// of one request.
+	dst = append(dst, "\r\nCache-Control: no-store\r\nDate: "...)
+	dst = fasthttp.AppendHTTPDate(dst, o.Date)
+	dst = append(dst, "\r\nx-apim-edge-error: "...)
+	dst = append(dst, e.Code.String()...)
+	dst = append(dst, "\r\nx-request-id: "...)
+	dst = append(dst, o.ID...)
+	dst = append(dst, "\r\n"...)
+	if after := e.Code.RetryAfter(); after > 0 {
+		dst = append(dst, "Retry-After: "...)
+		dst = strconv.AppendInt(dst, int64(after), 10)
+		dst = append(dst, "\r\n"...)
+	}
+	switch e.Code.Retry() {
+	case edgeerr.RetryYes:
+		dst = append(dst, "x-should-retry: true\r\n"...)
+	case edgeerr.RetryNo:
+		dst = append(dst, "x-should-retry: false\r\n"...)
+	}
+	if e.Code.Status() == 401 { // RFC 9110 section 15.5.2 asks for it
+		dst = append(dst, "WWW-Authenticate: Bearer realm=\"apim-edge\"\r\n"...)
+	}
+	if e.Code == edgeerr.MethodNotAllowed {
+		dst = append(dst, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"...)
+	}
+	dst = o.appendCORS(dst)
+	if o.Close {
+		dst = append(dst, "Connection: close\r\n"...)
+	}
+	return append(dst, "\r\n"...)
+}
+
+// errorFields are the fields of the edge's own answers that a page may read.
+var errorFields = [][]byte{}
+
+// appendCORS appends the CORS fields, so that a browser shows the error and not a
+// CORS failure.
+func (o *Own) appendCORS(dst []byte) []byte {
+	if o.CORS == nil {
+		return dst
+	}
+	method := o.Method
+	if len(method) == 0 {
+		method = []byte("OPTIONS") // it was not readable; every policy allows this one
+	}
+	if o.Origin != nil {
+		dst, _ = o.CORS.AppendResponse(dst, method, o.Origin, errorFields)
+	}
+	return o.CORS.AppendVary(dst, nil)
+}
