@@ -21,9 +21,9 @@ type attempt struct {
 	conn    *upstream.Conn // nil until there is one
 	taken   int64          // bytes of the request that the connection took
 
-	scan      headScan      // of the head under way
+	scan      Scan          // of the head under way
 	in        *wire.Buf     // what has come and is not relayed; it holds the head of resp
-	resp      *response     // nil before the request is sent, and once the answer goes on
+	resp      *Response     // nil before the request is sent, and once the answer goes on
 	interim   int           // interim responses so far
 	status    int           // of the final response; 0: none yet
 	firstByte time.Duration // from the start of the exchange to the final head
@@ -72,7 +72,7 @@ func (a *attempt) send(x *Exchange) error {
 	// A head larger than that of known clients gets room at once: growing would
 	// leave a quarter of it unused, and its smaller selves to the collector.
 	forwarded := x.forwarded()
-	head := forwarded.Append(slices.Grow(out.Empty(), x.req.size+headRoom))
+	head := forwarded.Append(slices.Grow(out.Empty(), x.req.Size+headRoom))
 	out.Set(append(head, x.bodyHead()...))
 	n, err := a.conn.Write(out.Bytes())
 	out.Release()
@@ -137,17 +137,17 @@ func (a *attempt) awaitHead(x *Exchange) error {
 		if err := a.awaitRoom(x.client); err != nil {
 			return err
 		}
-		if n := a.scan.end(a.in.Bytes()); n > 0 {
+		if n := a.scan.End(a.in.Bytes()); n > 0 {
 			if final, err := a.takeHead(x, n); final || err != nil {
 				return err
 			}
 			continue
 		}
-		if err := a.scan.fault(); err != nil {
+		if err := a.scan.Fault(); err != nil {
 			return a.invalid(err)
 		}
-		if a.in != nil && !a.in.MakeRoom(maxResponseHead) {
-			return a.invalid(errHeadSize)
+		if a.in != nil && !a.in.MakeRoom(MaxResponse) {
+			return a.invalid(ErrSize)
 		}
 		in, err := a.conn.Read(a.in)
 		a.in = in
@@ -193,30 +193,30 @@ var errNoHead = errors.New("no response head within response_head")
 // takeHead takes the head of n bytes that has come. final reports whether it is
 // not an interim one.
 func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
-	if err := a.resp.parse(a.in.Hold(n)); err != nil {
+	if err := a.resp.Parse(a.in.Hold(n)); err != nil {
 		return false, a.invalid(err)
 	}
-	if a.resp.login {
+	if a.resp.Login {
 		a.conn.Bind(&x.client.bound)
 	}
-	switch status := a.resp.status; {
-	case status == 101 && !x.traits.websocket:
-		return false, a.invalid(errSwitch)
+	switch status := a.resp.Status; {
+	case status == 101 && !x.traits.Websocket:
+		return false, a.invalid(ErrSwitch)
 	case status >= 200 || status == 101:
 		a.firstByte = x.client.Loop().Now() - x.start
 		a.status = status
-		x.kept.apim = x.kept.keep(a.resp.apimID, record.IDBytes)
-		a.resp.settle(x.traits.head)
+		x.kept.apim = x.kept.keep(a.resp.APIMID, record.IDBytes)
+		a.resp.Settle(x.traits.Head)
 		a.conn.Within(0)
 		return true, nil
 	}
 	if a.interim++; a.interim > 100 {
-		return false, a.invalid(errManyHeads)
+		return false, a.invalid(ErrManyInterim)
 	}
 	return false, a.relayInterim(x)
 }
 
-const maxResponseHead = 256 << 10
+const MaxResponse = 256 << 10
 
 func (a *attempt) invalid(err error) error {
 	return edgeerr.Wrap(edgeerr.UpstreamInvalidResponse, err)
@@ -225,7 +225,7 @@ func (a *attempt) invalid(err error) error {
 // relayInterim passes a 1xx response on (RFC 9110 section 15.2), but for those
 // that the client cannot expect.
 func (a *attempt) relayInterim(x *Exchange) error {
-	if !x.traits.http10 && (a.resp.status != 100 || x.traits.expect) {
+	if !x.traits.HTTP10 && (a.resp.Status != 100 || x.traits.Expect) {
 		out := x.client.Loop().GetBuf()
 		answer := x.relayed()
 		out.Set(answer.AppendInterim(out.Empty()))
@@ -233,7 +233,7 @@ func (a *attempt) relayInterim(x *Exchange) error {
 			return edgeerr.Wrap(edgeerr.ClientLeft, err)
 		}
 	}
-	a.resp.clear()
+	a.resp.Clear()
 	if a.in.Let(); a.in.Len() == 0 {
 		a.in.Release()
 		a.in = nil
@@ -255,8 +255,8 @@ func (a *attempt) dropResponse(s *store) {
 	if a.resp == nil {
 		return
 	}
-	a.resp.clear()
-	s.responses.put(a.resp, a.resp.grown())
+	a.resp.Clear()
+	s.responses.put(a.resp, a.resp.Grown())
 	a.resp = nil
 }
 

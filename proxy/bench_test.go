@@ -25,18 +25,18 @@ func hotFunctions(tb testing.TB) map[string]func() {
 			tb.Fatal(err)
 		}
 	}
-	must(x.req.parse(sdkRequest))
+	must(x.req.Parse(sdkRequest))
 	must(x.decide())
-	must(x.attempt.resp.parse(sdkResponse))
+	must(x.attempt.resp.Parse(sdkResponse))
 	parsed := headExchange(e, s, 0, false)
 	return map[string]func(){
 		"headScan.end":       func() { headEnd(sdkRequest) },
-		"request.parse":      func() { must(parsed.req.parse(sdkRequest)) },
+		"request.parse":      func() { must(parsed.req.Parse(sdkRequest)) },
 		"match":              func() { _, _ = s.match(x.req) },
 		"decide":             func() { must(x.decide()) },
 		"note":               func() { x.kept = kept{text: x.kept.text[:0]}; x.note() },
 		"appendRequestHead":  func() { appendRequestHead(x, dst) },
-		"response.parse":     func() { must(parsed.attempt.resp.parse(sdkResponse)) },
+		"response.parse":     func() { must(parsed.attempt.resp.Parse(sdkResponse)) },
 		"appendResponseHead": func() { appendResponseHead(x, dst) },
 	}
 }
@@ -54,9 +54,9 @@ func TestHotFunctionsAllocateNothing(t *testing.T) {
 // anew for each of them.
 func TestListsOverManyLinesAllocateNothing(t *testing.T) {
 	head := []byte(preflight(fill(64<<10, "Access-Control-Request-Headers: a", ",a", 480)))
-	var r request
+	var r Request
 	if n := testing.AllocsPerRun(10, func() {
-		if err := r.parse(head); err != nil {
+		if err := r.Parse(head); err != nil {
 			t.Fatal(err)
 		}
 	}); n > 0 {

@@ -7,7 +7,7 @@ import (
 
 // connection is what the Connection fields of a head say (RFC 9110 section 7.6.1).
 type connection struct {
-	close     bool     // the sender closes after this exchange
+	Close     bool     // the sender closes after this exchange
 	upgrade   bool     // it asks for another protocol, or agrees to one
 	nominated [][]byte // names of fields that end here; they alias the head
 }
@@ -25,7 +25,7 @@ func (c *connection) reset(http10 bool) {
 	if len(c.nominated) > 0 {
 		clear(c.nominated) // costs 10 ns even where there is none
 	}
-	c.close, c.upgrade, c.nominated = http10, false, c.nominated[:0]
+	c.Close, c.upgrade, c.nominated = http10, false, c.nominated[:0]
 }
 
 // readConnection reads the value of one Connection field. Empty members are looked
@@ -35,10 +35,10 @@ func (c *connection) readConnection(v []byte) error {
 		var t []byte
 		t, v = nextToken(v)
 		switch {
-		case len(t) == 0, equalFold(t, "keep-alive"):
-		case equalFold(t, "close"):
-			c.close = true
-		case equalFold(t, "upgrade"):
+		case len(t) == 0, EqualFold(t, "keep-alive"):
+		case EqualFold(t, "close"):
+			c.Close = true
+		case EqualFold(t, "upgrade"):
 			c.upgrade = true
 		case len(c.nominated) == maxNominated:
 			return errNominated

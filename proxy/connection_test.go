@@ -33,7 +33,7 @@ func TestConnectionNamesWhatEndsHere(t *testing.T) {
 					t.Errorf("%s is not nominated", n)
 				}
 			}
-			if c.close != tc.close || c.upgrade != tc.upgrade || strings.Join(got, " ") != tc.want || c.nominates([]byte("x")) {
+			if c.Close != tc.close || c.upgrade != tc.upgrade || strings.Join(got, " ") != tc.want || c.nominates([]byte("x")) {
 				t.Errorf("%+v, want close %v, upgrade %v, names %q", c, tc.close, tc.upgrade, tc.want)
 			}
 		})
@@ -56,12 +56,12 @@ func TestTooManyNamesInConnectionAreRefused(t *testing.T) {
 		{"one name too often", "Connection: " + strings.Repeat("x,", maxNominated+1) + "\n", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			var up request
-			var down response
-			if err := up.parse(crlf("GET / HTTP/1.1\nHost: e\n" + tc.fields + "\n")); (err != nil) != tc.refused {
+			var up Request
+			var down Response
+			if err := up.Parse(crlf("GET / HTTP/1.1\nHost: e\n" + tc.fields + "\n")); (err != nil) != tc.refused {
 				t.Errorf("request: %v", err)
 			}
-			if err := down.parse(crlf("HTTP/1.1 200 OK\n" + tc.fields + "\n")); errors.Is(err, errNominated) != tc.refused {
+			if err := down.Parse(crlf("HTTP/1.1 200 OK\n" + tc.fields + "\n")); errors.Is(err, errNominated) != tc.refused {
 				t.Errorf("response: %v", err)
 			}
 		})

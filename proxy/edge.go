@@ -33,7 +33,7 @@ func NewEdge(log, access zerolog.Logger, metrics *record.Metrics, loops []*wire.
 	e.registry = registry{loops: loops, known: map[string]*handle{}}
 	e.stores = map[*wire.Loop]*store{}
 	for _, l := range loops {
-		e.stores[l] = &store{parser: newParser()}
+		e.stores[l] = &store{parser: NewParser()}
 		l.OnPanic(func(stack string) { log.Error().Str("stack", stack).Msg("panic on an event loop") })
 	}
 	e.observers = []record.Observer{e.access, metrics, record.NewRefusedOrigins(log)}

@@ -96,7 +96,7 @@ func (x *Exchange) keepUpstream(_ edgeerr.Code, err error) {
 
 // dropUpstream leaves what is not kept.
 func (x *Exchange) dropUpstream(edgeerr.Code, error) {
-	if x.answer == answerUpstream && x.body != bodyPlain {
+	if x.answer == answerUpstream && x.body != Plain {
 		x.route.metrics.Streams.Dec()
 	}
 	x.attempt.drop()
@@ -119,7 +119,7 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 		Reason: x.reason, Notes: x.notes, CORSRefused: x.refused,
 		Status: x.status, UpstreamStatus: a.status, Up: a.taken, Down: x.down.Bytes, Events: x.events.Count, Retries: x.retries,
 		FirstByte: a.firstByte, Duration: x.client.Loop().Now() - x.start,
-		Stream: x.answer == answerUpstream && x.body != bodyPlain, Sent: a.taken > 0,
+		Stream: x.answer == answerUpstream && x.body != Plain, Sent: a.taken > 0,
 		Cut: x.answer == answerUpstream && code != edgeerr.None && code.Status() == 0, Code: code, Err: err,
 	}
 	if x.route != nil {
@@ -138,7 +138,7 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 // streamIncomplete reports whether an event stream ended in order but without the
 // event that ends an OpenAI stream: most SDKs take it for complete.
 func (x *Exchange) streamIncomplete() bool {
-	return x.body == bodyEvents && x.status == 200 && !x.traits.head && !x.events.Final
+	return x.body == Events && x.status == 200 && !x.traits.Head && !x.events.Final
 }
 
 // leave gives back what the exchange has, and says what the client's connection
@@ -166,7 +166,7 @@ func (x *Exchange) leave(edgeerr.Code, error) {
 func (x *Exchange) release() {
 	c := x.client
 	if x.req != nil && x.next == nextRequest {
-		c.in.Consume(int(x.req.length)) // nobody was sent it; endsInBuffer has said that it is there
+		c.in.Consume(int(x.req.Length)) // nobody was sent it; endsInBuffer has said that it is there
 	}
 	x.dropRequest()
 	x.attempt.dropResponse(c.store)
@@ -183,8 +183,8 @@ func (x *Exchange) dropRequest() {
 		return
 	}
 	x.decision = rewrite.Decision{} // it aliases the head
-	x.req.clear()
-	x.client.store.requests.put(x.req, x.req.grown())
+	x.req.Clear()
+	x.client.store.requests.put(x.req, x.req.Grown())
 	x.req = nil
 	x.client.in.Let()
 	x.client.dropEmpty()

@@ -19,12 +19,12 @@ type Exchange struct {
 	start  time.Duration // by the clock of the loop
 	step   int           // of the story
 	ended  int           // steps of its end that have been begun
-	scan   headScan      // of the request's head
+	scan   Scan          // of the request's head
 
 	// req dies as soon as an upstream has taken it, so that a silent stream needs
 	// no head; traits and kept are what outlives it.
-	req      *request
-	traits   traits
+	req      *Request
+	traits   Traits
 	kept     kept
 	admitted bool             // counted among those that run
 	decision rewrite.Decision // aliases the head, too
@@ -40,7 +40,7 @@ type Exchange struct {
 
 	next    next
 	answer  answer
-	body    body
+	body    Body
 	status  int    // sent to the client
 	refused string // what CORS refused: origin, method or header
 }
@@ -76,16 +76,16 @@ func (a answer) String() string {
 }
 
 // body is what upstream's answer has for a body.
-type body uint8
+type Body uint8
 
 const (
-	bodyPlain        body = iota
-	bodyEvents            // server-sent events, which are counted
-	bodyOpaqueEvents      // server-sent events that are compressed: nobody here can read them
-	bodyTunnel            // bytes both ways, after 101
+	Plain        Body = iota
+	Events            // server-sent events, which are counted
+	OpaqueEvents      // server-sent events that are compressed: nobody here can read them
+	Tunnel            // bytes both ways, after 101
 )
 
-func (b body) String() string {
+func (b Body) String() string {
 	return [...]string{"plain", "events", "opaque_events", "tunnel"}[b]
 }
 
@@ -93,7 +93,7 @@ func begin(c *Client) *Exchange {
 	x := c.store.exchanges.take()
 	x.edge, x.client, x.start = c.edge, c, c.Loop().Now()
 	x.req = c.store.requests.take()
-	x.req.parser = c.store.parser
+	x.req.Parser = c.store.parser
 	c.Within(0) // the wait for its first byte is over
 	return x
 }
@@ -102,19 +102,19 @@ func begin(c *Client) *Exchange {
 // given back before the upstream answers.
 func (x *Exchange) note() {
 	r, k := x.req, &x.kept
-	k.path = x.keepShown(r.path, r.query)
-	k.method = k.keep(r.method, record.MethodBytes)
-	k.family = record.FamilyOf(r.userAgent)
-	if len(r.id) == 0 {
+	k.path = x.keepShown(r.Path, r.Query)
+	k.method = k.keep(r.Method, record.MethodBytes)
+	k.family = record.FamilyOf(r.UserAgent)
+	if len(r.ID) == 0 {
 		k.makeID()
 	} else {
-		k.id = k.keep(r.id, record.IDBytes)
+		k.id = k.keep(r.ID, record.IDBytes)
 	}
-	if r.origin != nil {
-		k.origin = k.keep(r.origin, maxOrigin)
+	if r.Origin != nil {
+		k.origin = k.keep(r.Origin, maxOrigin)
 	}
-	x.traits = r.traits
-	if r.close {
+	x.traits = r.Traits
+	if r.Close {
 		x.closing(nextClose)
 	}
 }
@@ -122,14 +122,14 @@ func (x *Exchange) note() {
 // noteRefused keeps what is known of a head that was refused.
 func (x *Exchange) noteRefused() {
 	r, k := x.req, &x.kept
-	if t := r.target; len(t) > 0 && t[0] == '/' { // an absolute target can hold userinfo
+	if t := r.Target; len(t) > 0 && t[0] == '/' { // an absolute target can hold userinfo
 		if end := bytes.IndexAny(t, "?#"); end >= 0 {
 			t = t[:end]
 		}
 		k.path = x.keepShown(t, nil)
 	}
-	k.method = k.keep(r.method, record.MethodBytes)
-	x.traits.head = r.head
+	k.method = k.keep(r.Method, record.MethodBytes)
+	x.traits.Head = r.Head
 }
 
 // keepShown keeps path and query as the log may show them. It comes first, because
@@ -156,7 +156,7 @@ func (x *Exchange) appendShown(dst, path, query []byte) []byte {
 // fields alone.
 func (x *Exchange) noteOrigin(head []byte) {
 	for line := range bytes.Lines(head) {
-		if len(line) > 7 && equalFold(line[:7], "origin:") {
+		if len(line) > 7 && EqualFold(line[:7], "origin:") {
 			x.kept.origin = x.kept.keep(trimOWS(bytes.TrimRight(line[7:], "\r\n")), maxOrigin)
 			return
 		}

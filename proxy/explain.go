@@ -31,7 +31,7 @@ type Explanation struct {
 // Explain runs a request head through the very steps of an exchange, up to the
 // moment when it would be sent.
 func (e *Edge) Explain(head []byte) Explanation {
-	x := &Exchange{edge: e, client: &Client{edge: e, address: netip.MustParseAddr("127.0.0.1")}, req: &request{}}
+	x := &Exchange{edge: e, client: &Client{edge: e, address: netip.MustParseAddr("127.0.0.1")}, req: &Request{}}
 	var out Explanation
 	if err := x.explain(head, &out); err != nil {
 		out.Code = edgeerr.CodeOf(err)
@@ -48,18 +48,18 @@ func textOf(err error) string {
 }
 
 func (x *Exchange) explain(head []byte, out *Explanation) error {
-	if err := x.req.parse(head); err != nil {
+	if err := x.req.Parse(head); err != nil {
 		return err
 	}
 	if err := x.findRoute(); err != nil {
 		return err
 	}
 	out.Route, out.Upstream, out.URL = x.route.name, x.route.target.Name, x.snap.config.Upstreams[x.route.target.Name].URL
-	if x.route.cors != nil && x.req.isPreflight() {
+	if x.route.cors != nil && x.req.IsPreflight() {
 		r := x.req
 		out.Preflight = true
 		_, _, out.PreflightRefused = x.route.cors.Preflight(nil, corsx.PreflightRequest{
-			Origin: r.origin, Method: r.requestMethod, Headers: r.requestHeaders, PrivateNetwork: r.requestPrivate,
+			Origin: r.Origin, Method: r.requestMethod, Headers: r.requestHeaders, PrivateNetwork: r.requestPrivate,
 		})
 		return nil
 	}

@@ -51,7 +51,7 @@ func TestExplainShowsTargetsAsTheLogDoes(t *testing.T) {
 	for _, target := range []string{"/a", "/a?", "/a?api-version=1&x=2", "/a?openai-key=s3cret", "/a?u=%3Ftoken%3Ds3cret", "/api-key/s3cret0123456789/x;sig=s3cret", "/t/eyJhbGciOiJub25lIn0.s3cret.x"} {
 		head := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: edge\r\n\r\n", target)
 		x := headExchange(e, s, 0, false)
-		if err := x.req.parse([]byte(head)); err != nil {
+		if err := x.req.Parse([]byte(head)); err != nil {
 			t.Fatal(err)
 		}
 		x.note()

@@ -50,7 +50,7 @@ func PanicAtEnding(i int, before bool, path string) (mend func()) {
 }
 
 func (x *Exchange) isFor(path string) bool {
-	return string(x.kept.path) == path || x.req != nil && string(x.req.path) == path
+	return string(x.kept.path) == path || x.req != nil && string(x.req.Path) == path
 }
 
 // Upstreams returns how many connections to all upstreams are open, and idle.

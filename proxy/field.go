@@ -120,7 +120,7 @@ func kindOf(name []byte) kind {
 			if name[0]|0x20 != n.name[0] || name[last]|0x20 != n.name[last] {
 				continue // most names end here
 			}
-			if equalFold(name, n.name) {
+			if EqualFold(name, n.name) {
 				return n.kind
 			}
 			if found := rewrite.Compare(name, n.name); found != rewrite.Different {
@@ -156,7 +156,7 @@ func (k kind) of(found rewrite.Likeness) kind {
 }
 
 // equalFold compares with a lower-case ASCII string.
-func equalFold(b []byte, lower string) bool {
+func EqualFold(b []byte, lower string) bool {
 	if len(b) != len(lower) {
 		return false
 	}

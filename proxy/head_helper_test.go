@@ -62,7 +62,7 @@ func headExchange(e *Edge, s *Snapshot, which byte, trusted bool) *Exchange {
 	if trusted {
 		x.client.address = netip.MustParseAddr("10.1.2.3")
 	}
-	x.req, x.attempt.resp, x.attempt.target = new(request), new(response), x.route.target
+	x.req, x.attempt.resp, x.attempt.target = new(Request), new(Response), x.route.target
 	x.attempt.conn = new(upstream.Conn)
 	return x
 }
@@ -82,7 +82,7 @@ var phrases = []string{
 }
 
 // headEnd is headScan.end for a head that is there as a whole.
-func headEnd(p []byte) int { return new(headScan).end(p) }
+func headEnd(p []byte) int { return new(Scan).End(p) }
 
 // fromDraft makes a head of what a fuzzer has drawn: bytes from 0x80 on stand for
 // phrases, the others for themselves, and an end is added if there is none.

@@ -11,7 +11,7 @@ import (
 // byte once: it goes on where the read before has left it. Begun again at every
 // read, a head of 60 KB of short lines cost 250 us for each byte that followed,
 // and 16 such clients most of a core (issue 15). The zero value is before the head.
-type headScan struct {
+type Scan struct {
 	line  int // where the line under way begins
 	seen  int // how far its end has been looked for
 	lines int // complete ones
@@ -24,7 +24,7 @@ type headScan struct {
 // behind it. It goes from line to line: each ends with the first half of what
 // bytes.Index would look for, which takes 1.4 to 2.8 times as long on a head of an
 // SDK.
-func (s *headScan) end(p []byte) int {
+func (s *Scan) End(p []byte) int {
 	line, from, lines := s.line, s.seen, s.lines
 	for {
 		n := bytes.IndexByte(p[from:], '\n')
@@ -36,7 +36,7 @@ func (s *headScan) end(p []byte) int {
 		if lf == 0 || p[lf-1] != '\r' {
 			s.bare = true
 		} else if lf == line+1 && line > 1 && p[line-2] == '\r' {
-			*s = headScan{}
+			*s = Scan{}
 			return lf + 1
 		}
 		line, from, lines = lf+1, lf+1, lines+1
@@ -46,7 +46,7 @@ func (s *headScan) end(p []byte) int {
 // fault returns what is wrong with a head that is not complete and that more
 // bytes cannot mend, so that nobody reads on and waits for the end of something
 // that is refused anyway.
-func (s *headScan) fault() error {
+func (s *Scan) Fault() error {
 	switch {
 	case s.bare:
 		return errBareLF
@@ -58,14 +58,14 @@ func (s *headScan) fault() error {
 
 // skipBlankLines drops the empty lines that some clients send behind a body
 // (RFC 9112 section 2.2).
-func (s *headScan) skipBlankLines(b *wire.Buf) {
+func (s *Scan) SkipBlankLines(b *wire.Buf) {
 	for blank := s.blank; blank < tooManyBlankLines && b.Len() > 1; {
 		if p := b.Bytes(); p[0] != '\r' || p[1] != '\n' {
 			return
 		}
 		b.Consume(2)
 		blank++
-		*s = headScan{blank: blank} // what was seen may be the first half of that line
+		*s = Scan{blank: blank} // what was seen may be the first half of that line
 	}
 }
 
@@ -74,20 +74,20 @@ func (s *headScan) skipBlankLines(b *wire.Buf) {
 const tooManyBlankLines = 4
 
 // checkPrefix refuses an incomplete head early where more bytes cannot mend it.
-func checkPrefix(s *headScan, p []byte) error {
+func CheckPrefix(s *Scan, p []byte) error {
 	if len(p) > 0 && !tokenByte[p[0]] && p[0] != '\r' {
 		if p[0] == 0x16 {
-			return malformed("this is a TLS handshake on a plain HTTP port; use http:// in base_url, or configure listen.tls")
+			return Malformed("this is a TLS handshake on a plain HTTP port; use http:// in base_url, or configure listen.tls")
 		}
-		return malformed("this is not an HTTP/1.1 request")
+		return Malformed("this is not an HTTP/1.1 request")
 	}
-	if err := s.fault(); err != nil {
-		return malformed(err.Error())
+	if err := s.Fault(); err != nil {
+		return Malformed(err.Error())
 	}
 	return nil
 }
 
-func tooLarge(p []byte) error {
+func TooLarge(p []byte) error {
 	if bytes.IndexByte(p, '\n') >= 0 {
 		return edgeerr.New(edgeerr.HeadTooLarge, "")
 	}

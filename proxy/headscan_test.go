@@ -19,7 +19,7 @@ var ends = []string{
 // of what is there at once, and of what comes byte by byte.
 func TestAHeadEndsAtItsFirstEmptyLine(t *testing.T) {
 	for _, text := range ends {
-		var bytewise headScan
+		var bytewise Scan
 		for n, over := 0, false; n <= len(text) && !over; n++ {
 			want := 0
 			if i := bytes.Index([]byte(text[:n]), []byte("\r\n\r\n")); i >= 0 {
@@ -28,7 +28,7 @@ func TestAHeadEndsAtItsFirstEmptyLine(t *testing.T) {
 			if got := headEnd([]byte(text[:n])); got != want {
 				t.Errorf("%q: the head ends at %d, want %d", text[:n], got, want)
 			}
-			if got := bytewise.end([]byte(text[:n])); got != want {
+			if got := bytewise.End([]byte(text[:n])); got != want {
 				t.Errorf("%q byte by byte: the head ends at %d, want %d", text[:n], got, want)
 			}
 		}
@@ -45,12 +45,12 @@ func TestAHeadIsLookedAtOnce(t *testing.T) {
 			continue
 		}
 		for step := range 9 {
-			var s headScan
+			var s Scan
 			p := []byte(text)
 			end := 0
 			for n := step + 1; end == 0; n += step + 1 {
 				n = min(n, len(p))
-				if end = s.end(p[:n]); end == 0 && n == len(p) {
+				if end = s.End(p[:n]); end == 0 && n == len(p) {
 					t.Fatalf("%.40q in steps of %d: no end", text, step+1)
 				}
 				for i := 1; i < n-3; i++ {
@@ -60,7 +60,7 @@ func TestAHeadIsLookedAtOnce(t *testing.T) {
 			if end != want {
 				t.Errorf("%.40q in steps of %d: the head ends at %d, want %d", text, step+1, end, want)
 			}
-			if s != (headScan{}) {
+			if s != (Scan{}) {
 				t.Errorf("%.40q: %+v is left for the next head", text, s)
 			}
 		}
@@ -82,20 +82,20 @@ func TestWhatCannotBecomeAHeadIsRefusedBeforeItsEnd(t *testing.T) {
 		{"a bare LF at the start", "", "\n", errBareLF},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			var s headScan
+			var s Scan
 			p := []byte(tc.before + tc.refused)
 			for n := range p {
-				if s.end(p[:n]) != 0 || s.fault() != nil {
-					t.Fatalf("refused after %d of %d bytes: %v", n, len(p), s.fault())
+				if s.End(p[:n]) != 0 || s.Fault() != nil {
+					t.Fatalf("refused after %d of %d bytes: %v", n, len(p), s.Fault())
 				}
 			}
-			if s.end(p) != 0 || !errors.Is(s.fault(), tc.want) {
-				t.Errorf("%v, want %v", s.fault(), tc.want)
+			if s.End(p) != 0 || !errors.Is(s.Fault(), tc.want) {
+				t.Errorf("%v, want %v", s.Fault(), tc.want)
 			}
 		})
 	}
-	var r request
-	if err := r.parse([]byte("GET / HTTP/1.1\r\nHost: e\r\n" + fields[4:] + "\r\n")); err != nil {
+	var r Request
+	if err := r.Parse([]byte("GET / HTTP/1.1\r\nHost: e\r\n" + fields[4:] + "\r\n")); err != nil {
 		t.Errorf("%d fields are refused: %v", maxFields, err)
 	}
 }
@@ -111,7 +111,7 @@ func TestTheFirstByteTells(t *testing.T) {
 		{"a TLS handshake", "\x16\x03\x01", edgeerr.RequestMalformed},
 		{"a space", " GET", edgeerr.RequestMalformed},
 	} {
-		if got := edgeerr.CodeOf(checkPrefix(new(headScan), []byte(tc.text))); got != tc.want {
+		if got := edgeerr.CodeOf(CheckPrefix(new(Scan), []byte(tc.text))); got != tc.want {
 			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
 		}
 	}

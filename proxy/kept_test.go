@@ -23,7 +23,7 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 func TestWhatIsCutIsNotHeld(t *testing.T) {
 	e, s := headSnapshot(t)
 	x := headExchange(e, s, 0, false)
-	if err := x.req.parse(crlf("GET /?" + strings.Repeat("a", 60_000) + " HTTP/1.1\nHost: edge\n\n")); err != nil {
+	if err := x.req.Parse(crlf("GET /?" + strings.Repeat("a", 60_000) + " HTTP/1.1\nHost: edge\n\n")); err != nil {
 		t.Fatal(err)
 	}
 	x.note()

@@ -30,7 +30,7 @@ func TestFasthttpStillAcceptsWhatWeRefuse(t *testing.T) {
 			if _, err := readByFasthttp(tc.head); err != nil {
 				t.Errorf("fasthttp now refuses %s (%v): the workaround in %s can go, and its line in docs/workarounds.md", tc.trap, err, tc.workaround)
 			}
-			if new(request).parse(crlf(tc.head)) == nil {
+			if new(Request).Parse(crlf(tc.head)) == nil {
 				t.Errorf("%s is accepted: the workaround in %s does not work", tc.trap, tc.workaround)
 			}
 		})

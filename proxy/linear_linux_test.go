@@ -34,17 +34,17 @@ func newWorker(tb testing.TB, which byte) *worker {
 func (w *worker) request(head []byte) {
 	x := w.x
 	x.kept = kept{text: x.kept.text[:0]}
-	defer x.req.clear()
+	defer x.req.Clear()
 	n := headEnd(head)
-	if err := x.req.parse(head[:n]); err != nil {
+	if err := x.req.Parse(head[:n]); err != nil {
 		x.noteRefused()
 		x.noteOrigin(head)
 		return
 	}
 	x.note()
-	if r := x.req; r.isPreflight() && x.route.cors != nil {
+	if r := x.req; r.IsPreflight() && x.route.cors != nil {
 		w.out, _, _ = x.route.cors.Preflight(w.out[:0], corsx.PreflightRequest{
-			Origin: r.origin, Method: r.requestMethod, Headers: r.requestHeaders, PrivateNetwork: r.requestPrivate,
+			Origin: r.Origin, Method: r.requestMethod, Headers: r.requestHeaders, PrivateNetwork: r.requestPrivate,
 		})
 		return
 	}
@@ -56,14 +56,14 @@ func (w *worker) request(head []byte) {
 // response does what is done with the head of a response.
 func (w *worker) response(head []byte) {
 	x := w.x
-	x.traits.websocket, x.kept.method, x.kept.origin = true, []byte("POST"), []byte(pageOrigin)
-	defer x.attempt.resp.clear()
+	x.traits.Websocket, x.kept.method, x.kept.origin = true, []byte("POST"), []byte(pageOrigin)
+	defer x.attempt.resp.Clear()
 	n := headEnd(head)
-	if x.attempt.resp.parse(head[:n]) != nil {
+	if x.attempt.resp.Parse(head[:n]) != nil {
 		return
 	}
-	x.attempt.resp.settle(x.traits.head)
-	if x.attempt.resp.status < 200 && x.attempt.resp.status != 101 {
+	x.attempt.resp.Settle(x.traits.Head)
+	if x.attempt.resp.Status < 200 && x.attempt.resp.Status != 101 {
 		w.out = appendInterimHead(x, w.out[:0])
 		return
 	}
@@ -116,7 +116,7 @@ func cpuTime(f func()) time.Duration {
 
 // headSizes are the default of limits.head, what an upstream may send, and the
 // largest limits.head.
-var headSizes = []int{64 << 10, maxResponseHead, 1 << 20}
+var headSizes = []int{64 << 10, MaxResponse, 1 << 20}
 
 func TestNoHeadCostsMoreThanItsBytes(t *testing.T) {
 	up, down := newWorker(t, 1), newWorker(t, 1)
@@ -124,7 +124,7 @@ func TestNoHeadCostsMoreThanItsBytes(t *testing.T) {
 		for _, h := range hostileRequests {
 			t.Run("request/"+h.name, func(t *testing.T) { check(t, up.request, []byte(h.make(n))) })
 		}
-		if n > maxResponseHead {
+		if n > MaxResponse {
 			continue
 		}
 		for _, h := range hostileResponses {

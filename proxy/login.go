@@ -15,13 +15,13 @@ var connectionSchemes = [...]string{"ntlm", "negotiate", "nego2", "kerberos", "t
 // belongsToConnection reports whether a list of credentials or challenges has one
 // with such a scheme. It takes a comma in a quoted string for the end of a member:
 // to find one too many costs a client a connection, to miss one lends it to others.
-func belongsToConnection(list []byte) bool {
+func BelongsToConnection(list []byte) bool {
 	for len(list) > 0 {
 		var member []byte
 		member, list = nextToken(list)
 		scheme := member[:tokenLen(member)]
 		for _, s := range connectionSchemes {
-			if equalFold(scheme, s) {
+			if EqualFold(scheme, s) {
 				return true
 			}
 		}
@@ -32,14 +32,14 @@ func belongsToConnection(list []byte) bool {
 // logsIn reports whether what goes upstream carries such a credential: as
 // Authorization, or as a key that is put there.
 func (x *Exchange) logsIn() bool {
-	if key := x.decision.Key; bytes.IndexByte(key, ' ') > 0 && belongsToConnection(key) {
+	if key := x.decision.Key; bytes.IndexByte(key, ' ') > 0 && BelongsToConnection(key) {
 		return true
 	}
 	if x.reason != rewrite.ReasonOtherScheme {
 		return false
 	}
-	for i := range x.req.fields {
-		if equalFold(x.req.fields[i].Name, "authorization") && belongsToConnection(x.req.fields[i].Value) {
+	for i := range x.req.Fields {
+		if EqualFold(x.req.Fields[i].Name, "authorization") && BelongsToConnection(x.req.Fields[i].Value) {
 			return true
 		}
 	}

@@ -31,12 +31,12 @@ func TestBelongsToConnection(t *testing.T) {
 		{"Bearer NTLM", false},
 		{"false", false},
 	} {
-		if got := belongsToConnection([]byte(tc.list)); got != tc.want {
+		if got := BelongsToConnection([]byte(tc.list)); got != tc.want {
 			t.Errorf("belongsToConnection(%q) = %v, want %v", tc.list, got, tc.want)
 		}
 	}
 	long := []byte(`Bearer realm="https://login.example.com", error="invalid_token", error_description="expired"`)
-	if n := testing.AllocsPerRun(100, func() { belongsToConnection(long) }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { BelongsToConnection(long) }); n > 0 {
 		t.Errorf("it allocates %v times, want 0", n)
 	}
 }
@@ -49,8 +49,8 @@ func TestAKeyThatIsALogin(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key, want := range map[string]bool{"NTLM TlRM": true, "0123abcd": false, "Basic YTpi": false} {
-		x := &Exchange{req: &request{fields: []rewrite.Field{{Name: []byte("api-key"), Value: []byte(key)}}}}
-		x.decision = policy.Decide(x.req.fields, nil)
+		x := &Exchange{req: &Request{Fields: []rewrite.Field{{Name: []byte("api-key"), Value: []byte(key)}}}}
+		x.decision = policy.Decide(x.req.Fields, nil)
 		x.reason = x.decision.Reason
 		if got := x.logsIn(); got != want {
 			t.Errorf("%q as a key: %v, want %v (reason %s)", key, got, want, x.reason)

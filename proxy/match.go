@@ -15,14 +15,14 @@ import (
 // straight, as RFC 3986 says, and then as the reader that takes most liberties
 // with it: where the two come to different routes, the upstream could see a path
 // whose route has other rules, and the request is refused.
-func (s *Snapshot) match(r *request) (*route, error) {
-	route := s.first(r.host, r.path, r.odd)
+func (s *Snapshot) match(r *Request) (*route, error) {
+	route := s.first(r.Host, r.Path, r.Odd)
 	switch {
 	case route == nil:
 		return nil, edgeerr.New(edgeerr.RouteNotFound, "")
-	case r.odd != 0 && !s.alone(route, r.host) && s.ambiguous(route, r):
-		return nil, malformed("the path belongs to one route as it stands and to another one as other servers read it: " +
-			r.odd.String() + "; send it without")
+	case r.Odd != 0 && !s.alone(route, r.Host) && s.ambiguous(route, r):
+		return nil, Malformed("the path belongs to one route as it stands and to another one as other servers read it: " +
+			r.Odd.String() + "; send it without")
 	}
 	return route, nil
 }
@@ -50,15 +50,15 @@ func (s *Snapshot) alone(route *route, host []byte) bool {
 // ambiguous reports whether another reader of the path could find another route.
 // The prefix that the route has by its configuration is not in question, even if
 // it is not plain: an operator has written it so.
-func (s *Snapshot) ambiguous(route *route, r *request) bool {
+func (s *Snapshot) ambiguous(route *route, r *Request) bool {
 	var room [512]byte
-	rest := r.path[rewrite.PrefixLen(r.path, route.prefix, r.odd):]
+	rest := r.Path[rewrite.PrefixLen(r.Path, route.prefix, r.Odd):]
 	for _, keep := range [...]rewrite.Oddities{0, rewrite.Parameter} {
 		reading, clear := rewrite.AppendReading(append(room[:0], route.prefix...), rest, keep)
-		if !clear || s.first(r.host, reading, 0) != route {
+		if !clear || s.first(r.Host, reading, 0) != route {
 			return true
 		}
-		if r.odd&rewrite.Parameter == 0 {
+		if r.Odd&rewrite.Parameter == 0 {
 			break // there is nothing to keep
 		}
 	}
@@ -94,7 +94,7 @@ func (h hostRule) fits(host []byte) bool {
 		}
 		a, err := netip.ParseAddr(string(host[1:end]))
 		return err == nil && a == h.address
-	case len(host) < len(h.text) || !equalFold(host[:len(h.text)], h.text):
+	case len(host) < len(h.text) || !EqualFold(host[:len(h.text)], h.text):
 		return false
 	}
 	rest := host[len(h.text):]

@@ -25,9 +25,9 @@ func routesOf(places ...string) *Snapshot {
 
 // matchText returns the route for a host and a path, or the code of the error.
 func (s *Snapshot) matchText(host, path string) string {
-	r := &request{host: []byte(host), path: []byte(path)}
+	r := &Request{Host: []byte(host), Path: []byte(path)}
 	var err error
-	if r.odd, err = rewrite.CheckPath(r.path); err != nil {
+	if r.Odd, err = rewrite.CheckPath(r.Path); err != nil {
 		return edgeerr.RequestMalformed.String()
 	}
 	found, err := s.match(r)
@@ -162,8 +162,8 @@ func TestMatchSaysWhatIsOdd(t *testing.T) {
 		"//openai/x": "two slashes in a row", "/openai%2Fx": "%2F", `/openai\x`: "backslash", "/openai;rev=2/x": ";rev=2",
 		"/openai./x": "dots", "/openai%252fx": "decode twice", "/openai%3fx": "percent-encoded",
 	} {
-		r := &request{path: []byte(path)}
-		r.odd, _ = rewrite.CheckPath(r.path)
+		r := &Request{Path: []byte(path)}
+		r.Odd, _ = rewrite.CheckPath(r.Path)
 		if _, err := routesOf("/", "/openai").match(r); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("path %q: %v, want %q in it", path, err, want)
 		}
@@ -173,8 +173,8 @@ func TestMatchSaysWhatIsOdd(t *testing.T) {
 func TestMatchAllocatesNothing(t *testing.T) {
 	s := routesOf("/", "/openai", "api.example.com/v1")
 	for _, path := range []string{"/openai/v1/chat/completions", "/%6fpenai/models/org%2Fmodel", "/x;a=b//c"} {
-		r := &request{host: []byte("api.example.com."), path: []byte(path)}
-		r.odd, _ = rewrite.CheckPath(r.path)
+		r := &Request{Host: []byte("api.example.com."), Path: []byte(path)}
+		r.Odd, _ = rewrite.CheckPath(r.Path)
 		if n := testing.AllocsPerRun(100, func() { _, _ = s.match(r) }); n != 0 {
 			t.Errorf("path %q: %v allocations, want 0", path, n)
 		}

@@ -10,7 +10,7 @@ import (
 // the edge (RFC 6455 section 10.2). Who is no browser can say any origin, or
 // none, and gains nothing by it.
 func (x *Exchange) checkUpgrade() error {
-	if !x.req.websocket || !x.route.checked || x.req.origin == nil || x.route.cors.Allows(x.req.origin) {
+	if !x.req.Websocket || !x.route.checked || x.req.Origin == nil || x.route.cors.Allows(x.req.Origin) {
 		return nil
 	}
 	x.refused = corsx.CauseOrigin
@@ -24,14 +24,14 @@ func (x *Exchange) checkUpgrade() error {
 // remembers the permission itself is said by Access-Control-Max-Age alone (Fetch
 // standard, CORS-preflight cache).
 func (x *Exchange) answerPreflight() error {
-	if x.route.cors == nil || !x.req.isPreflight() {
+	if x.route.cors == nil || !x.req.IsPreflight() {
 		return nil
 	}
 	r := x.req
 	out := x.client.Loop().GetBuf()
 	head := append(out.Empty(), "HTTP/1.1 204 No Content\r\n"...)
 	head, allowed, cause := x.route.cors.Preflight(head, corsx.PreflightRequest{
-		Origin: r.origin, Method: r.requestMethod, Headers: r.requestHeaders, PrivateNetwork: r.requestPrivate,
+		Origin: r.Origin, Method: r.requestMethod, Headers: r.requestHeaders, PrivateNetwork: r.requestPrivate,
 	})
 	if !allowed {
 		x.refused = cause

@@ -34,12 +34,12 @@ func (x *Exchange) startRelay() error {
 	if !allowed {
 		x.refused = corsx.CauseOrigin
 	}
-	x.status, x.answer = x.attempt.resp.status, answerUpstream
-	if x.body != bodyPlain {
+	x.status, x.answer = x.attempt.resp.Status, answerUpstream
+	if x.body != Plain {
 		x.route.metrics.Streams.Inc()
 	}
 	in := x.attempt.takeBody(x.client.store)
-	if x.body == bodyTunnel {
+	if x.body == Tunnel {
 		return x.startTunnel(out, in)
 	}
 	return x.down.Start(out, in)
@@ -51,18 +51,18 @@ func (x *Exchange) prepareRelay() {
 	d.From, d.To = x.attempt.conn.Conn, x.client.Conn
 	d.Idle = x.route.streamIdle
 	d.DropTrailer = x.route.dropResponseTrailer
-	d.Dechunk = x.traits.http10 && r.length == chunkedBody
-	x.body, x.attempt.closes = r.body(), r.close
-	if x.body == bodyEvents {
+	d.Dechunk = x.traits.HTTP10 && r.Length == Chunked
+	x.body, x.attempt.closes = r.Body(), r.Close
+	if x.body == Events {
 		d.Heartbeat = x.route.heartbeat
-		d.Track.Begin(r.length, &x.events)
+		d.Track.Begin(r.Length, &x.events)
 	} else {
-		d.Track.Begin(r.length, nil)
+		d.Track.Begin(r.Length, nil)
 	}
-	if x.traits.http10 {
+	if x.traits.HTTP10 {
 		x.closing(nextClose)
 	}
-	if r.length == untilClose || x.edge.draining.Load() {
+	if r.Length == UntilClose || x.edge.draining.Load() {
 		x.closing(nextLinger) // who could not know may have sent more
 	}
 	if x.upload.abandoned() {

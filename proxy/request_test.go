@@ -75,8 +75,8 @@ func TestParseRequest(t *testing.T) {
 		{"a target that is no path", "GET a HTTP/1.1\nHost: edge\n\n", edgeerr.RequestMalformed},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			var r request
-			if got := edgeerr.CodeOf(r.parse(crlf(tc.head))); got != tc.want {
+			var r Request
+			if got := edgeerr.CodeOf(r.Parse(crlf(tc.head))); got != tc.want {
 				t.Errorf("parse(%q) = %v, want %v", tc.head, got, tc.want)
 			}
 		})
@@ -97,15 +97,15 @@ func FuzzParseRequest(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, draft []byte) {
 		head := fromDraft(draft)
-		var a, b request
-		if a.parse(head) != nil {
+		var a, b Request
+		if a.Parse(head) != nil {
 			return
 		}
 		if err := a.rebuilt(&b); err != nil {
 			t.Fatalf("accepted %q but not its rebuilt form: %v", head, err)
 		}
-		if a.length != b.length || string(a.path) != string(b.path) || string(a.query) != string(b.query) ||
-			string(a.host) != string(b.host) || a.close != b.close || len(a.fields) != len(b.fields) {
+		if a.Length != b.Length || string(a.Path) != string(b.Path) || string(a.Query) != string(b.Query) ||
+			string(a.Host) != string(b.Host) || a.Close != b.Close || len(a.Fields) != len(b.Fields) {
 			t.Fatalf("%q is read differently when it is rebuilt", head)
 		}
 		if err := a.sameToNetHTTP(head); err != nil {
@@ -118,46 +118,46 @@ func FuzzParseRequest(f *testing.F) {
 }
 
 // rebuilt parses into b what a is written as.
-func (a *request) rebuilt(b *request) error {
-	again := append(append(append([]byte(nil), a.method...), ' '), a.target...)
-	again = append(again, map[bool]string{false: " HTTP/1.1\r\n", true: " HTTP/1.0\r\n"}[a.http10]...)
-	for _, field := range a.fields {
+func (a *Request) rebuilt(b *Request) error {
+	again := append(append(append([]byte(nil), a.Method...), ' '), a.Target...)
+	again = append(again, map[bool]string{false: " HTTP/1.1\r\n", true: " HTTP/1.0\r\n"}[a.HTTP10]...)
+	for _, field := range a.Fields {
 		again = appendField(again, field.Name, field.Value)
 	}
-	return b.parse(append(again, "\r\n"...))
+	return b.Parse(append(again, "\r\n"...))
 }
 
-func (a *request) sameToNetHTTP(head []byte) error {
+func (a *Request) sameToNetHTTP(head []byte) error {
 	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(head)))
 	if err != nil {
 		return err
 	}
 	chunked := len(r.TransferEncoding) == 1 && r.TransferEncoding[0] == "chunked"
 	switch {
-	case r.Method != string(a.method) || r.RequestURI != string(a.target) || (r.ProtoMinor == 0) != a.http10:
+	case r.Method != string(a.Method) || r.RequestURI != string(a.Target) || (r.ProtoMinor == 0) != a.HTTP10:
 		return fmt.Errorf("request line %s %s %s", r.Method, r.RequestURI, r.Proto)
-	case r.Host != string(a.host):
-		return fmt.Errorf("host %q, we read %q", r.Host, a.host)
-	case chunked != (a.length == chunkedBody) || r.ContentLength != a.length:
-		return fmt.Errorf("length %d, coding %q, we read %d", r.ContentLength, r.TransferEncoding, a.length)
-	case r.Close && !a.close:
+	case r.Host != string(a.Host):
+		return fmt.Errorf("host %q, we read %q", r.Host, a.Host)
+	case chunked != (a.Length == Chunked) || r.ContentLength != a.Length:
+		return fmt.Errorf("length %d, coding %q, we read %d", r.ContentLength, r.TransferEncoding, a.Length)
+	case r.Close && !a.Close:
 		return fmt.Errorf("the connection ends, we read that it does not")
-	case r.URL.RawQuery != string(a.query):
-		return fmt.Errorf("query %q, we read %q", r.URL.RawQuery, a.query)
+	case r.URL.RawQuery != string(a.Query):
+		return fmt.Errorf("query %q, we read %q", r.URL.RawQuery, a.Query)
 	}
 	return a.sameFields(func(name string) []string { return r.Header.Values(name) })
 }
 
-func (a *request) sameToFasthttp(head []byte) error {
+func (a *Request) sameToFasthttp(head []byte) error {
 	var h fasthttp.RequestHeader
 	if err := h.Read(bufio.NewReaderSize(bytes.NewReader(head), len(head)+16)); err != nil {
 		return err
 	}
 	const none = -2 // neither length nor coding
-	if length := int64(h.ContentLength()); length != a.length && (length != none || a.length != 0) {
-		return fmt.Errorf("length %d, we read %d", length, a.length)
+	if length := int64(h.ContentLength()); length != a.Length && (length != none || a.Length != 0) {
+		return fmt.Errorf("length %d, we read %d", length, a.Length)
 	}
-	if h.ConnectionClose() && !a.close {
+	if h.ConnectionClose() && !a.Close {
 		return fmt.Errorf("the connection ends, we read that it does not")
 	}
 	return a.sameFields(func(name string) (values []string) {
@@ -172,10 +172,10 @@ func (a *request) sameToFasthttp(head []byte) error {
 }
 
 // sameFields compares the fields but those that a library keeps apart.
-func (a *request) sameFields(read func(name string) []string) error {
-	for i, f := range a.fields {
+func (a *Request) sameFields(read func(name string) []string) error {
+	for i, f := range a.Fields {
 		var want []string
-		for _, other := range a.fields {
+		for _, other := range a.Fields {
 			if strings.EqualFold(string(f.Name), string(other.Name)) {
 				want = append(want, string(other.Value))
 			}

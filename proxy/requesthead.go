@@ -8,7 +8,7 @@ import (
 
 // Forwarded is the head of a request as an upstream is sent it.
 type Forwarded struct {
-	Request  *request
+	Request  *Request
 	Policy   *rewrite.Policy
 	Decision *rewrite.Decision
 	// Strip is taken off the path, Prefix put in front of it.
@@ -31,29 +31,29 @@ type Forwarded struct {
 // remove or forge it.
 func (f *Forwarded) Append(dst []byte) []byte {
 	r := f.Request
-	dst = append(dst, r.method...)
+	dst = append(dst, r.Method...)
 	dst = append(dst, ' ')
 	dst = f.appendTarget(dst)
 	dst = append(dst, " HTTP/1.1\r\nHost: "...)
 	if f.Host != nil {
 		dst = append(dst, f.Host...)
 	} else {
-		dst = append(dst, r.host...)
+		dst = append(dst, r.Host...)
 	}
 	dst = append(dst, "\r\n"...)
 	for i, k := range r.kinds {
 		if f.passes(i, k) {
-			dst = appendField(dst, r.fields[i].Name, r.fields[i].Value)
+			dst = appendField(dst, r.Fields[i].Name, r.Fields[i].Value)
 		}
 	}
-	dst = f.Policy.AppendFields(dst, f.Decision, r.fields)
+	dst = f.Policy.AppendFields(dst, f.Decision, r.Fields)
 	dst = f.appendForwarding(dst)
-	if len(r.id) == 0 {
+	if len(r.ID) == 0 {
 		dst = append(dst, "X-Request-Id: "...)
 		dst = append(dst, f.ID...)
 		dst = append(dst, "\r\n"...)
 	}
-	if r.websocket {
+	if r.Websocket {
 		dst = append(dst, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
 	}
 	return append(dst, "Via: 1.1 apim-edge\r\n\r\n"...)
@@ -70,9 +70,9 @@ func appendField(dst, name, value []byte) []byte {
 // taken off, one that is put on, and query keys that have become a field.
 func (f *Forwarded) appendTarget(dst []byte) []byte {
 	r := f.Request
-	path := r.path
+	path := r.Path
 	if f.Strip != "" {
-		path = path[max(0, rewrite.PrefixLen(path, f.Strip, r.odd)):]
+		path = path[max(0, rewrite.PrefixLen(path, f.Strip, r.Odd)):]
 	}
 	if len(path) == 1 && path[0] == '*' {
 		return append(dst, '*')
@@ -82,11 +82,11 @@ func (f *Forwarded) appendTarget(dst []byte) []byte {
 		dst = append(dst, '/')
 	}
 	dst = append(dst, path...)
-	if r.query == nil {
+	if r.Query == nil {
 		return dst
 	}
 	mark := len(dst)
-	dst, changed := f.Policy.AppendQuery(append(dst, '?'), r.query)
+	dst, changed := f.Policy.AppendQuery(append(dst, '?'), r.Query)
 	if changed && len(dst) == mark+1 {
 		return dst[:mark]
 	}
@@ -100,22 +100,22 @@ func (f *Forwarded) passes(i int, k kind) bool {
 	switch k {
 	case kOther, kUserAgent, kTrailer, kContentType, kContentEncoding, kVary, kAPIMRequestID, kLogin,
 		kRequestMethod, kRequestHeaders, kRequestPrivate:
-		if f.Policy.Takes(&r.fields[i]) {
+		if f.Policy.Takes(&r.Fields[i]) {
 			return false
 		}
 		// A client may not name away what the edge adds or needs (RFC 9110
 		// section 7.6.1), so only fields of no meaning here can be nominated.
-		return k != kOther || !r.nominates(r.fields[i].Name)
+		return k != kOther || !r.nominates(r.Fields[i].Name)
 	case kContentLength, kTransferEncoding:
 		return true // one line, and known to be exact
 	case kExpect:
-		return r.expect && r.length != 0
+		return r.Expect && r.Length != 0
 	case kOrigin:
 		return !f.WithholdOrigin
 	case kRequestID:
-		return len(r.id) > 0 // one line, which is believed
+		return len(r.ID) > 0 // one line, which is believed
 	case kProxy:
-		return f.Trusted && !r.nominates(r.fields[i].Name)
+		return f.Trusted && !r.nominates(r.Fields[i].Name)
 	}
 	return false
 }
@@ -138,7 +138,7 @@ func (f *Forwarded) appendForwarding(dst []byte) []byte {
 	}
 	dst = append(dst, "\r\nX-Forwarded-Host: "...)
 	if dst, said = f.appendSaid(dst, kForwardedHost, ""); !said {
-		dst = append(dst, f.Request.host...)
+		dst = append(dst, f.Request.Host...)
 	}
 	dst = append(dst, "\r\n"...)
 	if !f.Trusted {
@@ -172,14 +172,14 @@ func (f *Forwarded) appendForwardedElement(dst []byte, proto string) []byte {
 func (f *Forwarded) appendSaid(dst []byte, k kind, behind string) (out []byte, said bool) {
 	mark := len(dst)
 	for i, other := range f.Request.kinds {
-		if !f.Trusted || other != k || len(f.Request.fields[i].Value) == 0 {
+		if !f.Trusted || other != k || len(f.Request.Fields[i].Value) == 0 {
 			continue
 		}
 		if behind == "" {
 			dst = dst[:mark]
 		}
 		said = true
-		dst = append(dst, f.Request.fields[i].Value...)
+		dst = append(dst, f.Request.Fields[i].Value...)
 		dst = append(dst, behind...)
 	}
 	return dst, said
@@ -187,11 +187,11 @@ func (f *Forwarded) appendSaid(dst []byte, k kind, behind string) (out []byte, s
 
 // readID keeps the client's request id, if it has sent one, once. Any other is
 // replaced, so that upstream, the log and the client read the same one.
-func (r *request) readID(v []byte) {
-	if r.id != nil || !isID(v) {
+func (r *Request) readID(v []byte) {
+	if r.ID != nil || !isID(v) {
 		v = v[:0]
 	}
-	r.id = v
+	r.ID = v
 }
 
 // maxID bounds the request ids that are kept.

@@ -37,7 +37,7 @@ func FuzzForwardedHead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, draft []byte, which byte, trusted bool) {
 		x := headExchange(e, s, which, trusted)
 		head := fromDraft(draft)
-		if x.req.parse(head) != nil {
+		if x.req.Parse(head) != nil {
 			return
 		}
 		x.note()
@@ -81,8 +81,8 @@ func (x *Exchange) checkForwarded(head, out []byte) error {
 func (x *Exchange) oneRequest(out []byte) error {
 	const next = "GET /next HTTP/1.1\r\n\r\n"
 	body, want := "", ""
-	switch n := x.req.length; {
-	case n == chunkedBody:
+	switch n := x.req.Length; {
+	case n == Chunked:
 		body, want = "5\r\nhello\r\n0\r\n\r\n", "hello"
 	case n > 1<<10:
 		return nil
@@ -109,21 +109,21 @@ func (x *Exchange) oneRequest(out []byte) error {
 // takes off and puts on.
 func (x *Exchange) sameTarget(r *http.Request) error {
 	path, query, _ := strings.Cut(r.RequestURI, "?")
-	want := string(x.req.path)
+	want := string(x.req.Path)
 	if rest, ok := strings.CutPrefix(want, "/v1"); ok && x.route.strip != "" && (rest == "" || rest[0] == '/') {
 		want = rest
 	}
 	if x.route.target.Prefix != "" && want != "*" {
 		want = "/openai/" + strings.TrimPrefix(want, "/")
-		if strings.HasPrefix(string(x.req.path), "/v1//") || strings.HasPrefix(string(x.req.path), "//") {
-			want = "/openai" + strings.TrimPrefix(string(x.req.path), "/v1")
+		if strings.HasPrefix(string(x.req.Path), "/v1//") || strings.HasPrefix(string(x.req.Path), "//") {
+			want = "/openai" + strings.TrimPrefix(string(x.req.Path), "/v1")
 		}
 	}
 	if path != want {
 		return fmt.Errorf("path %q, want %q", path, want)
 	}
 	var kept []string
-	for parameter := range strings.SplitSeq(string(x.req.query), "&") {
+	for parameter := range strings.SplitSeq(string(x.req.Query), "&") {
 		name, _, _ := strings.Cut(parameter, "=")
 		if plain, err := url.PathUnescape(name); err != nil || !x.route.governsQuery(plain) {
 			kept = append(kept, parameter)
@@ -153,7 +153,7 @@ func (x *Exchange) sameEndToEnd(sent, got [][2]string) error {
 	for _, f := range sent {
 		name := strings.ToLower(f[0])
 		switch {
-		case ended(name), name == "x-request-id", name == "origin" && x.route.withhold, name == "expect" && (x.req.http10 || x.req.length == 0),
+		case ended(name), name == "x-request-id", name == "origin" && x.route.withhold, name == "expect" && (x.req.HTTP10 || x.req.Length == 0),
 			!meaningful[name] && nominated(sent, name):
 		default:
 			want = append(want, f)
@@ -202,7 +202,7 @@ func (x *Exchange) ownFields(got [][2]string) error {
 		}
 	}
 	host := valuesOf(got, "Host")[0]
-	if want := string(x.route.target.Host); want != "" && host != want || want == "" && host != string(x.req.host) {
+	if want := string(x.route.target.Host); want != "" && host != want || want == "" && host != string(x.req.Host) {
 		return fmt.Errorf("host %q", host)
 	}
 	address := x.client.address.String()
@@ -217,7 +217,7 @@ func (x *Exchange) ownFields(got [][2]string) error {
 		}
 		switch name := strings.ToLower(f[0]); name {
 		case "connection", "upgrade":
-			if !x.req.websocket {
+			if !x.req.Websocket {
 				return fmt.Errorf("%s goes upstream", name)
 			}
 		case "keep-alive", "proxy-connection", "te", "proxy-authorization", "proxy-authenticate", "http2-settings":

@@ -37,10 +37,10 @@ func (x *Exchange) ownAnswer(e *edgeerr.Error) *Own {
 	}
 	o := &Own{
 		Err: e, ID: x.kept.id, Date: time.Now(), Method: x.kept.method, Origin: x.kept.origin,
-		Close: x.next != nextRequest, HeadOnly: x.traits.head,
+		Close: x.next != nextRequest, HeadOnly: x.traits.Head,
 	}
 	if x.req != nil && o.Origin == nil {
-		o.Origin, o.Method = x.req.origin, x.req.method
+		o.Origin, o.Method = x.req.Origin, x.req.Method
 	}
 	rt := x.route
 	if rt == nil {
@@ -70,5 +70,5 @@ func (x *Exchange) endsInBuffer() bool {
 	if x.req == nil {
 		return x.upload.state != uploadActive
 	}
-	return x.req.length >= 0 && int64(x.client.in.Len()) >= x.req.length
+	return x.req.Length >= 0 && int64(x.client.in.Len()) >= x.req.Length
 }

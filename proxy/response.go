@@ -9,8 +9,8 @@ import (
 
 // response is the head of one response of the upstream. Everything in it
 // aliases the buffer that it was read into.
-type response struct {
-	status int
+type Response struct {
+	Status int
 	line   []byte // "200 OK": status code and reason phrase
 	fields []rewrite.Field
 	kinds  []kind
@@ -19,29 +19,29 @@ type response struct {
 	http10  bool
 	sse     bool
 	encoded bool  // Content-Encoding: nobody here can read the body
-	length  int64 // of the body: its bytes, chunkedBody or untilClose
-	login   bool  // whoever asked has logged in on this connection, or is about to
-	apimID  []byte
+	Length  int64 // of the body: its bytes, chunkedBody or untilClose
+	Login   bool  // whoever asked has logged in on this connection, or is about to
+	APIMID  []byte
 	vary    [][]byte
 }
 
 // untilClose is the length of a body that the end of the connection delimits.
-const untilClose = -2
+const UntilClose = -2
 
 // The ways in which an upstream's answer is refused. None quotes it: the text
 // goes into the log.
 var (
-	errStatusLine = errors.New("the status line is not HTTP/1.1 (RFC 9112 section 4)")
-	errLength     = errors.New("Content-Length is not one number (RFC 9112 section 6.3)")
-	errBoth       = errors.New("the head has both Content-Length and Transfer-Encoding (RFC 9112 section 6.1)")
-	errCoding     = errors.New("Transfer-Encoding is not chunked alone (RFC 9112 section 6.1)")
-	errSwitch     = errors.New("101 Switching Protocols without being asked")
-	errHeadSize   = errors.New("the response head is larger than 256 KiB")
-	errManyHeads  = errors.New("more than 100 interim responses")
+	errStatusLine  = errors.New("the status line is not HTTP/1.1 (RFC 9112 section 4)")
+	errLength      = errors.New("Content-Length is not one number (RFC 9112 section 6.3)")
+	errBoth        = errors.New("the head has both Content-Length and Transfer-Encoding (RFC 9112 section 6.1)")
+	errCoding      = errors.New("Transfer-Encoding is not chunked alone (RFC 9112 section 6.1)")
+	ErrSwitch      = errors.New("101 Switching Protocols without being asked")
+	ErrSize        = errors.New("the response head is larger than 256 KiB")
+	ErrManyInterim = errors.New("more than 100 interim responses")
 )
 
 // parse reads the head (status line, field lines, empty line).
-func (r *response) parse(head []byte) error {
+func (r *Response) Parse(head []byte) error {
 	end := bytes.IndexByte(head, '\n')
 	if end < 1 || head[end-1] != '\r' {
 		return errBareLF
@@ -57,7 +57,7 @@ func (r *response) parse(head []byte) error {
 	return r.readFields()
 }
 
-func (r *response) parseLine(line []byte) error {
+func (r *Response) parseLine(line []byte) error {
 	if len(line) < 12 || string(line[:7]) != "HTTP/1." || line[8] != ' ' || line[7] != '0' && line[7] != '1' {
 		return errStatusLine
 	}
@@ -67,14 +67,14 @@ func (r *response) parseLine(line []byte) error {
 	if !ok || status < 100 || len(r.line) > 3 && r.line[3] != ' ' || controlIn(r.line) {
 		return errStatusLine
 	}
-	r.status = int(status)
+	r.Status = int(status)
 	return nil
 }
 
-func (r *response) readFields() error {
+func (r *Response) readFields() error {
 	r.connection.reset(r.http10)
-	r.length, r.sse, r.encoded, r.login = untilClose, false, false, false
-	r.apimID, r.vary = nil, r.vary[:0]
+	r.Length, r.sse, r.encoded, r.Login = UntilClose, false, false, false
+	r.APIMID, r.vary = nil, r.vary[:0]
 	chunked, lengths := 0, 0
 	for i, k := range r.kinds {
 		v := r.fields[i].Value
@@ -84,9 +84,9 @@ func (r *response) readFields() error {
 			if lengths++; !ok || lengths > 1 {
 				return errLength
 			}
-			r.length = n
+			r.Length = n
 		case kTransferEncoding:
-			if chunked++; chunked > 1 || r.http10 || !equalFold(v, "chunked") {
+			if chunked++; chunked > 1 || r.http10 || !EqualFold(v, "chunked") {
 				return errCoding
 			}
 		case kConnection:
@@ -96,11 +96,11 @@ func (r *response) readFields() error {
 		case kContentType:
 			r.sse = isEventStream(v)
 		case kContentEncoding:
-			r.encoded = !equalFold(v, "identity")
+			r.encoded = !EqualFold(v, "identity")
 		case kAPIMRequestID:
-			r.apimID = v
+			r.APIMID = v
 		case kLogin:
-			r.login = r.login || belongsToConnection(v)
+			r.Login = r.Login || BelongsToConnection(v)
 		case kVary:
 			r.vary = append(r.vary, v)
 		}
@@ -109,38 +109,38 @@ func (r *response) readFields() error {
 		if lengths > 0 {
 			return errBoth
 		}
-		r.length = chunkedBody
+		r.Length = Chunked
 	}
 	return nil
 }
 
 // settle applies what the request says about the body: none after HEAD, and
 // none with 1xx, 204 and 304 (RFC 9112 section 6.3).
-func (r *response) settle(head bool) {
-	if head || r.status < 200 || r.status == 204 || r.status == 304 {
-		r.length = 0
+func (r *Response) Settle(head bool) {
+	if head || r.Status < 200 || r.Status == 204 || r.Status == 304 {
+		r.Length = 0
 		return
 	}
-	if r.length == untilClose {
-		r.close = true
+	if r.Length == UntilClose {
+		r.Close = true
 	}
 }
 
 // body returns what the answer has for a body.
-func (r *response) body() body {
+func (r *Response) Body() Body {
 	switch {
-	case r.status == 101:
-		return bodyTunnel
+	case r.Status == 101:
+		return Tunnel
 	case r.sse && r.encoded:
-		return bodyOpaqueEvents
+		return OpaqueEvents
 	case r.sse:
-		return bodyEvents
+		return Events
 	}
-	return bodyPlain
+	return Plain
 }
 
 func isEventStream(v []byte) bool {
 	const want = "text/event-stream"
-	return len(v) >= len(want) && equalFold(v[:len(want)], want) &&
+	return len(v) >= len(want) && EqualFold(v[:len(want)], want) &&
 		(len(v) == len(want) || v[len(want)] == ';' || v[len(want)] == ' ')
 }

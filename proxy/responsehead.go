@@ -10,7 +10,7 @@ import (
 
 // Relayed is the head of upstream's answer as the client is sent it.
 type Relayed struct {
-	Response *response
+	Response *Response
 	// CORS is the policy of the route; nil: upstream's own fields pass.
 	CORS *corsx.Policy
 	// Method and Origin are those of the request. Origin is nil for none.
@@ -47,7 +47,7 @@ func (a *Relayed) Append(dst []byte) (out []byte, allowed bool) {
 		dst = strconv.AppendFloat(dst, float64(a.UpstreamTime)/float64(time.Millisecond), 'f', 1, 64)
 		dst = append(dst, "\r\n"...)
 	}
-	if a.Response.status == 101 {
+	if a.Response.Status == 101 {
 		return append(dst, "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"...), allowed
 	}
 	if a.Close {
@@ -130,7 +130,7 @@ func DropFromResponse(cors *corsx.Policy) func(name []byte) bool {
 func neverTrailer(name []byte) bool {
 	switch kindOf(name) &^ kNeighbour {
 	case kOther:
-		return equalFold(name, "authorization") || equalFold(name, "set-cookie")
+		return EqualFold(name, "authorization") || EqualFold(name, "set-cookie")
 	case kUserAgent, kRequestID, kAPIMRequestID:
 		return false
 	}

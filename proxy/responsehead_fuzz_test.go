@@ -42,7 +42,7 @@ func FuzzResponseHead(f *testing.F) {
 }
 
 func checkResponseHead(x *Exchange, head []byte, flags byte) error {
-	x.traits = traits{head: flags&1 != 0, http10: flags&2 != 0, websocket: flags&4 != 0}
+	x.traits = Traits{Head: flags&1 != 0, HTTP10: flags&2 != 0, Websocket: flags&4 != 0}
 	if flags&8 != 0 {
 		x.closing(nextClose)
 	}
@@ -51,17 +51,17 @@ func checkResponseHead(x *Exchange, head []byte, flags byte) error {
 		x.kept.origin = []byte(pageOrigin)
 	}
 	first, sent, err := readStrictly(head)
-	accepted := x.attempt.resp.parse(head) == nil
+	accepted := x.attempt.resp.Parse(head) == nil
 	switch {
 	case !accepted:
 		return nil
 	case err != nil:
 		return fmt.Errorf("accepted, but %w", err)
-	case x.attempt.resp.status == 101 && !x.traits.websocket:
+	case x.attempt.resp.Status == 101 && !x.traits.Websocket:
 		return nil // takeHead refuses it
 	}
-	x.attempt.resp.settle(x.traits.head)
-	interim := x.attempt.resp.status < 200 && x.attempt.resp.status != 101
+	x.attempt.resp.Settle(x.traits.Head)
+	interim := x.attempt.resp.Status < 200 && x.attempt.resp.Status != 101
 	var out []byte
 	if interim {
 		out = appendInterimHead(x, nil)
@@ -87,11 +87,11 @@ func checkResponseHead(x *Exchange, head []byte, flags byte) error {
 func (x *Exchange) sameMessage(out []byte) error {
 	const text, next = "hello", "HTTP/1.1 299 next\r\n\r\n"
 	body, want, closes := "", "", false
-	switch length := x.attempt.resp.length; {
-	case x.attempt.resp.status == 101: // a tunnel: no body, and what follows is no message
-	case length == chunkedBody && x.down.Dechunk, length == untilClose:
+	switch length := x.attempt.resp.Length; {
+	case x.attempt.resp.Status == 101: // a tunnel: no body, and what follows is no message
+	case length == Chunked && x.down.Dechunk, length == UntilClose:
 		body, want, closes = text, text, true
-	case length == chunkedBody:
+	case length == Chunked:
 		body, want = "5\r\nhello\r\n0\r\n\r\n", text
 	case length > 1<<10:
 		return nil
@@ -102,7 +102,7 @@ func (x *Exchange) sameMessage(out []byte) error {
 	if !closes {
 		body += next
 	}
-	method := map[bool]string{true: "HEAD", false: "POST"}[x.traits.head]
+	method := map[bool]string{true: "HEAD", false: "POST"}[x.traits.Head]
 	in := bufio.NewReader(strings.NewReader(string(out) + body))
 	resp, err := http.ReadResponse(in, &http.Request{Method: method})
 	if err != nil && strings.Contains(err.Error(), "bad trailer key") {
@@ -116,8 +116,8 @@ func (x *Exchange) sameMessage(out []byte) error {
 		return nil
 	}
 	got, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != x.attempt.resp.status || string(got) != want {
-		return fmt.Errorf("status %d and body %q (%w), want %d and %q", resp.StatusCode, got, err, x.attempt.resp.status, want)
+	if err != nil || resp.StatusCode != x.attempt.resp.Status || string(got) != want {
+		return fmt.Errorf("status %d and body %q (%w), want %d and %q", resp.StatusCode, got, err, x.attempt.resp.Status, want)
 	}
 	rest, _ := io.ReadAll(in)
 	if !closes && string(rest) != next {
@@ -147,7 +147,7 @@ func (x *Exchange) sameFields(sent, got [][2]string, interim bool) error {
 	for _, f := range got {
 		name := strings.ToLower(f[0])
 		count[name]++
-		if policy && (name == "vary" || strings.HasPrefix(name, "access-control-")) || name == "connection" || x.attempt.resp.status == 101 && name == "upgrade" {
+		if policy && (name == "vary" || strings.HasPrefix(name, "access-control-")) || name == "connection" || x.attempt.resp.Status == 101 && name == "upgrade" {
 			continue
 		}
 		rest = append(rest, f)
@@ -166,7 +166,7 @@ func (x *Exchange) sameFields(sent, got [][2]string, interim bool) error {
 		return fmt.Errorf("%d Vary, %d Access-Control-Allow-Origin", count["vary"], count["access-control-allow-origin"])
 	case policy && x.kept.origin != nil && count["access-control-allow-origin"] != 1:
 		return fmt.Errorf("no Access-Control-Allow-Origin for an origin that is allowed")
-	case x.attempt.resp.status != 101 && closes != (x.next != nextRequest), !closes && (x.attempt.resp.length == untilClose || x.down.Dechunk) && x.attempt.resp.status != 101:
+	case x.attempt.resp.Status != 101 && closes != (x.next != nextRequest), !closes && (x.attempt.resp.Length == UntilClose || x.down.Dechunk) && x.attempt.resp.Status != 101:
 		return fmt.Errorf("the connection ends: %v, but Connection says %q", (x.next != nextRequest), valuesOf(got, "Connection"))
 	}
 	return sameToNetHTTP(got)

@@ -7,9 +7,9 @@ import "github.com/apim-edge/apim-edge/proxy/record"
 // 1 % of the CPU of an exchange.
 type store struct {
 	exchanges shelf[Exchange]
-	requests  shelf[request]
-	responses shelf[response]
-	parser    *parser
+	requests  shelf[Request]
+	responses shelf[Response]
+	parser    *Parser
 	record    record.Record // of the exchange that ends just now
 }
 
@@ -40,25 +40,25 @@ func (s *shelf[T]) put(v *T, grown bool) {
 
 // clear drops all of r that aliases the buffer of its head: what is kept must not
 // keep buffers.
-func (r *request) clear() {
+func (r *Request) Clear() {
 	r.forget()
-	r.method, r.target, r.path, r.query = nil, nil, nil, nil
-	clear(r.fields)
-	r.fields = r.fields[:0]
+	r.Method, r.Target, r.Path, r.Query = nil, nil, nil, nil
+	clear(r.Fields)
+	r.Fields = r.Fields[:0]
 }
 
 // clear drops all of r that aliases the buffer of its head.
-func (r *response) clear() {
+func (r *Response) Clear() {
 	clear(r.fields)
 	clear(r.vary)
 	r.connection.reset(false)
-	r.fields, r.vary, r.line, r.apimID = r.fields[:0], r.vary[:0], nil, nil
+	r.fields, r.vary, r.line, r.APIMID = r.fields[:0], r.vary[:0], nil, nil
 }
 
 // grown tells that the head was larger than those of known clients.
-func (r *request) grown() bool { return cap(r.fields) > usualFields || cap(r.joined) > usualText }
+func (r *Request) Grown() bool { return cap(r.Fields) > usualFields || cap(r.joined) > usualText }
 
-func (r *response) grown() bool { return cap(r.fields) > usualFields || cap(r.vary) > usualFields }
+func (r *Response) Grown() bool { return cap(r.fields) > usualFields || cap(r.vary) > usualFields }
 
 func (k *kept) grown() bool { return cap(k.text) > usualText }
 

@@ -13,23 +13,23 @@ import (
 func TestAStoreKeepsWhatIsUsualAndNoMore(t *testing.T) {
 	var s store
 	r := s.requests.take()
-	if err := r.parse(sdkRequest); err != nil {
+	if err := r.Parse(sdkRequest); err != nil {
 		t.Fatal(err)
 	}
-	s.requests.put(r, r.grown())
+	s.requests.put(r, r.Grown())
 	if s.requests.take() != r {
 		t.Error("a usual head is not used again")
 	}
-	if err := r.parse(crlf("GET / HTTP/1.1\nHost: e\n" + string(bytes.Repeat([]byte("X: y\n"), 2*usualFields)) + "\n")); err != nil {
+	if err := r.Parse(crlf("GET / HTTP/1.1\nHost: e\n" + string(bytes.Repeat([]byte("X: y\n"), 2*usualFields)) + "\n")); err != nil {
 		t.Fatal(err)
 	}
-	s.requests.put(r, r.grown())
+	s.requests.put(r, r.Grown())
 	if s.requests.take() == r {
 		t.Error("the room of a large head is kept")
 	}
 	for _, r := range s.requests[:cap(s.requests)] {
 		if r != nil {
-			t.Errorf("the room for %d fields cannot go to the collector, although none is kept", cap(r.fields))
+			t.Errorf("the room for %d fields cannot go to the collector, although none is kept", cap(r.Fields))
 		}
 	}
 	for range 2 * keepFree {
@@ -47,13 +47,13 @@ func TestWhatIsKeptKeepsNoBuffer(t *testing.T) {
 		name string
 		head []byte
 		kept interface {
-			parse(head []byte) error
-			clear()
+			Parse(head []byte) error
+			Clear()
 		}
 	}{
-		{"request", sdkRequest, &request{}},
-		{"request with names and lists", crlf("OPTIONS / HTTP/1.1\nHost: e\nConnection: x-a, x-b\nAccess-Control-Request-Headers: a\nAccess-Control-Request-Headers: b\n\n"), &request{}},
-		{"response", crlf("HTTP/1.1 200 OK\nVary: Origin\napim-request-id: 7\nContent-Length: 0\nConnection: x-a\n\n"), &response{}},
+		{"request", sdkRequest, &Request{}},
+		{"request with names and lists", crlf("OPTIONS / HTTP/1.1\nHost: e\nConnection: x-a, x-b\nAccess-Control-Request-Headers: a\nAccess-Control-Request-Headers: b\n\n"), &Request{}},
+		{"response", crlf("HTTP/1.1 200 OK\nVary: Origin\napim-request-id: 7\nContent-Length: 0\nConnection: x-a\n\n"), &Response{}},
 	} {
 		freed := make(chan struct{})
 		func() {
@@ -62,7 +62,7 @@ func TestWhatIsKeptKeepsNoBuffer(t *testing.T) {
 			if err := tc.kept.parse(buffer[:copy(buffer[:], tc.head)]); err != nil {
 				t.Fatal(err)
 			}
-			tc.kept.clear()
+			tc.kept.Clear()
 		}()
 		runtime.GC()
 		select {
@@ -83,14 +83,14 @@ func TestTheSecondParserKeepsNoLargeHead(t *testing.T) {
 		{"names in Trailer", "POST / HTTP/1.1\nHost: e\nTransfer-Encoding: chunked\nTrailer: ", "x,", "", "\n\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r := request{parser: newParser()}
+			r := Request{Parser: NewParser()}
 			before := inUse()
 			for i := range heads {
 				head := crlf(tc.before + strings.Repeat(tc.each, i%maxTrailers) + tc.between + strings.Repeat("x", long) + tc.after)
-				if err := r.parse(head); err != nil {
+				if err := r.Parse(head); err != nil {
 					t.Fatal(err)
 				}
-				r.clear()
+				r.Clear()
 			}
 			if more := inUse() - before; more > 1<<20 {
 				t.Errorf("%d bytes are held after %d heads that are done with", more, heads)

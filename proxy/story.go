@@ -65,22 +65,22 @@ func (x *Exchange) readHead() error {
 	conf := &x.edge.snapshot.Load().config
 	limit := int(conf.Limits.Head.Bytes)
 	for {
-		x.scan.skipBlankLines(c.in)
-		if n := x.scan.end(c.in.Bytes()); n > 0 && n <= limit {
+		x.scan.SkipBlankLines(c.in)
+		if n := x.scan.End(c.in.Bytes()); n > 0 && n <= limit {
 			c.Within(0)
 			head := c.in.Hold(n)
-			err := x.req.parse(head)
+			err := x.req.Parse(head)
 			if err != nil {
 				x.noteRefused()
 				x.noteOrigin(head)
 			}
 			return err
 		}
-		if err := checkPrefix(&x.scan, c.in.Bytes()); err != nil {
+		if err := CheckPrefix(&x.scan, c.in.Bytes()); err != nil {
 			return x.refusePart(err)
 		}
 		if c.in.Len() > 0 && !c.in.MakeRoom(limit) {
-			return x.refusePart(tooLarge(c.in.Bytes()))
+			return x.refusePart(TooLarge(c.in.Bytes()))
 		}
 		in, err := c.Read(c.in)
 		c.in = in
@@ -136,7 +136,7 @@ func (x *Exchange) admit() error {
 	case limit > 0 && n > int64(limit):
 		return edgeerr.New(edgeerr.EdgeOverloaded, "limits.exchanges is reached; wait and repeat, or raise it")
 	}
-	if limit := x.route.bodyLimit; limit > 0 && x.req.length > limit {
+	if limit := x.route.bodyLimit; limit > 0 && x.req.Length > limit {
 		return edgeerr.New(edgeerr.BodyTooLarge, "")
 	}
 	return nil
@@ -144,7 +144,7 @@ func (x *Exchange) admit() error {
 
 // decide applies the credential rules and refuses what they refuse.
 func (x *Exchange) decide() error {
-	x.decision = x.route.credential.Decide(x.req.fields, x.req.query)
+	x.decision = x.route.credential.Decide(x.req.Fields, x.req.Query)
 	x.reason, x.notes = x.decision.Reason, x.decision.Notes
 	if !x.decision.Rejected() {
 		return nil

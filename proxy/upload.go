@@ -44,12 +44,12 @@ func slowest(c *config.Config) wire.Pace {
 // the client's buffer until an upstream has taken it, so that another attempt can
 // send it again.
 func (x *Exchange) beginBody() error {
-	if x.req.length == 0 {
+	if x.req.Length == 0 {
 		return nil
 	}
 	c, u := x.client, &x.upload
 	u.state = uploadBegun
-	u.Track.Begin(x.req.length, nil)
+	u.Track.Begin(x.req.Length, nil)
 	u.Track.Strict()
 	u.Limit, u.Idle = x.route.bodyLimit, x.snap.config.Timeouts.RequestBodyIdle.Duration
 	u.Slowest = slowest(&x.snap.config)
