@@ -59,7 +59,7 @@ func TestWhatIsKeptKeepsNoBuffer(t *testing.T) {
 		func() {
 			buffer := new([8 << 10]byte)
 			runtime.AddCleanup(buffer, func(freed chan struct{}) { close(freed) }, freed)
-			if err := tc.kept.parse(buffer[:copy(buffer[:], tc.head)]); err != nil {
+			if err := tc.kept.Parse(buffer[:copy(buffer[:], tc.head)]); err != nil {
 				t.Fatal(err)
 			}
 			tc.kept.Clear()
