@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/relay"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
@@ -21,13 +22,13 @@ type attempt struct {
 	conn    *upstream.Conn // nil until there is one
 	taken   int64          // bytes of the request that the connection took
 
-	scan      Scan          // of the head under way
-	in        *wire.Buf     // what has come and is not relayed; it holds the head of resp
-	resp      *Response     // nil before the request is sent, and once the answer goes on
-	interim   int           // interim responses so far
-	status    int           // of the final response; 0: none yet
-	firstByte time.Duration // from the start of the exchange to the final head
-	closes    bool          // the upstream closes the connection behind this exchange
+	scan      head.Scan      // of the head under way
+	in        *wire.Buf      // what has come and is not relayed; it holds the head of resp
+	resp      *head.Response // nil before the request is sent, and once the answer goes on
+	interim   int            // interim responses so far
+	status    int            // of the final response; 0: none yet
+	firstByte time.Duration  // from the start of the exchange to the final head
+	closes    bool           // the upstream closes the connection behind this exchange
 }
 
 // errUntaken tells that a connection from the pool was found dead before it had
@@ -72,8 +73,7 @@ func (a *attempt) send(x *Exchange) error {
 	// A head larger than that of known clients gets room at once: growing would
 	// leave a quarter of it unused, and its smaller selves to the collector.
 	forwarded := x.forwarded()
-	head := forwarded.Append(slices.Grow(out.Empty(), x.req.Size+headRoom))
-	out.Set(append(head, x.bodyHead()...))
+	out.Set(append(forwarded.Append(slices.Grow(out.Empty(), x.req.Size+headRoom)), x.bodyHead()...))
 	n, err := a.conn.Write(out.Bytes())
 	out.Release()
 	a.taken = int64(n)
@@ -88,7 +88,7 @@ func (a *attempt) send(x *Exchange) error {
 	return x.forwardRest()
 }
 
-// headRoom is for what the edge adds to a head.
+// headRoom is for what the edge adds to a
 const headRoom = 1 << 10
 
 // connect takes a connection to the target from the pool, or waits for a new one.
@@ -126,7 +126,7 @@ func (a *attempt) connect(x *Exchange) (err error) {
 // to carry belongs to whoever is on it.
 func (a *attempt) take(conn *upstream.Conn, x *Exchange) {
 	a.conn = conn
-	if a.target.OneClient || x.logsIn() {
+	if a.target.OneClient || head.LogsIn(&x.decision, x.req) {
 		conn.Bind(&x.client.bound)
 	}
 }
@@ -146,8 +146,8 @@ func (a *attempt) awaitHead(x *Exchange) error {
 		if err := a.scan.Fault(); err != nil {
 			return a.invalid(err)
 		}
-		if a.in != nil && !a.in.MakeRoom(MaxResponse) {
-			return a.invalid(ErrSize)
+		if a.in != nil && !a.in.MakeRoom(head.MaxResponse) {
+			return a.invalid(head.ErrSize)
 		}
 		in, err := a.conn.Read(a.in)
 		a.in = in
@@ -201,7 +201,7 @@ func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
 	}
 	switch status := a.resp.Status; {
 	case status == 101 && !x.traits.Websocket:
-		return false, a.invalid(ErrSwitch)
+		return false, a.invalid(head.ErrSwitch)
 	case status >= 200 || status == 101:
 		a.firstByte = x.client.Loop().Now() - x.start
 		a.status = status
@@ -211,12 +211,10 @@ func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
 		return true, nil
 	}
 	if a.interim++; a.interim > 100 {
-		return false, a.invalid(ErrManyInterim)
+		return false, a.invalid(head.ErrManyInterim)
 	}
 	return false, a.relayInterim(x)
 }
-
-const MaxResponse = 256 << 10
 
 func (a *attempt) invalid(err error) error {
 	return edgeerr.Wrap(edgeerr.UpstreamInvalidResponse, err)

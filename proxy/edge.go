@@ -6,6 +6,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
@@ -33,7 +34,7 @@ func NewEdge(log, access zerolog.Logger, metrics *record.Metrics, loops []*wire.
 	e.registry = registry{loops: loops, known: map[string]*handle{}}
 	e.stores = map[*wire.Loop]*store{}
 	for _, l := range loops {
-		e.stores[l] = &store{parser: NewParser()}
+		e.stores[l] = &store{parser: head.NewParser()}
 		l.OnPanic(func(stack string) { log.Error().Str("stack", stack).Msg("panic on an event loop") })
 	}
 	e.observers = []record.Observer{e.access, metrics, record.NewRefusedOrigins(log)}

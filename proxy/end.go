@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -96,7 +97,7 @@ func (x *Exchange) keepUpstream(_ edgeerr.Code, err error) {
 
 // dropUpstream leaves what is not kept.
 func (x *Exchange) dropUpstream(edgeerr.Code, error) {
-	if x.answer == answerUpstream && x.body != Plain {
+	if x.answer == answerUpstream && x.body != head.Plain {
 		x.route.metrics.Streams.Dec()
 	}
 	x.attempt.drop()
@@ -119,7 +120,7 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 		Reason: x.reason, Notes: x.notes, CORSRefused: x.refused,
 		Status: x.status, UpstreamStatus: a.status, Up: a.taken, Down: x.down.Bytes, Events: x.events.Count, Retries: x.retries,
 		FirstByte: a.firstByte, Duration: x.client.Loop().Now() - x.start,
-		Stream: x.answer == answerUpstream && x.body != Plain, Sent: a.taken > 0,
+		Stream: x.answer == answerUpstream && x.body != head.Plain, Sent: a.taken > 0,
 		Cut: x.answer == answerUpstream && code != edgeerr.None && code.Status() == 0, Code: code, Err: err,
 	}
 	if x.route != nil {
@@ -138,7 +139,7 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 // streamIncomplete reports whether an event stream ended in order but without the
 // event that ends an OpenAI stream: most SDKs take it for complete.
 func (x *Exchange) streamIncomplete() bool {
-	return x.body == Events && x.status == 200 && !x.traits.Head && !x.events.Final
+	return x.body == head.Events && x.status == 200 && !x.traits.Head && !x.events.Final
 }
 
 // leave gives back what the exchange has, and says what the client's connection

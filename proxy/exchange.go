@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/relay"
 	"github.com/apim-edge/apim-edge/rewrite"
@@ -19,12 +20,12 @@ type Exchange struct {
 	start  time.Duration // by the clock of the loop
 	step   int           // of the story
 	ended  int           // steps of its end that have been begun
-	scan   Scan          // of the request's head
+	scan   head.Scan     // of the request's head
 
 	// req dies as soon as an upstream has taken it, so that a silent stream needs
 	// no head; traits and kept are what outlives it.
-	req      *Request
-	traits   Traits
+	req      *head.Request
+	traits   head.Traits
 	kept     kept
 	admitted bool             // counted among those that run
 	decision rewrite.Decision // aliases the head, too
@@ -40,7 +41,7 @@ type Exchange struct {
 
 	next    next
 	answer  answer
-	body    Body
+	body    head.Body
 	status  int    // sent to the client
 	refused string // what CORS refused: origin, method or header
 }
@@ -73,20 +74,6 @@ const (
 
 func (a answer) String() string {
 	return [...]string{"none", "preflight", "error", "upstream"}[a]
-}
-
-// body is what upstream's answer has for a body.
-type Body uint8
-
-const (
-	Plain        Body = iota
-	Events            // server-sent events, which are counted
-	OpaqueEvents      // server-sent events that are compressed: nobody here can read them
-	Tunnel            // bytes both ways, after 101
-)
-
-func (b Body) String() string {
-	return [...]string{"plain", "events", "opaque_events", "tunnel"}[b]
 }
 
 func begin(c *Client) *Exchange {
@@ -154,12 +141,9 @@ func (x *Exchange) appendShown(dst, path, query []byte) []byte {
 // noteOrigin looks for the Origin of a head that could not be parsed, so that a
 // page sees the error and not a CORS failure. What it finds decides about CORS
 // fields alone.
-func (x *Exchange) noteOrigin(head []byte) {
-	for line := range bytes.Lines(head) {
-		if len(line) > 7 && EqualFold(line[:7], "origin:") {
-			x.kept.origin = x.kept.keep(trimOWS(bytes.TrimRight(line[7:], "\r\n")), maxOrigin)
-			return
-		}
+func (x *Exchange) noteOrigin(part []byte) {
+	if origin := head.OriginOf(part); origin != nil {
+		x.kept.origin = x.kept.keep(origin, maxOrigin)
 	}
 }
 
@@ -174,8 +158,8 @@ func (x *Exchange) policy() *rewrite.Policy {
 func (x *Exchange) WakeUpstream() { x.client.run() }
 
 // forwarded returns the head of the request for the upstream of the attempt.
-func (x *Exchange) forwarded() Forwarded {
-	return Forwarded{
+func (x *Exchange) forwarded() head.Forwarded {
+	return head.Forwarded{
 		Request: x.req, Policy: x.route.credential, Decision: &x.decision,
 		Strip: x.route.strip, Prefix: x.attempt.target.Prefix, Host: x.attempt.target.Host, ID: x.kept.id,
 		Client: x.client.address, Secure: x.client.tls, Trusted: x.snap.trusts(x.client.address), WithholdOrigin: x.route.withhold,
@@ -183,8 +167,8 @@ func (x *Exchange) forwarded() Forwarded {
 }
 
 // relayed returns the head of upstream's answer for the client.
-func (x *Exchange) relayed() Relayed {
-	r := Relayed{
+func (x *Exchange) relayed() head.Relayed {
+	r := head.Relayed{
 		Response: x.attempt.resp, CORS: x.route.cors, Method: x.kept.method, Origin: x.kept.origin,
 		Dechunk: x.down.Dechunk, Close: x.next != nextRequest,
 	}

@@ -6,8 +6,8 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -30,10 +30,10 @@ type Explanation struct {
 
 // Explain runs a request head through the very steps of an exchange, up to the
 // moment when it would be sent.
-func (e *Edge) Explain(head []byte) Explanation {
-	x := &Exchange{edge: e, client: &Client{edge: e, address: netip.MustParseAddr("127.0.0.1")}, req: &Request{}}
+func (e *Edge) Explain(request []byte) Explanation {
+	x := &Exchange{edge: e, client: &Client{edge: e, address: netip.MustParseAddr("127.0.0.1")}, req: &head.Request{}}
 	var out Explanation
-	if err := x.explain(head, &out); err != nil {
+	if err := x.explain(request, &out); err != nil {
 		out.Code = edgeerr.CodeOf(err)
 		out.Message = textOf(err)
 	}
@@ -47,8 +47,8 @@ func textOf(err error) string {
 	return err.Error()
 }
 
-func (x *Exchange) explain(head []byte, out *Explanation) error {
-	if err := x.req.Parse(head); err != nil {
+func (x *Exchange) explain(request []byte, out *Explanation) error {
+	if err := x.req.Parse(request); err != nil {
 		return err
 	}
 	if err := x.findRoute(); err != nil {
@@ -56,11 +56,8 @@ func (x *Exchange) explain(head []byte, out *Explanation) error {
 	}
 	out.Route, out.Upstream, out.URL = x.route.name, x.route.target.Name, x.snap.config.Upstreams[x.route.target.Name].URL
 	if x.route.cors != nil && x.req.IsPreflight() {
-		r := x.req
 		out.Preflight = true
-		_, _, out.PreflightRefused = x.route.cors.Preflight(nil, corsx.PreflightRequest{
-			Origin: r.Origin, Method: r.requestMethod, Headers: r.requestHeaders, PrivateNetwork: r.requestPrivate,
-		})
+		_, _, out.PreflightRefused = x.route.cors.Preflight(nil, x.req.Preflight())
 		return nil
 	}
 	if err := x.checkUpgrade(); err != nil {

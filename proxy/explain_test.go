@@ -10,7 +10,7 @@ import (
 // others as stars, whatever the field is called.
 func TestExplainShowsByAnAllowList(t *testing.T) {
 	const jwt = "eyJhbGciOiJub25lIn0.e30.c2ln"
-	e, _ := headSnapshot(t)
+	e, _ := compiled(t)
 	for _, tc := range []struct{ line, want string }{
 		{"Accept: text/event-stream; q=0.5", "text/event-stream; q=0.5"},
 		{"Content-Type: multipart/form-data; boundary=a1b2", "multipart/form-data; boundary=a1b2"},
@@ -47,10 +47,10 @@ func TestExplainShowsByAnAllowList(t *testing.T) {
 
 // TestExplainShowsTargetsAsTheLogDoes: there is one way of showing them.
 func TestExplainShowsTargetsAsTheLogDoes(t *testing.T) {
-	e, s := headSnapshot(t)
+	e, s := compiled(t)
 	for _, target := range []string{"/a", "/a?", "/a?api-version=1&x=2", "/a?openai-key=s3cret", "/a?u=%3Ftoken%3Ds3cret", "/api-key/s3cret0123456789/x;sig=s3cret", "/t/eyJhbGciOiJub25lIn0.s3cret.x"} {
 		head := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: edge\r\n\r\n", target)
-		x := headExchange(e, s, 0, false)
+		x := exchangeOf(e, s)
 		if err := x.req.Parse([]byte(head)); err != nil {
 			t.Fatal(err)
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/record"
 )
 
-// kept are the texts of an exchange that outlive the buffer of its head. They
+// kept are the texts of an exchange that outlive the buffer of its  They
 // stand in one array, kept with the exchange.
 type kept struct {
 	text                           []byte

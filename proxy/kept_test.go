@@ -21,8 +21,8 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 // TestWhatIsCutIsNotHeld holds that the notes of a stream do not keep the buffer
 // of a long query for as long as it lasts.
 func TestWhatIsCutIsNotHeld(t *testing.T) {
-	e, s := headSnapshot(t)
-	x := headExchange(e, s, 0, false)
+	e, s := compiled(t)
+	x := exchangeOf(e, s)
 	if err := x.req.Parse(crlf("GET /?" + strings.Repeat("a", 60_000) + " HTTP/1.1\nHost: edge\n\n")); err != nil {
 		t.Fatal(err)
 	}

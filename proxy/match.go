@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -15,13 +16,13 @@ import (
 // straight, as RFC 3986 says, and then as the reader that takes most liberties
 // with it: where the two come to different routes, the upstream could see a path
 // whose route has other rules, and the request is refused.
-func (s *Snapshot) match(r *Request) (*route, error) {
+func (s *Snapshot) match(r *head.Request) (*route, error) {
 	route := s.first(r.Host, r.Path, r.Odd)
 	switch {
 	case route == nil:
 		return nil, edgeerr.New(edgeerr.RouteNotFound, "")
 	case r.Odd != 0 && !s.alone(route, r.Host) && s.ambiguous(route, r):
-		return nil, Malformed("the path belongs to one route as it stands and to another one as other servers read it: " +
+		return nil, head.Malformed("the path belongs to one route as it stands and to another one as other servers read it: " +
 			r.Odd.String() + "; send it without")
 	}
 	return route, nil
@@ -50,7 +51,7 @@ func (s *Snapshot) alone(route *route, host []byte) bool {
 // ambiguous reports whether another reader of the path could find another route.
 // The prefix that the route has by its configuration is not in question, even if
 // it is not plain: an operator has written it so.
-func (s *Snapshot) ambiguous(route *route, r *Request) bool {
+func (s *Snapshot) ambiguous(route *route, r *head.Request) bool {
 	var room [512]byte
 	rest := r.Path[rewrite.PrefixLen(r.Path, route.prefix, r.Odd):]
 	for _, keep := range [...]rewrite.Oddities{0, rewrite.Parameter} {
@@ -94,7 +95,7 @@ func (h hostRule) fits(host []byte) bool {
 		}
 		a, err := netip.ParseAddr(string(host[1:end]))
 		return err == nil && a == h.address
-	case len(host) < len(h.text) || !EqualFold(host[:len(h.text)], h.text):
+	case len(host) < len(h.text) || !head.EqualFold(host[:len(h.text)], h.text):
 		return false
 	}
 	rest := host[len(h.text):]

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -25,7 +26,7 @@ func routesOf(places ...string) *Snapshot {
 
 // matchText returns the route for a host and a path, or the code of the error.
 func (s *Snapshot) matchText(host, path string) string {
-	r := &Request{Host: []byte(host), Path: []byte(path)}
+	r := &head.Request{Host: []byte(host), Path: []byte(path)}
 	var err error
 	if r.Odd, err = rewrite.CheckPath(r.Path); err != nil {
 		return edgeerr.RequestMalformed.String()
@@ -162,7 +163,7 @@ func TestMatchSaysWhatIsOdd(t *testing.T) {
 		"//openai/x": "two slashes in a row", "/openai%2Fx": "%2F", `/openai\x`: "backslash", "/openai;rev=2/x": ";rev=2",
 		"/openai./x": "dots", "/openai%252fx": "decode twice", "/openai%3fx": "percent-encoded",
 	} {
-		r := &Request{Path: []byte(path)}
+		r := &head.Request{Path: []byte(path)}
 		r.Odd, _ = rewrite.CheckPath(r.Path)
 		if _, err := routesOf("/", "/openai").match(r); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("path %q: %v, want %q in it", path, err, want)
@@ -173,7 +174,7 @@ func TestMatchSaysWhatIsOdd(t *testing.T) {
 func TestMatchAllocatesNothing(t *testing.T) {
 	s := routesOf("/", "/openai", "api.example.com/v1")
 	for _, path := range []string{"/openai/v1/chat/completions", "/%6fpenai/models/org%2Fmodel", "/x;a=b//c"} {
-		r := &Request{Host: []byte("api.example.com."), Path: []byte(path)}
+		r := &head.Request{Host: []byte("api.example.com."), Path: []byte(path)}
 		r.Odd, _ = rewrite.CheckPath(r.Path)
 		if n := testing.AllocsPerRun(100, func() { _, _ = s.match(r) }); n != 0 {
 			t.Errorf("path %q: %v allocations, want 0", path, n)

@@ -27,12 +27,9 @@ func (x *Exchange) answerPreflight() error {
 	if x.route.cors == nil || !x.req.IsPreflight() {
 		return nil
 	}
-	r := x.req
 	out := x.client.Loop().GetBuf()
-	head := append(out.Empty(), "HTTP/1.1 204 No Content\r\n"...)
-	head, allowed, cause := x.route.cors.Preflight(head, corsx.PreflightRequest{
-		Origin: r.Origin, Method: r.requestMethod, Headers: r.requestHeaders, PrivateNetwork: r.requestPrivate,
-	})
+	answer := append(out.Empty(), "HTTP/1.1 204 No Content\r\n"...)
+	answer, allowed, cause := x.route.cors.Preflight(answer, x.req.Preflight())
 	if !allowed {
 		x.refused = cause
 	}
@@ -41,9 +38,9 @@ func (x *Exchange) answerPreflight() error {
 	}
 	if x.next != nextRequest {
 		x.closing(nextLinger)
-		head = append(head, "Connection: close\r\n"...)
+		answer = append(answer, "Connection: close\r\n"...)
 	}
-	out.Set(append(head, "\r\n"...))
+	out.Set(append(answer, "\r\n"...))
 	x.status, x.answer = 204, answerPreflight
 	if _, err := x.client.Send(out); err != nil {
 		return edgeerr.Wrap(edgeerr.ClientLeft, err)

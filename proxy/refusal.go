@@ -7,6 +7,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 )
 
@@ -26,7 +27,7 @@ const requestIDSize = 32
 // NewRefusal makes the text, once for all.
 func (e *Edge) NewRefusal() *Refusal {
 	err := edgeerr.New(edgeerr.EdgeOverloaded, "limits.connections is reached; wait and repeat, or raise it")
-	body, status := ErrorBody(err), err.Code.Status()
+	body, status := head.ErrorBody(err), err.Code.Status()
 	text := []byte("HTTP/1.1 " + strconv.Itoa(status) + " " + fasthttp.StatusMessage(status) +
 		"\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) +
 		"\r\nx-apim-edge-error: " + err.Code.String() + "\r\nRetry-After: " + strconv.Itoa(err.Code.RetryAfter()) +

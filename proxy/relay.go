@@ -3,6 +3,7 @@ package proxy
 import (
 	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/relay"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
@@ -29,17 +30,17 @@ func (x *Exchange) startRelay() error {
 	x.prepareRelay()
 	out := x.client.Loop().GetBuf()
 	answer := x.relayed()
-	head, allowed := answer.Append(out.Empty())
-	out.Set(head)
+	first, allowed := answer.Append(out.Empty())
+	out.Set(first)
 	if !allowed {
 		x.refused = corsx.CauseOrigin
 	}
 	x.status, x.answer = x.attempt.resp.Status, answerUpstream
-	if x.body != Plain {
+	if x.body != head.Plain {
 		x.route.metrics.Streams.Inc()
 	}
 	in := x.attempt.takeBody(x.client.store)
-	if x.body == Tunnel {
+	if x.body == head.Tunnel {
 		return x.startTunnel(out, in)
 	}
 	return x.down.Start(out, in)
@@ -51,9 +52,9 @@ func (x *Exchange) prepareRelay() {
 	d.From, d.To = x.attempt.conn.Conn, x.client.Conn
 	d.Idle = x.route.streamIdle
 	d.DropTrailer = x.route.dropResponseTrailer
-	d.Dechunk = x.traits.HTTP10 && r.Length == Chunked
+	d.Dechunk = x.traits.HTTP10 && r.Length == head.Chunked
 	x.body, x.attempt.closes = r.Body(), r.Close
-	if x.body == Events {
+	if x.body == head.Events {
 		d.Heartbeat = x.route.heartbeat
 		d.Track.Begin(r.Length, &x.events)
 	} else {
@@ -62,7 +63,7 @@ func (x *Exchange) prepareRelay() {
 	if x.traits.HTTP10 {
 		x.closing(nextClose)
 	}
-	if r.Length == UntilClose || x.edge.draining.Load() {
+	if r.Length == head.UntilClose || x.edge.draining.Load() {
 		x.closing(nextLinger) // who could not know may have sent more
 	}
 	if x.upload.abandoned() {

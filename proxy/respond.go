@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/head"
 )
 
 // answerError sends the edge's own answer for err. Whether the client's
@@ -31,11 +32,11 @@ func (x *Exchange) answerError(err error) {
 
 // ownAnswer returns the answer for e. Before a route is known, the CORS policy of the
 // first route that allows the origin serves.
-func (x *Exchange) ownAnswer(e *edgeerr.Error) *Own {
+func (x *Exchange) ownAnswer(e *edgeerr.Error) *head.Own {
 	if len(x.kept.id) == 0 {
 		x.kept.makeID()
 	}
-	o := &Own{
+	o := &head.Own{
 		Err: e, ID: x.kept.id, Date: time.Now(), Method: x.kept.method, Origin: x.kept.origin,
 		Close: x.next != nextRequest, HeadOnly: x.traits.Head,
 	}

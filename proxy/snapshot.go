@@ -10,6 +10,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
 	"github.com/apim-edge/apim-edge/rewrite"
@@ -143,7 +144,7 @@ func (e *Edge) compileRoute(name string, r config.Route, conf config.Config, han
 	if out.cors, err = compileCORS(r.CORS); err != nil {
 		return nil, fmt.Errorf("cors: %w", err)
 	}
-	out.dropRequestTrailer, out.dropResponseTrailer = DropFromRequest(out.credential), DropFromResponse(out.cors)
+	out.dropRequestTrailer, out.dropResponseTrailer = head.DropFromRequest(out.credential), head.DropFromResponse(out.cors)
 	return out, nil
 }
 

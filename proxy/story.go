@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -65,22 +66,22 @@ func (x *Exchange) readHead() error {
 	conf := &x.edge.snapshot.Load().config
 	limit := int(conf.Limits.Head.Bytes)
 	for {
-		x.scan.SkipBlankLines(c.in)
+		c.in.Consume(x.scan.BlankLines(c.in.Bytes()))
 		if n := x.scan.End(c.in.Bytes()); n > 0 && n <= limit {
 			c.Within(0)
-			head := c.in.Hold(n)
-			err := x.req.Parse(head)
+			text := c.in.Hold(n)
+			err := x.req.Parse(text)
 			if err != nil {
 				x.noteRefused()
-				x.noteOrigin(head)
+				x.noteOrigin(text)
 			}
 			return err
 		}
-		if err := CheckPrefix(&x.scan, c.in.Bytes()); err != nil {
+		if err := head.CheckPrefix(&x.scan, c.in.Bytes()); err != nil {
 			return x.refusePart(err)
 		}
 		if c.in.Len() > 0 && !c.in.MakeRoom(limit) {
-			return x.refusePart(TooLarge(c.in.Bytes()))
+			return x.refusePart(head.TooLarge(c.in.Bytes()))
 		}
 		in, err := c.Read(c.in)
 		c.in = in
@@ -117,7 +118,7 @@ func (x *Exchange) awaitRestOfHead() error {
 
 var errHeadEndsEarly = errors.New("the client ended the request head early")
 
-// findRoute loads the snapshot, once, and keeps what outlives the head.
+// findRoute loads the snapshot, once, and keeps what outlives the
 func (x *Exchange) findRoute() (err error) {
 	x.snap = x.edge.snapshot.Load()
 	x.route, err = x.snap.match(x.req)

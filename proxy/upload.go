@@ -40,7 +40,7 @@ func slowest(c *config.Config) wire.Pace {
 	return wire.Pace{Least: seconds * c.Limits.Slowest.Bytes, Span: seconds * time.Second}
 }
 
-// beginBody looks at what has come of the body along with the head. It stays in
+// beginBody looks at what has come of the body along with the  It stays in
 // the client's buffer until an upstream has taken it, so that another attempt can
 // send it again.
 func (x *Exchange) beginBody() error {
@@ -61,7 +61,7 @@ func (x *Exchange) beginBody() error {
 	return err
 }
 
-// bodyHead returns what may be sent of the body along with the head.
+// bodyHead returns what may be sent of the body along with the
 func (x *Exchange) bodyHead() []byte { return x.client.in.Bytes()[:x.upload.Bytes] }
 
 // forwardRest has the rest of the body go up as it comes, once an upstream has

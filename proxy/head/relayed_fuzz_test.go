@@ -1,4 +1,4 @@
-package proxy
+package head
 
 import (
 	"bufio"
@@ -32,42 +32,37 @@ func FuzzResponseHead(f *testing.F) {
 	} {
 		f.Add(crlf(seed), byte(i), byte(i*37))
 	}
-	e, s := headSnapshot(f)
 	f.Fuzz(func(t *testing.T, draft []byte, which, flags byte) {
 		head := fromDraft(draft)
-		if err := checkResponseHead(headExchange(e, s, which, false), head, flags); err != nil {
-			t.Errorf("route %d, flags %08b, head %q: %v", int(which)%len(s.routes), flags, head, err)
+		if err := checkResponseHead(newTrial(which, false), head, flags); err != nil {
+			t.Errorf("route %d, flags %08b, head %q: %v", int(which)%len(sides), flags, head, err)
 		}
 	})
 }
 
-func checkResponseHead(x *Exchange, head []byte, flags byte) error {
+func checkResponseHead(x *trial, head []byte, flags byte) error {
 	x.traits = Traits{Head: flags&1 != 0, HTTP10: flags&2 != 0, Websocket: flags&4 != 0}
-	if flags&8 != 0 {
-		x.closing(nextClose)
-	}
-	x.kept.method = []byte("POST")
+	x.closes = flags&8 != 0
 	if flags&16 != 0 {
-		x.kept.origin = []byte(pageOrigin)
+		x.origin = []byte(pageOrigin)
 	}
 	first, sent, err := readStrictly(head)
-	accepted := x.attempt.resp.Parse(head) == nil
+	accepted := x.resp.Parse(head) == nil
 	switch {
 	case !accepted:
 		return nil
 	case err != nil:
 		return fmt.Errorf("accepted, but %w", err)
-	case x.attempt.resp.Status == 101 && !x.traits.Websocket:
+	case x.resp.Status == 101 && !x.traits.Websocket:
 		return nil // takeHead refuses it
 	}
-	x.attempt.resp.Settle(x.traits.Head)
-	interim := x.attempt.resp.Status < 200 && x.attempt.resp.Status != 101
+	x.resp.Settle(x.traits.Head)
+	interim := x.resp.Status < 200 && x.resp.Status != 101
 	var out []byte
 	if interim {
-		out = appendInterimHead(x, nil)
+		out = x.relayInterim(nil)
 	} else {
-		x.prepareRelay()
-		out = appendResponseHead(x, nil)
+		out = x.relay(nil)
 	}
 	if err := x.sameMessage(out); err != nil {
 		return fmt.Errorf("%w: sent %q", err, out)
@@ -84,12 +79,12 @@ func checkResponseHead(x *Exchange, head []byte, flags byte) error {
 
 // sameMessage has net/http read the head with a body as the edge has framed it,
 // and what follows.
-func (x *Exchange) sameMessage(out []byte) error {
+func (x *trial) sameMessage(out []byte) error {
 	const text, next = "hello", "HTTP/1.1 299 next\r\n\r\n"
 	body, want, closes := "", "", false
-	switch length := x.attempt.resp.Length; {
-	case x.attempt.resp.Status == 101: // a tunnel: no body, and what follows is no message
-	case length == Chunked && x.down.Dechunk, length == UntilClose:
+	switch length := x.resp.Length; {
+	case x.resp.Status == 101: // a tunnel: no body, and what follows is no message
+	case length == Chunked && x.dechunk, length == UntilClose:
 		body, want, closes = text, text, true
 	case length == Chunked:
 		body, want = "5\r\nhello\r\n0\r\n\r\n", text
@@ -116,8 +111,8 @@ func (x *Exchange) sameMessage(out []byte) error {
 		return nil
 	}
 	got, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != x.attempt.resp.Status || string(got) != want {
-		return fmt.Errorf("status %d and body %q (%w), want %d and %q", resp.StatusCode, got, err, x.attempt.resp.Status, want)
+	if err != nil || resp.StatusCode != x.resp.Status || string(got) != want {
+		return fmt.Errorf("status %d and body %q (%w), want %d and %q", resp.StatusCode, got, err, x.resp.Status, want)
 	}
 	rest, _ := io.ReadAll(in)
 	if !closes && string(rest) != next {
@@ -127,15 +122,15 @@ func (x *Exchange) sameMessage(out []byte) error {
 }
 
 // sameFields compares what the upstream has sent with what the client gets.
-func (x *Exchange) sameFields(sent, got [][2]string, interim bool) error {
-	policy := x.route.cors != nil
+func (x *trial) sameFields(sent, got [][2]string, interim bool) error {
+	policy := x.cors != nil
 	var want, rest [][2]string
 	for _, f := range sent {
 		name := strings.ToLower(f[0])
 		switch {
 		case slices.Contains([]string{"connection", "upgrade", "keep-alive", "proxy-connection", "te", "proxy-authenticate", "proxy-authorization", "http2-settings"}, name),
 			strings.HasPrefix(name, "x-apim-edge-") && name != "x-apim-edge-",
-			name == "transfer-encoding" && x.down.Dechunk,
+			name == "transfer-encoding" && x.dechunk,
 			slices.Contains(strings.Fields("content-length transfer-encoding keep-alive proxy-connection proxy-authenticate proxy-authorization http2-settings x-apim-edge-"), forged(name)),
 			policy && (name == "vary" || regexp.MustCompile("^access[^a-z0-9]control[^a-z0-9]").MatchString(name)),
 			!meaningful[name] && nominated(sent, name):
@@ -147,7 +142,7 @@ func (x *Exchange) sameFields(sent, got [][2]string, interim bool) error {
 	for _, f := range got {
 		name := strings.ToLower(f[0])
 		count[name]++
-		if policy && (name == "vary" || strings.HasPrefix(name, "access-control-")) || name == "connection" || x.attempt.resp.Status == 101 && name == "upgrade" {
+		if policy && (name == "vary" || strings.HasPrefix(name, "access-control-")) || name == "connection" || x.resp.Status == 101 && name == "upgrade" {
 			continue
 		}
 		rest = append(rest, f)
@@ -164,10 +159,10 @@ func (x *Exchange) sameFields(sent, got [][2]string, interim bool) error {
 		return nil
 	case policy && (count["vary"] != 1 || count["access-control-allow-origin"] > 1):
 		return fmt.Errorf("%d Vary, %d Access-Control-Allow-Origin", count["vary"], count["access-control-allow-origin"])
-	case policy && x.kept.origin != nil && count["access-control-allow-origin"] != 1:
+	case policy && x.origin != nil && count["access-control-allow-origin"] != 1:
 		return fmt.Errorf("no Access-Control-Allow-Origin for an origin that is allowed")
-	case x.attempt.resp.Status != 101 && closes != (x.next != nextRequest), !closes && (x.attempt.resp.Length == UntilClose || x.down.Dechunk) && x.attempt.resp.Status != 101:
-		return fmt.Errorf("the connection ends: %v, but Connection says %q", (x.next != nextRequest), valuesOf(got, "Connection"))
+	case x.resp.Status != 101 && closes != x.closes, !closes && (x.resp.Length == UntilClose || x.dechunk) && x.resp.Status != 101:
+		return fmt.Errorf("the connection ends: %v, but Connection says %q", x.closes, valuesOf(got, "Connection"))
 	}
 	return sameToNetHTTP(got)
 }

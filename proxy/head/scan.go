@@ -1,13 +1,12 @@
-package proxy
+package head
 
 import (
 	"bytes"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
-	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
-// headScan looks for the end of a head that comes in pieces, and looks at each
+// A Scan looks for the end of a head that comes in pieces, and looks at each
 // byte once: it goes on where the read before has left it. Begun again at every
 // read, a head of 60 KB of short lines cost 250 us for each byte that followed,
 // and 16 such clients most of a core (issue 15). The zero value is before the head.
@@ -19,7 +18,7 @@ type Scan struct {
 	bare  bool
 }
 
-// end returns the length of the head at the start of p with its empty line, or 0
+// End returns the length of the head at the start of p with its empty line, or 0
 // if it is not complete. p is what it was at the call before, and what has come
 // behind it. It goes from line to line: each ends with the first half of what
 // bytes.Index would look for, which takes 1.4 to 2.8 times as long on a head of an
@@ -43,7 +42,7 @@ func (s *Scan) End(p []byte) int {
 	}
 }
 
-// fault returns what is wrong with a head that is not complete and that more
+// Fault returns what is wrong with a head that is not complete and that more
 // bytes cannot mend, so that nobody reads on and waits for the end of something
 // that is refused anyway.
 func (s *Scan) Fault() error {
@@ -56,24 +55,22 @@ func (s *Scan) Fault() error {
 	return nil
 }
 
-// skipBlankLines drops the empty lines that some clients send behind a body
-// (RFC 9112 section 2.2).
-func (s *Scan) SkipBlankLines(b *wire.Buf) {
-	for blank := s.blank; blank < tooManyBlankLines && b.Len() > 1; {
-		if p := b.Bytes(); p[0] != '\r' || p[1] != '\n' {
-			return
-		}
-		b.Consume(2)
+// BlankLines returns the length of the empty lines that p begins with, and that some
+// clients send behind a body (RFC 9112 section 2.2). They are to be dropped.
+func (s *Scan) BlankLines(p []byte) (n int) {
+	for blank := s.blank; blank < tooManyBlankLines && len(p) > 1 && p[0] == '\r' && p[1] == '\n'; {
+		p, n = p[2:], n+2
 		blank++
 		*s = Scan{blank: blank} // what was seen may be the first half of that line
 	}
+	return n
 }
 
 // tooManyBlankLines bounds the empty lines before a request line that RFC 9112
 // section 2.2 asks to be ignored.
 const tooManyBlankLines = 4
 
-// checkPrefix refuses an incomplete head early where more bytes cannot mend it.
+// CheckPrefix refuses an incomplete head early where more bytes cannot mend it.
 func CheckPrefix(s *Scan, p []byte) error {
 	if len(p) > 0 && !tokenByte[p[0]] && p[0] != '\r' {
 		if p[0] == 0x16 {
@@ -87,6 +84,7 @@ func CheckPrefix(s *Scan, p []byte) error {
 	return nil
 }
 
+// TooLarge returns the error for a head beyond the limit that begins with p.
 func TooLarge(p []byte) error {
 	if bytes.IndexByte(p, '\n') >= 0 {
 		return edgeerr.New(edgeerr.HeadTooLarge, "")

@@ -1,4 +1,4 @@
-package proxy
+package head
 
 import (
 	"bufio"
@@ -33,25 +33,23 @@ func FuzzForwardedHead(f *testing.F) {
 	} {
 		f.Add(crlf(seed), byte(i), i%2 == 0)
 	}
-	e, s := headSnapshot(f)
 	f.Fuzz(func(t *testing.T, draft []byte, which byte, trusted bool) {
-		x := headExchange(e, s, which, trusted)
+		x := newTrial(which, trusted)
 		head := fromDraft(draft)
 		if x.req.Parse(head) != nil {
 			return
 		}
-		x.note()
-		if x.decide() != nil {
+		out, ok := x.forward(nil)
+		if !ok {
 			return
 		}
-		out := appendRequestHead(x, nil)
 		if err := x.checkForwarded(head, out); err != nil {
-			t.Errorf("route %s, trusted %v, head %q: %v\nsent %q", x.route.name, trusted, head, err, out)
+			t.Errorf("%s, trusted %v, head %q: %v\nsent %q", x.name, trusted, head, err, out)
 		}
 	})
 }
 
-func (x *Exchange) checkForwarded(head, out []byte) error {
+func (x *trial) checkForwarded(head, out []byte) error {
 	first, sent, err := readStrictly(head)
 	if err != nil {
 		return fmt.Errorf("accepted, but %w", err)
@@ -78,7 +76,7 @@ func (x *Exchange) checkForwarded(head, out []byte) error {
 
 // oneRequest has net/http read the head, a body as the edge has framed it, and
 // what follows.
-func (x *Exchange) oneRequest(out []byte) error {
+func (x *trial) oneRequest(out []byte) error {
 	const next = "GET /next HTTP/1.1\r\n\r\n"
 	body, want := "", ""
 	switch n := x.req.Length; {
@@ -107,13 +105,13 @@ func (x *Exchange) oneRequest(out []byte) error {
 
 // sameTarget holds that path and query are the client's, save what the route
 // takes off and puts on.
-func (x *Exchange) sameTarget(r *http.Request) error {
+func (x *trial) sameTarget(r *http.Request) error {
 	path, query, _ := strings.Cut(r.RequestURI, "?")
 	want := string(x.req.Path)
-	if rest, ok := strings.CutPrefix(want, "/v1"); ok && x.route.strip != "" && (rest == "" || rest[0] == '/') {
+	if rest, ok := strings.CutPrefix(want, "/v1"); ok && x.strip != "" && (rest == "" || rest[0] == '/') {
 		want = rest
 	}
-	if x.route.target.Prefix != "" && want != "*" {
+	if x.prefix != "" && want != "*" {
 		want = "/openai/" + strings.TrimPrefix(want, "/")
 		if strings.HasPrefix(string(x.req.Path), "/v1//") || strings.HasPrefix(string(x.req.Path), "//") {
 			want = "/openai" + strings.TrimPrefix(string(x.req.Path), "/v1")
@@ -125,7 +123,7 @@ func (x *Exchange) sameTarget(r *http.Request) error {
 	var kept []string
 	for parameter := range strings.SplitSeq(string(x.req.Query), "&") {
 		name, _, _ := strings.Cut(parameter, "=")
-		if plain, err := url.PathUnescape(name); err != nil || !x.route.governsQuery(plain) {
+		if plain, err := url.PathUnescape(name); err != nil || !x.governsQuery(plain) {
 			kept = append(kept, parameter)
 		}
 	}
@@ -135,17 +133,17 @@ func (x *Exchange) sameTarget(r *http.Request) error {
 	return nil
 }
 
-func (r *route) governsQuery(name string) bool {
-	return strings.EqualFold(name, "subscription-key") || r.strip != "" && strings.EqualFold(name, "api-key")
+func (x *trial) governsQuery(name string) bool {
+	return strings.EqualFold(name, "subscription-key") || x.strip != "" && strings.EqualFold(name, "api-key")
 }
 
 // sameEndToEnd compares the fields that are neither the edge's, nor credentials,
 // nor of the connection.
-func (x *Exchange) sameEndToEnd(sent, got [][2]string) error {
-	trusted := x.snap.trusts(x.client.address)
+func (x *trial) sameEndToEnd(sent, got [][2]string) error {
+	trusted := x.trusted
 	ended := func(name string) bool {
 		return forged(name) != "" || strings.HasPrefix(name, "x-forwarded-") && name != "x-forwarded-" && !trusted ||
-			slices.Contains(strings.Fields(saidByProxies), name) && !trusted || x.route.credential.Governs([]byte(name)) || strings.HasPrefix(name, "x-apim-edge-") && name != "x-apim-edge-" ||
+			slices.Contains(strings.Fields(saidByProxies), name) && !trusted || x.policy.Governs([]byte(name)) || strings.HasPrefix(name, "x-apim-edge-") && name != "x-apim-edge-" ||
 			slices.Contains([]string{"host", "connection", "upgrade", "keep-alive", "proxy-connection", "te", "proxy-authenticate", "proxy-authorization",
 				"http2-settings", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded"}, name)
 	}
@@ -153,7 +151,7 @@ func (x *Exchange) sameEndToEnd(sent, got [][2]string) error {
 	for _, f := range sent {
 		name := strings.ToLower(f[0])
 		switch {
-		case ended(name), name == "x-request-id", name == "origin" && x.route.withhold, name == "expect" && (x.req.HTTP10 || x.req.Length == 0),
+		case ended(name), name == "x-request-id", name == "origin" && x.withhold, name == "expect" && (x.req.HTTP10 || x.req.Length == 0),
 			!meaningful[name] && nominated(sent, name):
 		default:
 			want = append(want, f)
@@ -179,10 +177,10 @@ func (x *Exchange) sameEndToEnd(sent, got [][2]string) error {
 
 // oneID holds that upstream reads one id, the one of the log: the client's, if it
 // sent one that can be used.
-func (x *Exchange) oneID(sent, got [][2]string) error {
+func (x *trial) oneID(sent, got [][2]string) error {
 	ids := valuesOf(got, "X-Request-Id")
-	if len(ids) != 1 || ids[0] != string(x.kept.id) || len(ids[0]) == 0 || len(ids[0]) > 128 {
-		return fmt.Errorf("ids %q, the log has %q", ids, x.kept.id)
+	if len(ids) != 1 || ids[0] != x.id || len(ids[0]) == 0 || len(ids[0]) > 128 {
+		return fmt.Errorf("ids %q, the log has %q", ids, x.id)
 	}
 	said := valuesOf(sent, "X-Request-Id")
 	if usable := regexp.MustCompile("^[0-9A-Za-z-]{1,128}$"); len(said) == 1 && usable.MatchString(said[0]) && said[0] != ids[0] {
@@ -195,19 +193,19 @@ func (x *Exchange) oneID(sent, got [][2]string) error {
 }
 
 // ownFields holds that what the edge says itself stands there once.
-func (x *Exchange) ownFields(got [][2]string) error {
+func (x *trial) ownFields(got [][2]string) error {
 	for _, name := range []string{"Host", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"} {
 		if n := len(valuesOf(got, name)); n != 1 {
 			return fmt.Errorf("%d lines of %s", n, name)
 		}
 	}
 	host := valuesOf(got, "Host")[0]
-	if want := string(x.route.target.Host); want != "" && host != want || want == "" && host != string(x.req.Host) {
+	if want := x.host; want != "" && host != want || want == "" && host != string(x.req.Host) {
 		return fmt.Errorf("host %q", host)
 	}
-	address := x.client.address.String()
+	address := peer.String()
 	said := valuesOf(got, "X-Forwarded-For")[0]
-	trusted := x.snap.trusts(x.client.address)
+	trusted := x.trusted
 	if !trusted && (said != address || len(valuesOf(got, "Forwarded")) > 0) || !strings.HasSuffix(said, address) {
 		return fmt.Errorf("X-Forwarded-For %q of %s, Forwarded %q", said, address, valuesOf(got, "Forwarded"))
 	}
@@ -233,7 +231,7 @@ func (x *Exchange) ownFields(got [][2]string) error {
 
 // oneOfEachKind holds that at most one key and one token go upstream, each in
 // its place. (That they are the client's is held by the tests of rewrite.)
-func (x *Exchange) oneOfEachKind(got [][2]string) error {
+func (x *trial) oneOfEachKind(got [][2]string) error {
 	governed := map[string]int{}
 	tokens, keys := map[string]bool{}, map[string]bool{}
 	for _, f := range got {
@@ -245,7 +243,7 @@ func (x *Exchange) oneOfEachKind(got [][2]string) error {
 			}
 			continue
 		}
-		if !x.route.credential.Governs([]byte(f[0])) {
+		if !x.policy.Governs([]byte(f[0])) {
 			continue
 		}
 		governed[strings.ToLower(f[0])]++

@@ -1,4 +1,4 @@
-package proxy
+package head
 
 import (
 	"bytes"
@@ -7,7 +7,7 @@ import (
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
-// response is the head of one response of the upstream. Everything in it
+// Response is the head of one response of the upstream. Everything in it
 // aliases the buffer that it was read into.
 type Response struct {
 	Status int
@@ -25,7 +25,10 @@ type Response struct {
 	vary    [][]byte
 }
 
-// untilClose is the length of a body that the end of the connection delimits.
+// MaxResponse bounds the head of a response.
+const MaxResponse = 256 << 10
+
+// UntilClose is the length of a body that the end of the connection delimits.
 const UntilClose = -2
 
 // The ways in which an upstream's answer is refused. None quotes it: the text
@@ -40,7 +43,7 @@ var (
 	ErrManyInterim = errors.New("more than 100 interim responses")
 )
 
-// parse reads the head (status line, field lines, empty line).
+// Parse reads the head (status line, field lines, empty line).
 func (r *Response) Parse(head []byte) error {
 	end := bytes.IndexByte(head, '\n')
 	if end < 1 || head[end-1] != '\r' {
@@ -114,7 +117,7 @@ func (r *Response) readFields() error {
 	return nil
 }
 
-// settle applies what the request says about the body: none after HEAD, and
+// Settle applies what the request says about the body: none after HEAD, and
 // none with 1xx, 204 and 304 (RFC 9112 section 6.3).
 func (r *Response) Settle(head bool) {
 	if head || r.Status < 200 || r.Status == 204 || r.Status == 304 {
@@ -126,7 +129,21 @@ func (r *Response) Settle(head bool) {
 	}
 }
 
-// body returns what the answer has for a body.
+// Body is what upstream's answer has for a body.
+type Body uint8
+
+const (
+	Plain        Body = iota
+	Events            // server-sent events, which are counted
+	OpaqueEvents      // server-sent events that are compressed: nobody here can read them
+	Tunnel            // bytes both ways, after 101
+)
+
+func (b Body) String() string {
+	return [...]string{"plain", "events", "opaque_events", "tunnel"}[b]
+}
+
+// Body returns what the answer has for a body.
 func (r *Response) Body() Body {
 	switch {
 	case r.Status == 101:
@@ -144,3 +161,14 @@ func isEventStream(v []byte) bool {
 	return len(v) >= len(want) && EqualFold(v[:len(want)], want) &&
 		(len(v) == len(want) || v[len(want)] == ';' || v[len(want)] == ' ')
 }
+
+// Clear drops all of r that aliases the buffer of its head.
+func (r *Response) Clear() {
+	clear(r.fields)
+	clear(r.vary)
+	r.connection.reset(false)
+	r.fields, r.vary, r.line, r.APIMID = r.fields[:0], r.vary[:0], nil, nil
+}
+
+// Grown is Request.Grown for a response.
+func (r *Response) Grown() bool { return cap(r.fields) > usualFields || cap(r.vary) > usualFields }

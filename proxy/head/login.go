@@ -1,4 +1,4 @@
-package proxy
+package head
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 // "true" is what Persistent-Auth says of a connection that is logged in.
 var connectionSchemes = [...]string{"ntlm", "negotiate", "nego2", "kerberos", "true"}
 
-// belongsToConnection reports whether a list of credentials or challenges has one
+// BelongsToConnection reports whether a list of credentials or challenges has one
 // with such a scheme. It takes a comma in a quoted string for the end of a member:
 // to find one too many costs a client a connection, to miss one lends it to others.
 func BelongsToConnection(list []byte) bool {
@@ -29,17 +29,17 @@ func BelongsToConnection(list []byte) bool {
 	return false
 }
 
-// logsIn reports whether what goes upstream carries such a credential: as
+// LogsIn reports whether what goes upstream of r by d carries such a credential: as
 // Authorization, or as a key that is put there.
-func (x *Exchange) logsIn() bool {
-	if key := x.decision.Key; bytes.IndexByte(key, ' ') > 0 && BelongsToConnection(key) {
+func LogsIn(d *rewrite.Decision, r *Request) bool {
+	if key := d.Key; bytes.IndexByte(key, ' ') > 0 && BelongsToConnection(key) {
 		return true
 	}
-	if x.reason != rewrite.ReasonOtherScheme {
+	if d.Reason != rewrite.ReasonOtherScheme {
 		return false
 	}
-	for i := range x.req.Fields {
-		if EqualFold(x.req.Fields[i].Name, "authorization") && BelongsToConnection(x.req.Fields[i].Value) {
+	for _, field := range r.Fields {
+		if EqualFold(field.Name, "authorization") && BelongsToConnection(field.Value) {
 			return true
 		}
 	}

@@ -1,19 +1,19 @@
-package proxy
+package head
 
 import (
 	"bufio"
 	"bytes"
 	"errors"
-	"net/netip"
 	"slices"
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
-// request is the head of one request. Everything in it aliases the buffer that
+// Request is the head of one request. Everything in it aliases the buffer that
 // the head was read into and dies with it, at the latest when the request has
 // been forwarded.
 type Request struct {
@@ -41,7 +41,7 @@ type Request struct {
 	Parser *Parser // shared by the requests of a loop; nil: made when needed
 }
 
-// traits are what the answer depends on: they outlive the head.
+// Traits are what the answer depends on: they outlive the head.
 type Traits struct {
 	Head      bool // the method is HEAD
 	HTTP10    bool
@@ -49,24 +49,27 @@ type Traits struct {
 	Websocket bool // it asks for one
 }
 
-// parser is fasthttp's parser and what it reads from.
+// Parser is fasthttp's parser and what it reads from.
 type Parser struct {
 	header fasthttp.RequestHeader
 	source bytes.Reader
 	reader *bufio.Reader
 }
 
+// NewParser returns a parser for one loop.
 func NewParser() *Parser { return &Parser{reader: bufio.NewReaderSize(nil, 16<<10)} }
 
+// Chunked is the length of a body in chunks.
 const Chunked = -1
 
 // maxTrailers bounds the names in Trailer, which the second parser copies one by
 // one: a list of 64 KiB cost 2 ms.
 const maxTrailers = 64
 
+// Malformed returns the error for a request that breaks the rules of HTTP/1.1.
 func Malformed(text string) *edgeerr.Error { return edgeerr.New(edgeerr.RequestMalformed, text) }
 
-// parse reads the head (request line, field lines, empty line) by our own strict
+// Parse reads the head (request line, field lines, empty line) by our own strict
 // scan. What is not quite plain is parsed by fasthttp as well, and the two must
 // come to the same reading: what they could take differently, another parser
 // behind us could as well. That they always do where the head is plain is held
@@ -260,78 +263,6 @@ func (r *Request) checkChunked(lengths int) error {
 	return nil
 }
 
-// splitTarget finds path and query in the target, in origin-form or
-// absolute-form (RFC 9112 section 3.2).
-func (r *Request) splitTarget() error {
-	if string(r.Method) == "CONNECT" || string(r.Method) == "TRACE" {
-		return edgeerr.New(edgeerr.MethodNotAllowed, "")
-	}
-	t := r.Target
-	r.Odd = 0
-	switch {
-	case t[0] == '/':
-	case len(t) == 1 && t[0] == '*' && string(r.Method) == "OPTIONS":
-		r.Path, r.Query = t, nil
-		return r.checkHost()
-	default:
-		rest, ok := cutScheme(t)
-		if !ok {
-			return Malformed("the request target is neither a path nor an http URL (RFC 9112 section 3.2)")
-		}
-		slash := bytes.IndexAny(rest, "/?#")
-		if slash < 0 {
-			slash = len(rest)
-		}
-		r.Host, t = rest[:slash], rest[slash:]
-	}
-	r.Path, r.Query, _ = bytes.Cut(t, []byte{'?'})
-	if len(r.Path) == 0 {
-		r.Path = []byte{'/'}
-	}
-	if bytes.IndexByte(r.Query, '#') >= 0 {
-		return Malformed("the request target contains a fragment; take the # and what follows off the URL")
-	}
-	var err error
-	if r.Odd, err = rewrite.CheckPath(r.Path); err != nil {
-		return Malformed(err.Error())
-	}
-	return r.checkHost()
-}
-
-func cutScheme(t []byte) (rest []byte, ok bool) {
-	for _, scheme := range []string{"http://", "https://"} {
-		if len(t) > len(scheme) && EqualFold(t[:len(scheme)], scheme) {
-			return t[len(scheme):], true
-		}
-	}
-	return nil, false
-}
-
-// checkHost refuses an authority that is not one name or address with an
-// optional port: userinfo would be a credential from outside (RFC 9110 section
-// 4.2.4), and two parsers find different ports in a:1:2.
-func (r *Request) checkHost() error {
-	host, port := r.Host, []byte(nil)
-	if len(host) > 0 && host[0] == '[' {
-		end := bytes.IndexByte(host, ']')
-		if a, err := netip.ParseAddr(string(host[1:max(end, 1)])); err != nil || !a.Is6() || a.Zone() != "" {
-			return Malformed("the host begins with [ but is no IPv6 address in brackets")
-		}
-		host, port = nil, host[end+1:]
-	} else if colon := bytes.IndexByte(host, ':'); colon >= 0 {
-		host, port = host[:colon], host[colon:]
-	}
-	for _, c := range host {
-		if ok := c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'; !ok && c != '.' && c != '-' && c != '_' && c != '~' {
-			return Malformed("the host contains a character other than letters, digits, '.', '-', '_' and a port; userinfo is not allowed")
-		}
-	}
-	if len(port) > 0 && (port[0] != ':' || !isDigits(port[1:])) {
-		return Malformed("the port behind the host is not a number")
-	}
-	return nil
-}
-
 // agree has fasthttp parse the head and compares. Its error texts quote the
 // head, so they are never shown.
 func (r *Request) agree(head []byte) error {
@@ -359,6 +290,45 @@ func (r *Request) agree(head []byte) error {
 
 var errParser = errors.New("the two parsers do not agree")
 
+// OriginOf returns the Origin in a head that could not be parsed, or nil. What it
+// finds decides about CORS fields alone.
+func OriginOf(part []byte) []byte {
+	for line := range bytes.Lines(part) {
+		if len(line) > 7 && EqualFold(line[:7], "origin:") {
+			return trimOWS(bytes.TrimRight(line[7:], "\r\n"))
+		}
+	}
+	return nil
+}
+
+// Preflight returns the question of a browser.
+func (r *Request) Preflight() corsx.PreflightRequest {
+	return corsx.PreflightRequest{
+		Origin: r.Origin, Method: r.requestMethod, Headers: r.requestHeaders, PrivateNetwork: r.requestPrivate,
+	}
+}
+
+// IsPreflight reports whether the request asks whether a page may call: nothing else
+// decides (Fetch standard, CORS-preflight fetch).
 func (r *Request) IsPreflight() bool {
 	return string(r.Method) == "OPTIONS" && r.Origin != nil && r.requestMethod != nil
 }
+
+// Clear drops all of r that aliases the buffer of its head: what is kept must not
+// keep buffers.
+func (r *Request) Clear() {
+	r.forget()
+	r.Method, r.Target, r.Path, r.Query = nil, nil, nil, nil
+	clear(r.Fields)
+	r.Fields = r.Fields[:0]
+}
+
+// Grown reports whether the head was larger than those of known clients: its room is
+// not worth keeping.
+func (r *Request) Grown() bool { return cap(r.Fields) > usualFields || cap(r.joined) > usualText }
+
+const (
+	usualFields = 64
+	usualText   = 2 << 10
+	usualHead   = 4 << 10
+)

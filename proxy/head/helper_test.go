@@ -1,4 +1,4 @@
-package proxy
+package head
 
 import (
 	"fmt"
@@ -6,65 +6,112 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"testing"
 
-	"github.com/rs/zerolog"
-
-	"github.com/apim-edge/apim-edge/internal/config"
-	"github.com/apim-edge/apim-edge/proxy/record"
-	"github.com/apim-edge/apim-edge/proxy/upstream"
+	"github.com/apim-edge/apim-edge/corsx"
+	"github.com/apim-edge/apim-edge/rewrite"
 )
 
 const pageOrigin = "https://chat.example.com"
 
-// headRoutes are the routes that drawn heads are tried on: each way in which a
-// route can change a head.
-var headRoutes = []config.Route{
-	{},
-	{CORS: config.CORS{AllowedOrigins: []string{pageOrigin}, WithholdOrigin: true}},
-	{CORS: config.CORS{AllowedOrigins: []string{"*"}, ExposedHeaders: []string{"openai-model", "X-Own"}}},
-	{Upstream: "prefixed", StripPrefix: "/v1", Credential: config.Credential{QueryAliases: []string{"api-key", "subscription-key"}}},
-	{Credential: config.Credential{Header: "Authorization", Value: "Bearer {key}"}},
-	{Credential: config.Credential{KeepAuthorization: true, MisplacedToken: "keep", Aliases: []string{"x-api-key"}}},
+// side is all that a route and its upstream can change in a head.
+type side struct {
+	name          string
+	policy        *rewrite.Policy
+	cors          *corsx.Policy
+	withhold      bool
+	strip, prefix string
+	host          string // of the upstream; empty: the client's
 }
 
-// headSnapshot compiles headRoutes. No exchange runs on it.
-func headSnapshot(tb testing.TB) (*Edge, *Snapshot) {
-	e := NewEdge(zerolog.Nop(), zerolog.Nop(), record.NewMetrics("test", func() float64 { return 0 }), nil)
-	conf := config.Default()
-	conf.TrustedProxies = []string{"10.0.0.0/8"}
-	conf.Upstreams = map[string]config.Upstream{
-		"legacy":   {URL: "http://contoso.azure-api.net"},
-		"prefixed": {URL: "http://contoso.azure-api.net:8080/openai", PreserveHost: true},
+// sides are those that drawn heads are tried on: each way in which a head can change.
+var sides = []side{
+	newSide("plain", rewrite.Options{}, nil),
+	{withhold: true, name: "withheld origin", host: upstreamHost, policy: credentials(rewrite.Options{}), cors: pages(corsx.Options{AllowedOrigins: []string{pageOrigin}})},
+	newSide("every page", rewrite.Options{}, &corsx.Options{AllowedOrigins: []string{"*"}, ExposedHeaders: []string{"openai-model", "X-Own"}}),
+	{name: "prefixes", strip: "/v1", prefix: "/openai", policy: credentials(rewrite.Options{QueryAliases: []string{"api-key", "subscription-key"}})},
+	newSide("the key in Authorization", rewrite.Options{Header: "Authorization", Value: "Bearer {key}"}, nil),
+	newSide("both kept", rewrite.Options{KeepAuthorization: true, KeepMisplacedToken: true, Aliases: []string{"x-api-key"}}, nil),
+}
+
+const upstreamHost = "contoso.azure-api.net"
+
+func newSide(name string, o rewrite.Options, c *corsx.Options) side {
+	s := side{name: name, host: upstreamHost, policy: credentials(o)}
+	if c != nil {
+		s.cors = pages(*c)
 	}
-	conf.Routes = map[string]config.Route{}
-	for i, r := range headRoutes {
-		if r.Upstream == "" {
-			r.Upstream = "legacy"
-		}
-		r.PathPrefix = "/"
-		conf.Routes[fmt.Sprint("route-", i)] = r
-	}
-	s, err := e.Compile(conf.Complete())
+	return s
+}
+
+func credentials(o rewrite.Options) *rewrite.Policy {
+	p, err := rewrite.NewPolicy(o)
 	if err != nil {
-		tb.Fatal(err)
+		panic(err)
 	}
-	e.Use(s)
-	slices.SortFunc(s.routes, func(a, b *route) int { return strings.Compare(a.name, b.name) })
-	return e, s
+	return p
 }
 
-// headExchange returns an exchange that has nothing but heads.
-func headExchange(e *Edge, s *Snapshot, which byte, trusted bool) *Exchange {
-	x := &Exchange{}
-	x.edge, x.snap, x.route = e, s, s.routes[int(which)%len(s.routes)]
-	x.client = &Client{edge: e, address: netip.MustParseAddr("192.0.2.7")}
-	if trusted {
-		x.client.address = netip.MustParseAddr("10.1.2.3")
+func pages(o corsx.Options) *corsx.Policy {
+	p, err := corsx.New(o)
+	if err != nil {
+		panic(err)
 	}
-	x.req, x.attempt.resp, x.attempt.target = new(Request), new(Response), x.route.target
-	x.attempt.conn = new(upstream.Conn)
-	return x
+	return p
+}
+
+// trial is one head that is tried on a side, and what comes of it.
+type trial struct {
+	side
+	req      Request
+	resp     Response
+	decision rewrite.Decision
+	id       string // that the log has
+	trusted  bool
+
+	// Of an answer:
+	traits  Traits
+	origin  []byte
+	closes  bool
+	dechunk bool
+}
+
+func newTrial(which byte, trusted bool) *trial {
+	return &trial{side: sides[int(which)%len(sides)], trusted: trusted}
+}
+
+var peer = netip.MustParseAddr("192.0.2.7")
+
+// forward returns what the upstream is sent, or false where the credentials are
+// refused.
+func (x *trial) forward(dst []byte) (out []byte, ok bool) {
+	if x.id = string(x.req.ID); x.id == "" {
+		x.id = "0123456789abcdef0123456789abcdef"
+	}
+	if x.decision = x.policy.Decide(x.req.Fields, x.req.Query); x.decision.Rejected() {
+		return dst, false
+	}
+	f := Forwarded{
+		Request: &x.req, Policy: x.policy, Decision: &x.decision, Strip: x.strip, Prefix: x.prefix, ID: []byte(x.id),
+		Client: peer, Trusted: x.trusted, WithholdOrigin: x.withhold,
+	}
+	if x.host != "" {
+		f.Host = []byte(x.host)
+	}
+	return f.Append(dst), true
+}
+
+// relay returns what the client is sent, as an exchange decides about the body.
+func (x *trial) relay(dst []byte) []byte {
+	x.dechunk = x.traits.HTTP10 && x.resp.Length == Chunked
+	x.closes = x.closes || x.traits.HTTP10 || x.resp.Length == UntilClose
+	a := Relayed{Response: &x.resp, CORS: x.cors, Method: []byte("POST"), Origin: x.origin, Dechunk: x.dechunk, Close: x.closes}
+	dst, _ = a.Append(dst)
+	return dst
+}
+
+func (x *trial) relayInterim(dst []byte) []byte {
+	a := Relayed{Response: &x.resp, CORS: x.cors, Method: []byte("POST"), Origin: x.origin, Close: x.closes}
+	return a.AppendInterim(dst)
 }
 
 // phrases are what a fuzzer would have to find byte by byte.
@@ -199,20 +246,4 @@ func nominated(fields [][2]string, name string) bool {
 		}
 	}
 	return false
-}
-
-func appendRequestHead(x *Exchange, dst []byte) []byte {
-	f := x.forwarded()
-	return f.Append(dst)
-}
-
-func appendResponseHead(x *Exchange, dst []byte) []byte {
-	a := x.relayed()
-	dst, _ = a.Append(dst)
-	return dst
-}
-
-func appendInterimHead(x *Exchange, dst []byte) []byte {
-	a := x.relayed()
-	return a.AppendInterim(dst)
 }

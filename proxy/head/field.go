@@ -1,4 +1,4 @@
-package proxy
+package head
 
 import (
 	"bytes"
@@ -155,7 +155,7 @@ func (k kind) of(found rewrite.Likeness) kind {
 	return kOther
 }
 
-// equalFold compares with a lower-case ASCII string.
+// EqualFold compares with a lower-case ASCII string.
 func EqualFold(b []byte, lower string) bool {
 	if len(b) != len(lower) {
 		return false

@@ -1,4 +1,4 @@
-package proxy
+package head
 
 import (
 	"testing"
@@ -49,11 +49,10 @@ func TestAKeyThatIsALogin(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key, want := range map[string]bool{"NTLM TlRM": true, "0123abcd": false, "Basic YTpi": false} {
-		x := &Exchange{req: &Request{Fields: []rewrite.Field{{Name: []byte("api-key"), Value: []byte(key)}}}}
-		x.decision = policy.Decide(x.req.Fields, nil)
-		x.reason = x.decision.Reason
-		if got := x.logsIn(); got != want {
-			t.Errorf("%q as a key: %v, want %v (reason %s)", key, got, want, x.reason)
+		r := &Request{Fields: []rewrite.Field{{Name: []byte("api-key"), Value: []byte(key)}}}
+		decision := policy.Decide(r.Fields, nil)
+		if got := LogsIn(&decision, r); got != want {
+			t.Errorf("%q as a key: %v, want %v (reason %s)", key, got, want, decision.Reason)
 		}
 	}
 }

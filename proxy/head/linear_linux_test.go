@@ -1,4 +1,4 @@
-package proxy
+package head
 
 import (
 	"bytes"
@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/apim-edge/apim-edge/corsx"
 )
 
 // What a head may cost: so many times what it takes to look at each of its bytes
@@ -21,54 +19,45 @@ const (
 
 // worker does all that the edge does with heads, and keeps its room as a loop does.
 type worker struct {
-	x   *Exchange
+	x   *trial
 	out []byte
 }
 
-func newWorker(tb testing.TB, which byte) *worker {
-	e, s := headSnapshot(tb)
-	return &worker{x: headExchange(e, s, which, true)}
-}
+func newWorker(which byte) *worker { return &worker{x: newTrial(which, true)} }
 
 // request does what is done with the head of a request, up to where it is sent.
 func (w *worker) request(head []byte) {
 	x := w.x
-	x.kept = kept{text: x.kept.text[:0]}
 	defer x.req.Clear()
 	n := headEnd(head)
 	if err := x.req.Parse(head[:n]); err != nil {
-		x.noteRefused()
-		x.noteOrigin(head)
+		w.out = append(w.out[:0], OriginOf(head)...)
 		return
 	}
-	x.note()
-	if r := x.req; r.IsPreflight() && x.route.cors != nil {
-		w.out, _, _ = x.route.cors.Preflight(w.out[:0], corsx.PreflightRequest{
-			Origin: r.Origin, Method: r.requestMethod, Headers: r.requestHeaders, PrivateNetwork: r.requestPrivate,
-		})
+	// As the log shows it.
+	w.out = x.policy.AppendRedactedQuery(x.policy.AppendRedactedPath(w.out[:0], x.req.Path), x.req.Query)
+	if x.req.IsPreflight() && x.cors != nil {
+		w.out, _, _ = x.cors.Preflight(w.out[:0], x.req.Preflight())
 		return
 	}
-	if x.decide() == nil {
-		w.out = appendRequestHead(x, w.out[:0])
-	}
+	w.out, _ = x.forward(w.out[:0])
 }
 
 // response does what is done with the head of a response.
 func (w *worker) response(head []byte) {
 	x := w.x
-	x.traits.Websocket, x.kept.method, x.kept.origin = true, []byte("POST"), []byte(pageOrigin)
-	defer x.attempt.resp.Clear()
+	x.traits.Websocket, x.origin = true, []byte(pageOrigin)
+	defer x.resp.Clear()
 	n := headEnd(head)
-	if x.attempt.resp.Parse(head[:n]) != nil {
+	if x.resp.Parse(head[:n]) != nil {
 		return
 	}
-	x.attempt.resp.Settle(x.traits.Head)
-	if x.attempt.resp.Status < 200 && x.attempt.resp.Status != 101 {
-		w.out = appendInterimHead(x, w.out[:0])
+	x.resp.Settle(x.traits.Head)
+	if x.resp.Status < 200 && x.resp.Status != 101 {
+		w.out = x.relayInterim(w.out[:0])
 		return
 	}
-	x.prepareRelay()
-	w.out = appendResponseHead(x, w.out[:0])
+	w.out = x.relay(w.out[:0])
 }
 
 // check holds that work on head costs no more than it may. Time that others take
@@ -89,7 +78,6 @@ func check(tb testing.TB, work func([]byte), head []byte) {
 			break // no neighbour is as bad as that
 		}
 	}
-	tb.Logf("x")
 	tb.Errorf("a head of %d bytes costs %v of CPU, at most %v is allowed; it begins with %.100q", len(head), cost, most, head)
 }
 
@@ -119,7 +107,7 @@ func cpuTime(f func()) time.Duration {
 var headSizes = []int{64 << 10, MaxResponse, 1 << 20}
 
 func TestNoHeadCostsMoreThanItsBytes(t *testing.T) {
-	up, down := newWorker(t, 1), newWorker(t, 1)
+	up, down := newWorker(1), newWorker(1)
 	for _, n := range headSizes {
 		for _, h := range hostileRequests {
 			t.Run("request/"+h.name, func(t *testing.T) { check(t, up.request, []byte(h.make(n))) })
@@ -149,10 +137,9 @@ func FuzzWorkOnHeads(f *testing.F) {
 	} {
 		f.Add([]byte(seed[0]), []byte(seed[1]), []byte(seed[2]), byte(i))
 	}
-	e, s := headSnapshot(f)
 	f.Fuzz(func(t *testing.T, start, one, other []byte, which byte) {
 		const half = 32 << 10
-		w := &worker{x: headExchange(e, s, which, true)}
+		w := newWorker(which)
 		head := append(repeated(drawn(start), 1), repeated(drawn(one), half)...)
 		head = append(head, repeated(drawn(other), half)...)
 		if bytes.HasPrefix(head, []byte("GET /?")) && !bytes.Contains(head, []byte(" HTTP/1.")) {
