@@ -65,7 +65,7 @@ func (a *attempt) send(x *Exchange) error {
 	if x.client.Left() {
 		return edgeerr.Wrap(edgeerr.ClientLeft, errLeft)
 	}
-	a.target = x.route.target
+	a.target = x.route.Target
 	if err := a.connect(x); err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func (a *attempt) awaitMore(x *Exchange) error {
 	case a.conn.Expired(), a.conn.Stalled():
 		return &edgeerr.Error{Code: edgeerr.UpstreamHeadTimeout, Err: errNoHead}
 	case x.upload.state != uploadActive && !a.conn.Armed():
-		a.conn.Within(x.route.responseHead)
+		a.conn.Within(x.route.ResponseHead)
 	}
 	return wire.ErrWait
 }

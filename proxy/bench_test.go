@@ -29,7 +29,7 @@ func hotFunctions(tb testing.TB) map[string]func() {
 	must(x.decide())
 	must(x.attempt.resp.Parse(sdkResponse))
 	return map[string]func(){
-		"match":     func() { _, _ = s.match(x.req) },
+		"match":     func() { _, _ = s.Match(x.req) },
 		"decide":    func() { must(x.decide()) },
 		"note":      func() { x.kept = kept{text: x.kept.text[:0]}; x.note() },
 		"forwarded": func() { _ = x.forwarded() },

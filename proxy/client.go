@@ -33,7 +33,7 @@ type Client struct {
 // came together with the end of a TLS handshake wakes nobody.
 func (e *Edge) Accept(l *wire.Loop, sock *wire.Socket, secured *wire.Secured, closed func(*Client)) (*Client, error) {
 	c := &Client{edge: e, store: e.stores[l], tls: secured != nil, closed: closed, address: sock.Peer.Addr().Unmap()}
-	conf := &e.snapshot.Load().config
+	conf := &e.snapshot.Load().Config
 	timeouts := &conf.Timeouts
 	conn, err := l.Adopt(sock, secured, c, timeouts.ClientWriteStall.Duration)
 	if err != nil {
@@ -135,7 +135,7 @@ func (c *Client) awaitRequest() bool {
 // awaitNext bounds the wait for the next request.
 func (c *Client) awaitNext() {
 	c.served = true
-	c.Within(c.edge.snapshot.Load().config.Timeouts.ClientKeepAlive.Duration)
+	c.Within(c.edge.snapshot.Load().Config.Timeouts.ClientKeepAlive.Duration)
 }
 
 // CloseIfIdle ends the connection if it waits for a request.

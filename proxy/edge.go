@@ -6,15 +6,17 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/admit"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
+	"github.com/apim-edge/apim-edge/proxy/route"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
 // Edge is everything that exchanges share.
 type Edge struct {
-	snapshot atomic.Pointer[Snapshot]
-	registry registry
+	snapshot atomic.Pointer[route.Snapshot]
+	registry *route.Registry
 	log      zerolog.Logger // for the operator
 	access   *record.AccessLog
 	metrics  *record.Metrics
@@ -22,44 +24,49 @@ type Edge struct {
 
 	observers []record.Observer // of every exchange, at its end
 
-	inflight atomic.Int64
+	running  admit.Running
 	draining atomic.Bool
-	stopping atomic.Bool // the drain is over: what still runs is aborted
 }
 
 // NewEdge returns an edge without a configuration: Use gives it one. loops are
 // all that its clients will be on.
 func NewEdge(log, access zerolog.Logger, metrics *record.Metrics, loops []*wire.Loop) *Edge {
 	e := &Edge{log: log, access: record.NewAccessLog(access), metrics: metrics}
-	e.registry = registry{loops: loops, known: map[string]*handle{}}
+	e.registry = route.NewRegistry(loops)
 	e.stores = map[*wire.Loop]*store{}
 	for _, l := range loops {
 		e.stores[l] = &store{parser: head.NewParser()}
 		l.OnPanic(func(stack string) { log.Error().Str("stack", stack).Msg("panic on an event loop") })
 	}
 	e.observers = []record.Observer{e.access, metrics, record.NewRefusedOrigins(log)}
-	metrics.Watch(e.Inflight, &e.registry)
+	metrics.Watch(e.Inflight, e.registry)
 	return e
 }
 
+// Compile builds everything that conf needs and touches nothing that runs. The error
+// lists every fault.
+func (e *Edge) Compile(conf config.Config) (*route.Snapshot, error) {
+	return e.registry.Compile(conf, e.metrics)
+}
+
 // Use makes s the configuration of every exchange that begins from now on.
-func (e *Edge) Use(s *Snapshot) {
+func (e *Edge) Use(s *route.Snapshot) {
 	old := e.snapshot.Swap(s)
-	e.metrics.Using(s.hash)
-	e.access.Switch(s.config.Log.Access)
+	e.metrics.Using(s.Hash)
+	e.access.Switch(s.Config.Log.Access)
 	if old != nil {
-		e.registry.release(old.used)
+		e.registry.Release(old)
 	}
 }
 
 // Discard gives back what a snapshot that is not going to be used has taken.
-func (e *Edge) Discard(s *Snapshot) { e.registry.release(s.used) }
+func (e *Edge) Discard(s *route.Snapshot) { e.registry.Release(s) }
 
 // Config returns the configuration in use.
-func (e *Edge) Config() config.Config { return e.snapshot.Load().config }
+func (e *Edge) Config() config.Config { return e.snapshot.Load().Config }
 
 // Inflight returns how many exchanges run.
-func (e *Edge) Inflight() int64 { return e.inflight.Load() }
+func (e *Edge) Inflight() int64 { return e.running.Count() }
 
 // Drain makes every answer from now on the last one of its connection.
 func (e *Edge) Drain() { e.draining.Store(true) }
@@ -67,13 +74,14 @@ func (e *Edge) Drain() { e.draining.Store(true) }
 // Draining reports whether Drain has been called.
 func (e *Edge) Draining() bool { return e.draining.Load() }
 
-// Stop marks what is aborted from now on as left over from the drain.
-func (e *Edge) Stop() { e.stopping.Store(true) }
+// EndDrain lets nobody in any more, and marks what is aborted from now on as left over
+// from the drain.
+func (e *Edge) EndDrain() { e.running.End() }
 
 // Close closes the idle connections to all upstreams.
 func (e *Edge) Close() {
 	if s := e.snapshot.Load(); s != nil {
-		e.registry.release(s.used)
+		e.registry.Release(s)
 	}
 }
 

@@ -24,7 +24,7 @@ var ending = [...]func(x *Exchange, code edgeerr.Code, err error){
 // end ends the exchange and leaves the client's connection ready for what follows.
 func (x *Exchange) end(err error) {
 	code := edgeerr.CodeOf(err)
-	if code == edgeerr.ClientLeft && x.edge.stopping.Load() {
+	if code == edgeerr.ClientLeft && x.edge.running.Ended() {
 		code = edgeerr.DrainAborted
 	}
 	for c := x.client; c.x == x && x.ended < len(ending); { // the last step lets x go
@@ -98,7 +98,7 @@ func (x *Exchange) keepUpstream(_ edgeerr.Code, err error) {
 // dropUpstream leaves what is not kept.
 func (x *Exchange) dropUpstream(edgeerr.Code, error) {
 	if x.answer == answerUpstream && x.body != head.Plain {
-		x.route.metrics.Streams.Dec()
+		x.route.Metrics.Streams.Dec()
 	}
 	x.attempt.drop()
 }
@@ -107,7 +107,7 @@ func (x *Exchange) dropUpstream(edgeerr.Code, error) {
 // over.
 func (x *Exchange) uncount(edgeerr.Code, error) {
 	if x.admitted {
-		x.edge.inflight.Add(-1)
+		x.edge.running.Leave()
 	}
 }
 
@@ -124,7 +124,7 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 		Cut: x.answer == answerUpstream && code != edgeerr.None && code.Status() == 0, Code: code, Err: err,
 	}
 	if x.route != nil {
-		r.Route, r.Upstream = x.route.metrics, x.route.target.Name
+		r.Route, r.Upstream = x.route.Metrics, x.route.Target.Name
 	}
 	switch {
 	case x.answer == answerPreflight:

@@ -7,6 +7,7 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/relay"
+	"github.com/apim-edge/apim-edge/proxy/route"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -15,12 +16,12 @@ import (
 type Exchange struct {
 	edge   *Edge
 	client *Client
-	snap   *Snapshot     // from findRoute on
-	route  *route        // nil until it is known
-	start  time.Duration // by the clock of the loop
-	step   int           // of the story
-	ended  int           // steps of its end that have been begun
-	scan   head.Scan     // of the request's head
+	snap   *route.Snapshot // from findRoute on
+	route  *route.Route    // nil until it is known
+	start  time.Duration   // by the clock of the loop
+	step   int             // of the story
+	ended  int             // steps of its end that have been begun
+	scan   head.Scan       // of the request's head
 
 	// req dies as soon as an upstream has taken it, so that a silent stream needs
 	// no head; traits and kept are what outlives it.
@@ -151,7 +152,7 @@ func (x *Exchange) policy() *rewrite.Policy {
 	if x.route == nil {
 		return nil
 	}
-	return x.route.credential
+	return x.route.Credential
 }
 
 // WakeUpstream implements upstream.Owner.
@@ -160,19 +161,19 @@ func (x *Exchange) WakeUpstream() { x.client.run() }
 // forwarded returns the head of the request for the upstream of the attempt.
 func (x *Exchange) forwarded() head.Forwarded {
 	return head.Forwarded{
-		Request: x.req, Policy: x.route.credential, Decision: &x.decision,
-		Strip: x.route.strip, Prefix: x.attempt.target.Prefix, Host: x.attempt.target.Host, ID: x.kept.id,
-		Client: x.client.address, Secure: x.client.tls, Trusted: x.snap.trusts(x.client.address), WithholdOrigin: x.route.withhold,
+		Request: x.req, Policy: x.route.Credential, Decision: &x.decision,
+		Strip: x.route.Strip, Prefix: x.attempt.target.Prefix, Host: x.attempt.target.Host, ID: x.kept.id,
+		Client: x.client.address, Secure: x.client.tls, Trusted: x.snap.Trusts(x.client.address), WithholdOrigin: x.route.WithholdOrigin,
 	}
 }
 
 // relayed returns the head of upstream's answer for the client.
 func (x *Exchange) relayed() head.Relayed {
 	r := head.Relayed{
-		Response: x.attempt.resp, CORS: x.route.cors, Method: x.kept.method, Origin: x.kept.origin,
+		Response: x.attempt.resp, CORS: x.route.CORS, Method: x.kept.method, Origin: x.kept.origin,
 		Dechunk: x.down.Dechunk, Close: x.next != nextRequest,
 	}
-	debug := &x.snap.config.Debug
+	debug := &x.snap.Config.Debug
 	if debug.DecisionHeader {
 		r.Decision = x.reason.String()
 	}

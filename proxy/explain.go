@@ -54,10 +54,10 @@ func (x *Exchange) explain(request []byte, out *Explanation) error {
 	if err := x.findRoute(); err != nil {
 		return err
 	}
-	out.Route, out.Upstream, out.URL = x.route.name, x.route.target.Name, x.snap.config.Upstreams[x.route.target.Name].URL
-	if x.route.cors != nil && x.req.IsPreflight() {
+	out.Route, out.Upstream, out.URL = x.route.Name, x.route.Target.Name, x.snap.Config.Upstreams[x.route.Target.Name].URL
+	if x.route.CORS != nil && x.req.IsPreflight() {
 		out.Preflight = true
-		_, _, out.PreflightRefused = x.route.cors.Preflight(nil, x.req.Preflight())
+		_, _, out.PreflightRefused = x.route.CORS.Preflight(nil, x.req.Preflight())
 		return nil
 	}
 	if err := x.checkUpgrade(); err != nil {
@@ -68,7 +68,7 @@ func (x *Exchange) explain(request []byte, out *Explanation) error {
 	if err != nil {
 		return err
 	}
-	x.attempt.target = x.route.target
+	x.attempt.target = x.route.Target
 	forwarded := x.forwarded()
 	out.Head = x.mask(forwarded.Append(nil))
 	return nil

@@ -1,13 +1,16 @@
 package proxy
 
-import "github.com/apim-edge/apim-edge/internal/edgeerr"
+import (
+	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/route"
+)
 
 // Break takes the credential rules out of a route, so that its exchanges panic
 // where they are decided.
-func (s *Snapshot) Break(route string) {
-	for _, r := range s.routes {
-		if r.name == route {
-			r.credential = nil
+func Break(s *route.Snapshot, name string) {
+	for _, r := range s.Routes {
+		if r.Name == name {
+			r.Credential = nil
 		}
 	}
 }
@@ -55,7 +58,7 @@ func (x *Exchange) isFor(path string) bool {
 
 // Upstreams returns how many connections to all upstreams are open, and idle.
 func (e *Edge) Upstreams() (open, idle int64) {
-	for _, u := range e.registry.all() {
+	for _, u := range e.registry.All() {
 		open, idle = open+u.Open(), idle+u.Idle()
 	}
 	return open, idle

@@ -10,12 +10,13 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
+	"github.com/apim-edge/apim-edge/proxy/route"
 )
 
 func crlf(s string) []byte { return []byte(strings.ReplaceAll(s, "\n", "\r\n")) }
 
 // compiled returns an edge with one route, on which no exchange runs.
-func compiled(tb testing.TB) (*Edge, *Snapshot) {
+func compiled(tb testing.TB) (*Edge, *route.Snapshot) {
 	e := NewEdge(zerolog.Nop(), zerolog.Nop(), record.NewMetrics("test", func() float64 { return 0 }), nil)
 	conf := config.Default()
 	conf.Upstreams = map[string]config.Upstream{"legacy": {URL: "http://contoso.azure-api.net"}}
@@ -29,9 +30,9 @@ func compiled(tb testing.TB) (*Edge, *Snapshot) {
 }
 
 // exchangeOf returns an exchange that has nothing but heads.
-func exchangeOf(e *Edge, s *Snapshot) *Exchange {
-	x := &Exchange{edge: e, snap: s, route: s.routes[0], req: new(head.Request)}
+func exchangeOf(e *Edge, s *route.Snapshot) *Exchange {
+	x := &Exchange{edge: e, snap: s, route: s.Routes[0], req: new(head.Request)}
 	x.client = &Client{edge: e, address: netip.MustParseAddr("192.0.2.7")}
-	x.attempt.resp, x.attempt.target = new(head.Response), x.route.target
+	x.attempt.resp, x.attempt.target = new(head.Response), x.route.Target
 	return x
 }

@@ -150,7 +150,7 @@ func serveBroken(t *testing.T, log io.Writer, upstream, broken string) (address 
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot.Break(broken)
+	proxy.Break(snapshot, broken)
 	edge.Use(snapshot)
 	server := front.New(edge, loops, logger, nil, metrics.Clients().Add)
 	listener, err := server.Listen("127.0.0.1:0")

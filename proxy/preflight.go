@@ -10,7 +10,7 @@ import (
 // the edge (RFC 6455 section 10.2). Who is no browser can say any origin, or
 // none, and gains nothing by it.
 func (x *Exchange) checkUpgrade() error {
-	if !x.req.Websocket || !x.route.checked || x.req.Origin == nil || x.route.cors.Allows(x.req.Origin) {
+	if !x.req.Websocket || !x.route.CheckUpgrades || x.req.Origin == nil || x.route.CORS.Allows(x.req.Origin) {
 		return nil
 	}
 	x.refused = corsx.CauseOrigin
@@ -24,12 +24,12 @@ func (x *Exchange) checkUpgrade() error {
 // remembers the permission itself is said by Access-Control-Max-Age alone (Fetch
 // standard, CORS-preflight cache).
 func (x *Exchange) answerPreflight() error {
-	if x.route.cors == nil || !x.req.IsPreflight() {
+	if x.route.CORS == nil || !x.req.IsPreflight() {
 		return nil
 	}
 	out := x.client.Loop().GetBuf()
 	answer := append(out.Empty(), "HTTP/1.1 204 No Content\r\n"...)
-	answer, allowed, cause := x.route.cors.Preflight(answer, x.req.Preflight())
+	answer, allowed, cause := x.route.CORS.Preflight(answer, x.req.Preflight())
 	if !allowed {
 		x.refused = cause
 	}

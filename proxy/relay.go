@@ -37,7 +37,7 @@ func (x *Exchange) startRelay() error {
 	}
 	x.status, x.answer = x.attempt.resp.Status, answerUpstream
 	if x.body != head.Plain {
-		x.route.metrics.Streams.Inc()
+		x.route.Metrics.Streams.Inc()
 	}
 	in := x.attempt.takeBody(x.client.store)
 	if x.body == head.Tunnel {
@@ -50,12 +50,12 @@ func (x *Exchange) startRelay() error {
 func (x *Exchange) prepareRelay() {
 	r, d := x.attempt.resp, &x.down
 	d.From, d.To = x.attempt.conn.Conn, x.client.Conn
-	d.Idle = x.route.streamIdle
-	d.DropTrailer = x.route.dropResponseTrailer
+	d.Idle = x.route.StreamIdle
+	d.DropTrailer = x.route.DropResponseTrailer
 	d.Dechunk = x.traits.HTTP10 && r.Length == head.Chunked
 	x.body, x.attempt.closes = r.Body(), r.Close
 	if x.body == head.Events {
-		d.Heartbeat = x.route.heartbeat
+		d.Heartbeat = x.route.Heartbeat
 		d.Track.Begin(r.Length, &x.events)
 	} else {
 		d.Track.Begin(r.Length, nil)
@@ -77,7 +77,7 @@ func (x *Exchange) prepareRelay() {
 func (x *Exchange) startTunnel(out, in *wire.Buf) error {
 	x.closing(nextLinger) // a reset would take the last bytes with it
 	x.attempt.closes = true
-	x.tunnel = &relay.Tunnel{Client: x.client.Conn, Upstream: x.attempt.conn.Conn, Idle: x.route.streamIdle}
+	x.tunnel = &relay.Tunnel{Client: x.client.Conn, Upstream: x.attempt.conn.Conn, Idle: x.route.StreamIdle}
 	out.Add(in.Bytes())
 	x.tunnel.Down = int64(in.Len())
 	in.Release()

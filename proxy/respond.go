@@ -45,10 +45,10 @@ func (x *Exchange) ownAnswer(e *edgeerr.Error) *head.Own {
 	}
 	rt := x.route
 	if rt == nil {
-		rt = x.edge.snapshot.Load().allowing(o.Origin)
+		rt = x.edge.snapshot.Load().Allowing(o.Origin)
 	}
 	if rt != nil {
-		o.CORS = rt.cors
+		o.CORS = rt.CORS
 	}
 	return o
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/admit"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 	"github.com/apim-edge/apim-edge/rewrite"
@@ -63,7 +64,7 @@ var errLeft = errors.New("the client closed its connection")
 // readHead reads on until the head is complete, and parses it.
 func (x *Exchange) readHead() error {
 	c := x.client
-	conf := &x.edge.snapshot.Load().config
+	conf := &x.edge.snapshot.Load().Config
 	limit := int(conf.Limits.Head.Bytes)
 	for {
 		c.in.Consume(x.scan.BlankLines(c.in.Bytes()))
@@ -111,7 +112,7 @@ func (x *Exchange) awaitRestOfHead() error {
 		return x.refusePart(edgeerr.New(edgeerr.RequestTimeout, "the request head did not arrive within timeouts.client_head"))
 	}
 	if !x.client.Armed() {
-		x.client.Within(x.edge.snapshot.Load().config.Timeouts.ClientHead.Duration)
+		x.client.Within(x.edge.snapshot.Load().Config.Timeouts.ClientHead.Duration)
 	}
 	return wire.ErrWait
 }
@@ -121,31 +122,23 @@ var errHeadEndsEarly = errors.New("the client ended the request head early")
 // findRoute loads the snapshot, once, and keeps what outlives the
 func (x *Exchange) findRoute() (err error) {
 	x.snap = x.edge.snapshot.Load()
-	x.route, err = x.snap.match(x.req)
+	x.route, err = x.snap.Match(x.req)
 	x.note()
 	return err
 }
 
-// admit counts the exchange and refuses it beyond limits.exchanges, and refuses
-// a body that says of itself that it is too large.
+// admit asks each gate, and counts the exchange among those that run.
 func (x *Exchange) admit() error {
-	n := x.edge.inflight.Add(1)
+	if err := x.edge.running.Enter(x.snap.Config.Limits.Exchanges).Err(); err != nil {
+		return err
+	}
 	x.admitted = true
-	switch limit := x.snap.config.Limits.Exchanges; {
-	case x.edge.stopping.Load():
-		return edgeerr.New(edgeerr.EdgeDraining, "")
-	case limit > 0 && n > int64(limit):
-		return edgeerr.New(edgeerr.EdgeOverloaded, "limits.exchanges is reached; wait and repeat, or raise it")
-	}
-	if limit := x.route.bodyLimit; limit > 0 && x.req.Length > limit {
-		return edgeerr.New(edgeerr.BodyTooLarge, "")
-	}
-	return nil
+	return admit.Body(x.req.Length, x.route.BodyLimit).Err()
 }
 
 // decide applies the credential rules and refuses what they refuse.
 func (x *Exchange) decide() error {
-	x.decision = x.route.credential.Decide(x.req.Fields, x.req.Query)
+	x.decision = x.route.Credential.Decide(x.req.Fields, x.req.Query)
 	x.reason, x.notes = x.decision.Reason, x.decision.Notes
 	if !x.decision.Rejected() {
 		return nil

@@ -51,9 +51,9 @@ func (x *Exchange) beginBody() error {
 	u.state = uploadBegun
 	u.Track.Begin(x.req.Length, nil)
 	u.Track.Strict()
-	u.Limit, u.Idle = x.route.bodyLimit, x.snap.config.Timeouts.RequestBodyIdle.Duration
-	u.Slowest = slowest(&x.snap.config)
-	u.DropTrailer = x.route.dropRequestTrailer
+	u.Limit, u.Idle = x.route.BodyLimit, x.snap.Config.Timeouts.RequestBodyIdle.Duration
+	u.Slowest = slowest(&x.snap.Config)
+	u.DropTrailer = x.route.DropRequestTrailer
 	if c.in.Len() == 0 && len(c.in.Free()) > 0 {
 		c.in, _ = c.Read(c.in) // many clients write the body right behind the head
 	}

@@ -6,7 +6,7 @@ import (
 	"runtime/debug"
 
 	"github.com/apim-edge/apim-edge/internal/config"
-	"github.com/apim-edge/apim-edge/proxy"
+	"github.com/apim-edge/apim-edge/proxy/route"
 )
 
 var errEnded = errors.New("the edge has ended")
@@ -29,7 +29,7 @@ func (s *Service) Reload(trigger string) error {
 	return nil
 }
 
-func (s *Service) compile() (_ *proxy.Snapshot, err error) {
+func (s *Service) compile() (_ *route.Snapshot, err error) {
 	defer func() {
 		if recover() != nil { // what serves must not end because of what is to come
 			s.log.Error().Str("stack", string(debug.Stack())).Msg("panic in a reload")
@@ -55,7 +55,7 @@ func (s *Service) compile() (_ *proxy.Snapshot, err error) {
 
 // use puts a snapshot into use, unless the service has ended meanwhile: reloads by a
 // signal or the admin listener are not waited for.
-func (s *Service) use(snapshot *proxy.Snapshot, trigger string) error {
+func (s *Service) use(snapshot *route.Snapshot, trigger string) error {
 	s.using.Lock()
 	defer s.using.Unlock()
 	if s.ended {

@@ -257,7 +257,7 @@ func TestARequestThatComesTooLate(t *testing.T) {
 	c.send("GET / HTTP/1.1\n")
 	e.wantMetric("apim_edge_client_connections", 1)
 	e.edge.Drain()
-	e.edge.Stop()
+	e.edge.EndDrain()
 	c.send("Host: edge\n\n")
 	m := c.answer("GET")
 	wantError(t, m, 503, "edge_draining", "true")

@@ -221,7 +221,7 @@ func (s *Server) Drain(grace time.Duration) (aborted int) {
 	if s.empty(grace) {
 		return 0
 	}
-	s.edge.Stop()
+	s.edge.EndDrain()
 	s.endThem()
 	aborted = int(s.edge.Inflight())
 	s.each((*proxy.Client).End)

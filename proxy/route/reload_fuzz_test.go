@@ -1,4 +1,4 @@
-package proxy
+package route
 
 import (
 	"bytes"
@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/rs/zerolog"
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -35,7 +33,7 @@ func FuzzReload(f *testing.F) {
 	f.Add([]byte{25, 255, 0, 1, 3, 4, 6, 7, 8, 10, 255, 0, 1, 6, 13, 255, 25, 17, 255, 25, 19, 255, 25, 20, 255, 25, 16, 18})
 	f.Add([]byte{25, 255, 255, 21, 255, 22, 255, 23, 255, 25, 6, 11, 255, 25, 6, 15, 255, 25, 6, 14})
 	file := filepath.Join(f.TempDir(), "edge.yaml")
-	e := NewEdge(zerolog.Nop(), zerolog.Nop(), record.NewMetrics("test", func() float64 { return 0 }), nil)
+	e := &reloading{Registry: NewRegistry(nil), metrics: record.NewMetrics("test", func() float64 { return 0 })}
 	f.Fuzz(func(t *testing.T, draft []byte) {
 		if len(draft) > 100 || bytes.Count(draft, []byte{0xff}) > 7 {
 			t.Skip() // a load takes a millisecond
@@ -52,70 +50,81 @@ func FuzzReload(f *testing.F) {
 				t.Fatalf("%v after\n%s", err, text.String())
 			}
 		}
-		if e.snapshot.Load() == nil {
-			return
-		}
-		e.Close()
-		if n := len(e.registry.all()); n != 0 {
+		e.use(nil)
+		if n := len(e.All()); n != 0 {
 			t.Fatalf("%d upstreams are left at the end", n)
 		}
-		e.snapshot.Store(nil)
 	})
 }
 
+// reloading is what an edge has of snapshots.
+type reloading struct {
+	*Registry
+	metrics *record.Metrics
+	current *Snapshot
+}
+
+func (e *reloading) use(s *Snapshot) {
+	old := e.current
+	e.current = s
+	if old != nil {
+		e.Release(old)
+	}
+}
+
 // reloadOnce does what a reload does, and says what is wrong after it.
-func reloadOnce(e *Edge, file string) error {
-	old := e.snapshot.Load()
+func reloadOnce(e *reloading, file string) error {
+	old := e.current
 	before := fingerprint(old)
 	conf, err := config.Load(config.Options{File: file})
 	var next *Snapshot
 	if err == nil {
-		next, err = e.Compile(conf)
+		next, err = e.Compile(conf, e.metrics)
 	}
 	if fingerprint(old) != before {
 		return fmt.Errorf("the snapshot in use has changed to %s, from %s", fingerprint(old), before)
 	}
 	if err != nil {
-		if e.snapshot.Load() != old {
+		if e.current != old {
 			return fmt.Errorf("a faulty file is in use")
 		}
 		return whole(e, old)
 	}
-	e.Use(next)
+	e.use(next)
 	if fingerprint(old) != before {
 		return fmt.Errorf("the snapshot of running exchanges has changed to %s, from %s", fingerprint(old), before)
 	}
-	if e.snapshot.Load() != next || config.Hash(e.Config()) != config.Hash(conf) {
+	if e.current != next || config.Hash(e.current.Config) != config.Hash(conf) {
 		return fmt.Errorf("the new file is not in use")
 	}
 	return whole(e, next)
 }
 
 // whole says what a snapshot in use lacks of what its configuration says.
-func whole(e *Edge, s *Snapshot) error {
+func whole(e *reloading, s *Snapshot) error {
 	if s == nil {
-		if n := len(e.registry.all()); n > 0 {
+		if n := len(e.All()); n > 0 {
 			return fmt.Errorf("%d upstreams and no snapshot", n)
 		}
 		return nil
 	}
-	if len(s.routes) != len(s.config.Routes) || len(s.used) != len(s.config.Upstreams) || len(e.registry.all()) != len(s.used) {
-		return fmt.Errorf("%d routes and %d upstreams for %d and %d, %d are open", len(s.routes), len(s.used), len(s.config.Routes), len(s.config.Upstreams), len(e.registry.all()))
+	if len(s.Routes) != len(s.Config.Routes) || len(s.used) != len(s.Config.Upstreams) || len(e.All()) != len(s.used) {
+		return fmt.Errorf("%d routes and %d upstreams for %d and %d, %d are open", len(s.Routes), len(s.used), len(s.Config.Routes), len(s.Config.Upstreams), len(e.All()))
 	}
-	if s.hash != config.Hash(s.config) || len(s.trusted) != len(s.config.TrustedProxies) {
+	if s.Hash != config.Hash(s.Config) || len(s.trusted) != len(s.Config.TrustedProxies) {
 		return fmt.Errorf("hash or trusted proxies are those of another configuration")
 	}
-	for name, c := range s.config.Routes {
+	for name, c := range s.Config.Routes {
 		r := s.first([]byte(c.Host), []byte(c.PathPrefix), 0)
 		if r == nil || len(r.prefix) < len(strings.TrimSuffix(c.PathPrefix, "/")) {
 			return fmt.Errorf("route %s is not found by its own prefix", name)
 		}
-		i := slices.IndexFunc(s.routes, func(r *route) bool { return r.name == name })
+		i := slices.IndexFunc(s.Routes, func(r *Route) bool { return r.Name == name })
 		if i < 0 {
 			return fmt.Errorf("route %s is missing", name)
 		}
-		r = s.routes[i]
-		if !slices.Contains(e.registry.all(), r.target.Upstream) || r.target.Upstream.Name != c.Upstream || r.credential == nil || (r.cors != nil) != (len(c.CORS.AllowedOrigins) > 0) {
+		r = s.Routes[i]
+		if !slices.Contains(e.All(), r.Target.Upstream) || r.Target.Upstream.Name != c.Upstream || r.Credential == nil || (r.CORS != nil) != (len(c.CORS.AllowedOrigins) > 0) {
 			return fmt.Errorf("route %s has %+v", name, r)
 		}
 	}
@@ -127,9 +136,9 @@ func fingerprint(s *Snapshot) string {
 	if s == nil {
 		return ""
 	}
-	text := fmt.Sprint(s.hash, config.Hash(s.config), s.trusted)
-	for _, r := range s.routes {
-		text += fmt.Sprintf("; %s %s %s %s %p %s %s %p %p %v %v", r.name, r.host.text, r.prefix, r.strip, r.target.Upstream, r.target.Host, r.target.Prefix, r.credential, r.cors, r.responseHead, r.streamIdle)
+	text := fmt.Sprint(s.Hash, config.Hash(s.Config), s.trusted)
+	for _, r := range s.Routes {
+		text += fmt.Sprintf("; %s %s %s %s %p %s %s %p %p %v %v", r.Name, r.host.text, r.prefix, r.Strip, r.Target.Upstream, r.Target.Host, r.Target.Prefix, r.Credential, r.CORS, r.ResponseHead, r.StreamIdle)
 	}
 	return text
 }

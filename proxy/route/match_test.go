@@ -1,4 +1,4 @@
-package proxy
+package route
 
 import (
 	"fmt"
@@ -18,9 +18,9 @@ func routesOf(places ...string) *Snapshot {
 	s := &Snapshot{}
 	for _, p := range places {
 		host, prefix, _ := strings.Cut(p, "/")
-		s.routes = append(s.routes, &route{name: p, host: newHostRule(host), prefix: strings.TrimSuffix("/"+prefix, "/")})
+		s.Routes = append(s.Routes, &Route{Name: p, host: newHostRule(host), prefix: strings.TrimSuffix("/"+prefix, "/")})
 	}
-	slices.SortFunc(s.routes, moreSpecific)
+	slices.SortFunc(s.Routes, moreSpecific)
 	return s
 }
 
@@ -31,11 +31,11 @@ func (s *Snapshot) matchText(host, path string) string {
 	if r.Odd, err = rewrite.CheckPath(r.Path); err != nil {
 		return edgeerr.RequestMalformed.String()
 	}
-	found, err := s.match(r)
+	found, err := s.Match(r)
 	if err != nil {
 		return edgeerr.CodeOf(err).String()
 	}
-	return found.name
+	return found.Name
 }
 
 func TestMatch(t *testing.T) {
@@ -165,7 +165,7 @@ func TestMatchSaysWhatIsOdd(t *testing.T) {
 	} {
 		r := &head.Request{Path: []byte(path)}
 		r.Odd, _ = rewrite.CheckPath(r.Path)
-		if _, err := routesOf("/", "/openai").match(r); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := routesOf("/", "/openai").Match(r); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("path %q: %v, want %q in it", path, err, want)
 		}
 	}
@@ -176,7 +176,7 @@ func TestMatchAllocatesNothing(t *testing.T) {
 	for _, path := range []string{"/openai/v1/chat/completions", "/%6fpenai/models/org%2Fmodel", "/x;a=b//c"} {
 		r := &head.Request{Host: []byte("api.example.com."), Path: []byte(path)}
 		r.Odd, _ = rewrite.CheckPath(r.Path)
-		if n := testing.AllocsPerRun(100, func() { _, _ = s.match(r) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { _, _ = s.Match(r) }); n != 0 {
 			t.Errorf("path %q: %v allocations, want 0", path, n)
 		}
 	}
@@ -295,7 +295,7 @@ func FuzzMatch(f *testing.F) {
 		for _, c := range chain {
 			read = readers[int(c)%len(readers)].read(read)
 		}
-		if want := several.first([]byte("edge"), []byte(read), 0).name; want != got {
+		if want := several.first([]byte("edge"), []byte(read), 0).Name; want != got {
 			t.Errorf("path %q is on route %s, but readers %v read %q, of route %s", path, got, chain, read, want)
 		}
 	})

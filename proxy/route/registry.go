@@ -1,4 +1,4 @@
-package proxy
+package route
 
 import (
 	"crypto/sha256"
@@ -20,7 +20,7 @@ import (
 
 // registry holds the upstreams of all snapshots in use, so that a reload that
 // does not change an upstream keeps its connections.
-type registry struct {
+type Registry struct {
 	loops []*wire.Loop
 	mu    sync.Mutex
 	known map[string]*handle // by everything that makes an upstream what it is
@@ -32,9 +32,14 @@ type handle struct {
 	users int
 }
 
+// NewRegistry returns a registry of upstreams whose connections are on loops.
+func NewRegistry(loops []*wire.Loop) *Registry {
+	return &Registry{loops: loops, known: map[string]*handle{}}
+}
+
 // get returns the upstream with exactly these settings, a new one if need be.
 // release gives it back.
-func (g *registry) get(name string, u config.Upstream, t config.Timeouts) (*handle, error) {
+func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (*handle, error) {
 	parsed, err := url.Parse(u.URL)
 	if err != nil || parsed.Host == "" {
 		return nil, errors.New("url: not a URL such as https://contoso.azure-api.net")
@@ -67,9 +72,12 @@ func (g *registry) get(name string, u config.Upstream, t config.Timeouts) (*hand
 	return h, nil
 }
 
+// Release gives back what a snapshot that is not going to be used any more has taken.
+func (g *Registry) Release(s *Snapshot) { g.release(s.used) }
+
 // release closes the upstreams that no snapshot uses any more. Exchanges that
 // run on them end as they would have.
-func (g *registry) release(handles []*handle) {
+func (g *Registry) release(handles []*handle) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, h := range handles {
@@ -81,7 +89,7 @@ func (g *registry) release(handles []*handle) {
 }
 
 // all returns the upstreams in use.
-func (g *registry) all() []*upstream.Upstream {
+func (g *Registry) All() []*upstream.Upstream {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var ups []*upstream.Upstream
@@ -98,17 +106,17 @@ var (
 )
 
 // Describe implements prometheus.Collector.
-func (g *registry) Describe(ch chan<- *prometheus.Desc) {
+func (g *Registry) Describe(ch chan<- *prometheus.Desc) {
 	ch <- poolConns
 	ch <- poolEvents
 }
 
 // Collect implements prometheus.Collector. Two generations of one upstream can
 // overlap during a reload; they are added up.
-func (g *registry) Collect(ch chan<- prometheus.Metric) {
+func (g *Registry) Collect(ch chan<- prometheus.Metric) {
 	type sum struct{ open, idle, dialed, failed, reused, dead, unasked int64 }
 	sums := map[string]sum{}
-	for _, u := range g.all() {
+	for _, u := range g.All() {
 		s := sums[u.Name]
 		s.open += u.Open()
 		s.idle += u.Idle()

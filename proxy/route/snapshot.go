@@ -1,4 +1,4 @@
-package proxy
+package route
 
 import (
 	"errors"
@@ -20,42 +20,42 @@ import (
 // changes; a reload makes another one, and a running exchange keeps the one that
 // it has started with.
 type Snapshot struct {
-	config  config.Config
-	routes  []*route // the first that matches wins
+	Config  config.Config
+	Routes  []*Route // the first that matches wins
 	trusted []netip.Prefix
 	used    []*handle
-	hash    string
+	Hash    string
 }
 
 // route is what holds for the requests under one path prefix.
-type route struct {
-	name       string
-	prefix     string // without a slash at its end
-	host       hostRule
-	strip      string
-	target     *upstream.Target
-	credential *rewrite.Policy
-	cors       *corsx.Policy // nil: upstream's own fields pass
-	withhold   bool          // Origin
-	checked    bool          // the Origin of a WebSocket handshake has to be allowed
-	bodyLimit  int64
-	heartbeat  time.Duration
+type Route struct {
+	Name           string
+	prefix         string // without a slash at its end
+	host           hostRule
+	Strip          string
+	Target         *upstream.Target
+	Credential     *rewrite.Policy
+	CORS           *corsx.Policy // nil: upstream's own fields pass
+	WithholdOrigin bool          // Origin
+	CheckUpgrades  bool          // the Origin of a WebSocket handshake has to be allowed
+	BodyLimit      int64
+	Heartbeat      time.Duration
 
-	responseHead, streamIdle time.Duration
-	metrics                  *record.Route
+	ResponseHead, StreamIdle time.Duration
+	Metrics                  *record.Route
 	// What may not pass in trailers. Made once: they allocate.
-	dropRequestTrailer, dropResponseTrailer func(name []byte) bool
+	DropRequestTrailer, DropResponseTrailer func(name []byte) bool
 }
 
 // Compile builds everything that conf needs and touches nothing that runs.
 // Upstreams that are as before keep their connections. The error lists every
 // fault.
-func (e *Edge) Compile(conf config.Config) (*Snapshot, error) {
-	s := &Snapshot{config: conf, hash: config.Hash(conf)}
+func (g *Registry) Compile(conf config.Config, metrics *record.Metrics) (*Snapshot, error) {
+	s := &Snapshot{Config: conf, Hash: config.Hash(conf)}
 	var faults []error
 	handles := map[string]*handle{}
 	for name, u := range conf.Upstreams {
-		h, err := e.registry.get(name, u, conf.Timeouts)
+		h, err := g.get(name, u, conf.Timeouts)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("upstreams.%s.%w", name, err))
 			continue
@@ -64,12 +64,12 @@ func (e *Edge) Compile(conf config.Config) (*Snapshot, error) {
 		s.used = append(s.used, h)
 	}
 	for name, r := range conf.Routes {
-		compiled, err := e.compileRoute(name, r, conf, handles)
+		compiled, err := compileRoute(name, r, conf, handles, metrics)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("routes.%s.%w", name, err))
 			continue
 		}
-		s.routes = append(s.routes, compiled)
+		s.Routes = append(s.Routes, compiled)
 	}
 	for _, t := range conf.TrustedProxies {
 		p, err := parsePrefix(t)
@@ -80,22 +80,22 @@ func (e *Edge) Compile(conf config.Config) (*Snapshot, error) {
 		s.trusted = append(s.trusted, p)
 	}
 	if len(faults) > 0 {
-		e.registry.release(s.used)
+		g.release(s.used)
 		return nil, errors.Join(faults...)
 	}
-	slices.SortFunc(s.routes, moreSpecific)
+	slices.SortFunc(s.Routes, moreSpecific)
 	return s, nil
 }
 
 // moreSpecific puts routes with a host first, then longer prefixes.
-func moreSpecific(a, b *route) int {
+func moreSpecific(a, b *Route) int {
 	if a.host.any() != b.host.any() {
 		return strings.Compare(b.host.text, a.host.text)
 	}
 	if d := len(b.prefix) - len(a.prefix); d != 0 {
 		return d
 	}
-	return strings.Compare(a.name, b.name)
+	return strings.Compare(a.Name, b.Name)
 }
 
 func parsePrefix(s string) (netip.Prefix, error) {
@@ -109,7 +109,7 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
 }
 
-func (e *Edge) compileRoute(name string, r config.Route, conf config.Config, handles map[string]*handle) (*route, error) {
+func compileRoute(name string, r config.Route, conf config.Config, handles map[string]*handle, metrics *record.Metrics) (*Route, error) {
 	h, ok := handles[r.Upstream]
 	if !ok {
 		return nil, fmt.Errorf("upstream: no usable upstream named %q", r.Upstream)
@@ -124,27 +124,27 @@ func (e *Edge) compileRoute(name string, r config.Route, conf config.Config, han
 	if err != nil {
 		return nil, fmt.Errorf("credential: %w", err)
 	}
-	out := &route{
-		name: name, prefix: strings.TrimSuffix(r.PathPrefix, "/"), host: newHostRule(r.Host),
-		strip: strings.TrimSuffix(r.StripPrefix, "/"), target: h.Target, credential: policy, withhold: r.CORS.WithholdOrigin,
-		checked:   r.CORS.CheckUpgrades && len(r.CORS.AllowedOrigins) > 0,
-		bodyLimit: conf.Limits.RequestBody.Bytes,
-		heartbeat: r.Heartbeat.Duration, responseHead: conf.Timeouts.ResponseHead.Duration,
-		streamIdle: conf.Timeouts.StreamIdle.Duration, metrics: e.metrics.Route(name),
+	out := &Route{
+		Name: name, prefix: strings.TrimSuffix(r.PathPrefix, "/"), host: newHostRule(r.Host),
+		Strip: strings.TrimSuffix(r.StripPrefix, "/"), Target: h.Target, Credential: policy, WithholdOrigin: r.CORS.WithholdOrigin,
+		CheckUpgrades: r.CORS.CheckUpgrades && len(r.CORS.AllowedOrigins) > 0,
+		BodyLimit:     conf.Limits.RequestBody.Bytes,
+		Heartbeat:     r.Heartbeat.Duration, ResponseHead: conf.Timeouts.ResponseHead.Duration,
+		StreamIdle: conf.Timeouts.StreamIdle.Duration, Metrics: metrics.Route(name),
 	}
 	if r.RequestBody.Bytes > 0 {
-		out.bodyLimit = r.RequestBody.Bytes
+		out.BodyLimit = r.RequestBody.Bytes
 	}
 	if r.Timeouts.ResponseHead.Duration > 0 {
-		out.responseHead = r.Timeouts.ResponseHead.Duration
+		out.ResponseHead = r.Timeouts.ResponseHead.Duration
 	}
 	if r.Timeouts.StreamIdle.Duration > 0 {
-		out.streamIdle = r.Timeouts.StreamIdle.Duration
+		out.StreamIdle = r.Timeouts.StreamIdle.Duration
 	}
-	if out.cors, err = compileCORS(r.CORS); err != nil {
+	if out.CORS, err = compileCORS(r.CORS); err != nil {
 		return nil, fmt.Errorf("cors: %w", err)
 	}
-	out.dropRequestTrailer, out.dropResponseTrailer = head.DropFromRequest(out.credential), head.DropFromResponse(out.cors)
+	out.DropRequestTrailer, out.DropResponseTrailer = head.DropFromRequest(out.Credential), head.DropFromResponse(out.CORS)
 	return out, nil
 }
 
@@ -162,7 +162,7 @@ func compileCORS(c config.CORS) (*corsx.Policy, error) {
 }
 
 // trusts reports whether what the peer says of others is believed.
-func (s *Snapshot) trusts(a netip.Addr) bool {
+func (s *Snapshot) Trusts(a netip.Addr) bool {
 	for _, p := range s.trusted {
 		if p.Contains(a) {
 			return true
@@ -172,12 +172,12 @@ func (s *Snapshot) trusts(a netip.Addr) bool {
 }
 
 // allowing returns the first route whose CORS policy allows the origin, or nil.
-func (s *Snapshot) allowing(origin []byte) *route {
+func (s *Snapshot) Allowing(origin []byte) *Route {
 	if origin == nil {
 		return nil
 	}
-	for _, r := range s.routes {
-		if r.cors != nil && r.cors.Allows(origin) {
+	for _, r := range s.Routes {
+		if r.CORS != nil && r.CORS.Allows(origin) {
 			return r
 		}
 	}

@@ -1,4 +1,4 @@
-package proxy
+package route
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 // straight, as RFC 3986 says, and then as the reader that takes most liberties
 // with it: where the two come to different routes, the upstream could see a path
 // whose route has other rules, and the request is refused.
-func (s *Snapshot) match(r *head.Request) (*route, error) {
+func (s *Snapshot) Match(r *head.Request) (*Route, error) {
 	route := s.first(r.Host, r.Path, r.Odd)
 	switch {
 	case route == nil:
@@ -29,8 +29,8 @@ func (s *Snapshot) match(r *head.Request) (*route, error) {
 }
 
 // first returns the first route for a host and a path, or nil.
-func (s *Snapshot) first(host, path []byte, odd rewrite.Oddities) *route {
-	for _, r := range s.routes {
+func (s *Snapshot) first(host, path []byte, odd rewrite.Oddities) *Route {
+	for _, r := range s.Routes {
 		if r.host.fits(host) && rewrite.PrefixLen(path, r.prefix, odd) >= 0 {
 			return r
 		}
@@ -39,8 +39,8 @@ func (s *Snapshot) first(host, path []byte, odd rewrite.Oddities) *route {
 }
 
 // alone reports whether every path of the host belongs to the route.
-func (s *Snapshot) alone(route *route, host []byte) bool {
-	for _, r := range s.routes {
+func (s *Snapshot) alone(route *Route, host []byte) bool {
+	for _, r := range s.Routes {
 		if r.host.fits(host) {
 			return r == route && r.prefix == ""
 		}
@@ -51,7 +51,7 @@ func (s *Snapshot) alone(route *route, host []byte) bool {
 // ambiguous reports whether another reader of the path could find another route.
 // The prefix that the route has by its configuration is not in question, even if
 // it is not plain: an operator has written it so.
-func (s *Snapshot) ambiguous(route *route, r *head.Request) bool {
+func (s *Snapshot) ambiguous(route *Route, r *head.Request) bool {
 	var room [512]byte
 	rest := r.Path[rewrite.PrefixLen(r.Path, route.prefix, r.Odd):]
 	for _, keep := range [...]rewrite.Oddities{0, rewrite.Parameter} {
