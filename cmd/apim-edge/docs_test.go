@@ -25,7 +25,7 @@ const root = "../.."
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	files := []string{"README.md", "ARCHITECTURE.md", "CHANGELOG.md"}
+	files := []string{"README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"}
 	for _, pattern := range []string{"docs/*.md", "docs/decisions/*.md"} {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
