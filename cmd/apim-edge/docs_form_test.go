@@ -18,7 +18,7 @@ const (
 )
 
 // formed are the pages that have the form already.
-var formed = []string{"SECURITY.md", "CONTRIBUTING.md"}
+var formed = []string{"SECURITY.md", "CONTRIBUTING.md", "README.md", "ARCHITECTURE.md", "CHANGELOG.md"}
 
 // TestPagesKeepTheirForm: lines, cells and paragraphs of every page have a bound,
 // and the upstream has one name.
@@ -58,6 +58,7 @@ func TestFormFaultsAreFound(t *testing.T) {
 		{"no article", "A cut cancels upstream.", 1},
 		{"no article, across lines", "what goes to\nupstream", 1},
 		{"no article, at the start", "Upstream answers.", 1},
+		{"no article, of its own", "We build upstream's head.", 1},
 		{"an article", "The upstream answers what goes to the upstream.", 0},
 		{"a direction", "No credential goes upstream.", 0},
 		{"in code", "`cancels upstream`", 0},
@@ -77,7 +78,8 @@ var (
 	listMark  = regexp.MustCompile(`^\s*(?:[-*]|\d+\.)\s`)
 	barInside = regexp.MustCompile(`\\\|`)
 	bare      = regexp.MustCompile(`\b(?:to|of|from|by|with|towards|at|in|on|for|behind|cancels|reaches|that|what|` +
-		`when|where|while|if|until|before|after|and|or|whether|than|as) upstream\b|(?:^|[.:;] )Upstream\b`)
+		`when|where|while|if|until|before|after|and|or|whether|than|as) upstream\b|(?:^|[.:;] )Upstream\b|\bupstream's`)
+	articled = regexp.MustCompile(`\b(?:[Tt]he|an?|each|every|one|another|only) upstream\b`)
 )
 
 // formFaults returns the faults of a page, each with its line.
@@ -93,7 +95,8 @@ func formFaults(text string) []string {
 		if n := len(strings.Fields(whole)); n > maxWords {
 			report("a paragraph of %d words ends here, more than %d", n, maxWords)
 		}
-		if found := bare.FindString(codeSpan.ReplaceAllString(whole, "``")); found != "" {
+		whole = articled.ReplaceAllString(codeSpan.ReplaceAllString(whole, "``"), "it")
+		if found := bare.FindString(whole); found != "" {
 			report("%q: write \"the upstream\"", found)
 		}
 		paragraph = nil
