@@ -17,9 +17,6 @@ const (
 	maxWords   = 100
 )
 
-// unformed are the pages that do not have the form yet.
-var unformed = []string{"docs/operations.md"}
-
 // TestPagesKeepTheirForm: lines, cells and paragraphs of every page have a bound,
 // and the upstream has one name.
 func TestPagesKeepTheirForm(t *testing.T) {
@@ -28,9 +25,6 @@ func TestPagesKeepTheirForm(t *testing.T) {
 		all[page] = read(t, page)
 	}
 	for page, text := range all {
-		if slices.Contains(unformed, page) {
-			continue
-		}
 		for _, fault := range formFaults(text) {
 			t.Errorf("%s:%s", page, fault)
 		}
