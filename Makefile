@@ -29,7 +29,7 @@ generate: ## write the generated references anew
 
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck, vulnerabilities of dependencies
-	build/lint
+	.ci/lint
 
 .PHONY: e2e
 e2e: ## real SDKs, real browser, raw sockets (installs what it needs with e2e/install)
@@ -42,7 +42,7 @@ soak: ## hold a mixed load with faults for DURATION (default 20m): are memory, g
 
 .PHONY: image
 image: ## build the container image and start it, without a Docker engine
-	build/image-check
+	.ci/image-check
 
 .PHONY: bench
 bench: ## measure against nginx, HAProxy and others on this machine
@@ -50,7 +50,7 @@ bench: ## measure against nginx, HAProxy and others on this machine
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (default 20s)
-	build/fuzz
+	.ci/fuzz
 
 .PHONY: check
 check: lint race e2e image ## all of it: what CI runs

@@ -134,7 +134,7 @@ type Route struct {
 	// How credentials are rewritten.
 	Credential Credential `koanf:"credential"`
 	// Cross-origin access for browsers. Without allowed_origins the route's
-	// CORS fields are upstream's own.
+	// CORS fields are the upstream's own.
 	CORS CORS `koanf:"cors"`
 	// Bounds for this route that differ from the global ones. 0: the global one.
 	Timeouts RouteTimeouts `koanf:"timeouts"`

@@ -45,7 +45,7 @@ const intro = "<!-- Generated from internal/edgeerr by go generate ./internal/ed
 When a request fails, find out first who speaks: a response with the field
 ` + "`x-apim-edge-error`" + ` was made by apim-edge, every other one came from the upstream
 and was passed on with its status and body untouched. Only apim-edge can say this:
-it takes ` + "`x-apim-edge-*`" + ` off upstream's responses.
+it takes ` + "`x-apim-edge-*`" + ` off the upstream's responses.
 
 The body fits both worlds: OpenAI SDKs show ` + "`error.message`" + `, users of API
 Management know ` + "`statusCode` and `message`" + `. The field ` + "`x-request-id`" + ` leads to the

@@ -12,28 +12,33 @@ const markdownHead = `# Configuration
 
 apim-edge reads one YAML file. The smallest one is [minimal.yaml](../configs/minimal.yaml);
 [reference.yaml](../configs/reference.yaml) has every key with its default, and
-[recipes](../configs/recipes) has whole files for common cases. ` + "`apim-edge check --config FILE`" + ` tells
-every mistake in a file at once, each with its line.
+[recipes](../configs/recipes) has whole files for common cases. ` + "`apim-edge check --config FILE`" + `
+tells every mistake in a file at once, each with its line.
 
 ## Where values come from
 
-Later ones win ([test](../internal/config/load_test.go)):
+Later ones win:
 
 1. the defaults on this page,
 2. the YAML file (` + "`--config FILE`" + `),
 3. environment variables,
 4. flags. ` + "`--upstream URL`" + ` makes an upstream and a route that are both named ` + "`default`" + `.
 
-**Environment.** The variable of a key is ` + "`APIM_EDGE__`" + ` and the key in upper case, with two underscores
-between the levels: ` + "`timeouts.connect`" + ` is ` + "`APIM_EDGE__TIMEOUTS__CONNECT`" + `. Names of upstreams and routes are
-part of it: ` + "`APIM_EDGE__UPSTREAMS__LEGACY__URL`" + `. A name with a hyphen is written with an underscore.
-Lists are separated by commas and replace the list below them. An empty variable says nothing. A variable that
-belongs to no key is an error, so that a slip is seen; ` + "`APIM_EDGE_PORT`" + ` and the like, which
-Kubernetes sets by itself, have one underscore and are not looked at.
+**Environment.** The variable of a key is ` + "`APIM_EDGE__`" + ` and the key in upper case, with two
+underscores between the levels: ` + "`timeouts.connect`" + ` is ` + "`APIM_EDGE__TIMEOUTS__CONNECT`" + `. Names of
+upstreams and routes are part of it: ` + "`APIM_EDGE__UPSTREAMS__LEGACY__URL`" + `. A name with a hyphen is
+written with an underscore.
 
-**Unset and empty.** A key that is not written has its default. ` + "`[]`" + ` is a list without elements, and 0 is 0.
-A section with nothing below it says nothing. In lists and sections there are no further defaults:
-a list that is written replaces the default one.
+- Lists are separated by commas and replace the list below them.
+- An empty variable says nothing.
+- A variable that belongs to no key is an error, so that a slip is seen. ` + "`APIM_EDGE_PORT`" + ` and the
+  like, which Kubernetes sets by itself, have one underscore and are not looked at.
+
+**Unset and empty.** A key that is not written has its default. ` + "`[]`" + ` is a list without elements, and
+0 is 0. A section with nothing below it says nothing. In lists and sections there are no further
+defaults: a list that is written replaces the default one.
+
+Tests: [load_test.go](../internal/config/load_test.go).
 
 ## How values are written
 
@@ -46,16 +51,24 @@ a list that is written replaces the default one.
 | secret | ` + "`env:NAME`, `file:/path`" + ` | the secret itself |
 | name of an upstream or route | lower-case letters and digits, single ` + "`-` or `_`" + ` in between | ` + "`Contoso.EU`" + ` |
 
-Unknown keys, a key that stands there twice, and values of another kind are errors
-([all messages](../internal/config/testdata/invalid)). Paths of files may be relative to the working directory.
+Unknown keys, a key that stands there twice, and values of another kind are errors. Paths of files
+may be relative to the working directory.
+
+Tests: [all messages](../internal/config/testdata/invalid).
 
 ## Changes while it runs
 
-The file, and the certificates, keys and secret files that it names, are watched: written in place, replaced,
-swapped as Kubernetes does for a ConfigMap, removed and made again
-([test](../internal/config/watch_test.go)). A changed configuration is checked as a whole before it is used;
-a wrong one is told in the log, and the old one stays. SIGHUP reads everything again, which is also the way where
-no change can be seen: a ConfigMap that is mounted with subPath, or a network file system.
+The file is watched, and so are the certificates, keys and secret files that it names. A change is
+seen however it is made: written in place, replaced, swapped as Kubernetes does for a ConfigMap,
+removed and made again.
+
+A changed configuration is checked as a whole before it is used. A wrong one is told in the log, and
+the old one stays.
+
+SIGHUP reads everything again. That is the way where no change can be seen: a ConfigMap that is
+mounted with subPath, or a network file system.
+
+Tests: [TestWatchSeesEveryWayOfChange](../internal/config/watch_test.go).
 `
 
 func markdownFile(root key) []byte {
@@ -81,7 +94,7 @@ func section(out *bytes.Buffer, k key) {
 	if k.element != nil {
 		path += ".<name>"
 	}
-	fmt.Fprintf(out, "\n## %s\n\n%s\n\n", code(path), k.text)
+	fmt.Fprintf(out, "\n## %s\n\n%s\n\n", code(path), lines(k.text, ""))
 	if k.element != nil {
 		k = *k.element
 	}
@@ -98,6 +111,13 @@ func section(out *bytes.Buffer, k key) {
 }
 
 func entry(out *bytes.Buffer, k key) {
-	fmt.Fprintf(out, "- **%s**: %s; default: %s  \n  %s  \n  %s\n",
-		code(k.name), k.allowed(), k.fallback(), strings.NewReplacer("*", `\*`, "<", `\<`, "_", `\_`).Replace(k.text), code(k.variable()))
+	what := fmt.Sprintf("- **%s**: %s; default: %s", code(k.name), k.allowed(), k.fallback())
+	text := strings.NewReplacer("*", `\*`, "<", `\<`, "_", `\_`).Replace(k.text)
+	fmt.Fprintf(out, "%s  \n  %s  \n  %s\n", lines(what, "  "), lines(text, "  "), code(k.variable()))
+}
+
+// lines returns a text in lines of up to 98 columns, each after the first behind
+// the indent.
+func lines(text, indent string) string {
+	return strings.Join(wrap(text, 98), "\n"+indent)
 }
