@@ -105,7 +105,7 @@ func metrics(t *testing.T) []metric {
 // logFields returns the fields of the access line, from the code that writes it.
 func logFields(t *testing.T) []string {
 	t.Helper()
-	code := read(t, "proxy/accesslog.go")
+	code := read(t, "proxy/record/accesslog.go")
 	var all []string
 	for _, m := range regexp.MustCompile(`\b(?:Str|Bytes|Int|Int64|Dur|Bool)\("(\w+)"`).FindAllStringSubmatch(code, -1) {
 		all = append(all, m[1])
@@ -158,8 +158,8 @@ var foreign = []string{"base_url", "api_key", "default_headers", "default_query"
 // of the configuration, the log, the metrics or the tables of errors and reasons.
 func TestNamesExist(t *testing.T) {
 	known := slices.Concat(foreign, logFields(t), strings.Split(rewriteNotes(), ","))
-	for _, m := range regexp.MustCompile(`"cause", "(\w+)"`).FindAllStringSubmatch(read(t, "proxy/accesslog.go"), -1) {
-		known = append(known, m[1])
+	for e := record.Complete; e <= record.StreamIncomplete; e++ {
+		known = append(known, (&record.Record{Ending: e}).Cause())
 	}
 	for _, m := range metrics(t) {
 		known = append(known, m.name)
