@@ -167,14 +167,11 @@ func Codes() []Code {
 	return all
 }
 
-// Error is the end of an exchange: what happened, in which words for the
-// client, and whether the upstream may have seen the request.
+// Error is the end of an exchange: what happened, and in which words for the client.
 type Error struct {
 	Code Code
 	// Message is shown to the client. Empty: the code's meaning and advice.
 	Message string
-	// Sent says that at least one byte of the request went upstream.
-	Sent bool
 	// Err is the cause for the log; never shown to the client.
 	Err error
 }

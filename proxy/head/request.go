@@ -311,7 +311,7 @@ func (r *Request) Preflight() corsx.PreflightRequest {
 // IsPreflight reports whether the request asks whether a page may call: nothing else
 // decides (Fetch standard, CORS-preflight fetch).
 func (r *Request) IsPreflight() bool {
-	return string(r.Method) == "OPTIONS" && r.Origin != nil && r.requestMethod != nil
+	return corsx.IsPreflight(r.Method, r.Origin != nil, r.requestMethod != nil)
 }
 
 // Clear drops all of r that aliases the buffer of its head: what is kept must not
