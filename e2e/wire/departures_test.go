@@ -9,6 +9,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
 
 // TestManyDepartures: clients leave all at once, half of them before the first
@@ -17,14 +20,14 @@ import (
 func TestManyDepartures(t *testing.T) {
 	const clients = 100
 	for _, tc := range []struct {
-		name   string
-		secure bool // TLS to the upstream
-		reset  bool // the clients leave by a reset
+		name    string
+		secure  bool // TLS to the upstream
+		leaving raw.Leaving
 	}{
-		{"by FIN", false, false},
-		{"by reset", false, true},
-		{"by FIN, over TLS", true, false},
-		{"by reset, over TLS", true, true},
+		{"by FIN", false, raw.ByClose},
+		{"by reset", false, raw.ByReset},
+		{"by FIN, over TLS", true, raw.ByClose},
+		{"by reset, over TLS", true, raw.ByReset},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var secure *tls.Config
@@ -41,18 +44,18 @@ func TestManyDepartures(t *testing.T) {
 					return err == nil
 				}
 				if strings.Contains(request.Start, "/stream") {
-					_, _ = conn.Write(append([]byte(streamHead), chunk(events("x", 0, 1))...))
+					_, _ = conn.Write(append([]byte(streamHead), raw.Chunk(events("x", 0, 1))...))
 				}
 				asked.Done()
 				untilEnd(conn) // nothing is written: only the edge can end this
 				cancelled.Done()
 				return false
 			})
-			edge, _ := startLive(t, simpleConfig(scheme+up.address))
-			conns := make([]*net.TCPConn, clients)
+			under, _ := startLive(t, simpleConfig(scheme+up.Address))
+			conns := make([]*raw.Conn, clients)
 			for i := range conns {
 				target := []string{"/silent", "/stream"}[i%2]
-				conns[i] = ask(t, edge, target)
+				conns[i] = ask(t, under, target)
 			}
 			within(t, "all requests to arrive", &asked)
 			for i, conn := range conns {
@@ -61,17 +64,14 @@ func TestManyDepartures(t *testing.T) {
 				}
 			}
 			for _, conn := range conns {
-				if tc.reset {
-					_ = conn.SetLinger(0)
-				}
-				_ = conn.Close()
+				conn.Leave(tc.leaving)
 			}
 			within(t, "the edge to cancel all of them", &cancelled)
-			if answer := probe(t, edge); !strings.Contains(answer, "200 OK") {
+			if answer := probe(t, under); !strings.Contains(answer, "200 OK") {
 				t.Errorf("a request behind the departures: got %q, want 200", answer)
 			}
 			left := 0
-			for _, line := range accessLines(t, stopped(t, edge)) {
+			for _, line := range accessLines(t, stopped(t, under)) {
 				if line["cause"] == "client_left" {
 					left++
 				}
@@ -108,9 +108,9 @@ func untilEnd(conn net.Conn) {
 	}
 }
 
-func ask(t *testing.T, edge *Edge, target string) *net.TCPConn {
+func ask(t *testing.T, under *edge.Edge, target string) *raw.Conn {
 	t.Helper()
-	conn, err := net.Dial("tcp", edge.Address())
+	conn, err := raw.Dial(under.Address(), raw.Dialer{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func ask(t *testing.T, edge *Edge, target string) *net.TCPConn {
 	if _, err := conn.Write([]byte("GET " + target + " HTTP/1.1\r\nHost: edge\r\n\r\n")); err != nil {
 		t.Fatal(err)
 	}
-	return conn.(*net.TCPConn)
+	return conn
 }
 
 // readFor reads until mark has come.

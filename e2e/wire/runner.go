@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 	"github.com/apim-edge/apim-edge/internal/testcert"
 )
 
@@ -37,7 +38,7 @@ func newTheatre(dir string, start func(config string) (edgeUnderTest, error)) (*
 	if err != nil {
 		return nil, err
 	}
-	dead, err := bindOnly()
+	dead, err := raw.Reserve()
 	if err != nil {
 		return nil, err
 	}
@@ -73,29 +74,29 @@ func (t *theatre) tell(dir string, outline *sections) (faults []string, transcri
 	if err != nil {
 		return []string{err.Error()}, ""
 	}
-	defer up.listener.Close()
-	names := t.placeholders(up.address())
+	defer up.Close()
+	defer close(s.over)
+	names := t.placeholders(up.Address)
 	config := filepath.Join(dir, "config.yaml")
 	if err := os.WriteFile(config, []byte(completeConfig(strings.NewReplacer(names...).Replace(outline.config))), 0o600); err != nil {
 		return []string{err.Error()}, ""
 	}
-	edge, err := t.start(config)
+	under, err := t.start(config)
 	if err != nil {
 		return []string{err.Error()}, ""
 	}
-	names = append(names, "{EDGE}", edge.Address())
+	names = append(names, "{EDGE}", under.Address())
 	story, err := outline.compile(strings.NewReplacer(names...))
 	if err != nil {
-		_, _ = edge.Stop()
+		_, _ = under.Stop()
 		return []string{err.Error()}, ""
 	}
 	up.scripts, up.silent = story.answers, story.silent
-	go up.accept()
-	t.playClients(s, story, edge.Address(), strings.Contains(outline.config, "{CERT}"))
+	t.playClients(s, story, under.Address(), strings.Contains(outline.config, "{CERT}"))
 	if err := s.await("the upstream's part to be over", up.finished); err != nil {
 		s.fault("%v", err)
 	}
-	log, err := edge.Stop()
+	log, err := under.Stop()
 	if err != nil {
 		s.fault("%v", err)
 	}
@@ -109,9 +110,6 @@ func (t *theatre) tell(dir string, outline *sections) (faults []string, transcri
 		faults = append(faults, c.verdict()...)
 	}
 	faults = append(faults, checkLog(story, log)...)
-	for _, c := range s.conns {
-		_ = c.conn.Close()
-	}
 	return faults, s.transcript(log)
 }
 
@@ -121,7 +119,7 @@ func (t *theatre) playClients(s *stage, story *Story, address string, secure boo
 	var config *tls.Config
 	if secure {
 		// In TLS 1.3 the type of a record is encrypted, so that close_notify could
-		// not be told from data; see recordConn.
+		// not be told from data; see package raw.
 		config = t.id.Client()
 		config.MaxVersion = tls.VersionTLS12
 	}

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
 
 // standIn does one thing that the edge does, in the simplest way: it moves a
@@ -68,7 +70,7 @@ func (s *standIn) exchange(conn *net.TCPConn) {
 	defer up.Close()
 	_, _ = up.Write(bytes.Replace(in, []byte("Authorization: Bearer "), []byte("api-key: "), 1))
 	var out []byte
-	response := readWhile(up, &out, func() (*Message, error) { return parseResponse(out, request.Method(), Open) })
+	response := readWhile(up, &out, func() (*Message, error) { return parseResponse(out, request.Method(), raw.Open) })
 	if response == nil {
 		_ = conn.SetLinger(0) // a cut is visible
 	}

@@ -9,6 +9,8 @@ import (
 	"net"
 	"sync"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 )
 
 // TestStaleKeepAliveUnderLoad: an upstream closes its connections whenever it
@@ -26,7 +28,7 @@ func TestStaleKeepAliveUnderLoad(t *testing.T) {
 		_, err := fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(nonce), nonce)
 		return err == nil && rand.IntN(3) > 0 // closes while idle
 	})
-	edge, _ := startLive(t, simpleConfig("http://"+up.address))
+	under, _ := startLive(t, simpleConfig("http://"+up.Address))
 
 	var working sync.WaitGroup
 	var answered, lost, faults results
@@ -34,7 +36,7 @@ func TestStaleKeepAliveUnderLoad(t *testing.T) {
 		working.Go(func() {
 			for p := range posts {
 				nonce := fmt.Sprintf("client %d post %d", c, p)
-				switch m, err := post(edge, nonce); {
+				switch m, err := post(under, nonce); {
 				case err != nil:
 					faults.add(fmt.Sprintf("%s: %v", nonce, err))
 				case m.Status() == 200 && string(m.Body) == nonce:
@@ -64,15 +66,15 @@ func TestStaleKeepAliveUnderLoad(t *testing.T) {
 			t.Errorf("%s was answered, but ran %d times", nonce, ran.count[nonce])
 		}
 	}
-	if lines := accessLines(t, stopped(t, edge)); len(lines) != clients*posts {
+	if lines := accessLines(t, stopped(t, under)); len(lines) != clients*posts {
 		t.Errorf("access lines: got %d, want %d", len(lines), clients*posts)
 	}
 }
 
 // post sends one POST on a connection of its own.
-func post(edge *Edge, nonce string) (*Message, error) {
+func post(under *edge.Edge, nonce string) (*Message, error) {
 	request := fmt.Sprintf("POST /a HTTP/1.1\r\nHost: edge\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(nonce), nonce)
-	all, end, err := fetch(edge.Address(), request, nil)
+	all, end, err := fetch(under.Address(), request, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/e2e/internal/peer"
 )
 
 // theatreUnderTest and binaryUnderTest are made once for the whole package.
@@ -17,8 +20,8 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	if head := os.Getenv(killedRole); head != "" {
-		actKilledUpstream(head)
+	if head, address, secure := peer.Role(); head != "" {
+		actKilledUpstream(head, address, secure)
 	}
 	os.Exit(runAll(m))
 }
@@ -32,12 +35,12 @@ func runAll(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	// Without a binary the tests of the runner itself still run.
 	var broken error
-	binaryUnderTest, broken = buildEdge(dir)
+	binaryUnderTest, broken = edge.Build(dir)
 	theatreUnderTest, err = newTheatre(dir, func(config string) (edgeUnderTest, error) {
 		if broken != nil {
 			return nil, broken
 		}
-		return startEdge(binaryUnderTest, config)
+		return edge.Start(binaryUnderTest, config)
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
