@@ -61,9 +61,17 @@ func (t *theatre) placeholders(upstream string) []string {
 	}
 }
 
-// tell plays one story and returns what differs from it, and what was on the
-// wire.
-func (t *theatre) tell(dir string, outline *sections) (faults []string, transcript string) {
+// told is what a story has come to.
+type told struct {
+	faults     []string // what differs from it
+	transcript string   // what was on the wire
+	seen       *seen    // nil: it could not be played
+}
+
+func untold(err error) *told { return &told{faults: []string{err.Error()}} }
+
+// tell plays one story.
+func (t *theatre) tell(dir string, outline *sections) *told {
 	s := newStage(t.patience)
 	defer s.timer.Stop()
 	var secure *tls.Config
@@ -72,24 +80,24 @@ func (t *theatre) tell(dir string, outline *sections) (faults []string, transcri
 	}
 	up, err := newUpstream(s, secure)
 	if err != nil {
-		return []string{err.Error()}, ""
+		return untold(err)
 	}
 	defer up.Close()
 	defer close(s.over)
 	names := t.placeholders(up.Address)
 	config := filepath.Join(dir, "config.yaml")
 	if err := os.WriteFile(config, []byte(completeConfig(strings.NewReplacer(names...).Replace(outline.config))), 0o600); err != nil {
-		return []string{err.Error()}, ""
+		return untold(err)
 	}
 	under, err := t.start(config)
 	if err != nil {
-		return []string{err.Error()}, ""
+		return untold(err)
 	}
 	names = append(names, "{EDGE}", under.Address())
 	story, err := outline.compile(strings.NewReplacer(names...))
 	if err != nil {
 		_, _ = under.Stop()
-		return []string{err.Error()}, ""
+		return untold(err)
 	}
 	up.scripts, up.silent = story.answers, story.silent
 	t.playClients(s, story, under.Address(), strings.Contains(outline.config, "{CERT}"))
@@ -105,12 +113,15 @@ func (t *theatre) tell(dir string, outline *sections) (faults []string, transcri
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	faults = append(s.faults, up.verdict()...)
+	faults, seen := append(s.faults, up.verdict()...), &seen{names: names, requests: up.requests()}
 	for _, c := range s.clients {
 		faults = append(faults, c.verdict()...)
+		all, _, _ := c.responses()
+		seen.responses = append(seen.responses, all)
 	}
-	faults = append(faults, checkLog(story, log)...)
-	return faults, s.transcript(log)
+	wrong, access := checkLog(story, log)
+	seen.access = access
+	return &told{append(faults, wrong...), s.transcript(log), seen}
 }
 
 // playClients plays one connection after the other; one whose script begins
@@ -169,9 +180,8 @@ func completeConfig(config string) string {
 var secretRe = regexp.MustCompile(`k3y-[A-Za-z0-9._~+/-]+|eyJ[A-Za-z0-9_-]{8,}`)
 
 // checkLog wants exactly one access line for each exchange, in order, nothing
-// that is no JSON (a panic, for example), and no secret.
-func checkLog(story *Story, log string) (faults []string) {
-	var access []map[string]any
+// that is no JSON (a panic, for example), and no secret. It returns those lines, too.
+func checkLog(story *Story, log string) (faults []string, access []map[string]any) {
 	for _, line := range contentLines(log) {
 		entry, err := parseLogLine(line)
 		if err != nil {
@@ -202,7 +212,7 @@ func checkLog(story *Story, log string) (faults []string) {
 			faults = append(faults, fmt.Sprintf("log.want, line %d: %s", i+1, fault))
 		}
 	}
-	return faults
+	return faults, access
 }
 
 // bringForward moves the first line that fits to the front: exchanges of

@@ -191,6 +191,14 @@ func (u *upstream) finished() bool {
 	return true
 }
 
+// requests are what has arrived. The caller holds mu.
+func (u *upstream) requests() (all []*arrived) {
+	for _, a := range u.stage.arrived {
+		all = append(all, &arrived{Message: a.message(), conn: a.conn, tunnel: a.tunnel(), end: a.end})
+	}
+	return all
+}
+
 // verdict compares what arrived with what the story wants.
 func (u *upstream) verdict() (faults []string) {
 	s := u.stage
@@ -200,7 +208,7 @@ func (u *upstream) verdict() (faults []string) {
 	if u.silent && len(s.conns) > 0 {
 		faults = append(faults, fmt.Sprintf("upstream.want: never, but the edge opened %d connections", len(s.conns)))
 	}
-	used := map[*socket]int{}
+	used, requests := map[*socket]int{}, u.requests()
 	for i, a := range s.arrived {
 		m, err := parseRequest(a.in[a.offset:])
 		used[a.socket] = a.offset + m.Size + len(a.tunnel())
@@ -210,9 +218,8 @@ func (u *upstream) verdict() (faults []string) {
 		if i >= len(u.scripts) {
 			continue
 		}
-		request := &arrived{Message: m, conn: a.conn, tunnel: a.tunnel(), end: a.end}
 		for _, check := range u.scripts[i].want {
-			if err := check(request); err != nil {
+			if err := check(requests[i]); err != nil {
 				faults = append(faults, fmt.Sprintf("upstream.want %d: %v", i+1, err))
 			}
 		}
