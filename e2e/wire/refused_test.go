@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/peer"
@@ -87,4 +88,19 @@ func breakUpload(under *edge.Edge, number int, begun <-chan struct{}) bool {
 	var in []byte
 	readWhile(conn, &in, func() (*Message, error) { return parseResponse(in, "POST", raw.Open) })
 	return bytes.Contains(in, []byte("request_malformed"))
+}
+
+// within waits, with a bound for a broken edge.
+func within(t *testing.T, what string, group *sync.WaitGroup) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		t.Fatalf("waited %s for %s", patience, what)
+	}
 }

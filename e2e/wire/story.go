@@ -48,7 +48,7 @@ type sections struct {
 	send, wantClient     map[int]section
 	answer, wantUpstream map[int]section
 	log                  []string
-	hasLog, hasConfig    bool
+	hasLog               bool
 	never                bool // the upstream gets no request
 	connects             bool // but it may see connections
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -51,6 +52,8 @@ type Edge struct {
 	other strings.Builder // what is no JSON, such as a panic
 	err   error           // how it ended
 	told  bool            // to end
+
+	killed atomic.Bool // which leaves half a line
 }
 
 // Start runs a new edge with a configuration file.
@@ -76,7 +79,8 @@ func (e *Edge) Start(shell ...string) error {
 	e.cmd.Env = append(os.Environ(), "GOTRACEBACK=all", "GORACE=atexit_sleep_ms=0")
 	e.cmd.SysProcAttr = apart()
 	e.clients, e.admin, e.exited, e.told, e.err = "", "", make(chan struct{}), false, nil
-	e.other.Reset() // a SIGKILL leaves half a line
+	e.other.Reset()
+	e.killed.Store(false)
 	e.seen = sync.NewCond(&e.mu)
 	if err := e.cmd.Start(); err != nil {
 		_ = reader.Close()
@@ -98,7 +102,7 @@ func (e *Edge) collect(r io.ReadCloser) {
 	in := bufio.NewReaderSize(r, 1<<20)
 	for {
 		text, err := in.ReadString('\n')
-		if text != "" {
+		if whole := err == nil; text != "" && (whole || !e.killed.Load()) {
 			e.note(parseLine(text))
 		}
 		if err != nil {
@@ -277,6 +281,7 @@ func (e *Edge) Stop() (log string, err error) {
 
 // Kill ends it at once, with SIGKILL.
 func (e *Edge) Kill() {
+	e.killed.Store(true)
 	_ = e.cmd.Process.Kill() // an error: it has ended by itself
 	<-e.exited
 }
