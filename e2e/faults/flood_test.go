@@ -12,8 +12,8 @@ import (
 	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
 
-// TestFloodsOfFields: heads that never end are refused at limits.head, and cost no
-// more than that.
+// TestFloodsOfFields: heads that never end are refused at limits.head, or at the
+// number of fields that a head may have, and cost no more than that.
 func TestFloodsOfFields(t *testing.T) {
 	t.Parallel()
 	s := abused(t, sides{}, "", "")
@@ -22,10 +22,10 @@ func TestFloodsOfFields(t *testing.T) {
 	served := s.startOthers("300 clients sending fields without end")
 	s.abuse(abusers, func(a *abuser) error {
 		status, code := 431, "head_too_large"
-		switch a.number % 3 {
+		switch a.number % 4 {
 		case 0:
 			_ = a.say(a.head("POST", small))
-			a.pour("X: a field of some length, as they come\r\n", 1<<20)
+			a.pour("X: "+strings.Repeat("a field of some length ", 10)+"\r\n", 1<<20)
 		case 1:
 			_ = a.say(a.head("POST", small) + "X: ")
 			a.pour("one long field ", 1<<20)
@@ -33,6 +33,10 @@ func TestFloodsOfFields(t *testing.T) {
 			status, code = 414, "uri_too_long"
 			_ = a.say("GET /")
 			a.pour("a-long-target/", 1<<20)
+		case 3:
+			status, code = 400, "request_malformed"
+			_ = a.say(a.head("POST", small))
+			a.pour("X: short\r\n", 1<<20)
 		}
 		if err := a.answer("POST", status, code); err != nil {
 			return err
@@ -41,8 +45,9 @@ func TestFloodsOfFields(t *testing.T) {
 	})
 	<-served
 	wantWithin(t, "heads without end", abusers, pss, most(), 160<<10)
-	s.wantCauses("head_too_large", abusers/3*2)
-	s.wantCauses("uri_too_long", abusers/3)
+	s.wantCauses("head_too_large", abusers/4*2)
+	s.wantCauses("uri_too_long", abusers/4)
+	s.wantCauses("request_malformed", abusers/4)
 	s.wantQuiet(before)
 	s.drained()
 }

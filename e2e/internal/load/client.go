@@ -280,10 +280,10 @@ func (c *conn) readFor(x *Exchange) (o outcome) {
 	if err != nil {
 		return o
 	}
-	o.status, o.code = resp.StatusCode, resp.Header.Get("X-Apim-Edge-Error")
-	if o.code != "" {
-		return o // upstream is in trouble
+	if resp.Header.Get("X-Apim-Edge-Error") != "" {
+		return o // upstream is in trouble, or the edge has no room
 	}
+	o.status = resp.StatusCode
 	o = x.readBody(resp, o)
 	if isTimeout(o.err) || os.IsTimeout(o.err) {
 		o.err = nil
