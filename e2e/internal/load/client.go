@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httputil"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -284,9 +283,5 @@ func (c *conn) readFor(x *Exchange) (o outcome) {
 		return o // upstream is in trouble, or the edge has no room
 	}
 	o.status = resp.StatusCode
-	o = x.readBody(resp, o)
-	if isTimeout(o.err) || os.IsTimeout(o.err) {
-		o.err = nil
-	}
-	return o
+	return x.readBody(resp, o)
 }
