@@ -87,6 +87,11 @@ var answerDifferences = []answerDifference{
 	{"only the edge says X-Apim-Edge-*", func(direct, _ *told) bool {
 		return endHere(&direct.Fields, func(name string) bool { return strings.HasPrefix(name, "x-apim-edge-") })
 	}},
+	{"names that some readers take for those of the edge end here", func(direct, _ *told) bool {
+		gone := func(name string) bool { return isNeighbour(name, edgesOwn) }
+		inHead := endHere(&direct.Fields, gone)
+		return endHere(&direct.Trailers, gone) || inHead
+	}},
 	{"the edge speaks HTTP/1.1 whatever the upstream speaks", func(direct, _ *told) bool {
 		older := direct.Version == "1.0"
 		direct.Version = "1.1"
