@@ -18,7 +18,8 @@ type Ledger struct {
 	mu       sync.Mutex
 	next     uint64
 	running  map[uint64]*Exchange
-	endings  map[string]int64 // how exchanges ended, by kind and ending
+	ended    int64            // exchanges whose client has seen the end
+	endings  map[string]int64 // how those that are judged ended, by kind and ending
 	findings []string
 	faults   int // findings, also those that were not kept
 	cancels  []time.Duration
@@ -72,6 +73,7 @@ func (l *Ledger) end(x *Exchange, o outcome) {
 	x.crowd.saw(o.seen())
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.ended++
 	x.outcome, x.ended = o, time.Now()
 	x.last = x.ended
 	if x.inHead > 0 && !o.unsent {
@@ -189,16 +191,16 @@ func (l *Ledger) Findings() (first []string, all int) {
 	return slices.Clone(l.findings), l.faults
 }
 
-// Endings returns how many exchanges have ended in which way, by kind and ending.
+// Endings returns how many exchanges have ended in which way, by kind and ending,
+// as far as they are judged, and how many have ended at all.
 func (l *Ledger) Endings() (how map[string]int64, all int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	how = map[string]int64{}
 	for ending, n := range l.endings {
 		how[ending] = n
-		all += n
 	}
-	return how, all
+	return how, l.ended
 }
 
 // CancelTimes returns p50, p99 and the longest time until a departure had
