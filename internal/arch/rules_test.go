@@ -57,6 +57,12 @@ var mayImport = []row{
 	{"cmd/...", []pattern{"corsx", "rewrite", "internal/...", "proxy/..."}, "it is the outermost layer"},
 
 	// Tools and black boxes see the edge from outside.
+	{"e2e/internal/edge", nil, "it starts the built binary and looks at it from outside"},
+	{"e2e/internal/raw", nil, "it speaks on sockets and knows no protocol"},
+	{"e2e/internal/peer", []pattern{"internal/testcert", "e2e/internal/raw"}, "it accepts connections and knows nobody who plays on them"},
+	{"e2e/internal/load", []pattern{
+		"internal/edgeerr", "internal/testcert", "e2e/internal/edge", "e2e/internal/peer", "e2e/internal/raw",
+	}, "it is the engine and knows no situation"},
 	{"e2e/...", []pattern{"internal/edgeerr", "internal/lookalike", "internal/testcert"}, "it tests the built binary over sockets"},
 	{"bench/...", []pattern{"internal/lookalike", "internal/testcert"}, "it measures the edge as it measures its peers"},
 }

@@ -1,32 +1,31 @@
-package main
+package load
 
 import (
 	"bytes"
 	"io"
 	"testing"
 	"testing/iotest"
-	"time"
 )
 
 // Every byte of a body follows from its exchange, however it is read.
 func TestBodiesFollowFromTheirExchange(t *testing.T) {
-	l := newLedger("")
-	for _, p := range []plan{{size: 10_001, upload: 77}, {framing: byEvents, size: 20, upload: 8}, {framing: noContent}} {
-		x, other := l.begin(p, time.Time{}), l.begin(p, time.Time{})
+	for _, p := range []Part{{Size: 10_001, Upload: 77}, {Framing: ByEvents, Size: 20, Upload: 8}, {Framing: NoContent}} {
+		x, other := p, p
+		x.Seq, other.Seq = 1, 2
 		whole, err := io.ReadAll(x.want())
 		if err != nil {
 			t.Fatal(err)
 		}
 		odd, _ := io.ReadAll(iotest.OneByteReader(x.want()))
 		if !bytes.Equal(whole, odd) {
-			t.Errorf("%s: another body when read byte by byte", p.String())
+			t.Errorf("%s: another body when read byte by byte", p.Framing)
 		}
 		another, _ := io.ReadAll(other.want())
-		if p.framing != noContent && (bytes.Equal(whole, another) || int64(len(whole)) < p.size) {
-			t.Errorf("%s: two exchanges have one body of %d bytes", p.String(), len(whole))
+		if p.Framing != NoContent && (bytes.Equal(whole, another) || int64(len(whole)) < p.Size) {
+			t.Errorf("%s: two exchanges have one body of %d bytes", p.Framing, len(whole))
 		}
 		if err := compare(x.want(), whole); err != nil {
-			t.Errorf("%s: %v", p.String(), err)
+			t.Errorf("%s: %v", p.Framing, err)
 		}
 	}
 }
