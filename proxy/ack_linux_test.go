@@ -1,6 +1,6 @@
 //go:build !portable
 
-package front_test
+package proxy_test
 
 import (
 	"testing"

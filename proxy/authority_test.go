@@ -1,4 +1,4 @@
-package front_test
+package proxy_test
 
 import (
 	"os"
@@ -10,11 +10,11 @@ import (
 // authority returns the certificate of this process, which is its own authority.
 // TestMain removes its files.
 var authority = sync.OnceValue(func() *testcert.Certificate {
-	dir, err := os.MkdirTemp("", "apim-edge-front")
+	dir, err := os.MkdirTemp("", "apim-edge-proxy")
 	if err != nil {
 		panic(err)
 	}
-	made, err := testcert.New(dir, "front.test")
+	made, err := testcert.New(dir, "edge.test")
 	if err != nil {
 		panic(err)
 	}

@@ -1,6 +1,6 @@
 //go:build linux && !portable && !race
 
-package front_test
+package proxy_test
 
 import (
 	"io"

@@ -1,4 +1,4 @@
-package front_test
+package proxy_test
 
 import (
 	"crypto/sha256"

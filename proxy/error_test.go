@@ -1,4 +1,4 @@
-package front_test
+package proxy_test
 
 import (
 	"strings"
@@ -21,7 +21,7 @@ type provocation struct {
 const head = "POST /v1/chat HTTP/1.1\nHost: edge\nOrigin: " + page + "\n"
 
 // provocations has every error that a client can see but for two: internal
-// (proxy/panic_test.go) and edge_draining (drain_test.go).
+// (panic_test.go) and edge_draining (drain_test.go).
 var provocations = map[edgeerr.Code]provocation{
 	edgeerr.RequestMalformed:    {request: head + "X y: z\n\n"},
 	edgeerr.AmbiguousCredential: {request: head + "api-key: a\napi-key: b\n\n"},
