@@ -188,17 +188,3 @@ func TestMetricsHaveNoLabelFromARequest(t *testing.T) {
 		t.Errorf("twenty odd requests add the series %s", strings.Join(added, "\n"))
 	}
 }
-
-// series returns the names of all series.
-func (e *edge) series() (all []string) {
-	families, err := e.metrics.Registry.Gather()
-	if err != nil {
-		e.t.Fatal(err)
-	}
-	for _, family := range families {
-		for _, m := range family.GetMetric() {
-			all = append(all, seriesName(family.GetName(), m))
-		}
-	}
-	return all
-}

@@ -22,12 +22,12 @@ func TestAStreamIsNotAcknowledgedEventByEvent(t *testing.T) {
 		var before uint32
 		for n := range first + counted {
 			if n == first {
-				before = up.packets()
+				before = packets(up)
 			}
 			up.raw(event)
 			<-next
 		}
-		acks <- up.packets() - before
+		acks <- packets(up) - before
 	}), nil)
 	eventually(t, func() bool {
 		c := e.dial()
@@ -45,7 +45,7 @@ func TestAStreamIsNotAcknowledgedEventByEvent(t *testing.T) {
 }
 
 // packets returns how many have come to this side.
-func (p *peer) packets() (n uint32) {
+func packets(p *peer) (n uint32) {
 	p.t.Helper()
 	raw, err := p.tcp.SyscallConn()
 	if err != nil {

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -44,19 +45,15 @@ func (n *numbered) isClosed(number string) bool {
 	return found
 }
 
-// get sends one request on the connection and returns the number that answers.
-func (p *peer) get(path, authorization string) string {
+// numberFor sends one request on the connection and returns the number that answers.
+func numberFor(p *peer, path, authorization string) string {
 	p.t.Helper()
 	field := ""
 	if authorization != "" {
 		field = "Authorization: " + authorization + "\n"
 	}
 	p.send("GET " + path + " HTTP/1.1\nHost: edge\n" + field + "\n")
-	m := p.head()
-	for m.status() < 200 {
-		m = p.head()
-	}
-	return p.finish(m, false).body
+	return final(p).body
 }
 
 // TestALoginThatBelongsToAConnectionStaysWithItsClient holds that a connection on
@@ -87,16 +84,16 @@ func TestALoginThatBelongsToAConnectionStaysWithItsClient(t *testing.T) {
 				n := &numbered{}
 				e := leg.start(t, nil, n.script(tc.interim, tc.fields))
 				alice := e.dial()
-				own := alice.get("/login", tc.authorization)
+				own := numberFor(alice, "/login", tc.authorization)
 				met := false
 				for range 5 { // the harness has two loops
 					bob := e.dial()
-					met = bob.get("/", "") == own || met
+					met = numberFor(bob, "/", "") == own || met
 				}
 				if met == tc.bound {
 					t.Errorf("the connection has served another client: %v, want %v", met, !tc.bound)
 				}
-				if again := alice.get("/", ""); tc.bound && again != own {
+				if again := numberFor(alice, "/", ""); tc.bound && again != own {
 					t.Errorf("the client's next request goes up on connection %s, want %s", again, own)
 				}
 				_ = alice.Close()
@@ -116,20 +113,20 @@ func TestABoundConnectionEndsWithItsUpstream(t *testing.T) {
 	url := startUpstream(t, n.script("", "WWW-Authenticate: NTLM\n"))
 	e := startEdge(t, url, nil)
 	c := e.dial()
-	own := c.get("/login", "")
+	own := numberFor(c, "/login", "")
 	if err := e.use(configuration(url, func(c *config.Config) {
 		c.Routes["more"] = config.Route{PathPrefix: "/more", Upstream: "legacy"}
 	})); err != nil {
 		t.Fatal(err)
 	}
-	if again := c.get("/more", ""); again != own {
+	if again := numberFor(c, "/more", ""); again != own {
 		t.Errorf("after a reload that does not change the upstream: connection %s, want %s", again, own)
 	}
 	if err := e.use(configuration(other, nil)); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, func() bool { return n.isClosed(own) }, func() string { return "the connection outlives its upstream" })
-	if got := c.get("/", ""); got != "other" {
+	if got := numberFor(c, "/", ""); got != "other" {
 		t.Errorf("the next request is answered by %q, want other", got)
 	}
 }
@@ -172,7 +169,7 @@ func TestTwoMessagesForOneRequest(t *testing.T) {
 		{"in one write", "all", false},
 		{"in two writes, share: client", "client", true},
 	} {
-		for _, leg := range []legs{{"plain", false, false}, {"TLS upstream", false, true}} {
+		for _, leg := range []legs{plain, tlsUpstream} {
 			t.Run(tc.name+", "+leg.name, func(t *testing.T) {
 				e := leg.start(t, func(c *config.Config) {
 					u := c.Upstreams["legacy"]
@@ -185,7 +182,7 @@ func TestTwoMessagesForOneRequest(t *testing.T) {
 					own := fmt.Sprintf("/%d/", n)
 					all.Go(func() {
 						for i := range requests {
-							path := own + itoa(i)
+							path := own + strconv.Itoa(i)
 							if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: edge\r\n\r\n", path); err != nil {
 								t.Error(err)
 								return

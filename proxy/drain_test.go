@@ -2,20 +2,13 @@ package proxy_test
 
 import (
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
 )
-
-// drain drains the edge beside the test.
-func (e *edge) drain(grace time.Duration) <-chan int {
-	aborted := make(chan int, 1)
-	go func() { aborted <- e.front.Drain(grace) }()
-	eventually(e.t, e.edge.Draining, func() string { return "the drain has not begun" })
-	return aborted
-}
 
 // TestADrainLetsExchangesFinish holds that a stream which runs gets its end, and
 // its connection too, that idle ones end at once, and that nobody gets in any
@@ -116,7 +109,7 @@ func TestTheLastAnswerReachesAClientThatHasSentMore(t *testing.T) {
 					up.request()
 					close(asked)
 					<-more
-					up.send(strings.Replace(tc.head, "10\n", itoa(size)+"\n", 1))
+					up.send(strings.Replace(tc.head, "10\n", strconv.Itoa(size)+"\n", 1))
 					_, _ = up.Write(make([]byte, size))
 				})
 				c := e.dial()
@@ -241,7 +234,7 @@ func TestWhatIsLeftAtTheEndOfADrainIsAborted(t *testing.T) {
 // TestADrainDoesNotWaitForAHandshake holds it for clients that connect and say
 // nothing where TLS is spoken.
 func TestADrainDoesNotWaitForAHandshake(t *testing.T) {
-	e := everyLeg[2].start(t, func(c *config.Config) { c.Timeouts.TLSHandshake = config.Duration{Duration: time.Hour} }, noConnection)
+	e := tlsClient.start(t, func(c *config.Config) { c.Timeouts.TLSHandshake = config.Duration{Duration: time.Hour} }, noConnection)
 	e.secure = nil
 	c := e.dial()
 	e.wantMetric("apim_edge_client_connections", 1)

@@ -8,9 +8,9 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 )
 
-// text returns the head as it was, with the address of the upstream and made ids
+// headText returns the head of m as it was, with the address of the upstream and made ids
 // replaced by words.
-func (m message) text(upstream string) string {
+func headText(m message, upstream string) string {
 	var b strings.Builder
 	b.WriteString(m.first + "\n")
 	for _, f := range m.fields {
@@ -195,7 +195,7 @@ func TestWhatTheUpstreamIsSent(t *testing.T) {
 				t.Fatalf("answer %q %s", m.first, m.body)
 			}
 			m := <-got
-			if got := m.text(strings.TrimPrefix(url, "http://")); got != tc.want {
+			if got := headText(m, strings.TrimPrefix(url, "http://")); got != tc.want {
 				t.Errorf("the upstream is sent\n%s\nwant\n%s", got, tc.want)
 			}
 			e.wantExchange(200, "complete")
@@ -255,7 +255,7 @@ func TestWhatTheClientIsSent(t *testing.T) {
 				up.gone()
 			}), func(c *config.Config) { c.Debug.DecisionHeader = tc.debug })
 			m := e.ask(plainGet)
-			if got := m.text("no upstream"); got != tc.want || m.body != "ok" {
+			if got := headText(m, "no upstream"); got != tc.want || m.body != "ok" {
 				t.Errorf("the client is sent\n%s\nand %q, want\n%s", got, m.body, tc.want)
 			}
 			e.exchange()

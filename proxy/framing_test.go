@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -35,7 +36,7 @@ func TestAnswersWithoutABody(t *testing.T) {
 					if got := m.get("Content-Length") + m.get("Transfer-Encoding"); got != tc.framing || m.get("Connection") != "" {
 						t.Errorf("answer with framing %q and Connection %q, want %q on a connection that goes on", got, m.get("Connection"), tc.framing)
 					}
-					e.wantExchange(c.statusOf(tc.answer), "complete")
+					e.wantExchange(message{first: tc.answer}.status(), "complete")
 				}
 			})
 		}
@@ -122,7 +123,7 @@ func echoKey(up *peer) {
 		}
 		m = up.finish(m, false)
 		text := fmt.Sprintf("%s %s %d", strings.Fields(m.first)[1], m.get("api-key"), len(m.body))
-		up.raw("HTTP/1.1 200 OK\r\nContent-Length: " + itoa(len(text)) + "\r\n\r\n" + text)
+		up.raw("HTTP/1.1 200 OK\r\nContent-Length: " + strconv.Itoa(len(text)) + "\r\n\r\n" + text)
 	}
 }
 

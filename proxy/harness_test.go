@@ -47,14 +47,20 @@ type edge struct {
 	log     *lines
 	secure  *tls.Config // of its clients; nil: plain HTTP
 	seen    int         // access lines that the test has asked for
-	aborts  bool        // the test leaves exchanges running
+	ended   bool
 }
 
 // startEdge serves with the defaults in front of upstream; change may adapt
 // them. When the test ends, nothing may be left.
 func startEdge(t testing.TB, upstream string, change func(*config.Config)) *edge {
 	t.Helper()
-	loops, err := wire.StartLoops(2, 40*time.Millisecond)
+	return startEdgeOn(t, 2, upstream, change)
+}
+
+// startEdgeOn is startEdge with so many loops.
+func startEdgeOn(t testing.TB, n int, upstream string, change func(*config.Config)) *edge {
+	t.Helper()
+	loops, err := wire.StartLoops(n, 40*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,9 +118,14 @@ func (e *edge) use(conf config.Config) error {
 	return nil
 }
 
-// end drains the edge and holds that nothing is left of what went through it.
+// end drains the edge and holds that nothing is left of what went through it. The
+// end of the test does the same.
 func (e *edge) end() {
-	if n := e.front.Drain(patience); n != 0 && !e.aborts {
+	if e.ended {
+		return
+	}
+	e.ended = true
+	if n := e.front.Drain(patience); n != 0 {
 		e.t.Errorf("%d exchanges were still running when the test ended", n)
 	}
 	if n := e.edge.Inflight(); n != 0 {
@@ -299,9 +310,14 @@ type legs struct {
 	client, upstream bool
 }
 
-var everyLeg = []legs{
-	{"plain", false, false}, {"TLS upstream", false, true}, {"TLS client", true, false}, {"TLS on both legs", true, true},
-}
+var (
+	plain       = legs{"plain", false, false}
+	tlsUpstream = legs{"TLS upstream", false, true}
+	tlsClient   = legs{"TLS client", true, false}
+	tlsBoth     = legs{"TLS on both legs", true, true}
+
+	everyLeg = []legs{plain, tlsUpstream, tlsClient, tlsBoth}
+)
 
 // start starts upstream and edge with TLS on the legs that have it.
 func (l legs) start(t testing.TB, change func(*config.Config), scripts ...func(*peer)) *edge {
@@ -320,4 +336,26 @@ func (l legs) start(t testing.TB, change func(*config.Config), scripts ...func(*
 			change(c)
 		}
 	})
+}
+
+// series returns the names of all series.
+func (e *edge) series() (all []string) {
+	families, err := e.metrics.Registry.Gather()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			all = append(all, seriesName(family.GetName(), m))
+		}
+	}
+	return all
+}
+
+// drain drains the edge beside the test.
+func (e *edge) drain(grace time.Duration) <-chan int {
+	aborted := make(chan int, 1)
+	go func() { aborted <- e.front.Drain(grace) }()
+	eventually(e.t, e.edge.Draining, func() string { return "the drain has not begun" })
+	return aborted
 }

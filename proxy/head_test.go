@@ -8,7 +8,7 @@ import (
 )
 
 // bytewise writes text in packets of one byte.
-func (p *peer) bytewise(text string) {
+func bytewise(p *peer, text string) {
 	p.t.Helper()
 	text = crlf(text)
 	for i := range len(text) {
@@ -19,21 +19,21 @@ func (p *peer) bytewise(text string) {
 // TestAHeadMayComeByteByByte holds that a head is the same however it comes: behind
 // empty lines, behind another request, behind interim answers, and with trailers.
 func TestAHeadMayComeByteByByte(t *testing.T) {
-	for _, leg := range []legs{everyLeg[0], everyLeg[3]} {
+	for _, leg := range []legs{plain, tlsBoth} {
 		t.Run(leg.name, func(t *testing.T) {
 			e := leg.start(t, nil, func(up *peer) {
 				for range 2 {
 					if m := up.request(); m.get("X-A") != "b" || m.get("X-Hop") != "" || strings.Join(m.trailer, "|") != "X-T: u" {
 						t.Errorf("the upstream got %v with trailers %q", m.fields, m.trailer)
 					}
-					up.bytewise("HTTP/1.1 103 Early Hints\nLink: </a>\n\nHTTP/1.1 103 Early Hints\n\n" +
+					bytewise(up, "HTTP/1.1 103 Early Hints\nLink: </a>\n\nHTTP/1.1 103 Early Hints\n\n"+
 						"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nConnection: x-hop\nX-Hop: 1\n\n2\nhi\n0\nX-T: u\n\n")
 				}
 				up.gone()
 			})
 			c := e.dial()
 			const one = "\n\nPOST / HTTP/1.1\nHost: edge\nConnection: x-hop\nX-Hop: 1\nX-A: b\nTransfer-Encoding: chunked\n\n1\nx\n0\nX-T: u\nAuthorization: a\n\n"
-			c.bytewise(one + one)
+			bytewise(c, one+one)
 			for range 2 {
 				for _, want := range []int{103, 103, 200} {
 					m := c.head()

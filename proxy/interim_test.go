@@ -85,7 +85,7 @@ func TestWhatAnUpstreamMayNotAnswer(t *testing.T) {
 			}), nil)
 			c := e.dial()
 			c.send(plainGet)
-			m := head502(c)
+			m := final(c)
 			wantError(t, m, 502, "upstream_invalid_response", "false")
 			if strings.Contains(m.body, "SSH") {
 				t.Errorf("the body quotes the upstream: %s", m.body)
@@ -98,8 +98,8 @@ func TestWhatAnUpstreamMayNotAnswer(t *testing.T) {
 	}
 }
 
-// head502 reads the answer; interim ones may come before it.
-func head502(c *peer) message {
+// final reads the final answer; interim ones may come before it.
+func final(c *peer) message {
 	for {
 		if m := c.head(); m.status() >= 200 {
 			return c.finish(m, false)

@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"strconv"
 	"testing"
 	"time"
 )
@@ -15,7 +16,7 @@ func TestALargeBodyArrivesWhole(t *testing.T) {
 			e := leg.start(t, nil, func(up *peer) {
 				for range 2 {
 					up.request()
-					up.raw("HTTP/1.1 200 OK\r\nContent-Length: " + itoa(len(body)) + "\r\n\r\n" + body)
+					up.raw("HTTP/1.1 200 OK\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body)
 				}
 			})
 			c := e.dial()
@@ -43,7 +44,7 @@ func TestALargeBodyThatIsCutLooksCut(t *testing.T) {
 			got := make(chan struct{})
 			e := leg.start(t, nil, func(up *peer) {
 				up.request()
-				up.raw("HTTP/1.1 200 OK\r\nContent-Length: " + itoa(2*len(body)) + "\r\n\r\n" + body)
+				up.raw("HTTP/1.1 200 OK\r\nContent-Length: " + strconv.Itoa(2*len(body)) + "\r\n\r\n" + body)
 				<-got
 			})
 			c := e.dial()

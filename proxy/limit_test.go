@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"io"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -184,13 +185,13 @@ func inUse() int64 {
 // with TLS on both legs 110 KiB, of the portable twin 160.
 func TestAStalledClientHoldsLittle(t *testing.T) {
 	const clients, each, most = 20, 64 << 20, 256 << 10
-	for _, leg := range []legs{everyLeg[0], everyLeg[3]} {
+	for _, leg := range []legs{plain, tlsBoth} {
 		t.Run(leg.name, func(t *testing.T) {
 			body := make([]byte, 64<<10)
 			var sent atomic.Int64
 			e := leg.start(t, func(c *config.Config) { c.Timeouts.ClientWriteStall = config.Duration{Duration: time.Hour} }, func(up *peer) {
 				up.request()
-				up.send("HTTP/1.1 200 OK\nContent-Length: " + itoa(each) + "\n\n")
+				up.send("HTTP/1.1 200 OK\nContent-Length: " + strconv.Itoa(each) + "\n\n")
 				for range each / len(body) {
 					n, err := up.Write(body)
 					sent.Add(int64(n))

@@ -12,17 +12,17 @@ import (
 	"strings"
 )
 
-// record has everything that p reads from now on kept.
-func (p *peer) record() *bytes.Buffer {
+// taped has everything that p reads from now on kept.
+func taped(p *peer) *bytes.Buffer {
 	tape := &bytes.Buffer{}
 	p.in = bufio.NewReader(io.TeeReader(p.Conn, tape))
 	return tape
 }
 
-// again has net/http read raw, which the edge has put on the wire, and says how
+// readAgain has net/http read raw, which the edge has put on the wire, and says how
 // that differs from m, our own reading of it. It has to be exactly one message,
 // for a response after its interim ones.
-func (m message) again(raw []byte, method string) error {
+func readAgain(m message, raw []byte, method string) error {
 	in := bufio.NewReaderSize(bytes.NewReader(raw), 64<<10)
 	var fields http.Header
 	var body io.ReadCloser
@@ -54,7 +54,7 @@ func (m message) again(raw []byte, method string) error {
 	if rest, _ := io.ReadAll(in); len(rest) > 0 {
 		return fmt.Errorf("%q stands behind the message", rest)
 	}
-	return m.sameFields(fields, *trailer)
+	return sameFields(m, fields, *trailer)
 }
 
 func finalResponse(in *bufio.Reader, method string) (*http.Response, error) {
@@ -67,7 +67,7 @@ func finalResponse(in *bufio.Reader, method string) (*http.Response, error) {
 	}
 }
 
-func (m message) sameFields(fields, trailer http.Header) error {
+func sameFields(m message, fields, trailer http.Header) error {
 	want := http.Header{}
 	for _, f := range m.fields {
 		switch name := textproto.CanonicalMIMEHeaderKey(f[0]); name {

@@ -33,7 +33,7 @@ type reading struct {
 	trailer []string
 }
 
-func (m message) reading() reading {
+func readingOf(m message) reading {
 	sum := sha256.Sum256([]byte(m.body))
 	r := reading{first: m.first, fields: map[string][]string{}, body: fmt.Sprintf("%d bytes %x", len(m.body), sum[:4]), framing: "none"}
 	for _, f := range m.fields {
@@ -145,7 +145,7 @@ func TestTheEdgeForwardsAsTheStandardLibraryDoes(t *testing.T) {
 
 func compare(t *testing.T, c exchangeCase, what string, edge, oracle message, differences []difference, occurred map[string]bool) {
 	t.Helper()
-	e, o := edge.reading(), oracle.reading()
+	e, o := readingOf(edge), readingOf(oracle)
 	e.first = strings.ReplaceAll(e.first, "apim-edge", "")
 	for _, d := range differences {
 		if d.apply(&e, &o) {
@@ -171,7 +171,7 @@ type seen struct {
 }
 
 func (s *seen) answer(up *peer) {
-	for tape := up.record(); ; {
+	for tape := taped(up); ; {
 		m, err := up.tryHead()
 		if err != nil {
 			if !errors.Is(err, io.EOF) || tape.Len() > 0 {
@@ -181,7 +181,7 @@ func (s *seen) answer(up *peer) {
 		}
 		m = up.finish(m, false)
 		id := m.get("X-Case")
-		if err := m.again(tape.Next(tape.Len()), ""); s.again && err != nil {
+		if err := readAgain(m, tape.Next(tape.Len()), ""); s.again && err != nil {
 			up.t.Errorf("%s: what the edge forwards is read differently by net/http: %v", id, err)
 		}
 		s.mu.Lock()
@@ -242,9 +242,9 @@ func startReverseProxy(t *testing.T, upstream string) (address string) {
 // net/http read it once more.
 func askRaw(t *testing.T, address string, c exchangeCase, again bool) message {
 	t.Helper()
-	p := (&edge{t: t, address: address}).dial()
+	p := dial(t, address, nil)
 	defer p.Close() //nolint:errcheck // a test's end
-	tape := p.record()
+	tape := taped(p)
 	p.raw(c.request)
 	if c.interim {
 		if m := p.head(); m.first != "HTTP/1.1 103 Early Hints" || m.get("Link") != "</a>" {
@@ -254,7 +254,7 @@ func askRaw(t *testing.T, address string, c exchangeCase, again bool) message {
 	m := p.answer(methodOf(c.request))
 	_ = p.tcp.CloseWrite()
 	p.wantEnd(orderly)
-	if err := m.again(tape.Bytes(), methodOf(c.request)); again && err != nil {
+	if err := readAgain(m, tape.Bytes(), methodOf(c.request)); again && err != nil {
 		t.Errorf("%s: what the edge relays is read differently by net/http: %v", c.id, err)
 	}
 	return m

@@ -56,12 +56,18 @@ func newPeer(t testing.TB, c net.Conn, secure func(net.Conn, *tls.Config) *tls.C
 // dial opens a client's connection.
 func (e *edge) dial() *peer {
 	e.t.Helper()
-	c, err := net.Dial("tcp", e.address)
+	return dial(e.t, e.address, e.secure)
+}
+
+// dial opens a connection, with TLS if conf is not nil.
+func dial(t testing.TB, address string, conf *tls.Config) *peer {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
 	if err != nil {
-		e.t.Fatal(err)
+		t.Fatal(err)
 	}
-	e.t.Cleanup(func() { _ = c.Close() })
-	return newPeer(e.t, c, tls.Client, e.secure)
+	t.Cleanup(func() { _ = c.Close() })
+	return newPeer(t, c, tls.Client, conf)
 }
 
 // ask sends one request on a connection of its own and returns the answer.
@@ -200,33 +206,55 @@ func (p *peer) answer(method string) message {
 	return p.finish(m, bodiless)
 }
 
+// finish reads the rest of a message whose head has come.
 func (p *peer) finish(m message, bodiless bool) message {
 	p.t.Helper()
-	switch {
-	case bodiless:
-	case m.get("Transfer-Encoding") != "":
-		m.body = p.chunked()
-		m.trailer = p.trailer()
-	case m.get("Content-Length") != "":
-		n, err := strconv.Atoi(m.get("Content-Length"))
-		if err != nil {
-			p.t.Fatalf("Content-Length %q", m.get("Content-Length"))
-		}
-		m.body = p.bytes(n)
+	m, err := p.tryFinish(m, bodiless)
+	if err != nil {
+		p.t.Fatalf("read the body of %q: %v after %d bytes", m.first, err, len(m.body))
 	}
 	return m
 }
 
+// tryFinish is finish for a message that may be cut.
+func (p *peer) tryFinish(m message, bodiless bool) (message, error) {
+	switch {
+	case bodiless:
+	case m.get("Transfer-Encoding") != "":
+		b, err := io.ReadAll(httputil.NewChunkedReader(p.in))
+		if m.body = string(b); err != nil {
+			return m, err
+		}
+		m.trailer, err = p.tryTrailer()
+		return m, err
+	case m.get("Content-Length") != "":
+		n, err := strconv.Atoi(m.get("Content-Length"))
+		if err != nil {
+			return m, err
+		}
+		b := make([]byte, n)
+		n, err = io.ReadFull(p.in, b)
+		m.body = string(b[:n])
+		return m, err
+	}
+	return m, nil
+}
+
 // trailer reads the trailer section.
-func (p *peer) trailer() (all []string) {
+func (p *peer) trailer() []string {
 	p.t.Helper()
+	all, err := p.tryTrailer()
+	if err != nil {
+		p.t.Fatalf("read the trailer section: %v", err)
+	}
+	return all
+}
+
+func (p *peer) tryTrailer() (all []string, err error) {
 	for {
 		text, err := p.in.ReadString('\n')
-		if err != nil {
-			p.t.Fatalf("read the trailer section: %v", err)
-		}
-		if text == "\r\n" {
-			return all
+		if err != nil || text == "\r\n" {
+			return all, err
 		}
 		all = append(all, strings.TrimSuffix(text, "\r\n"))
 	}
@@ -290,3 +318,19 @@ func (p *peer) reset() {
 }
 
 func crlf(text string) string { return strings.ReplaceAll(text, "\n", "\r\n") }
+
+// chunk reads one chunk of a chunked body.
+func (p *peer) chunk() string {
+	p.t.Helper()
+	line, err := p.in.ReadString('\n')
+	if err != nil {
+		p.t.Fatalf("read a chunk: %v after %q", err, line)
+	}
+	size := 0
+	for _, c := range strings.TrimSuffix(line, "\r\n") {
+		size = size*16 + strings.IndexRune("0123456789abcdef", c)
+	}
+	text := p.bytes(size)
+	p.bytes(2)
+	return text
+}

@@ -44,7 +44,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 		{"no HTTP", "hello\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			e, first := full(t, everyLeg[0])
+			e, first := full(t, plain)
 			second := e.dial()
 			second.send(tc.request)
 			m := second.answer("GET")
@@ -80,7 +80,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 // TestARefusedHandshakeIsNotMade holds that a TLS client beyond the limit is told
 // by an alert that it can show, in answer to its first bytes.
 func TestARefusedHandshakeIsNotMade(t *testing.T) {
-	e, _ := full(t, everyLeg[2])
+	e, _ := full(t, tlsClient)
 	handshakes := 0
 	second := tlsOnly(t, e, func() { handshakes++ })
 	if err := second.Handshake(); err == nil || !strings.Contains(err.Error(), "internal error") {
@@ -108,7 +108,7 @@ func tlsOnly(t *testing.T, e *edge, certificate func()) *tls.Conn {
 // request: Go's client takes an answer before it for a fault of HTTP. Who says
 // nothing is told nothing.
 func TestAClientThatHasNotAskedIsNotAnswered(t *testing.T) {
-	e, _ := full(t, everyLeg[0])
+	e, _ := full(t, plain)
 	e.dial().wantEnd(orderly)
 }
 
@@ -117,7 +117,7 @@ func TestAClientThatHasNotAskedIsNotAnswered(t *testing.T) {
 // that there is room for others as soon as these have gone.
 func TestRefusalsAreBounded(t *testing.T) {
 	const held, more = 64, 200
-	e, first := full(t, everyLeg[0])
+	e, first := full(t, plain)
 	var all []*peer
 	for range held {
 		all = append(all, e.dial())
@@ -149,7 +149,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 // TestHalfAHandshakeHoldsLittle holds that a ClientHello is not collected up to
 // what crypto/tls would take.
 func TestHalfAHandshakeHoldsLittle(t *testing.T) {
-	e := everyLeg[2].start(t, func(c *config.Config) { c.Timeouts.TLSHandshake = config.Seconds(3600) }, echoKey)
+	e := tlsClient.start(t, func(c *config.Config) { c.Timeouts.TLSHandshake = config.Seconds(3600) }, echoKey)
 	for _, tc := range []struct {
 		name string
 		size int

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +13,7 @@ import (
 // answerOnce answers one request with the text in a body of known length.
 func answerOnce(up *peer, text string) {
 	up.request()
-	up.send("HTTP/1.1 200 OK\nContent-Length: " + itoa(len(text)) + "\n\n" + text)
+	up.send("HTTP/1.1 200 OK\nContent-Length: " + strconv.Itoa(len(text)) + "\n\n" + text)
 }
 
 // noConnection is the script of a connection that must not be opened.
@@ -167,7 +168,7 @@ func TestWhatNobodyAskedForReachesNobody(t *testing.T) {
 				c := e.dial()
 				c.send(tc.method + " / HTTP/1.1\nHost: edge\n\n")
 				c.answer(tc.method)
-				e.wantExchange(c.statusOf(tc.answer), "complete")
+				e.wantExchange(message{first: tc.answer}.status(), "complete")
 				if tc.later {
 					e.wantMetric(`apim_edge_upstream_connections{state="idle",upstream="legacy"}`, 1)
 					idle <- struct{}{}
@@ -195,7 +196,7 @@ func TestWhatTLSHoldsBackReachesNobody(t *testing.T) {
 		up.raw(first)
 		<-time.After(30 * time.Millisecond) // the edge has taken it, and has so much less room
 		length := record - len(first) - len("Content-Length: 12345\r\n\r\n")
-		up.raw("Content-Length: " + itoa(length) + "\r\n\r\n" + strings.Repeat("x", length) + stray) // one record
+		up.raw("Content-Length: " + strconv.Itoa(length) + "\r\n\r\n" + strings.Repeat("x", length) + stray) // one record
 		up.gone()
 	}, func(up *peer) { answerOnce(up, "mine") }), nil)
 	c := e.dial()

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"io"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,7 +17,7 @@ var short = config.Duration{Duration: 50 * time.Millisecond}
 // TestAHeadHasToArriveInTime holds that the bound runs from the first byte: a
 // client that sends byte by byte gains nothing.
 func TestAHeadHasToArriveInTime(t *testing.T) {
-	for _, leg := range []legs{everyLeg[0], everyLeg[2]} {
+	for _, leg := range []legs{plain, tlsClient} {
 		for _, first := range []bool{true, false} {
 			name := leg.name + ", second request"
 			if first {
@@ -53,7 +54,7 @@ func TestAHeadHasToArriveInTime(t *testing.T) {
 // TestAConnectionThatSaysNothingIsClosed holds both bounds of it: for the first
 // request and between two. Neither is an exchange.
 func TestAConnectionThatSaysNothingIsClosed(t *testing.T) {
-	for _, leg := range []legs{everyLeg[0], everyLeg[2]} {
+	for _, leg := range []legs{plain, tlsClient} {
 		t.Run(leg.name+", before a request", func(t *testing.T) {
 			t.Parallel()
 			e := leg.start(t, func(c *config.Config) { c.Timeouts.ClientHead = short }, noConnection)
@@ -78,7 +79,7 @@ func TestAConnectionThatSaysNothingIsClosed(t *testing.T) {
 // TestABlankTLSHandshakeIsBounded holds that a client cannot keep a connection by
 // saying nothing where TLS is spoken.
 func TestABlankTLSHandshakeIsBounded(t *testing.T) {
-	e := everyLeg[2].start(t, func(c *config.Config) { c.Timeouts.TLSHandshake = short }, noConnection)
+	e := tlsClient.start(t, func(c *config.Config) { c.Timeouts.TLSHandshake = short }, noConnection)
 	e.secure = nil // it connects and says nothing
 	c := e.dial()
 	c.gone()
@@ -251,13 +252,13 @@ func firstField(head string) string { return strings.Split(head, "\n")[1] }
 // each byte taken begins it anew.
 func TestAClientThatReadsSlowlyIsServed(t *testing.T) {
 	const size = 8 << 20
-	for _, leg := range []legs{everyLeg[0], everyLeg[3]} {
+	for _, leg := range []legs{plain, tlsBoth} {
 		t.Run(leg.name, func(t *testing.T) {
 			e := leg.start(t, func(c *config.Config) {
 				c.Timeouts.ClientWriteStall = config.Duration{Duration: 200 * time.Millisecond}
 			}, func(up *peer) {
 				up.request()
-				up.send("HTTP/1.1 200 OK\nContent-Length: " + itoa(size) + "\n\n")
+				up.send("HTTP/1.1 200 OK\nContent-Length: " + strconv.Itoa(size) + "\n\n")
 				_, _ = up.Write(make([]byte, size))
 				up.gone()
 			})
@@ -298,13 +299,13 @@ func TestHeartbeats(t *testing.T) {
 				c.send(request)
 				c.head()
 				for _, want := range []string{comment, comment} {
-					c.wantChunk(want)
+					wantChunk(c, want)
 				}
 				more <- struct{}{}
-				c.wantEventually(event)
-				c.wantEventually(comment)
+				wantEventually(c, event)
+				wantEventually(c, comment)
 				more <- struct{}{}
-				c.wantEventually("data: [DONE]\n\n")
+				wantEventually(c, "data: [DONE]\n\n")
 				if l := e.wantExchange(200, "complete"); l["events"] != float64(2) {
 					t.Errorf("access line %v, want 2 events", l)
 				}
@@ -360,7 +361,7 @@ func TestHeartbeats(t *testing.T) {
 }
 
 // wantChunk reads one chunk.
-func (p *peer) wantChunk(want string) {
+func wantChunk(p *peer, want string) {
 	p.t.Helper()
 	if got := p.chunk(); got != want {
 		p.t.Fatalf("chunk %q, want %q", got, want)
@@ -368,7 +369,7 @@ func (p *peer) wantChunk(want string) {
 }
 
 // wantEventually reads on, over heartbeats, until this chunk comes.
-func (p *peer) wantEventually(want string) {
+func wantEventually(p *peer, want string) {
 	p.t.Helper()
 	for {
 		switch got := p.chunk(); got {
@@ -379,19 +380,4 @@ func (p *peer) wantEventually(want string) {
 			p.t.Fatalf("chunk %q, want %q", got, want)
 		}
 	}
-}
-
-func (p *peer) chunk() string {
-	p.t.Helper()
-	line, err := p.in.ReadString('\n')
-	if err != nil {
-		p.t.Fatalf("read a chunk: %v after %q", err, line)
-	}
-	size := 0
-	for _, c := range strings.TrimSuffix(line, "\r\n") {
-		size = size*16 + strings.IndexRune("0123456789abcdef", c)
-	}
-	text := p.bytes(size)
-	p.bytes(2)
-	return text
 }

@@ -101,11 +101,11 @@ func TestHowATunnelEnds(t *testing.T) {
 	}{
 		{"upstream ends with FIN", legs{}, ways[orderly], orderly, "complete"},
 		{"upstream ends with RST", legs{}, ways[reset], reset, "upstream_aborted"},
-		{"upstream ends with close_notify", everyLeg[1], ways[orderly], orderly, "complete"},
-		{"upstream ends with FIN alone on TLS", everyLeg[1], ways[cut], reset, "upstream_aborted"},
-		{"upstream ends with FIN, client on TLS", everyLeg[2], ways[orderly], orderly, "complete"},
+		{"upstream ends with close_notify", tlsUpstream, ways[orderly], orderly, "complete"},
+		{"upstream ends with FIN alone on TLS", tlsUpstream, ways[cut], reset, "upstream_aborted"},
+		{"upstream ends with FIN, client on TLS", tlsClient, ways[orderly], orderly, "complete"},
 		{"nobody says anything", legs{}, func(up *peer) { up.gone() }, reset, "stream_idle"},
-		{"nobody says anything on TLS", everyLeg[3], func(up *peer) { up.gone() }, reset, "stream_idle"},
+		{"nobody says anything on TLS", tlsBoth, func(up *peer) { up.gone() }, reset, "stream_idle"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

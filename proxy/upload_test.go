@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -46,14 +47,14 @@ func TestALargeUploadArrivesWhole(t *testing.T) {
 	body := random(size)
 	want := sha256.Sum256(body)
 	for _, leg := range everyLeg {
-		for _, framing := range []string{"Content-Length: " + itoa(size), "Transfer-Encoding: chunked"} {
+		for _, framing := range []string{"Content-Length: " + strconv.Itoa(size), "Transfer-Encoding: chunked"} {
 			t.Run(leg.name+", "+framing, func(t *testing.T) {
 				e := leg.start(t, nil, func(up *peer) {
 					m := up.request()
 					if got := sha256.Sum256([]byte(m.body)); got != want {
 						t.Errorf("%d bytes arrived with another hash", len(m.body))
 					}
-					if framing != "Content-Length: "+itoa(size) && m.get("Transfer-Encoding") != "chunked" {
+					if framing != "Content-Length: "+strconv.Itoa(size) && m.get("Transfer-Encoding") != "chunked" {
 						t.Errorf("a chunked body came without its framing: %v", m.fields)
 					}
 					up.send("HTTP/1.1 200 OK\nContent-Length: 2\n\nok")
@@ -90,7 +91,7 @@ func TestAFinalAnswerBeforeTheEndOfTheUpload(t *testing.T) {
 			t.Run(tc.name+", "+leg.name, func(t *testing.T) {
 				e := leg.start(t, nil, func(up *peer) {
 					up.head()
-					up.raw("HTTP/1.1 413 Content Too Large\r\nContent-Length: " + itoa(len(answer)) + "\r\nConnection: close\r\n\r\n" + answer)
+					up.raw("HTTP/1.1 413 Content Too Large\r\nContent-Length: " + strconv.Itoa(len(answer)) + "\r\nConnection: close\r\n\r\n" + answer)
 					tc.then(up)
 				})
 				c := e.dial()

@@ -27,7 +27,7 @@ func wantError(t testing.TB, m message, status int, code, shouldRetry string) {
 	var after string
 	for _, c := range edgeerr.Codes() {
 		if c.String() == code && c.RetryAfter() > 0 {
-			after = itoa(c.RetryAfter())
+			after = strconv.Itoa(c.RetryAfter())
 		}
 	}
 	if got := m.get("Retry-After"); got != after {
@@ -58,12 +58,4 @@ func wantErrorBody(t testing.TB, m message, status int, code string) {
 		body.Error.Type == "" || body.Error.Param != nil {
 		t.Errorf("%s: body %s", code, m.body)
 	}
-}
-
-func itoa(n int) string { return strconv.Itoa(n) }
-
-// statusOf returns the status code of a scripted answer.
-func (p *peer) statusOf(answer string) int {
-	n, _ := strconv.Atoi(answer[9:12])
-	return n
 }
