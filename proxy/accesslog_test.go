@@ -8,33 +8,32 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // TestAnAccessLineTellsThis holds the names of its fields, which are an
 // allow-list, and what they say.
 func TestAnAccessLineTellsThis(t *testing.T) {
-	e := startEdge(t, startUpstream(t, func(up *peer) {
-		up.request()
-		up.send("HTTP/1.1 200 OK\nContent-Type: text/event-stream; charset=utf-8\nTransfer-Encoding: chunked\napim-request-id: 7f\n\n")
-		up.raw("9\r\ndata: 1\n\n\r\n17\r\nevent: x\ndata: [DONE]\n\n\r\n0\r\n\r\n")
-		up.gone()
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+		up.Request()
+		up.Send("HTTP/1.1 200 OK\nContent-Type: text/event-stream; charset=utf-8\nTransfer-Encoding: chunked\napim-request-id: 7f\n\n")
+		up.Raw("9\r\ndata: 1\n\n\r\n17\r\nevent: x\ndata: [DONE]\n\n\r\n0\r\n\r\n")
+		up.Gone()
 	}), nil)
-	c := e.dial()
-	c.send("POST /openai/v1/responses?api-version=1&subscription-key=k HTTP/1.1\nHost: edge\nX-Request-Id: mine\nUser-Agent: OpenAI/Python 2.34.0\nContent-Length: 2\n\n{}")
-	m := c.head()
-	body := c.chunked()
-	c.trailer()
-	l := e.exchange()
-	want := line{
+	c := e.Dial()
+	c.Send("POST /openai/v1/responses?api-version=1&subscription-key=k HTTP/1.1\nHost: edge\nX-Request-Id: mine\nUser-Agent: OpenAI/Python 2.34.0\nContent-Length: 2\n\n{}")
+	m := c.Answer("POST")
+	l := e.Exchange()
+	want := proxytest.Line{
 		"level": "info", "message": "exchange", "request_id": "mine", "method": "POST", "path": "/openai/v1/responses?api-version=1&subscription-key=***",
 		"route": "api", "upstream": "legacy", "status": 200.0, "reason": "explicit_key", "upstream_status": 200.0, "apim_request_id": "7f",
 		"bytes": l["bytes"], "bytes_up": l["bytes_up"], "first_byte_ms": l["first_byte_ms"], "duration_ms": l["duration_ms"],
 		"stream": true, "client": "openai-python", "events": l["events"], "cause": "complete", "credential_notes": l["credential_notes"],
 	}
-	if !maps.Equal(l, want) || m.status() != 200 {
+	if !maps.Equal(l, want) || m.Status() != 200 {
 		t.Errorf("access line\n%v\nwant\n%v", l, want)
 	}
-	if framed := float64(len(body) + len("9\r\n\r\n17\r\n\r\n0\r\n\r\n")); l["bytes"] != framed {
+	if framed := float64(len(m.Body) + len("9\r\n\r\n17\r\n\r\n0\r\n\r\n")); l["bytes"] != framed {
 		t.Errorf("bytes %v, want %v", l["bytes"], framed)
 	}
 	if l["events"] != 2.0 || l["bytes_up"].(float64) < 100 || l["duration_ms"].(float64) < l["first_byte_ms"].(float64) || l["first_byte_ms"].(float64) <= 0 {
@@ -56,24 +55,24 @@ func TestAStreamThatDoesNotSayItsEndIsCounted(t *testing.T) {
 		{"nothing", "", "stream_incomplete"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			e := startEdge(t, startUpstream(t, func(up *peer) {
-				up.request()
-				up.send(streamHead)
+			e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+				up.Request()
+				up.Send(proxytest.StreamHead)
 				if tc.events != "" {
-					up.raw(fmt.Sprintf("%x\r\n%s\r\n", len(tc.events), tc.events))
+					up.Raw(fmt.Sprintf("%x\r\n%s\r\n", len(tc.events), tc.events))
 				}
-				up.send("0\n\n")
-				up.gone()
+				up.Send("0\n\n")
+				up.Gone()
 			}), nil)
-			if m := e.ask(request); m.body != tc.events {
-				t.Errorf("body %q, want %q", m.body, tc.events)
+			if m := e.Ask(proxytest.Request); m.Body != tc.events {
+				t.Errorf("body %q, want %q", m.Body, tc.events)
 			}
-			e.wantExchange(200, tc.cause)
+			e.WantExchange(200, tc.cause)
 			want := 0.0
 			if tc.cause == "stream_incomplete" {
 				want = 1
 			}
-			e.wantMetric(`apim_edge_streams_incomplete_total{route="api"}`, want)
+			e.WantMetric(`apim_edge_streams_incomplete_total{route="api"}`, want)
 		})
 	}
 }
@@ -82,29 +81,29 @@ func TestAStreamThatDoesNotSayItsEndIsCounted(t *testing.T) {
 // once: nothing is merged, split or held back, also where one event comes in
 // several pieces.
 func TestEventsPassOneByOne(t *testing.T) {
-	for _, leg := range everyLeg {
-		t.Run(leg.name, func(t *testing.T) {
+	for _, leg := range proxytest.EveryLeg {
+		t.Run(leg.Name, func(t *testing.T) {
 			next := make(chan string)
-			e := leg.start(t, nil, func(up *peer) {
-				up.request()
-				up.send(streamHead)
+			e := leg.Start(t, nil, func(up *proxytest.Peer) {
+				up.Request()
+				up.Send(proxytest.StreamHead)
 				for text := range next {
-					up.raw(text)
+					up.Raw(text)
 				}
 			})
-			c := e.dial()
-			c.send(request)
-			c.head()
+			c := e.Dial()
+			c.Send(proxytest.Request)
+			c.Head()
 			for _, text := range []string{
 				"9\r\ndata: 1\n\n\r\n", "9\r\ndata", ": 2\n\n", "\r\n", "9", "\r", "\nd", "ata: 3\n\n\r\n", "9\r\ndata: 4\n\n\r\n9\r\ndata: 5\n\n\r\n", "0\r\n\r\n",
 			} {
 				next <- text // the next piece is sent when the client has this one
-				if got := c.bytes(len(text)); got != text {
+				if got := c.Bytes(len(text)); got != text {
 					t.Fatalf("the client gets %q, want %q", got, text)
 				}
 			}
 			close(next)
-			e.wantExchange(200, "stream_incomplete")
+			e.WantExchange(200, "stream_incomplete")
 		})
 	}
 }
@@ -137,20 +136,20 @@ func TestLinesAreBounded(t *testing.T) {
 			strings.Repeat("\xff", 128) + "\nOrigin: " + strings.Repeat(`\`, 9_000) + "\nUser-Agent: " + strings.Repeat(`\`, 9_000) + "\n\n", `/\\\\`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			e := startEdge(t, startUpstream(t, func(up *peer) {
-				up.request()
-				up.send("HTTP/1.1 200 OK\napim-request-id: " + long("\xff") + "\nContent-Length: 2\n\nok")
-				up.gone()
+			e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+				up.Request()
+				up.Send("HTTP/1.1 200 OK\napim-request-id: " + long("\xff") + "\nContent-Length: 2\n\nok")
+				up.Gone()
 			}), func(c *config.Config) {
-				c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{page}}}
+				c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{proxytest.Page}}}
 			})
-			c := e.dial()
-			c.send(tc.request)
-			c.answer("GET")
-			if got, _ := e.exchange()["path"].(string); !strings.HasPrefix(got, tc.path) {
+			c := e.Dial()
+			c.Send(tc.request)
+			c.Answer("GET")
+			if got, _ := e.Exchange()["path"].(string); !strings.HasPrefix(got, tc.path) {
 				t.Errorf("path %.40q, want it to begin with %q", got, tc.path)
 			}
-			for l := range strings.Lines(e.log.String()) {
+			for l := range strings.Lines(e.Log.String()) {
 				if len(l) > longestLine {
 					t.Errorf("a line of %d bytes, want %d at most: %.200s", len(l), longestLine, l)
 				}
@@ -161,29 +160,29 @@ func TestLinesAreBounded(t *testing.T) {
 
 // TestTheAccessLogCanBeOff holds that it is then off for every exchange.
 func TestTheAccessLogCanBeOff(t *testing.T) {
-	e := startEdge(t, startUpstream(t, echoKey), func(c *config.Config) { c.Log.Access = false })
-	e.ask(plainGet)
-	e.ask("GET / HTTP/1.1\nX y: z\n\n")
-	e.wantMetric(`apim_edge_errors_total{code="request_malformed"}`, 1)
-	if all := e.log.exchanges(); len(all) != 0 {
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, proxytest.EchoKey), func(c *config.Config) { c.Log.Access = false })
+	e.Ask(proxytest.PlainGet)
+	e.Ask("GET / HTTP/1.1\nX y: z\n\n")
+	e.WantMetric(`apim_edge_errors_total{code="request_malformed"}`, 1)
+	if all := e.Log.Exchanges(); len(all) != 0 {
 		t.Errorf("access lines %v, want none", all)
 	}
 }
 
 // TestMetricsHaveNoLabelFromARequest holds that a client cannot make series.
 func TestMetricsHaveNoLabelFromARequest(t *testing.T) {
-	e := startEdge(t, startUpstream(t, echoKey), nil)
-	c := e.dial()
-	c.send(plainGet)
-	c.answer("GET")
-	e.wantExchange(200, "complete")
-	before := e.series()
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, proxytest.EchoKey), nil)
+	c := e.Dial()
+	c.Send(proxytest.PlainGet)
+	c.Answer("GET")
+	e.WantExchange(200, "complete")
+	before := e.Series()
 	for i := range 20 {
-		c.send(fmt.Sprintf("M%d /%d?%d HTTP/1.1\nHost: host%d\nUser-Agent: agent%d\nX-Request-Id: id%d\nOrigin: https://o%d.example\n\n", i, i, i, i, i, i, i))
-		c.answer("GET")
-		e.exchange()
+		c.Send(fmt.Sprintf("M%d /%d?%d HTTP/1.1\nHost: host%d\nUser-Agent: agent%d\nX-Request-Id: id%d\nOrigin: https://o%d.example\n\n", i, i, i, i, i, i, i))
+		c.Answer("GET")
+		e.Exchange()
 	}
-	added := slices.DeleteFunc(e.series(), func(s string) bool { return slices.Contains(before, s) })
+	added := slices.DeleteFunc(e.Series(), func(s string) bool { return slices.Contains(before, s) })
 	if len(added) > 2 { // another family of client, another class of status
 		t.Errorf("twenty odd requests add the series %s", strings.Join(added, "\n"))
 	}

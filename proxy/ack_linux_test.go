@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // TestAStreamIsNotAcknowledgedEventByEvent holds that the upstream of a stream is
@@ -16,26 +18,26 @@ func TestAStreamIsNotAcknowledgedEventByEvent(t *testing.T) {
 	const first, counted = 10, 40
 	const event = "9\r\ndata: 1\n\n\r\n"
 	next, acks := make(chan struct{}), make(chan uint32)
-	e := startEdge(t, startUpstream(t, func(up *peer) {
-		up.request()
-		up.send(streamHead)
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+		up.Request()
+		up.Send(proxytest.StreamHead)
 		var before uint32
 		for n := range first + counted {
 			if n == first {
 				before = packets(up)
 			}
-			up.raw(event)
+			up.Raw(event)
 			<-next
 		}
 		acks <- packets(up) - before
 	}), nil)
-	eventually(t, func() bool {
-		c := e.dial()
+	proxytest.Eventually(t, func() bool {
+		c := e.Dial()
 		defer c.Close() //nolint:errcheck // a test's end
-		c.send(request)
-		c.head()
+		c.Send(proxytest.Request)
+		c.Head()
 		for range first + counted {
-			c.bytes(len(event))
+			c.Bytes(len(event))
 			next <- struct{}{}
 		}
 		n := <-acks
@@ -45,16 +47,16 @@ func TestAStreamIsNotAcknowledgedEventByEvent(t *testing.T) {
 }
 
 // packets returns how many have come to this side.
-func packets(p *peer) (n uint32) {
-	p.t.Helper()
-	raw, err := p.tcp.SyscallConn()
+func packets(p *proxytest.Peer) (n uint32) {
+	p.T.Helper()
+	raw, err := p.TCP.SyscallConn()
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	_ = raw.Control(func(fd uintptr) {
 		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
 		if err != nil {
-			p.t.Error(err)
+			p.T.Error(err)
 			return
 		}
 		n = info.Segs_in

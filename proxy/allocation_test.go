@@ -10,11 +10,12 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // quiet answers each request of a fixed size with reply, without allocating.
-func quiet(size int, reply []byte) func(*peer) {
-	return func(c *peer) {
+func quiet(size int, reply []byte) func(*proxytest.Peer) {
+	return func(c *proxytest.Peer) {
 		buf := make([]byte, size)
 		for {
 			if _, err := io.ReadFull(c, buf); err != nil {
@@ -58,22 +59,22 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 func exchangeAllocatesNothing(t *testing.T, share string) {
 	reply := []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\nhello, world!")
 	sent := make(chan int, 1)
-	first := startUpstream(t, func(c *peer) {
+	first := proxytest.StartUpstream(t, func(c *proxytest.Peer) {
 		n, _ := c.Read(make([]byte, 4096)) // the edge sends head and body in one write
 		sent <- n
 		_, _ = c.Write(reply)
 	})
-	c := startEdge(t, first, nil).dial()
-	c.send(sdkHead)
+	c := proxytest.StartEdge(t, first, nil).Dial()
+	c.Send(sdkHead)
 	size := <-sent
 	_ = c.Close()
-	e := startEdge(t, startUpstream(t, quiet(size, reply)), func(conf *config.Config) {
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, quiet(size, reply)), func(conf *config.Config) {
 		conf.Log.Access = false
 		u := conf.Upstreams["legacy"]
 		u.Share = share
 		conf.Upstreams["legacy"] = u
 	})
-	c = e.dial()
+	c = e.Dial()
 	request := []byte(strings.ReplaceAll(sdkHead, "\n", "\r\n"))
 	answer := make([]byte, 4096)
 	exchange := func() {
@@ -100,9 +101,9 @@ func exchangeAllocatesNothing(t *testing.T, share string) {
 func TestAnEventAllocatesNothing(t *testing.T) {
 	event := []byte("e\r\ndata: 12345 \n\n\r\n")
 	next := make(chan struct{})
-	e := startEdge(t, startUpstream(t, func(c *peer) {
-		c.request()
-		c.send("HTTP/1.1 200 OK\nContent-Type: text/event-stream\nTransfer-Encoding: chunked\n\n")
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(c *proxytest.Peer) {
+		c.Request()
+		c.Send("HTTP/1.1 200 OK\nContent-Type: text/event-stream\nTransfer-Encoding: chunked\n\n")
 		for range next {
 			if _, err := c.Write(event); err != nil {
 				return
@@ -110,9 +111,9 @@ func TestAnEventAllocatesNothing(t *testing.T) {
 		}
 	}), nil)
 	defer close(next)
-	c := e.dial()
-	c.send(request)
-	c.head()
+	c := e.Dial()
+	c.Send(proxytest.Request)
+	c.Head()
 	answer := make([]byte, len(event))
 	one := func() {
 		next <- struct{}{}

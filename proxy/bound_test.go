@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // numbered is an upstream that answers with the number of the connection and, where
@@ -18,20 +19,20 @@ type numbered struct {
 	closed sync.Map // number of a connection that the edge has closed
 }
 
-func (n *numbered) script(interim, fields string) func(*peer) {
-	return func(up *peer) {
+func (n *numbered) script(interim, fields string) func(*proxytest.Peer) {
+	return func(up *proxytest.Peer) {
 		number := n.made.Add(1)
 		for {
-			m, err := up.tryHead()
+			m, err := up.TryHead()
 			if err != nil {
 				n.closed.Store(number, true)
 				return
 			}
 			before, with := "", ""
-			if strings.Contains(m.first, " /login ") {
+			if strings.Contains(m.First, " /login ") {
 				before, with = interim, fields
 			}
-			up.send(fmt.Sprintf("%sHTTP/1.1 200 OK\n%sContent-Length: %d\n\n%d", before, with, len(fmt.Sprint(number)), number))
+			up.Send(fmt.Sprintf("%sHTTP/1.1 200 OK\n%sContent-Length: %d\n\n%d", before, with, len(fmt.Sprint(number)), number))
 		}
 	}
 }
@@ -46,14 +47,14 @@ func (n *numbered) isClosed(number string) bool {
 }
 
 // numberFor sends one request on the connection and returns the number that answers.
-func numberFor(p *peer, path, authorization string) string {
-	p.t.Helper()
+func numberFor(p *proxytest.Peer, path, authorization string) string {
+	p.T.Helper()
 	field := ""
 	if authorization != "" {
 		field = "Authorization: " + authorization + "\n"
 	}
-	p.send("GET " + path + " HTTP/1.1\nHost: edge\n" + field + "\n")
-	return final(p).body
+	p.Send("GET " + path + " HTTP/1.1\nHost: edge\n" + field + "\n")
+	return final(p).Body
 }
 
 // TestALoginThatBelongsToAConnectionStaysWithItsClient holds that a connection on
@@ -78,16 +79,16 @@ func TestALoginThatBelongsToAConnectionStaysWithItsClient(t *testing.T) {
 		{"Bearer", "Bearer NTLM", "", "WWW-Authenticate: Bearer error=\"negotiate\"\n", false},
 		{"nothing", "", "", "", false},
 	} {
-		for _, leg := range everyLeg {
-			t.Run(tc.name+", "+leg.name, func(t *testing.T) {
+		for _, leg := range proxytest.EveryLeg {
+			t.Run(tc.name+", "+leg.Name, func(t *testing.T) {
 				t.Parallel()
 				n := &numbered{}
-				e := leg.start(t, nil, n.script(tc.interim, tc.fields))
-				alice := e.dial()
+				e := leg.Start(t, nil, n.script(tc.interim, tc.fields))
+				alice := e.Dial()
 				own := numberFor(alice, "/login", tc.authorization)
 				met := false
 				for range 5 { // the harness has two loops
-					bob := e.dial()
+					bob := e.Dial()
 					met = numberFor(bob, "/", "") == own || met
 				}
 				if met == tc.bound {
@@ -98,7 +99,7 @@ func TestALoginThatBelongsToAConnectionStaysWithItsClient(t *testing.T) {
 				}
 				_ = alice.Close()
 				if tc.bound {
-					eventually(t, func() bool { return n.isClosed(own) }, func() string { return "the connection outlives its client" })
+					proxytest.Eventually(t, func() bool { return n.isClosed(own) }, func() string { return "the connection outlives its client" })
 				}
 			})
 		}
@@ -109,12 +110,12 @@ func TestALoginThatBelongsToAConnectionStaysWithItsClient(t *testing.T) {
 // the upstream closes it between two exchanges, and that one which does not, does not.
 func TestABoundConnectionEndsWithItsUpstream(t *testing.T) {
 	n := &numbered{}
-	other := startUpstream(t, answerOther)
-	url := startUpstream(t, n.script("", "WWW-Authenticate: NTLM\n"))
-	e := startEdge(t, url, nil)
-	c := e.dial()
+	other := proxytest.StartUpstream(t, answerOther)
+	url := proxytest.StartUpstream(t, n.script("", "WWW-Authenticate: NTLM\n"))
+	e := proxytest.StartEdge(t, url, nil)
+	c := e.Dial()
 	own := numberFor(c, "/login", "")
-	if err := e.use(configuration(url, func(c *config.Config) {
+	if err := e.Use(proxytest.Configuration(url, func(c *config.Config) {
 		c.Routes["more"] = config.Route{PathPrefix: "/more", Upstream: "legacy"}
 	})); err != nil {
 		t.Fatal(err)
@@ -122,27 +123,27 @@ func TestABoundConnectionEndsWithItsUpstream(t *testing.T) {
 	if again := numberFor(c, "/more", ""); again != own {
 		t.Errorf("after a reload that does not change the upstream: connection %s, want %s", again, own)
 	}
-	if err := e.use(configuration(other, nil)); err != nil {
+	if err := e.Use(proxytest.Configuration(other, nil)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() bool { return n.isClosed(own) }, func() string { return "the connection outlives its upstream" })
+	proxytest.Eventually(t, func() bool { return n.isClosed(own) }, func() string { return "the connection outlives its upstream" })
 	if got := numberFor(c, "/", ""); got != "other" {
 		t.Errorf("the next request is answered by %q, want other", got)
 	}
 }
 
-func answerOther(up *peer) { answerOnce(up, "other"); up.gone() }
+func answerOther(up *proxytest.Peer) { answerOnce(up, "other"); up.Gone() }
 
 // twice answers each request with two messages that tell its path: one is asked for.
 // apart has the second sent by itself.
-func twice(apart bool) func(*peer) {
-	return func(up *peer) {
+func twice(apart bool) func(*proxytest.Peer) {
+	return func(up *proxytest.Peer) {
 		for {
-			m, err := up.tryHead()
+			m, err := up.TryHead()
 			if err != nil {
 				return
 			}
-			path := strings.Fields(m.first)[1]
+			path := strings.Fields(m.First)[1]
 			message := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(path), path)
 			if !apart {
 				message += message
@@ -169,35 +170,30 @@ func TestTwoMessagesForOneRequest(t *testing.T) {
 		{"in one write", "all", false},
 		{"in two writes, share: client", "client", true},
 	} {
-		for _, leg := range []legs{plain, tlsUpstream} {
-			t.Run(tc.name+", "+leg.name, func(t *testing.T) {
-				e := leg.start(t, func(c *config.Config) {
+		for _, leg := range []proxytest.Legs{proxytest.Plain, proxytest.TLSUpstream} {
+			t.Run(tc.name+", "+leg.Name, func(t *testing.T) {
+				e := leg.Start(t, func(c *config.Config) {
 					u := c.Upstreams["legacy"]
 					u.Share = tc.share
 					c.Upstreams["legacy"] = u
 				}, twice(tc.apart))
 				var all sync.WaitGroup
 				for n := range clients {
-					c := e.dial()
+					c := e.Dial()
 					own := fmt.Sprintf("/%d/", n)
 					all.Go(func() {
 						for i := range requests {
 							path := own + strconv.Itoa(i)
-							if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: edge\r\n\r\n", path); err != nil {
-								t.Error(err)
-								return
-							}
-							m, err := c.tryHead()
+							m, err := c.TryAsk("GET " + path + " HTTP/1.1\r\nHost: edge\r\n\r\n")
 							if err != nil {
 								t.Error(err)
 								return
 							}
-							if m.status() != 200 {
+							if m.Status() != 200 {
 								return // an upstream like this one may be refused
 							}
-							got := c.finish(m, false).body
-							if !tc.apart && got != path || !strings.HasPrefix(got, own) {
-								t.Errorf("%s is answered with %s", path, got)
+							if !tc.apart && m.Body != path || !strings.HasPrefix(m.Body, own) {
+								t.Errorf("%s is answered with %s", path, m.Body)
 							}
 						}
 					})
@@ -213,17 +209,17 @@ func TestTwoMessagesForOneRequest(t *testing.T) {
 func TestPipelinedRequestsShareAConnection(t *testing.T) {
 	for _, share := range []string{"all", "client"} {
 		n := &numbered{}
-		e := startEdge(t, startUpstream(t, n.script("", "")), func(c *config.Config) {
+		e := proxytest.StartEdge(t, proxytest.StartUpstream(t, n.script("", "")), func(c *config.Config) {
 			u := c.Upstreams["legacy"]
 			u.Share = share
 			c.Upstreams["legacy"] = u
 		})
-		c := e.dial()
+		c := e.Dial()
 		const requests = 20
-		c.send(strings.Repeat(plainGet, requests))
+		c.Send(strings.Repeat(proxytest.PlainGet, requests))
 		for range requests {
-			if m := c.answer("GET"); m.body != "1" {
-				t.Errorf("share %s: a request went up on connection %s, want 1", share, m.body)
+			if m := c.Answer("GET"); m.Body != "1" {
+				t.Errorf("share %s: a request went up on connection %s, want 1", share, m.Body)
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // TestADepartureCancelsUpstream holds that the upstream's connection is closed
@@ -17,105 +18,89 @@ func TestADepartureCancelsUpstream(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
 		request  string
-		upstream func(*peer) // what it does before it falls silent
-		client   func(*peer) // what the client waits for before it leaves
+		upstream func(*proxytest.Peer) // what it does before it falls silent
+		client   func(*proxytest.Peer) // what the client waits for before it leaves
 		status   int
 	}{
-		{"before the answer", request, func(up *peer) { up.request() }, func(*peer) {}, 0},
-		{"in the response head", request, func(up *peer) { up.request(); up.send("HTTP/1.1 200 OK\nContent-Ty") }, func(*peer) {}, 0},
+		{"before the answer", proxytest.Request, func(up *proxytest.Peer) { up.Request() }, func(*proxytest.Peer) {}, 0},
+		{"in the response head", proxytest.Request, func(up *proxytest.Peer) { up.Request(); up.Send("HTTP/1.1 200 OK\nContent-Ty") }, func(*proxytest.Peer) {}, 0},
 		{
-			"behind an interim response", request,
-			func(up *peer) { up.request(); up.send("HTTP/1.1 103 Early Hints\n\n") },
-			func(c *peer) { c.head() }, 0,
+			"behind an interim response", proxytest.Request,
+			func(up *proxytest.Peer) { up.Request(); up.Send("HTTP/1.1 103 Early Hints\n\n") },
+			func(c *proxytest.Peer) { c.Head() }, 0,
 		},
 		{
-			"in a silent stream", request,
-			func(up *peer) { up.request(); up.send(chunkedHead + "5\nhello\n") },
-			func(c *peer) { c.head(); c.bytes(10) }, 200,
+			"in a silent stream", proxytest.Request,
+			func(up *proxytest.Peer) { up.Request(); up.Send(proxytest.ChunkedHead + "5\nhello\n") },
+			func(c *proxytest.Peer) { c.Head(); c.Bytes(10) }, 200,
 		},
 		{
-			"in a body of known length", request,
-			func(up *peer) { up.request(); up.send(fixedHead + "hello") },
-			func(c *peer) { c.head(); c.bytes(5) }, 200,
+			"in a body of known length", proxytest.Request,
+			func(up *proxytest.Peer) { up.Request(); up.Send(proxytest.FixedHead + "hello") },
+			func(c *proxytest.Peer) { c.Head(); c.Bytes(5) }, 200,
 		},
 		{
-			"in a body that the connection delimits", request,
-			func(up *peer) { up.request(); up.send(openHead + "hello") },
-			func(c *peer) { c.head(); c.bytes(5) }, 200,
+			"in a body that the connection delimits", proxytest.Request,
+			func(up *proxytest.Peer) { up.Request(); up.Send(proxytest.OpenHead + "hello") },
+			func(c *proxytest.Peer) { c.Head(); c.Bytes(5) }, 200,
 		},
 		{
 			"in an upload of known length", "POST / HTTP/1.1\nHost: edge\nContent-Length: 10\n\nhello",
-			func(up *peer) { up.head(); up.bytes(5) }, func(*peer) {}, 0,
+			func(up *proxytest.Peer) { up.Head(); up.Bytes(5) }, func(*proxytest.Peer) {}, 0,
 		},
 		{
 			"in a chunked upload", "POST / HTTP/1.1\nHost: edge\nTransfer-Encoding: chunked\n\n5\nhello\n",
-			func(up *peer) { up.head(); up.bytes(10) }, func(*peer) {}, 0,
+			func(up *proxytest.Peer) { up.Head(); up.Bytes(10) }, func(*proxytest.Peer) {}, 0,
 		},
 		{
 			"while it waits for 100 Continue", "POST / HTTP/1.1\nHost: edge\nExpect: 100-continue\nContent-Length: 10\n\n",
-			func(up *peer) { up.head() }, func(*peer) {}, 0,
+			func(up *proxytest.Peer) { up.Head() }, func(*proxytest.Peer) {}, 0,
 		},
 		{
-			"in a tunnel", handshake,
-			func(up *peer) { up.request(); up.send(switching + "hello") },
-			func(c *peer) { c.head(); c.bytes(5) }, 101,
+			"in a tunnel", proxytest.Handshake,
+			func(up *proxytest.Peer) { up.Request(); up.Send(proxytest.Switching + "hello") },
+			func(c *proxytest.Peer) { c.Head(); c.Bytes(5) }, 101,
 		},
 	} {
-		for _, leg := range everyLeg {
-			for _, way := range []string{cut, reset} {
-				t.Run(tc.name+", "+leg.name+", client ends with "+way, func(t *testing.T) {
+		for _, leg := range proxytest.EveryLeg {
+			for _, way := range []string{proxytest.Cut, proxytest.Reset} {
+				t.Run(tc.name+", "+leg.Name+", client ends with "+way, func(t *testing.T) {
 					t.Parallel()
-					silent, gone := make(chan struct{}), make(chan struct{})
-					e := leg.start(t, nil, func(up *peer) {
-						tc.upstream(up)
-						close(silent)
-						up.gone()
-						close(gone)
-					})
-					c := e.dial()
-					c.send(tc.request)
-					tc.client(c)
-					<-silent
+					e, c, gone := leg.Stand(t, tc.request, tc.upstream, tc.client)
 					ways[way](c)
 					<-gone
-					e.wantExchange(tc.status, "client_left")
-					e.wantMetric(`apim_edge_cancels_total{route="api"}`, 1)
-					e.wantMetric(`apim_edge_upstream_connections{state="open",upstream="legacy"}`, 0)
+					e.WantExchange(tc.status, "client_left")
+					e.WantMetric(`apim_edge_cancels_total{route="api"}`, 1)
+					e.WantMetric(`apim_edge_upstream_connections{state="open",upstream="legacy"}`, 0)
 				})
 			}
 		}
 	}
 }
 
-const (
-	handshake = "GET /realtime HTTP/1.1\nHost: edge\nConnection: Upgrade\nUpgrade: websocket\n" +
-		"Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n"
-	switching = "HTTP/1.1 101 Switching Protocols\nConnection: Upgrade\nUpgrade: websocket\n\n"
-)
-
 // TestAnUploadOfAClientThatLeftIsNotCompleted holds that the upstream cannot take
 // half an upload for all of it.
 func TestAnUploadOfAClientThatLeftIsNotCompleted(t *testing.T) {
-	for _, leg := range everyLeg {
-		for _, way := range []string{cut, reset} {
-			t.Run(leg.name+", client ends with "+way, func(t *testing.T) {
+	for _, leg := range proxytest.EveryLeg {
+		for _, way := range []string{proxytest.Cut, proxytest.Reset} {
+			t.Run(leg.Name+", client ends with "+way, func(t *testing.T) {
 				t.Parallel()
 				came, tail := make(chan struct{}), make(chan string, 1)
-				e := leg.start(t, nil, func(up *peer) {
-					up.head()
-					up.bytes(10)
+				e := leg.Start(t, nil, func(up *proxytest.Peer) {
+					up.Head()
+					up.Bytes(10)
 					close(came)
-					text, _ := up.rest()
+					text, _ := up.Rest()
 					tail <- text
 				})
-				c := e.dial()
-				c.send("POST / HTTP/1.1\nHost: edge\nTransfer-Encoding: chunked\n\n5\nhello\n")
+				c := e.Dial()
+				c.Send("POST / HTTP/1.1\nHost: edge\nTransfer-Encoding: chunked\n\n5\nhello\n")
 				<-came
 				ways[way](c)
 				if text := <-tail; text != "" {
 					t.Errorf("the upstream received %q behind what the client has sent", text)
 				}
-				e.wantExchange(0, "client_left")
+				e.WantExchange(0, "client_left")
 			})
 		}
 	}
@@ -125,28 +110,28 @@ func TestAnUploadOfAClientThatLeftIsNotCompleted(t *testing.T) {
 // yet, and while it shakes hands.
 func TestADepartureEndsADial(t *testing.T) {
 	t.Run("no answer to SYN", func(t *testing.T) {
-		e := startEdge(t, "http://"+deaf(t), longDial)
-		c := e.dial()
-		c.send(request)
-		e.wantMetric("apim_edge_exchanges_inflight", 1)
+		e := proxytest.StartEdge(t, "http://"+deaf(t), longDial)
+		c := e.Dial()
+		c.Send(proxytest.Request)
+		e.WantMetric("apim_edge_exchanges_inflight", 1)
 		_ = c.Close()
-		e.wantExchange(0, "client_left")
+		e.WantExchange(0, "client_left")
 	})
 	t.Run("no answer to the TLS handshake", func(t *testing.T) {
 		began, gone := make(chan struct{}), make(chan struct{})
-		url := startUpstream(t, func(up *peer) {
-			up.bytes(1) // of ClientHello
+		url := proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+			up.Bytes(1) // of ClientHello
 			close(began)
-			up.gone()
+			up.Gone()
 			close(gone)
 		})
-		e := startEdge(t, "https"+url[len("http"):], longDial)
-		c := e.dial()
-		c.send(request)
+		e := proxytest.StartEdge(t, "https"+url[len("http"):], longDial)
+		c := e.Dial()
+		c.Send(proxytest.Request)
 		<-began
 		_ = c.Close()
 		<-gone // long before timeouts.tls_handshake
-		e.wantExchange(0, "client_left")
+		e.WantExchange(0, "client_left")
 	})
 }
 
@@ -192,16 +177,16 @@ func deaf(t *testing.T) string {
 // TestADepartureBetweenExchangesIsNoExchange holds that a client may close an
 // idle connection, and that the upstream's stays in the pool.
 func TestADepartureBetweenExchangesIsNoExchange(t *testing.T) {
-	e := startEdge(t, startUpstream(t, func(up *peer) {
-		up.request()
-		up.send(fixedHead + "0123456789")
-		up.gone()
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+		up.Request()
+		up.Send(proxytest.FixedHead + "0123456789")
+		up.Gone()
 	}), nil)
-	c := e.dial()
-	c.send(request)
-	c.answer("POST")
+	c := e.Dial()
+	c.Send(proxytest.Request)
+	c.Answer("POST")
 	_ = c.Close()
-	e.wantExchange(200, "complete")
-	e.wantMetric("apim_edge_client_connections", 0)
-	e.wantMetric(`apim_edge_upstream_connections{state="idle",upstream="legacy"}`, 1)
+	e.WantExchange(200, "complete")
+	e.WantMetric("apim_edge_client_connections", 0)
+	e.WantMetric(`apim_edge_upstream_connections{state="idle",upstream="legacy"}`, 1)
 }

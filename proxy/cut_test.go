@@ -2,20 +2,15 @@ package proxy_test
 
 import (
 	"testing"
-)
 
-const (
-	streamHead  = "HTTP/1.1 200 OK\nContent-Type: text/event-stream\nTransfer-Encoding: chunked\n\n"
-	chunkedHead = "HTTP/1.1 200 OK\nContent-Type: application/json\nTransfer-Encoding: chunked\n\n"
-	fixedHead   = "HTTP/1.1 200 OK\nContent-Type: application/json\nContent-Length: 10\n\n"
-	openHead    = "HTTP/1.1 200 OK\nContent-Type: application/json\n\n" // close-delimited
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // The ways in which a scripted upstream ends its connection.
-var ways = map[string]func(*peer){
-	orderly: func(p *peer) { _ = p.Close() }, // with close_notify where there is TLS
-	cut:     (*peer).fin,
-	reset:   (*peer).reset,
+var ways = map[string]func(*proxytest.Peer){
+	proxytest.Orderly: func(p *proxytest.Peer) { _ = p.Close() }, // with close_notify where there is TLS
+	proxytest.Cut:     (*proxytest.Peer).Fin,
+	proxytest.Reset:   (*proxytest.Peer).Reset,
 }
 
 // TestACutIsVisible holds that a body whose end never came looks like one to the
@@ -28,30 +23,30 @@ func TestACutIsVisible(t *testing.T) {
 		want string // what the client gets of it
 		end  string // how its connection ends
 	}{
-		{"chunked, behind the head", chunkedHead, "", "", orderly},
-		{"chunked, between two chunks", chunkedHead, "5\nhello\n", "5\nhello\n", orderly},
-		{"chunked, inside the size of a chunk", chunkedHead, "5\nhello\n1", "5\nhello\n1", orderly},
-		{"chunked, inside the line end behind a size", chunkedHead, "5\nhello\n10\r", "5\nhello\n10\r", orderly},
-		{"chunked, inside an extension", chunkedHead, "5;a=", "5;a=", orderly},
-		{"chunked, inside data", chunkedHead, "5\nhel", "5\nhel", orderly},
-		{"chunked, behind data", chunkedHead, "5\nhello", "5\nhello", orderly},
-		{"chunked, behind the size of the last chunk", chunkedHead, "5\nhello\n0", "5\nhello\n0", orderly},
-		{"chunked, behind the line of the last chunk", chunkedHead, "5\nhello\n0\n", "5\nhello\n", orderly},
-		{"chunked, inside a trailer field", chunkedHead, "5\nhello\n0\nX-Check: 1", "5\nhello\n", orderly},
-		{"chunked, behind a trailer field", chunkedHead, "5\nhello\n0\nX-Check: 1\n", "5\nhello\n", orderly},
-		{"chunked, with a size that is none", chunkedHead, "xyz\n", "", orderly},
-		{"chunked, with more data than its size", chunkedHead, "5\nhello!\n0\n\n", "", orderly},
-		{"fixed length, behind the head", fixedHead, "", "", reset},
-		{"fixed length, one byte short", fixedHead, "123456789", "123456789", reset},
+		{"chunked, behind the head", proxytest.ChunkedHead, "", "", proxytest.Orderly},
+		{"chunked, between two chunks", proxytest.ChunkedHead, "5\nhello\n", "5\nhello\n", proxytest.Orderly},
+		{"chunked, inside the size of a chunk", proxytest.ChunkedHead, "5\nhello\n1", "5\nhello\n1", proxytest.Orderly},
+		{"chunked, inside the line end behind a size", proxytest.ChunkedHead, "5\nhello\n10\r", "5\nhello\n10\r", proxytest.Orderly},
+		{"chunked, inside an extension", proxytest.ChunkedHead, "5;a=", "5;a=", proxytest.Orderly},
+		{"chunked, inside data", proxytest.ChunkedHead, "5\nhel", "5\nhel", proxytest.Orderly},
+		{"chunked, behind data", proxytest.ChunkedHead, "5\nhello", "5\nhello", proxytest.Orderly},
+		{"chunked, behind the size of the last chunk", proxytest.ChunkedHead, "5\nhello\n0", "5\nhello\n0", proxytest.Orderly},
+		{"chunked, behind the line of the last chunk", proxytest.ChunkedHead, "5\nhello\n0\n", "5\nhello\n", proxytest.Orderly},
+		{"chunked, inside a trailer field", proxytest.ChunkedHead, "5\nhello\n0\nX-Check: 1", "5\nhello\n", proxytest.Orderly},
+		{"chunked, behind a trailer field", proxytest.ChunkedHead, "5\nhello\n0\nX-Check: 1\n", "5\nhello\n", proxytest.Orderly},
+		{"chunked, with a size that is none", proxytest.ChunkedHead, "xyz\n", "", proxytest.Orderly},
+		{"chunked, with more data than its size", proxytest.ChunkedHead, "5\nhello!\n0\n\n", "", proxytest.Orderly},
+		{"fixed length, behind the head", proxytest.FixedHead, "", "", proxytest.Reset},
+		{"fixed length, one byte short", proxytest.FixedHead, "123456789", "123456789", proxytest.Reset},
 	} {
-		for _, leg := range everyLeg {
-			for _, way := range []string{orderly, cut, reset} {
-				t.Run(tc.name+", "+leg.name+", upstream ends with "+way, func(t *testing.T) {
+		for _, leg := range proxytest.EveryLeg {
+			for _, way := range []string{proxytest.Orderly, proxytest.Cut, proxytest.Reset} {
+				t.Run(tc.name+", "+leg.Name+", upstream ends with "+way, func(t *testing.T) {
 					t.Parallel()
 					got := make(chan struct{})
-					e := leg.start(t, nil, func(up *peer) {
-						up.request()
-						up.send(tc.head + tc.body)
+					e := leg.Start(t, nil, func(up *proxytest.Peer) {
+						up.Request()
+						up.Send(tc.head + tc.body)
 						<-got // a reset throws away what has not been read
 						ways[way](up)
 					})
@@ -65,32 +60,32 @@ func TestACutIsVisible(t *testing.T) {
 // TestACloseDelimitedBodyIsCutUnlessItEndsInOrder holds what counts as the end
 // of a body that has none of its own: FIN, and close_notify where there is TLS.
 func TestACloseDelimitedBodyIsCutUnlessItEndsInOrder(t *testing.T) {
-	for _, leg := range everyLeg {
-		for _, way := range []string{orderly, cut, reset} {
-			complete := way == orderly || way == cut && !leg.upstream
-			t.Run(leg.name+", upstream ends with "+way, func(t *testing.T) {
+	for _, leg := range proxytest.EveryLeg {
+		for _, way := range []string{proxytest.Orderly, proxytest.Cut, proxytest.Reset} {
+			complete := way == proxytest.Orderly || way == proxytest.Cut && !leg.Upstream
+			t.Run(leg.Name+", upstream ends with "+way, func(t *testing.T) {
 				t.Parallel()
 				got := make(chan struct{})
-				e := leg.start(t, nil, func(up *peer) {
-					up.request()
-					up.send(openHead + "hello")
+				e := leg.Start(t, nil, func(up *proxytest.Peer) {
+					up.Request()
+					up.Send(proxytest.OpenHead + "hello")
 					<-got
 					ways[way](up)
 				})
 				if !complete {
-					wantCut(t, e, got, "hello", reset)
+					wantCut(t, e, got, "hello", proxytest.Reset)
 					return
 				}
-				c := e.dial()
-				c.send(request)
-				c.head()
-				text := c.bytes(5)
+				c := e.Dial()
+				c.Send(proxytest.Request)
+				c.Head()
+				text := c.Bytes(5)
 				close(got)
-				c.wantEnd(orderly)
+				c.WantEnd(proxytest.Orderly)
 				if text != "hello" {
 					t.Errorf("body %q, want hello", text)
 				}
-				e.wantExchange(200, "complete")
+				e.WantExchange(200, "complete")
 			})
 		}
 	}
@@ -98,52 +93,52 @@ func TestACloseDelimitedBodyIsCutUnlessItEndsInOrder(t *testing.T) {
 
 // wantCut asks and wants the head, at most the given text behind it, and the
 // given end; got is closed when the text has come.
-func wantCut(t *testing.T, e *edge, got chan struct{}, text, end string) {
+func wantCut(t *testing.T, e *proxytest.Edge, got chan struct{}, text, end string) {
 	t.Helper()
-	c := e.dial()
-	c.send(request)
-	if m := c.head(); m.status() != 200 {
-		t.Fatalf("answer %q, want the upstream's 200", m.first)
+	c := e.Dial()
+	c.Send(proxytest.Request)
+	if m := c.Head(); m.Status() != 200 {
+		t.Fatalf("answer %q, want the upstream's 200", m.First)
 	}
-	want := crlf(text)
-	if end == reset {
+	want := proxytest.CRLF(text)
+	if end == proxytest.Reset {
 		// What is on its way when a reset comes may be lost, so it is awaited.
-		if came := c.bytes(len(want)); came != want {
+		if came := c.Bytes(len(want)); came != want {
 			t.Fatalf("body %q, want %q", came, want)
 		}
 		want = ""
 	}
 	close(got)
-	came, ended := c.rest()
+	came, ended := c.Rest()
 	if came != want {
 		t.Errorf("body %q, want %q", came, want)
 	}
-	if e.secure != nil && end == orderly {
-		end = cut // nor may a cut look like the end that TLS vouches for
+	if e.Secure != nil && end == proxytest.Orderly {
+		end = proxytest.Cut // nor may a cut look like the end that TLS vouches for
 	}
 	if ended != end {
 		t.Errorf("the connection ended with %s, want %s", ended, end)
 	}
-	e.wantExchange(200, "upstream_aborted")
-	e.wantMetric(`apim_edge_cuts_total{cause="upstream_aborted",side="upstream"}`, 1)
+	e.WantExchange(200, "upstream_aborted")
+	e.WantMetric(`apim_edge_cuts_total{cause="upstream_aborted",side="upstream"}`, 1)
 }
 
 // TestAClientOfHTTP10SeesACut holds it where the edge takes the chunks off: only
 // a reset tells such a client that a body has not ended.
 func TestAClientOfHTTP10SeesACut(t *testing.T) {
 	got := make(chan struct{})
-	e := legs{}.start(t, nil, func(up *peer) {
-		up.request()
-		up.send(chunkedHead + "5\nhello\n")
+	e := proxytest.Legs{}.Start(t, nil, func(up *proxytest.Peer) {
+		up.Request()
+		up.Send(proxytest.ChunkedHead + "5\nhello\n")
 		<-got
 	})
-	c := e.dial()
-	c.send("GET /stream HTTP/1.0\n\n")
-	c.head()
-	if text := c.bytes(5); text != "hello" {
+	c := e.Dial()
+	c.Send("GET /stream HTTP/1.0\n\n")
+	c.Head()
+	if text := c.Bytes(5); text != "hello" {
 		t.Errorf("body %q, want hello", text)
 	}
 	close(got)
-	c.wantEnd(reset)
-	e.wantExchange(200, "upstream_aborted")
+	c.WantEnd(proxytest.Reset)
+	e.WantExchange(200, "upstream_aborted")
 }

@@ -6,9 +6,8 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
-
-const page = "https://chat.example.com"
 
 // provocation is how a client comes to see one error of the edge.
 type provocation struct {
@@ -18,7 +17,7 @@ type provocation struct {
 	before   string // a request on another connection that stays unanswered
 }
 
-const head = "POST /v1/chat HTTP/1.1\nHost: edge\nOrigin: " + page + "\n"
+const head = "POST /v1/chat HTTP/1.1\nHost: edge\nOrigin: " + proxytest.Page + "\n"
 
 // provocations has every error that a client can see but for two: internal
 // (panic_test.go) and edge_draining (drain_test.go).
@@ -59,16 +58,16 @@ var provocations = map[edgeerr.Code]provocation{
 	}},
 	edgeerr.UpstreamConnectFailed: {request: head + "\n", upstream: func(*testing.T) string { return "http://127.0.0.1:1" }},
 	edgeerr.UpstreamTLSFailed: {request: head + "\n", upstream: func(t *testing.T) string {
-		return "https" + startUpstream(t, func(up *peer) { up.send("HTTP/1.1 400 Bad Request\n\n"); up.gone() })[len("http"):]
+		return "https" + proxytest.StartUpstream(t, func(up *proxytest.Peer) { up.Send("HTTP/1.1 400 Bad Request\n\n"); up.Gone() })[len("http"):]
 	}},
 	edgeerr.UpstreamClosedEarly: {request: head + "\n", upstream: func(t *testing.T) string {
-		return startUpstream(t, func(up *peer) { up.request() })
+		return proxytest.StartUpstream(t, func(up *proxytest.Peer) { up.Request() })
 	}},
 	edgeerr.UpstreamInvalidResponse: {request: head + "\n", upstream: func(t *testing.T) string {
-		return startUpstream(t, func(up *peer) { up.request(); up.send("nonsense\n\n"); up.gone() })
+		return proxytest.StartUpstream(t, func(up *proxytest.Peer) { up.Request(); up.Send("nonsense\n\n"); up.Gone() })
 	}},
-	edgeerr.EdgeOverloaded: {before: plainGet, request: head + "\n", upstream: silent, change: func(c *config.Config) { c.Limits.Exchanges = 1 }},
-	edgeerr.UpstreamUnavailable: {before: plainGet, request: head + "\n", upstream: silent, change: func(c *config.Config) {
+	edgeerr.EdgeOverloaded: {before: proxytest.PlainGet, request: head + "\n", upstream: silent, change: func(c *config.Config) { c.Limits.Exchanges = 1 }},
+	edgeerr.UpstreamUnavailable: {before: proxytest.PlainGet, request: head + "\n", upstream: silent, change: func(c *config.Config) {
 		u := c.Upstreams["legacy"]
 		u.MaxConnections = 1
 		c.Upstreams["legacy"] = u
@@ -81,7 +80,9 @@ var provocations = map[edgeerr.Code]provocation{
 func small(c *config.Config) { c.Limits.Head = config.Size{Bytes: 4 << 10} }
 
 // silent reads requests and never answers.
-func silent(t *testing.T) string { return startUpstream(t, func(up *peer) { up.gone() }) }
+func silent(t *testing.T) string {
+	return proxytest.StartUpstream(t, func(up *proxytest.Peer) { up.Gone() })
+}
 
 // TestEveryErrorOfTheEdge holds that each reaches the client as the table in
 // internal/edgeerr says, readable for a page of an allowed origin, with one
@@ -102,30 +103,30 @@ func TestEveryErrorOfTheEdge(t *testing.T) {
 			if p.upstream != nil {
 				url = p.upstream(t)
 			}
-			e := startEdge(t, url, func(c *config.Config) {
-				c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{page}}}
+			e := proxytest.StartEdge(t, url, func(c *config.Config) {
+				c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{proxytest.Page}}}
 				if p.change != nil {
 					p.change(c)
 				}
 			})
 			if p.before != "" {
-				other := e.dial()
-				defer other.gone()
-				defer other.tcp.CloseWrite() //nolint:errcheck // a test's end
-				other.send(p.before)
-				e.wantMetric("apim_edge_exchanges_inflight", 1)
-				e.wantMetric(`apim_edge_upstream_connections{state="open",upstream="legacy"}`, 1)
+				other := e.Dial()
+				defer other.Gone()
+				defer other.TCP.CloseWrite() //nolint:errcheck // a test's end
+				other.Send(p.before)
+				e.WantMetric("apim_edge_exchanges_inflight", 1)
+				e.WantMetric(`apim_edge_upstream_connections{state="open",upstream="legacy"}`, 1)
 			}
-			c := e.dial()
-			c.send(p.request)
-			m := c.answer("POST")
-			wantError(t, m, code.Status(), code.String(), hint(code))
-			wantReadable(t, m, strings.Contains(p.request, "Origin: "+page))
-			e.wantExchange(code.Status(), code.String())
+			c := e.Dial()
+			c.Send(p.request)
+			m := c.Answer("POST")
+			proxytest.WantError(t, m, code.Status(), code.String(), hint(code))
+			wantReadable(t, m, strings.Contains(p.request, "Origin: "+proxytest.Page))
+			e.WantExchange(code.Status(), code.String())
 			if p.before != "" {
-				e.seen++ // the other one's, later
+				e.Seen++ // the other one's, later
 			}
-			e.wantMetric(`apim_edge_errors_total{code="`+code.String()+`"}`, 1)
+			e.WantMetric(`apim_edge_errors_total{code="`+code.String()+`"}`, 1)
 		})
 	}
 }
@@ -135,19 +136,19 @@ func hint(code edgeerr.Code) string {
 }
 
 // wantReadable holds that a page can read the answer, if its origin is known.
-func wantReadable(t *testing.T, m message, known bool) {
+func wantReadable(t *testing.T, m proxytest.Message, known bool) {
 	t.Helper()
 	if !known {
 		return
 	}
-	if got := m.get("Access-Control-Allow-Origin"); got != page {
-		t.Errorf("Access-Control-Allow-Origin %q, want %q", got, page)
+	if got := m.Get("Access-Control-Allow-Origin"); got != proxytest.Page {
+		t.Errorf("Access-Control-Allow-Origin %q, want %q", got, proxytest.Page)
 	}
-	if got := m.get("Vary"); !strings.Contains(got, "Origin") {
+	if got := m.Get("Vary"); !strings.Contains(got, "Origin") {
 		t.Errorf("Vary %q, want Origin in it", got)
 	}
 	for _, name := range []string{"x-apim-edge-error", "x-request-id", "retry-after"} {
-		if got := strings.ToLower(m.get("Access-Control-Expose-Headers")); !strings.Contains(got, name) {
+		if got := strings.ToLower(m.Get("Access-Control-Expose-Headers")); !strings.Contains(got, name) {
 			t.Errorf("Access-Control-Expose-Headers %q, want %s in it", got, name)
 		}
 	}
@@ -157,21 +158,21 @@ func wantReadable(t *testing.T, m message, known bool) {
 // could not be read is an origin that the configuration names, and nothing else.
 func TestAnOriginInABrokenHeadIsNoWayIn(t *testing.T) {
 	for _, origin := range []string{
-		"https://evil.example.net", page + "\rSet-Cookie: a=b", "https://a\rX: y.example.com", "https://\x00.example.com",
+		"https://evil.example.net", proxytest.Page + "\rSet-Cookie: a=b", "https://a\rX: y.example.com", "https://\x00.example.com",
 		"https://a b.example.com", "https://evil.example.net/.example.com",
 	} {
 		t.Run(origin, func(t *testing.T) {
-			e := startEdge(t, "http://127.0.0.1:1", func(c *config.Config) {
-				c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{page, "https://*.example.com"}}}
+			e := proxytest.StartEdge(t, "http://127.0.0.1:1", func(c *config.Config) {
+				c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{proxytest.Page, "https://*.example.com"}}}
 			})
-			c := e.dial()
-			c.raw("GET / HTTP/1.1\r\nHost: edge\r\nOrigin: " + origin + "\r\nX y: z\r\n\r\n")
-			m := c.answer("GET")
-			if got := m.get("Access-Control-Allow-Origin"); got != "" {
+			c := e.Dial()
+			c.Raw("GET / HTTP/1.1\r\nHost: edge\r\nOrigin: " + origin + "\r\nX y: z\r\n\r\n")
+			m := c.Answer("GET")
+			if got := m.Get("Access-Control-Allow-Origin"); got != "" {
 				t.Errorf("Access-Control-Allow-Origin %q for an origin that is none", got)
 			}
-			wantError(t, m, 400, "request_malformed", "false")
-			e.wantExchange(400, "request_malformed")
+			proxytest.WantError(t, m, 400, "request_malformed", "false")
+			e.WantExchange(400, "request_malformed")
 		})
 	}
 }

@@ -6,14 +6,15 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // headText returns the head of m as it was, with the address of the upstream and made ids
 // replaced by words.
-func headText(m message, upstream string) string {
+func headText(m proxytest.Message, upstream string) string {
 	var b strings.Builder
-	b.WriteString(m.first + "\n")
-	for _, f := range m.fields {
+	b.WriteString(m.First + "\n")
+	for _, f := range m.Fields {
 		b.WriteString(f[0] + ": " + f[1] + "\n")
 	}
 	out := strings.ReplaceAll(b.String(), upstream, "UPSTREAM")
@@ -163,10 +164,10 @@ func TestWhatTheUpstreamIsSent(t *testing.T) {
 		{
 			"Origin can be withheld",
 			func(_ *config.Config, r *config.Route, _ *config.Upstream) {
-				r.CORS = config.CORS{AllowedOrigins: []string{page}, WithholdOrigin: true}
+				r.CORS = config.CORS{AllowedOrigins: []string{proxytest.Page}, WithholdOrigin: true}
 			},
-			"GET / HTTP/1.1\nHost: edge\nOrigin: " + page + "\nReferer: " + page + "/\n\n",
-			"GET / HTTP/1.1\nHost: UPSTREAM\nReferer: " + page + "/\n" + own + end,
+			"GET / HTTP/1.1\nHost: edge\nOrigin: " + proxytest.Page + "\nReferer: " + proxytest.Page + "/\n\n",
+			"GET / HTTP/1.1\nHost: UPSTREAM\nReferer: " + proxytest.Page + "/\n" + own + end,
 		},
 		{
 			"another way to send the key",
@@ -178,27 +179,27 @@ func TestWhatTheUpstreamIsSent(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := make(chan message, 1)
-			url := startUpstream(t, func(up *peer) {
-				got <- up.request()
-				up.send(fixedHead + "0123456789")
-				up.gone()
+			got := make(chan proxytest.Message, 1)
+			url := proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+				got <- up.Request()
+				up.Send(proxytest.FixedHead + "0123456789")
+				up.Gone()
 			})
-			e := startEdge(t, url, func(c *config.Config) {
+			e := proxytest.StartEdge(t, url, func(c *config.Config) {
 				r, u := c.Routes["api"], c.Upstreams["legacy"]
 				if tc.change != nil {
 					tc.change(c, &r, &u)
 				}
 				c.Routes["api"], c.Upstreams["legacy"] = r, u
 			})
-			if m := e.ask(tc.request); m.status() != 200 {
-				t.Fatalf("answer %q %s", m.first, m.body)
+			if m := e.Ask(tc.request); m.Status() != 200 {
+				t.Fatalf("answer %q %s", m.First, m.Body)
 			}
 			m := <-got
 			if got := headText(m, strings.TrimPrefix(url, "http://")); got != tc.want {
 				t.Errorf("the upstream is sent\n%s\nwant\n%s", got, tc.want)
 			}
-			e.wantExchange(200, "complete")
+			e.WantExchange(200, "complete")
 		})
 	}
 }
@@ -249,16 +250,16 @@ func TestWhatTheClientIsSent(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			e := startEdge(t, startUpstream(t, func(up *peer) {
-				up.request()
-				up.send(tc.answer + "\nok")
-				up.gone()
+			e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+				up.Request()
+				up.Send(tc.answer + "\nok")
+				up.Gone()
 			}), func(c *config.Config) { c.Debug.DecisionHeader = tc.debug })
-			m := e.ask(plainGet)
-			if got := headText(m, "no upstream"); got != tc.want || m.body != "ok" {
-				t.Errorf("the client is sent\n%s\nand %q, want\n%s", got, m.body, tc.want)
+			m := e.Ask(proxytest.PlainGet)
+			if got := headText(m, "no upstream"); got != tc.want || m.Body != "ok" {
+				t.Errorf("the client is sent\n%s\nand %q, want\n%s", got, m.Body, tc.want)
 			}
-			e.exchange()
+			e.Exchange()
 		})
 	}
 }
@@ -269,38 +270,38 @@ func TestCORSFieldsOfAnUpstreamAreReplaced(t *testing.T) {
 	const theirs = "Access-Control-Allow-Origin: *\naccess-control-allow-origin: https://old.example.com\nAccess-Control-Allow-Credentials: true\n" +
 		"Access-Control-Expose-Headers: x-secret\nVary: Accept-Encoding, origin\nVary: X\n"
 	for _, status := range []string{"200 OK", "401 Unauthorized", "429 Too Many Requests", "500 Internal Server Error", "304 Not Modified"} {
-		for _, origin := range []string{page, "https://evil.example.net", ""} {
+		for _, origin := range []string{proxytest.Page, "https://evil.example.net", ""} {
 			t.Run(status+" for "+origin, func(t *testing.T) {
-				e := startEdge(t, startUpstream(t, func(up *peer) {
-					up.request()
-					up.send("HTTP/1.1 " + status + "\n" + theirs + "x-ratelimit-remaining-tokens: 7\nContent-Length: 0\n\n")
-					up.gone()
+				e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+					up.Request()
+					up.Send("HTTP/1.1 " + status + "\n" + theirs + "x-ratelimit-remaining-tokens: 7\nContent-Length: 0\n\n")
+					up.Gone()
 				}), func(c *config.Config) {
-					c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{page}}}
+					c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{proxytest.Page}}}
 				})
-				request := plainGet
+				request := proxytest.PlainGet
 				if origin != "" {
 					request = "GET / HTTP/1.1\nHost: edge\nOrigin: " + origin + "\n\n"
 				}
-				m := e.ask(request)
+				m := e.Ask(request)
 				allowed := ""
-				if origin == page {
-					allowed = page
+				if origin == proxytest.Page {
+					allowed = proxytest.Page
 				}
-				if got := m.get("Access-Control-Allow-Origin"); got != allowed {
+				if got := m.Get("Access-Control-Allow-Origin"); got != allowed {
 					t.Errorf("Access-Control-Allow-Origin %q, want %q", got, allowed)
 				}
-				if got := m.get("Access-Control-Allow-Credentials"); got != "" {
+				if got := m.Get("Access-Control-Allow-Credentials"); got != "" {
 					t.Errorf("Access-Control-Allow-Credentials %q, want none", got)
 				}
-				exposed := strings.ToLower(m.get("Access-Control-Expose-Headers"))
-				if strings.Contains(exposed, "x-secret") || strings.Contains(exposed, "x-ratelimit-remaining-tokens") != (origin == page) {
+				exposed := strings.ToLower(m.Get("Access-Control-Expose-Headers"))
+				if strings.Contains(exposed, "x-secret") || strings.Contains(exposed, "x-ratelimit-remaining-tokens") != (origin == proxytest.Page) {
 					t.Errorf("Access-Control-Expose-Headers %q", exposed)
 				}
-				if got := strings.ToLower(m.get("Vary")); strings.Count(got, "origin") != 1 || !strings.Contains(got, "accept-encoding") || !strings.Contains(got, "x") {
+				if got := strings.ToLower(m.Get("Vary")); strings.Count(got, "origin") != 1 || !strings.Contains(got, "accept-encoding") || !strings.Contains(got, "x") {
 					t.Errorf("Vary %q, want each once", got)
 				}
-				e.exchange()
+				e.Exchange()
 			})
 		}
 	}

@@ -2,10 +2,11 @@ package proxy_test
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // TestAnswersWithoutABody holds that what the head says of a body is kept, that
@@ -20,23 +21,23 @@ func TestAnswersWithoutABody(t *testing.T) {
 		{"a length of 0", "GET", "HTTP/1.1 200 OK\nContent-Length: 0\n\n", "0"},
 		{"one empty chunk", "GET", "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n0\n\n", "chunked"},
 	} {
-		for _, leg := range everyLeg {
-			t.Run(tc.name+", "+leg.name, func(t *testing.T) {
-				e := leg.start(t, nil, func(up *peer) {
+		for _, leg := range proxytest.EveryLeg {
+			t.Run(tc.name+", "+leg.Name, func(t *testing.T) {
+				e := leg.Start(t, nil, func(up *proxytest.Peer) {
 					for range 2 {
-						up.request()
-						up.send(tc.answer)
+						up.Request()
+						up.Send(tc.answer)
 					}
-					up.gone()
-				}, noConnection)
-				c := e.dial()
+					up.Gone()
+				}, proxytest.NoConnection)
+				c := e.Dial()
 				for range 2 {
-					c.send(tc.method + " / HTTP/1.1\nHost: edge\n\n")
-					m := c.answer(tc.method)
-					if got := m.get("Content-Length") + m.get("Transfer-Encoding"); got != tc.framing || m.get("Connection") != "" {
-						t.Errorf("answer with framing %q and Connection %q, want %q on a connection that goes on", got, m.get("Connection"), tc.framing)
+					c.Send(tc.method + " / HTTP/1.1\nHost: edge\n\n")
+					m := c.Answer(tc.method)
+					if got := m.Get("Content-Length") + m.Get("Transfer-Encoding"); got != tc.framing || m.Get("Connection") != "" {
+						t.Errorf("answer with framing %q and Connection %q, want %q on a connection that goes on", got, m.Get("Connection"), tc.framing)
 					}
-					e.wantExchange(message{first: tc.answer}.status(), "complete")
+					e.WantExchange(proxytest.Message{First: tc.answer}.Status(), "complete")
 				}
 			})
 		}
@@ -47,27 +48,27 @@ func TestAnswersWithoutABody(t *testing.T) {
 // connection tells them the end.
 func TestClientsOfHTTP10(t *testing.T) {
 	for _, tc := range []struct{ name, answer, want string }{
-		{"chunks", chunkedHead + "5\nhello\n6;x=y\n world\n0\nX-Check: 1\n\n", "hello world"},
-		{"known length", fixedHead + "0123456789", "0123456789"},
-		{"close-delimited", openHead + "hello", "hello"},
+		{"chunks", proxytest.ChunkedHead + "5\nhello\n6;x=y\n world\n0\nX-Check: 1\n\n", "hello world"},
+		{"known length", proxytest.FixedHead + "0123456789", "0123456789"},
+		{"close-delimited", proxytest.OpenHead + "hello", "hello"},
 	} {
 		for _, keepAlive := range []string{"", "Connection: keep-alive\n"} {
-			for _, leg := range everyLeg {
-				t.Run(tc.name+", "+keepAlive+leg.name, func(t *testing.T) {
-					e := leg.start(t, nil, func(up *peer) {
-						if m := up.request(); !strings.HasSuffix(m.first, " HTTP/1.1") {
-							t.Errorf("the request arrives as %q, want HTTP/1.1", m.first)
+			for _, leg := range proxytest.EveryLeg {
+				t.Run(tc.name+", "+keepAlive+leg.Name, func(t *testing.T) {
+					e := leg.Start(t, nil, func(up *proxytest.Peer) {
+						if m := up.Request(); !strings.HasSuffix(m.First, " HTTP/1.1") {
+							t.Errorf("the request arrives as %q, want HTTP/1.1", m.First)
 						}
-						up.send(tc.answer)
+						up.Send(tc.answer)
 					})
-					c := e.dial()
-					c.send("GET / HTTP/1.0\n" + keepAlive + "\n")
-					m := c.head()
-					body, end := c.rest()
-					if body != tc.want || end != orderly || m.get("Transfer-Encoding") != "" || m.get("Connection") != "close" {
-						t.Errorf("answer %v, body %q, then %s, want %q and FIN", m.fields, body, end, tc.want)
+					c := e.Dial()
+					c.Send("GET / HTTP/1.0\n" + keepAlive + "\n")
+					m := c.Head()
+					body, end := c.Rest()
+					if body != tc.want || end != proxytest.Orderly || m.Get("Transfer-Encoding") != "" || m.Get("Connection") != "close" {
+						t.Errorf("answer %v, body %q, then %s, want %q and FIN", m.Fields, body, end, tc.want)
 					}
-					e.wantExchange(200, "complete")
+					e.WantExchange(200, "complete")
 				})
 			}
 		}
@@ -76,88 +77,70 @@ func TestClientsOfHTTP10(t *testing.T) {
 
 // TestUpstreamsOfHTTP10 holds that their connection carries one exchange.
 func TestUpstreamsOfHTTP10(t *testing.T) {
-	e := startEdge(t, startUpstream(t, func(up *peer) {
-		up.request()
-		up.send("HTTP/1.0 200 OK\nContent-Length: 2\n\nok")
-		up.gone()
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+		up.Request()
+		up.Send("HTTP/1.0 200 OK\nContent-Length: 2\n\nok")
+		up.Gone()
 	}), nil)
-	c := e.dial()
+	c := e.Dial()
 	for range 2 {
-		c.send(plainGet)
-		if m := c.answer("GET"); m.body != "ok" || m.first != "HTTP/1.1 200 OK" {
+		c.Send(proxytest.PlainGet)
+		if m := c.Answer("GET"); m.Body != "ok" || m.First != "HTTP/1.1 200 OK" {
 			t.Errorf("answer %v", m)
 		}
-		e.wantExchange(200, "complete")
+		e.WantExchange(200, "complete")
 	}
-	e.wantMetric(`apim_edge_upstream_connection_events_total{event="dialed",upstream="legacy"}`, 2)
+	e.WantMetric(`apim_edge_upstream_connection_events_total{event="dialed",upstream="legacy"}`, 2)
 }
 
 // TestPipelinedRequestsKeepTheirCredentials holds that requests sent together are
 // answered in order, each with its own key, by whoever it was for.
 func TestPipelinedRequestsKeepTheirCredentials(t *testing.T) {
-	for _, leg := range everyLeg {
-		t.Run(leg.name, func(t *testing.T) {
-			e := leg.start(t, nil, echoKey)
-			c := e.dial()
+	for _, leg := range proxytest.EveryLeg {
+		t.Run(leg.Name, func(t *testing.T) {
+			e := leg.Start(t, nil, proxytest.EchoKey)
+			c := e.Dial()
 			all := ""
 			for i := range 20 {
 				all += fmt.Sprintf("POST /%d HTTP/1.1\nHost: edge\nAuthorization: Bearer key-%d\nContent-Length: %d\n\n%s", i, i, i, strings.Repeat("x", i))
 			}
-			c.send(all)
+			c.Send(all)
 			for i := range 20 {
-				if m, want := c.answer("POST"), fmt.Sprintf("/%d key-%d %d", i, i, i); m.body != want {
-					t.Errorf("answer %d is %q, want %q", i, m.body, want)
+				if m, want := c.Answer("POST"), fmt.Sprintf("/%d key-%d %d", i, i, i); m.Body != want {
+					t.Errorf("answer %d is %q, want %q", i, m.Body, want)
 				}
-				e.wantExchange(200, "complete")
+				e.WantExchange(200, "complete")
 			}
 		})
-	}
-}
-
-// echoKey answers every request with its path, its key and its length.
-func echoKey(up *peer) {
-	for {
-		m, err := up.tryHead()
-		if err != nil {
-			return
-		}
-		m = up.finish(m, false)
-		text := fmt.Sprintf("%s %s %d", strings.Fields(m.first)[1], m.get("api-key"), len(m.body))
-		up.raw("HTTP/1.1 200 OK\r\nContent-Length: " + strconv.Itoa(len(text)) + "\r\n\r\n" + text)
 	}
 }
 
 // TestManyClientsAtOnceKeepTheirAnswers holds that none gets what is another's,
 // while upstream connections pass from one to the other.
 func TestManyClientsAtOnceKeepTheirAnswers(t *testing.T) {
-	for _, leg := range everyLeg {
-		t.Run(leg.name, func(t *testing.T) {
+	for _, leg := range proxytest.EveryLeg {
+		t.Run(leg.Name, func(t *testing.T) {
 			const clients, requests = 20, 15
-			e := leg.start(t, nil, echoKey)
+			e := leg.Start(t, nil, proxytest.EchoKey)
 			var all sync.WaitGroup
 			for n := range clients {
-				c := e.dial()
+				c := e.Dial()
 				all.Go(func() {
 					for i := range requests {
-						if _, err := fmt.Fprintf(c, "POST /%d/%d HTTP/1.1\r\nHost: edge\r\napi-key: key-%d\r\nContent-Length: 3\r\n\r\nabc", n, i, n); err != nil {
-							t.Error(err)
-							return
-						}
-						m, err := c.tryHead()
+						m, err := c.TryAsk(fmt.Sprintf("POST /%d/%d HTTP/1.1\r\nHost: edge\r\napi-key: key-%d\r\nContent-Length: 3\r\n\r\nabc", n, i, n))
 						if err != nil {
 							t.Error(err)
 							return
 						}
-						m = c.finish(m, false)
-						if want := fmt.Sprintf("/%d/%d key-%d 3", n, i, n); m.body != want {
-							t.Errorf("client %d gets %q, want %q", n, m.body, want)
+						if want := fmt.Sprintf("/%d/%d key-%d 3", n, i, n); m.Body != want {
+							t.Errorf("client %d gets %q, want %q", n, m.Body, want)
 						}
 					}
 				})
 			}
 			all.Wait()
 			for range clients * requests {
-				e.wantExchange(200, "complete")
+				e.WantExchange(200, "complete")
 			}
 		})
 	}
@@ -179,23 +162,23 @@ func TestAnErrorWhoseRequestIsReadEndsNoConnection(t *testing.T) {
 		{"the last request of its client", "GET / HTTP/1.1\nHost: edge\nConnection: close\napi-key: a\napi-key: b\n\n", 400, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			e := startEdge(t, startUpstream(t, echoKey), nil)
-			c := e.dial()
-			c.send(tc.request)
-			m := c.answer("POST")
-			if m.status() != tc.status || (m.get("Connection") == "close") == tc.goesOn {
-				t.Errorf("answer %q with Connection %q", m.first, m.get("Connection"))
+			e := proxytest.StartEdge(t, proxytest.StartUpstream(t, proxytest.EchoKey), nil)
+			c := e.Dial()
+			c.Send(tc.request)
+			m := c.Answer("POST")
+			if m.Status() != tc.status || (m.Get("Connection") == "close") == tc.goesOn {
+				t.Errorf("answer %q with Connection %q", m.First, m.Get("Connection"))
 			}
-			e.exchange()
+			e.Exchange()
 			if !tc.goesOn {
-				c.wantEnd(orderly)
+				c.WantEnd(proxytest.Orderly)
 				return
 			}
-			c.send("GET /next HTTP/1.1\nHost: edge\n\n")
-			if m := c.answer("GET"); m.body != "/next  0" {
+			c.Send("GET /next HTTP/1.1\nHost: edge\n\n")
+			if m := c.Answer("GET"); m.Body != "/next  0" {
 				t.Errorf("the next answer is %v", m)
 			}
-			e.exchange()
+			e.Exchange()
 		})
 	}
 }

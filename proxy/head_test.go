@@ -5,48 +5,49 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // bytewise writes text in packets of one byte.
-func bytewise(p *peer, text string) {
-	p.t.Helper()
-	text = crlf(text)
+func bytewise(p *proxytest.Peer, text string) {
+	p.T.Helper()
+	text = proxytest.CRLF(text)
 	for i := range len(text) {
-		p.raw(text[i : i+1])
+		p.Raw(text[i : i+1])
 	}
 }
 
 // TestAHeadMayComeByteByByte holds that a head is the same however it comes: behind
 // empty lines, behind another request, behind interim answers, and with trailers.
 func TestAHeadMayComeByteByByte(t *testing.T) {
-	for _, leg := range []legs{plain, tlsBoth} {
-		t.Run(leg.name, func(t *testing.T) {
-			e := leg.start(t, nil, func(up *peer) {
+	for _, leg := range []proxytest.Legs{proxytest.Plain, proxytest.TLSBoth} {
+		t.Run(leg.Name, func(t *testing.T) {
+			e := leg.Start(t, nil, func(up *proxytest.Peer) {
 				for range 2 {
-					if m := up.request(); m.get("X-A") != "b" || m.get("X-Hop") != "" || strings.Join(m.trailer, "|") != "X-T: u" {
-						t.Errorf("the upstream got %v with trailers %q", m.fields, m.trailer)
+					if m := up.Request(); m.Get("X-A") != "b" || m.Get("X-Hop") != "" || strings.Join(m.Trailer, "|") != "X-T: u" {
+						t.Errorf("the upstream got %v with trailers %q", m.Fields, m.Trailer)
 					}
 					bytewise(up, "HTTP/1.1 103 Early Hints\nLink: </a>\n\nHTTP/1.1 103 Early Hints\n\n"+
 						"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nConnection: x-hop\nX-Hop: 1\n\n2\nhi\n0\nX-T: u\n\n")
 				}
-				up.gone()
+				up.Gone()
 			})
-			c := e.dial()
+			c := e.Dial()
 			const one = "\n\nPOST / HTTP/1.1\nHost: edge\nConnection: x-hop\nX-Hop: 1\nX-A: b\nTransfer-Encoding: chunked\n\n1\nx\n0\nX-T: u\nAuthorization: a\n\n"
 			bytewise(c, one+one)
 			for range 2 {
 				for _, want := range []int{103, 103, 200} {
-					m := c.head()
-					if m.status() != want || m.get("X-Hop") != "" {
-						t.Errorf("answer %q %v, want %d", m.first, m.fields, want)
+					m := c.Head()
+					if m.Status() != want || m.Get("X-Hop") != "" {
+						t.Errorf("answer %q %v, want %d", m.First, m.Fields, want)
 					}
 					if want == 200 {
-						if m = c.finish(m, false); m.body != "hi" || strings.Join(m.trailer, "|") != "X-T: u" {
-							t.Errorf("body %q, trailers %q", m.body, m.trailer)
+						if m = c.Finish(m, false); m.Body != "hi" || strings.Join(m.Trailer, "|") != "X-T: u" {
+							t.Errorf("body %q, trailers %q", m.Body, m.Trailer)
 						}
 					}
 				}
-				e.wantExchange(200, "complete")
+				e.WantExchange(200, "complete")
 			}
 		})
 	}
@@ -59,26 +60,26 @@ func TestARefusedHeadIsNotAwaited(t *testing.T) {
 	for _, tc := range []struct{ name, request, answer string }{
 		{"fields of a request", "GET / HTTP/1.1\r\n" + fields, ""},
 		{"a line of a request that ends with LF alone", "GET / HTTP/1.1\r\nHost: edge\n", ""},
-		{"too many empty lines", strings.Repeat("\r\n", 5) + crlf(plainGet), ""},
-		{"fields of an answer", crlf(plainGet), "HTTP/1.1 200 OK\r\n" + fields},
-		{"a line of an answer that ends with LF alone", crlf(plainGet), "HTTP/1.1 200 OK\nContent-Length: 0\n\n"},
-		{"names in Connection of an answer", crlf(plainGet), "HTTP/1.1 200 OK\r\nConnection: a" + strings.Repeat(",a", 32) + "\r\n\r\n"},
+		{"too many empty lines", strings.Repeat("\r\n", 5) + proxytest.CRLF(proxytest.PlainGet), ""},
+		{"fields of an answer", proxytest.CRLF(proxytest.PlainGet), "HTTP/1.1 200 OK\r\n" + fields},
+		{"a line of an answer that ends with LF alone", proxytest.CRLF(proxytest.PlainGet), "HTTP/1.1 200 OK\nContent-Length: 0\n\n"},
+		{"names in Connection of an answer", proxytest.CRLF(proxytest.PlainGet), "HTTP/1.1 200 OK\r\nConnection: a" + strings.Repeat(",a", 32) + "\r\n\r\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			e := startEdge(t, startUpstream(t, func(up *peer) {
-				up.request()
-				up.raw(tc.answer)
-				up.gone()
-			}), func(c *config.Config) { c.Timeouts.ClientHead = config.Duration{Duration: patience} })
-			c := e.dial()
-			c.raw(tc.request)
+			e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+				up.Request()
+				up.Raw(tc.answer)
+				up.Gone()
+			}), func(c *config.Config) { c.Timeouts.ClientHead = config.Duration{Duration: proxytest.Patience} })
+			c := e.Dial()
+			c.Raw(tc.request)
 			if tc.answer == "" {
-				wantError(t, c.answer("GET"), 400, "request_malformed", "false")
-				e.wantExchange(400, "request_malformed")
+				proxytest.WantError(t, c.Answer("GET"), 400, "request_malformed", "false")
+				e.WantExchange(400, "request_malformed")
 				return
 			}
-			wantError(t, c.answer("GET"), 502, "upstream_invalid_response", "false")
-			e.wantExchange(502, "upstream_invalid_response")
+			proxytest.WantError(t, c.Answer("GET"), 502, "upstream_invalid_response", "false")
+			e.WantExchange(502, "upstream_invalid_response")
 		})
 	}
 }

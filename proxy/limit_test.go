@@ -10,58 +10,57 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // TestAHeadUpToItsLimitPasses holds the bound to the byte, on a fresh connection
 // and behind another request.
 func TestAHeadUpToItsLimitPasses(t *testing.T) {
 	for _, limit := range []int{4 << 10, 64 << 10} {
-		e := startEdge(t, startUpstream(t, echoKey), func(c *config.Config) { c.Limits.Head = config.Size{Bytes: int64(limit)} })
+		e := proxytest.StartEdge(t, proxytest.StartUpstream(t, proxytest.EchoKey), func(c *config.Config) { c.Limits.Head = config.Size{Bytes: int64(limit)} })
 		request := func(length int) string {
 			const rest = "GET / HTTP/1.1\nHost: edge\napi-key: k\nX: \n\n"
-			return strings.Replace(rest, "X: ", "X: "+strings.Repeat("x", length-len(crlf(rest))), 1)
+			return strings.Replace(rest, "X: ", "X: "+strings.Repeat("x", length-len(proxytest.CRLF(rest))), 1)
 		}
-		c := e.dial()
+		c := e.Dial()
 		for range 2 {
-			c.send(request(limit))
-			if m := c.answer("GET"); m.body != "/ k 0" {
-				t.Errorf("limit %d: answer %q to a head of that length", limit, m.first)
+			c.Send(request(limit))
+			if m := c.Answer("GET"); m.Body != "/ k 0" {
+				t.Errorf("limit %d: answer %q to a head of that length", limit, m.First)
 			}
-			e.wantExchange(200, "complete")
+			e.WantExchange(200, "complete")
 		}
-		c.send(request(limit + 1))
-		wantError(t, c.answer("GET"), 431, "head_too_large", "false")
-		c.wantEnd(orderly)
-		e.wantExchange(431, "head_too_large")
+		c.Send(request(limit + 1))
+		proxytest.WantError(t, c.Answer("GET"), 431, "head_too_large", "false")
+		c.WantEnd(proxytest.Orderly)
+		e.WantExchange(431, "head_too_large")
 	}
 }
 
 // TestALongTokenPasses holds that Entra's tokens with many groups do.
 func TestALongTokenPasses(t *testing.T) {
 	token := "eyJhbGciOiJub25lIn0." + strings.Repeat("x", 15<<10) + ".y"
-	e := startEdge(t, startUpstream(t, func(up *peer) {
-		if m := up.request(); m.get("Authorization") != "Bearer "+token {
-			t.Errorf("Authorization of %d bytes", len(m.get("Authorization")))
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+		if m := up.Request(); m.Get("Authorization") != "Bearer "+token {
+			t.Errorf("Authorization of %d bytes", len(m.Get("Authorization")))
 		}
-		up.send(fixedHead + "0123456789")
-		up.gone()
+		up.Send(proxytest.FixedHead + "0123456789")
+		up.Gone()
 	}), nil)
-	if m := e.ask("GET / HTTP/1.1\nHost: edge\nAuthorization: Bearer " + token + "\n\n"); m.status() != 200 {
-		t.Errorf("answer %q", m.first)
+	if m := e.Ask("GET / HTTP/1.1\nHost: edge\nAuthorization: Bearer " + token + "\n\n"); m.Status() != 200 {
+		t.Errorf("answer %q", m.First)
 	}
-	e.wantExchange(200, "complete")
+	e.WantExchange(200, "complete")
 }
 
 // TestFieldsAreBounded holds that many small fields are refused as one large one
 // is.
 func TestFieldsAreBounded(t *testing.T) {
-	e := startEdge(t, startUpstream(t, noConnection), nil)
-	m := e.ask("GET / HTTP/1.1\nHost: edge\n" + strings.Repeat("X: y\n", 600) + "\n")
-	wantError(t, m, 400, "request_malformed", "false")
-	e.wantExchange(400, "request_malformed")
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, proxytest.NoConnection), nil)
+	m := e.Ask("GET / HTTP/1.1\nHost: edge\n" + strings.Repeat("X: y\n", 600) + "\n")
+	proxytest.WantError(t, m, 400, "request_malformed", "false")
+	e.WantExchange(400, "request_malformed")
 }
-
-const preflight = "OPTIONS / HTTP/1.1\nHost: edge\nOrigin: " + page + "\nAccess-Control-Request-Method: POST\n\n"
 
 // TestAPreflightIsAnsweredBeforeAnyLimit holds that a page sees the real answer
 // to its real request: a preflight that fails looks like a CORS fault. Only on a
@@ -79,20 +78,20 @@ func TestAPreflightIsAnsweredBeforeAnyLimit(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			e := startEdge(t, silent(t), func(c *config.Config) {
-				c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{page}}}
+			e := proxytest.StartEdge(t, silent(t), func(c *config.Config) {
+				c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{proxytest.Page}}}
 				tc.change(c)
 			})
-			other := e.dial()
-			other.send(plainGet)
-			e.wantMetric("apim_edge_exchanges_inflight", 1)
-			m := e.ask(preflight)
-			if m.status() != 204 || m.get("Access-Control-Allow-Origin") != page {
-				t.Errorf("answer %q %v, want 204 that allows the origin", m.first, m.fields)
+			other := e.Dial()
+			other.Send(proxytest.PlainGet)
+			e.WantMetric("apim_edge_exchanges_inflight", 1)
+			m := e.Ask(proxytest.Preflight)
+			if m.Status() != 204 || m.Get("Access-Control-Allow-Origin") != proxytest.Page {
+				t.Errorf("answer %q %v, want 204 that allows the origin", m.First, m.Fields)
 			}
-			e.wantExchange(204, "preflight")
+			e.WantExchange(204, "preflight")
 			_ = other.Close()
-			e.exchange()
+			e.Exchange()
 		})
 	}
 }
@@ -101,30 +100,30 @@ func TestAPreflightIsAnsweredBeforeAnyLimit(t *testing.T) {
 // many goes on, and so does it.
 func TestExchangesAreBounded(t *testing.T) {
 	answer := make(chan struct{})
-	e := startEdge(t, startUpstream(t, func(up *peer) {
-		up.request()
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+		up.Request()
 		<-answer
-		up.send(fixedHead + "0123456789")
-		up.gone()
+		up.Send(proxytest.FixedHead + "0123456789")
+		up.Gone()
 	}), func(c *config.Config) { c.Limits.Exchanges = 1 })
-	first, second := e.dial(), e.dial()
-	first.send(plainGet)
-	e.wantMetric("apim_edge_exchanges_inflight", 1)
-	second.send(plainGet)
-	m := second.answer("GET")
-	wantError(t, m, 503, "edge_overloaded", "true")
-	if m.get("Connection") != "" {
-		t.Errorf("Connection %q, want it to go on", m.get("Connection"))
+	first, second := e.Dial(), e.Dial()
+	first.Send(proxytest.PlainGet)
+	e.WantMetric("apim_edge_exchanges_inflight", 1)
+	second.Send(proxytest.PlainGet)
+	m := second.Answer("GET")
+	proxytest.WantError(t, m, 503, "edge_overloaded", "true")
+	if m.Get("Connection") != "" {
+		t.Errorf("Connection %q, want it to go on", m.Get("Connection"))
 	}
-	e.wantExchange(503, "edge_overloaded")
+	e.WantExchange(503, "edge_overloaded")
 	close(answer)
-	first.answer("GET")
-	e.wantExchange(200, "complete")
-	second.send(plainGet)
-	if m := second.answer("GET"); m.status() != 200 {
-		t.Errorf("answer %q when a place is free", m.first)
+	first.Answer("GET")
+	e.WantExchange(200, "complete")
+	second.Send(proxytest.PlainGet)
+	if m := second.Answer("GET"); m.Status() != 200 {
+		t.Errorf("answer %q when a place is free", m.First)
 	}
-	e.wantExchange(200, "complete")
+	e.WantExchange(200, "complete")
 }
 
 // TestAnswersThatNobodyReadsDoNotPileUp holds that a client which sends requests
@@ -132,15 +131,15 @@ func TestExchangesAreBounded(t *testing.T) {
 func TestAnswersThatNobodyReadsDoNotPileUp(t *testing.T) {
 	for _, tc := range []struct{ name, request string }{
 		{"errors", "GET /%zz HTTP/1.1\nHost: edge\napi-key: a\napi-key: b\n\n"},
-		{"preflights", preflight},
-		{"answers of the upstream", plainGet},
+		{"preflights", proxytest.Preflight},
+		{"answers of the upstream", proxytest.PlainGet},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			request := strings.Replace(tc.request, "/%zz", "/v1", 1)
-			e := startEdge(t, startUpstream(t, func(up *peer) {
+			e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
 				answer := "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("x", 100000)
 				for {
-					if _, err := up.tryHead(); err != nil {
+					if _, err := up.TryHead(); err != nil {
 						return
 					}
 					if _, err := io.WriteString(up, answer); err != nil {
@@ -150,11 +149,11 @@ func TestAnswersThatNobodyReadsDoNotPileUp(t *testing.T) {
 			}), func(c *config.Config) {
 				c.Log.Access = false
 				c.Timeouts.ClientWriteStall = short
-				c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{page}}}
+				c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{proxytest.Page}}}
 			})
 			before := inUse()
-			c := e.dial()
-			many := crlf(strings.Repeat(request, 1000))
+			c := e.Dial()
+			many := proxytest.CRLF(strings.Repeat(request, 1000))
 			sent, most := 0, int64(0)
 			for err := error(nil); err == nil && sent < 256<<20; {
 				var n int
@@ -185,13 +184,13 @@ func inUse() int64 {
 // with TLS on both legs 110 KiB, of the portable twin 160.
 func TestAStalledClientHoldsLittle(t *testing.T) {
 	const clients, each, most = 20, 64 << 20, 256 << 10
-	for _, leg := range []legs{plain, tlsBoth} {
-		t.Run(leg.name, func(t *testing.T) {
+	for _, leg := range []proxytest.Legs{proxytest.Plain, proxytest.TLSBoth} {
+		t.Run(leg.Name, func(t *testing.T) {
 			body := make([]byte, 64<<10)
 			var sent atomic.Int64
-			e := leg.start(t, func(c *config.Config) { c.Timeouts.ClientWriteStall = config.Duration{Duration: time.Hour} }, func(up *peer) {
-				up.request()
-				up.send("HTTP/1.1 200 OK\nContent-Length: " + strconv.Itoa(each) + "\n\n")
+			e := leg.Start(t, func(c *config.Config) { c.Timeouts.ClientWriteStall = config.Duration{Duration: time.Hour} }, func(up *proxytest.Peer) {
+				up.Request()
+				up.Send("HTTP/1.1 200 OK\nContent-Length: " + strconv.Itoa(each) + "\n\n")
 				for range each / len(body) {
 					n, err := up.Write(body)
 					sent.Add(int64(n))
@@ -202,11 +201,11 @@ func TestAStalledClientHoldsLittle(t *testing.T) {
 				t.Error("the upstream could send all of it")
 			})
 			before := inUse()
-			var all []*peer
+			var all []*proxytest.Peer
 			for range clients {
-				c := e.dial()
-				c.send(plainGet)
-				c.head()
+				c := e.Dial()
+				c.Send(proxytest.PlainGet)
+				c.Head()
 				all = append(all, c)
 			}
 			// Until nothing moves any more: the kernel's buffers are full.
@@ -217,8 +216,8 @@ func TestAStalledClientHoldsLittle(t *testing.T) {
 				t.Errorf("a stalled client holds %d KiB, %d KiB are sent", per>>10, sent.Load()/clients>>10)
 			}
 			for _, c := range all {
-				c.reset()
-				e.wantExchange(200, "client_left")
+				c.Reset()
+				e.WantExchange(200, "client_left")
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // TestASilentStreamHoldsNoBuffer (not for the portable twin) compares the heap of
@@ -16,9 +17,9 @@ import (
 // are silent. One buffer each would be 16 KiB.
 func TestASilentStreamHoldsNoBuffer(t *testing.T) {
 	const streams, most = 200, 6 << 10
-	head := crlf(streamHead)
-	e := startEdge(t, startUpstream(t, func(up *peer) {
-		up.in = nil // it would hold a buffer of its own
+	head := proxytest.CRLF(proxytest.StreamHead)
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+		up.In = nil // it would hold a buffer of its own
 		for b := make([]byte, 1); ; {
 			if _, err := up.Read(b); err != nil {
 				return
@@ -30,11 +31,11 @@ func TestASilentStreamHoldsNoBuffer(t *testing.T) {
 	}), func(c *config.Config) { c.Log.Access = false })
 	b := make([]byte, len(head))
 	open := func() net.Conn {
-		c, err := net.Dial("tcp", e.address)
+		c, err := net.Dial("tcp", e.Address)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := io.WriteString(c, crlf(request)); err != nil {
+		if _, err := io.WriteString(c, proxytest.CRLF(proxytest.Request)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := io.ReadFull(c, b); err != nil || !strings.HasPrefix(string(b), "HTTP/1.1 200") {

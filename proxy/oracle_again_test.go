@@ -10,19 +10,21 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // taped has everything that p reads from now on kept.
-func taped(p *peer) *bytes.Buffer {
+func taped(p *proxytest.Peer) *bytes.Buffer {
 	tape := &bytes.Buffer{}
-	p.in = bufio.NewReader(io.TeeReader(p.Conn, tape))
+	p.In = bufio.NewReader(io.TeeReader(p.Conn, tape))
 	return tape
 }
 
 // readAgain has net/http read raw, which the edge has put on the wire, and says how
 // that differs from m, our own reading of it. It has to be exactly one message,
 // for a response after its interim ones.
-func readAgain(m message, raw []byte, method string) error {
+func readAgain(m proxytest.Message, raw []byte, method string) error {
 	in := bufio.NewReaderSize(bytes.NewReader(raw), 64<<10)
 	var fields http.Header
 	var body io.ReadCloser
@@ -32,7 +34,7 @@ func readAgain(m message, raw []byte, method string) error {
 		if err != nil {
 			return err
 		}
-		if line := fmt.Sprint(r.Method, " ", r.RequestURI, " ", r.Proto); line != m.first {
+		if line := fmt.Sprint(r.Method, " ", r.RequestURI, " ", r.Proto); line != m.First {
 			return fmt.Errorf("request line %q", line)
 		}
 		r.Header.Set("Host", r.Host)
@@ -42,14 +44,14 @@ func readAgain(m message, raw []byte, method string) error {
 		if err != nil {
 			return err
 		}
-		if line := r.Proto + " " + r.Status; line != m.first {
+		if line := r.Proto + " " + r.Status; line != m.First {
 			return fmt.Errorf("status line %q", line)
 		}
 		fields, body, trailer = r.Header, r.Body, &r.Trailer
 	}
 	text, err := io.ReadAll(body)
-	if err != nil || string(text) != m.body {
-		return fmt.Errorf("%d bytes of body (%w), want %d", len(text), err, len(m.body))
+	if err != nil || string(text) != m.Body {
+		return fmt.Errorf("%d bytes of body (%w), want %d", len(text), err, len(m.Body))
 	}
 	if rest, _ := io.ReadAll(in); len(rest) > 0 {
 		return fmt.Errorf("%q stands behind the message", rest)
@@ -67,9 +69,9 @@ func finalResponse(in *bufio.Reader, method string) (*http.Response, error) {
 	}
 }
 
-func sameFields(m message, fields, trailer http.Header) error {
+func sameFields(m proxytest.Message, fields, trailer http.Header) error {
 	want := http.Header{}
-	for _, f := range m.fields {
+	for _, f := range m.Fields {
 		switch name := textproto.CanonicalMIMEHeaderKey(f[0]); name {
 		case "Transfer-Encoding", "Trailer", "Connection": // net/http keeps them apart
 		default:
@@ -85,8 +87,8 @@ func sameFields(m message, fields, trailer http.Header) error {
 			lines = append(lines, name+": "+v)
 		}
 	}
-	if slices.Sort(lines); !slices.Equal(lines, slices.Sorted(slices.Values(m.trailer))) {
-		return fmt.Errorf("trailers %q, want %q", lines, m.trailer)
+	if slices.Sort(lines); !slices.Equal(lines, slices.Sorted(slices.Values(m.Trailer))) {
+		return fmt.Errorf("trailers %q, want %q", lines, m.Trailer)
 	}
 	return nil
 }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // difference is one in which the edge and the standard library's proxy are meant
@@ -33,14 +35,14 @@ type reading struct {
 	trailer []string
 }
 
-func readingOf(m message) reading {
-	sum := sha256.Sum256([]byte(m.body))
-	r := reading{first: m.first, fields: map[string][]string{}, body: fmt.Sprintf("%d bytes %x", len(m.body), sum[:4]), framing: "none"}
-	for _, f := range m.fields {
+func readingOf(m proxytest.Message) reading {
+	sum := sha256.Sum256([]byte(m.Body))
+	r := reading{first: m.First, fields: map[string][]string{}, body: fmt.Sprintf("%d bytes %x", len(m.Body), sum[:4]), framing: "none"}
+	for _, f := range m.Fields {
 		name := strings.ToLower(f[0])
 		r.fields[name] = append(r.fields[name], f[1])
 	}
-	for _, line := range m.trailer {
+	for _, line := range m.Trailer {
 		name, value, _ := strings.Cut(line, ": ")
 		r.trailer = append(r.trailer, strings.ToLower(name)+": "+value)
 	}
@@ -127,12 +129,12 @@ func TestTheEdgeForwardsAsTheStandardLibraryDoes(t *testing.T) {
 		cases[c.id] = c
 	}
 	edgeSaw, oracleSaw := &seen{cases: cases, again: true}, &seen{cases: cases}
-	e := startEdge(t, startUpstream(t, edgeSaw.answer), nil)
-	oracle := startReverseProxy(t, startUpstream(t, oracleSaw.answer))
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, edgeSaw.answer), nil)
+	oracle := startReverseProxy(t, proxytest.StartUpstream(t, oracleSaw.answer))
 	occurred := map[string]bool{}
 	for seed := range oracleCases {
 		c := cases[fmt.Sprint("case-", seed)]
-		viaEdge, viaOracle := askRaw(t, e.address, c, true), askRaw(t, oracle, c, false)
+		viaEdge, viaOracle := askRaw(t, e.Address, c, true), askRaw(t, oracle, c, false)
 		compare(t, c, "request", edgeSaw.get(t, c.id), oracleSaw.get(t, c.id), requestDifferences, occurred)
 		compare(t, c, "answer", viaEdge, viaOracle, answerDifferences, occurred)
 	}
@@ -143,7 +145,7 @@ func TestTheEdgeForwardsAsTheStandardLibraryDoes(t *testing.T) {
 	}
 }
 
-func compare(t *testing.T, c exchangeCase, what string, edge, oracle message, differences []difference, occurred map[string]bool) {
+func compare(t *testing.T, c exchangeCase, what string, edge, oracle proxytest.Message, differences []difference, occurred map[string]bool) {
 	t.Helper()
 	e, o := readingOf(edge), readingOf(oracle)
 	e.first = strings.ReplaceAll(e.first, "apim-edge", "")
@@ -167,37 +169,37 @@ type seen struct {
 	cases map[string]exchangeCase
 	again bool
 	mu    sync.Mutex
-	by    map[string]message
+	by    map[string]proxytest.Message
 }
 
-func (s *seen) answer(up *peer) {
+func (s *seen) answer(up *proxytest.Peer) {
 	for tape := taped(up); ; {
-		m, err := up.tryHead()
+		m, err := up.TryHead()
 		if err != nil {
 			if !errors.Is(err, io.EOF) || tape.Len() > 0 {
-				up.t.Errorf("upstream: %v behind %q", err, tape)
+				up.T.Errorf("upstream: %v behind %q", err, tape)
 			}
 			return
 		}
-		m = up.finish(m, false)
-		id := m.get("X-Case")
+		m = up.Finish(m, false)
+		id := m.Get("X-Case")
 		if err := readAgain(m, tape.Next(tape.Len()), ""); s.again && err != nil {
-			up.t.Errorf("%s: what the edge forwards is read differently by net/http: %v", id, err)
+			up.T.Errorf("%s: what the edge forwards is read differently by net/http: %v", id, err)
 		}
 		s.mu.Lock()
 		if s.by == nil {
-			s.by = map[string]message{}
+			s.by = map[string]proxytest.Message{}
 		}
 		s.by[id] = m
 		s.mu.Unlock()
-		up.raw(s.cases[id].answer)
+		up.Raw(s.cases[id].answer)
 		if s.cases[id].closes {
 			return
 		}
 	}
 }
 
-func (s *seen) get(t *testing.T, id string) message {
+func (s *seen) get(t *testing.T, id string) proxytest.Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m, ok := s.by[id]
@@ -240,21 +242,21 @@ func startReverseProxy(t *testing.T, upstream string) (address string) {
 // askRaw sends the request on a connection of its own. Interim answers have to
 // come as they were sent, and nothing may stand behind the answer. again has
 // net/http read it once more.
-func askRaw(t *testing.T, address string, c exchangeCase, again bool) message {
+func askRaw(t *testing.T, address string, c exchangeCase, again bool) proxytest.Message {
 	t.Helper()
-	p := dial(t, address, nil)
+	p := proxytest.Dial(t, address, nil)
 	defer p.Close() //nolint:errcheck // a test's end
 	tape := taped(p)
-	p.raw(c.request)
+	p.Raw(c.request)
 	if c.interim {
-		if m := p.head(); m.first != "HTTP/1.1 103 Early Hints" || m.get("Link") != "</a>" {
-			t.Errorf("%s: interim answer %q %v", c.id, m.first, m.fields)
+		if m := p.Head(); m.First != "HTTP/1.1 103 Early Hints" || m.Get("Link") != "</a>" {
+			t.Errorf("%s: interim answer %q %v", c.id, m.First, m.Fields)
 		}
 	}
-	m := p.answer(methodOf(c.request))
-	_ = p.tcp.CloseWrite()
-	p.wantEnd(orderly)
-	if err := readAgain(m, tape.Bytes(), methodOf(c.request)); again && err != nil {
+	m := p.Answer(proxytest.MethodOf(c.request))
+	_ = p.TCP.CloseWrite()
+	p.WantEnd(proxytest.Orderly)
+	if err := readAgain(m, tape.Bytes(), proxytest.MethodOf(c.request)); again && err != nil {
 		t.Errorf("%s: what the edge relays is read differently by net/http: %v", c.id, err)
 	}
 	return m

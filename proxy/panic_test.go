@@ -8,6 +8,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/proxy"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // TestAPanicEndsOneExchange holds that a fault of the edge is told to the client
@@ -16,15 +17,15 @@ import (
 func TestAPanicEndsOneExchange(t *testing.T) {
 	const secret = "c4n4ry"
 	e := startBroken(t, "http://127.0.0.1:1", "broken")
-	other := e.dial()
+	other := e.Dial()
 	askWhole(t, other, 502)
 	for range 3 {
-		c := e.dial()
-		c.send("GET /broken?subscription-key=" + secret + " HTTP/1.1\nHost: edge\nX-Request-Id: mine\nAuthorization: Bearer " + secret + "\n\n")
-		m := c.answer("GET")
-		wantError(t, m, 500, "internal", "false")
-		if m.get("x-request-id") != "mine" || m.get("Connection") != "close" {
-			t.Errorf("x-request-id %q, Connection %q, want mine and close", m.get("x-request-id"), m.get("Connection"))
+		c := e.Dial()
+		c.Send("GET /broken?subscription-key=" + secret + " HTTP/1.1\nHost: edge\nX-Request-Id: mine\nAuthorization: Bearer " + secret + "\n\n")
+		m := c.Answer("GET")
+		proxytest.WantError(t, m, 500, "internal", "false")
+		if m.Get("x-request-id") != "mine" || m.Get("Connection") != "close" {
+			t.Errorf("x-request-id %q, Connection %q, want mine and close", m.Get("x-request-id"), m.Get("Connection"))
 		}
 		answer := fmt.Sprint(m)
 		if strings.Contains(answer, secret) || strings.Contains(answer, "nil pointer") || strings.Contains(answer, ".go:") {
@@ -34,8 +35,8 @@ func TestAPanicEndsOneExchange(t *testing.T) {
 	}
 	askWhole(t, other, 502)
 	_ = other.Close()
-	e.end()
-	log := e.log.String()
+	e.End()
+	log := e.Log.String()
 	if n := strings.Count(log, `"cause":"internal"`); n != 3 {
 		t.Errorf("%d access lines with cause internal, want 3", n)
 	}
@@ -51,7 +52,7 @@ func TestAPanicEndsOneExchange(t *testing.T) {
 // story, and before and behind each step of its end, and holds that everything is
 // counted out, once, and that the others, on the same loop, do not notice.
 func TestAPanicAnywhereEndsOneExchange(t *testing.T) {
-	upstream := startUpstream(t, sayOK)
+	upstream := proxytest.StartUpstream(t, sayOK)
 	for i := range proxy.Steps {
 		t.Run(fmt.Sprintf("behind step %d of the story", i), func(t *testing.T) {
 			t.Cleanup(proxy.PanicAtStep(i, "/broken"))
@@ -77,45 +78,45 @@ func TestAPanicAnywhereEndsOneExchange(t *testing.T) {
 
 func tryBroken(t *testing.T, upstream string, lines int) {
 	e := startBroken(t, upstream, "")
-	other := e.dial()
+	other := e.Dial()
 	askWhole(t, other, 200)
 	for range 3 {
-		c := e.dial()
-		c.send("GET /broken HTTP/1.1\nHost: edge\n\n")
-		c.gone()
+		c := e.Dial()
+		c.Send("GET /broken HTTP/1.1\nHost: edge\n\n")
+		c.Gone()
 		_ = c.Close() // or the edge would linger
 		askWhole(t, other, 200)
 	}
 	_ = other.Close()
-	e.end()
-	if n := len(e.log.exchanges()) - 4; n != 3*lines {
-		t.Errorf("%d access lines for 3 exchanges, want %d:\n%s", n, 3*lines, e.log)
+	e.End()
+	if n := len(e.Log.Exchanges()) - 4; n != 3*lines {
+		t.Errorf("%d access lines for 3 exchanges, want %d:\n%s", n, 3*lines, e.Log)
 	}
-	if n := strings.Count(e.log.String(), "panic in an exchange"); n != 3 {
-		t.Errorf("%d panics are told of, want 3:\n%s", n, e.log)
+	if n := strings.Count(e.Log.String(), "panic in an exchange"); n != 3 {
+		t.Errorf("%d panics are told of, want 3:\n%s", n, e.Log)
 	}
 }
 
 // startBroken starts an edge with two routes to an upstream, on one loop. That with
 // the name in broken panics.
-func startBroken(t *testing.T, upstream, broken string) *edge {
+func startBroken(t *testing.T, upstream, broken string) *proxytest.Edge {
 	t.Helper()
-	e := startEdgeOn(t, 1, upstream, func(c *config.Config) {
+	e := proxytest.StartEdgeOn(t, 1, upstream, func(c *config.Config) {
 		c.Routes = map[string]config.Route{"broken": {PathPrefix: "/broken"}, "whole": {PathPrefix: "/whole"}}
 	})
-	snapshot, err := e.edge.Compile(e.edge.Config())
+	snapshot, err := e.Edge.Compile(e.Edge.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
 	proxy.Break(snapshot, broken)
-	e.edge.Use(snapshot)
+	e.Edge.Use(snapshot)
 	return e
 }
 
 // sayOK answers whatever comes, until the edge wants no more.
-func sayOK(up *peer) {
+func sayOK(up *proxytest.Peer) {
 	for {
-		if _, err := up.tryHead(); err != nil {
+		if _, err := up.TryHead(); err != nil {
 			return
 		}
 		if _, err := io.WriteString(up, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"); err != nil {
@@ -125,10 +126,10 @@ func sayOK(up *peer) {
 }
 
 // askWhole asks for the route that does not panic.
-func askWhole(t *testing.T, c *peer, status int) {
+func askWhole(t *testing.T, c *proxytest.Peer, status int) {
 	t.Helper()
-	c.send("GET /whole HTTP/1.1\nHost: edge\n\n")
-	if m := c.answer("GET"); m.status() != status {
-		t.Errorf("answer %q, want %d", m.first, status)
+	c.Send("GET /whole HTTP/1.1\nHost: edge\n\n")
+	if m := c.Answer("GET"); m.Status() != status {
+		t.Errorf("answer %q, want %d", m.First, status)
 	}
 }

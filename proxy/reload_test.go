@@ -5,48 +5,49 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // TestAReloadHoldsForWhatBeginsAfterIt holds that a stream which runs is not
 // touched, whatever of its configuration goes away, and that the next request on
 // the same connection goes by the new one.
 func TestAReloadHoldsForWhatBeginsAfterIt(t *testing.T) {
-	for _, leg := range everyLeg {
-		t.Run(leg.name, func(t *testing.T) {
+	for _, leg := range proxytest.EveryLeg {
+		t.Run(leg.Name, func(t *testing.T) {
 			more := make(chan struct{})
-			other := startUpstream(t, func(up *peer) {
-				m := up.request()
-				up.send("HTTP/1.1 200 OK\nContent-Length: 4\n\n" + m.get("x-new-key"))
-				up.gone()
+			other := proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+				m := up.Request()
+				up.Send("HTTP/1.1 200 OK\nContent-Length: 4\n\n" + m.Get("x-new-key"))
+				up.Gone()
 			})
-			e := leg.start(t, nil, func(up *peer) {
-				if m := up.request(); m.get("api-key") != "0123abcd" {
-					t.Errorf("the first request arrives with %v", m.fields)
+			e := leg.Start(t, nil, func(up *proxytest.Peer) {
+				if m := up.Request(); m.Get("api-key") != "0123abcd" {
+					t.Errorf("the first request arrives with %v", m.Fields)
 				}
-				up.send(streamHead + "5\nhello\n")
+				up.Send(proxytest.StreamHead + "5\nhello\n")
 				<-more
-				up.send("5\nworld\n0\n\n")
-				up.gone()
+				up.Send("5\nworld\n0\n\n")
+				up.Gone()
 			})
-			c := e.dial()
-			c.send(request)
-			c.head()
-			c.bytes(10)
-			if err := e.use(configuration(other, func(c *config.Config) {
+			c := e.Dial()
+			c.Send(proxytest.Request)
+			c.Head()
+			c.Bytes(10)
+			if err := e.Use(proxytest.Configuration(other, func(c *config.Config) {
 				c.Routes = map[string]config.Route{"v2": {PathPrefix: "/", Credential: config.Credential{Header: "X-New-Key"}}}
 			})); err != nil {
 				t.Fatal(err)
 			}
 			close(more)
-			if got := c.bytes(15); got != crlf("5\nworld\n0\n\n") {
+			if got := c.Bytes(15); got != proxytest.CRLF("5\nworld\n0\n\n") {
 				t.Errorf("the stream goes on with %q", got)
 			}
-			e.wantExchange(200, "stream_incomplete")
-			c.send("GET / HTTP/1.1\nHost: edge\nAuthorization: Bearer new1\n\n")
-			if m := c.answer("GET"); m.body != "new1" {
+			e.WantExchange(200, "stream_incomplete")
+			c.Send("GET / HTTP/1.1\nHost: edge\nAuthorization: Bearer new1\n\n")
+			if m := c.Answer("GET"); m.Body != "new1" {
 				t.Errorf("the next answer is %v", m)
 			}
-			if l := e.wantExchange(200, "complete"); l["route"] != "v2" {
+			if l := e.WantExchange(200, "complete"); l["route"] != "v2" {
 				t.Errorf("access line %v, want route v2", l)
 			}
 		})
@@ -56,9 +57,9 @@ func TestAReloadHoldsForWhatBeginsAfterIt(t *testing.T) {
 // TestAReloadThatFailsChangesNothing holds that all of it or none of it is used,
 // and that every fault is named.
 func TestAReloadThatFailsChangesNothing(t *testing.T) {
-	url := startUpstream(t, echoKey)
-	e := startEdge(t, url, nil)
-	err := e.use(configuration(url, func(c *config.Config) {
+	url := proxytest.StartUpstream(t, proxytest.EchoKey)
+	e := proxytest.StartEdge(t, url, nil)
+	err := e.Use(proxytest.Configuration(url, func(c *config.Config) {
 		c.Routes["new"] = config.Route{PathPrefix: "/new", Upstream: "nowhere"}
 		c.Routes["api"] = config.Route{PathPrefix: "/", Credential: config.Credential{Header: "not a name"}}
 		c.TrustedProxies = []string{"10.0.0.0/99"}
@@ -71,32 +72,32 @@ func TestAReloadThatFailsChangesNothing(t *testing.T) {
 			t.Errorf("the error does not name %s: %v", part, err)
 		}
 	}
-	if m := e.ask(strings.Replace(plainGet, "\n\n", "\napi-key: k\n\n", 1)); m.body != "/ k 0" {
+	if m := e.Ask(strings.Replace(proxytest.PlainGet, "\n\n", "\napi-key: k\n\n", 1)); m.Body != "/ k 0" {
 		t.Errorf("the answer after that is %v", m)
 	}
-	e.wantExchange(200, "complete")
+	e.WantExchange(200, "complete")
 }
 
 // TestConnectionsOutliveAReload holds that an upstream which a reload does not
 // change keeps its pool, and that one which it does change loses it.
 func TestConnectionsOutliveAReload(t *testing.T) {
-	url := startUpstream(t, echoKey)
-	e := startEdge(t, url, nil)
+	url := proxytest.StartUpstream(t, proxytest.EchoKey)
+	e := proxytest.StartEdge(t, url, nil)
 	dialed := func() float64 {
-		return e.metric(`apim_edge_upstream_connection_events_total{event="dialed",upstream="legacy"}`)
+		return e.Metric(`apim_edge_upstream_connection_events_total{event="dialed",upstream="legacy"}`)
 	}
-	c := e.dial()
+	c := e.Dial()
 	ask := func() {
 		t.Helper()
-		c.send(plainGet)
-		if m := c.answer("GET"); m.status() != 200 {
+		c.Send(proxytest.PlainGet)
+		if m := c.Answer("GET"); m.Status() != 200 {
 			t.Errorf("answer %v", m)
 		}
-		e.wantExchange(200, "complete")
+		e.WantExchange(200, "complete")
 	}
 	ask()
 	for range 3 {
-		if err := e.use(configuration(url, func(c *config.Config) {
+		if err := e.Use(proxytest.Configuration(url, func(c *config.Config) {
 			c.Routes["more"] = config.Route{PathPrefix: "/more", Upstream: "legacy"}
 		})); err != nil {
 			t.Fatal(err)
@@ -106,7 +107,7 @@ func TestConnectionsOutliveAReload(t *testing.T) {
 	if n := dialed(); n != 1 {
 		t.Errorf("%v connections dialed over three reloads, want 1", n)
 	}
-	if err := e.use(configuration(url, func(c *config.Config) {
+	if err := e.Use(proxytest.Configuration(url, func(c *config.Config) {
 		u := c.Upstreams["legacy"]
 		u.MaxIdle = 7
 		c.Upstreams["legacy"] = u
@@ -117,5 +118,5 @@ func TestConnectionsOutliveAReload(t *testing.T) {
 	if n := dialed(); n != 1 { // of the new pool
 		t.Errorf("%v connections dialed by the changed upstream, want 1", n)
 	}
-	e.wantMetric(`apim_edge_upstream_connections{state="open",upstream="legacy"}`, 1)
+	e.WantMetric(`apim_edge_upstream_connections{state="open",upstream="legacy"}`, 1)
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // What a request of the storm asks its upstream to do.
@@ -27,9 +28,9 @@ var stormFates = []string{
 // nothing else.
 func TestAStorm(t *testing.T) {
 	const clients, each = 24, 30
-	for _, leg := range everyLeg {
-		t.Run(leg.name, func(t *testing.T) {
-			e := leg.start(t, nil, stormUpstream)
+	for _, leg := range proxytest.EveryLeg {
+		t.Run(leg.Name, func(t *testing.T) {
+			e := leg.Start(t, nil, stormUpstream)
 			stop, reloads := make(chan struct{}), sync.WaitGroup{}
 			reloads.Go(func() { reloadUntil(e, stop) })
 			var all sync.WaitGroup
@@ -42,7 +43,7 @@ func TestAStorm(t *testing.T) {
 			all.Wait()
 			close(stop)
 			reloads.Wait()
-			e.wantMetric("apim_edge_client_connections", 0)
+			e.WantMetric("apim_edge_client_connections", 0)
 			wantLines(t, e, answered)
 		})
 	}
@@ -50,9 +51,9 @@ func TestAStorm(t *testing.T) {
 
 // wantLines holds that no exchange has two lines and that none which was answered
 // has none, and that the metrics count the same.
-func wantLines(t *testing.T, e *edge, answered []map[string]bool) {
+func wantLines(t *testing.T, e *proxytest.Edge, answered []map[string]bool) {
 	t.Helper()
-	lines, all := map[string]int{}, e.log.exchanges()
+	lines, all := map[string]int{}, e.Log.Exchanges()
 	for _, l := range all {
 		if id := l["request_id"].(string); id != "" { // of a head that was not complete there is none
 			lines[id]++
@@ -71,9 +72,9 @@ func wantLines(t *testing.T, e *edge, answered []map[string]bool) {
 		}
 	}
 	var counted float64
-	for _, s := range e.series() {
+	for _, s := range e.Series() {
 		if strings.HasPrefix(s, "apim_edge_requests_total{") {
-			counted += e.metric(s)
+			counted += e.Metric(s)
 		}
 	}
 	if int(counted) != len(all) {
@@ -82,35 +83,35 @@ func wantLines(t *testing.T, e *edge, answered []map[string]bool) {
 }
 
 // reloadUntil reloads all the time, with changes that matter to nobody here.
-func reloadUntil(e *edge, stop <-chan struct{}) {
-	url := e.edge.Config().Upstreams["legacy"].URL
-	timeouts, listen := e.edge.Config().Timeouts, e.edge.Config().Listen
+func reloadUntil(e *proxytest.Edge, stop <-chan struct{}) {
+	url := e.Edge.Config().Upstreams["legacy"].URL
+	timeouts, listen := e.Edge.Config().Timeouts, e.Edge.Config().Listen
 	for i := 0; ; i++ {
 		select {
 		case <-stop:
 			return
 		case <-time.After(5 * time.Millisecond):
 		}
-		if err := e.use(configuration(url, func(c *config.Config) {
+		if err := e.Use(proxytest.Configuration(url, func(c *config.Config) {
 			c.Timeouts, c.Listen = timeouts, listen
 			u := c.Upstreams["legacy"]
 			u.MaxIdle = 8 + i%2 // another pool each time
 			c.Upstreams["legacy"] = u
 		})); err != nil {
-			e.t.Error(err)
+			e.T.Error(err)
 			return
 		}
 	}
 }
 
 // stormUpstream does what each request asks for.
-func stormUpstream(up *peer) {
+func stormUpstream(up *proxytest.Peer) {
 	for {
-		m, err := up.tryHead()
+		m, err := up.TryHead()
 		if err != nil {
 			return
 		}
-		fate, id := m.get("X-Fate"), m.get("X-Request-Id")
+		fate, id := m.Get("X-Fate"), m.Get("X-Request-Id")
 		if fate == "early" {
 			_, _ = io.WriteString(up, strings.Replace(stormAnswer("chunked", id, ""), "\r\n", "\r\nConnection: close\r\n", 1))
 			return
@@ -118,18 +119,18 @@ func stormUpstream(up *peer) {
 		if m, err = finish(up, m); err != nil {
 			return // its client has left
 		}
-		if m.get("api-key") != "key-"+id {
-			up.t.Errorf("%s arrives with the key %q", id, m.get("api-key"))
+		if m.Get("api-key") != "key-"+id {
+			up.T.Errorf("%s arrives with the key %q", id, m.Get("api-key"))
 		}
-		text := stormAnswer(fate, id, m.body)
+		text := stormAnswer(fate, id, m.Body)
 		switch fate {
 		case "close":
 			return
 		case "reset":
-			up.reset()
+			up.Reset()
 			return
 		case "silent":
-			_, _ = up.in.ReadByte()
+			_, _ = up.In.ReadByte()
 			return
 		case "cut-chunked", "cut-fixed":
 			_, _ = io.WriteString(up, text[:len(text)-3])
@@ -168,16 +169,16 @@ func stormAnswer(fate, id, body string) string {
 // stormClient sends one request after the other, on connections of its own.
 type stormClient struct {
 	*rand.Rand
-	e        *edge
+	e        *proxytest.Edge
 	name     string
-	c        *peer
+	c        *proxytest.Peer
 	answered map[string]bool
 }
 
 func (s *stormClient) run(requests int) {
 	for i := range requests {
 		if s.c == nil {
-			s.c = s.e.dial()
+			s.c = s.e.Dial()
 		}
 		if !s.exchange(fmt.Sprintf("%s-%d", s.name, i)) {
 			_ = s.c.Close()
@@ -205,7 +206,7 @@ func (s *stormClient) exchange(id string) bool {
 	}
 	_, err := io.WriteString(s.c, text)
 	if leaves {
-		ways[[]string{cut, reset}[s.IntN(2)]](s.c)
+		ways[[]string{proxytest.Cut, proxytest.Reset}[s.IntN(2)]](s.c)
 		return false
 	}
 	if err != nil {
@@ -214,7 +215,7 @@ func (s *stormClient) exchange(id string) bool {
 	}
 	if fate == "silent" { // nothing comes: the client loses patience
 		<-time.After(time.Duration(s.IntN(10)) * time.Millisecond)
-		ways[cut](s.c)
+		ways[proxytest.Cut](s.c)
 		return false
 	}
 	return s.judge(fate, id, body)
@@ -222,11 +223,11 @@ func (s *stormClient) exchange(id string) bool {
 
 // judge reads the answer.
 func (s *stormClient) judge(fate, id, body string) bool {
-	m, err := s.c.tryHead()
+	m, err := s.c.TryHead()
 	if err == nil {
 		m, err = finish(s.c, m)
 	}
-	if m.first != "" {
+	if m.First != "" {
 		s.answered[id] = true
 	}
 	if err != nil {
@@ -234,19 +235,19 @@ func (s *stormClient) judge(fate, id, body string) bool {
 		return false
 	}
 	switch {
-	case m.get("x-apim-edge-error") != "":
-		if m.get("x-request-id") != id {
-			s.e.t.Errorf("%s gets the error of %s", id, m.get("x-request-id"))
+	case m.Get("x-apim-edge-error") != "":
+		if m.Get("x-request-id") != id {
+			s.e.T.Errorf("%s gets the error of %s", id, m.Get("x-request-id"))
 		}
-		s.mayFail(fate, id, errors.New(m.get("x-apim-edge-error")))
-	case m.get("X-Id") != id:
-		s.e.t.Errorf("%s gets the answer of %s", id, m.get("X-Id"))
+		s.mayFail(fate, id, errors.New(m.Get("x-apim-edge-error")))
+	case m.Get("X-Id") != id:
+		s.e.T.Errorf("%s gets the answer of %s", id, m.Get("X-Id"))
 	case strings.HasPrefix(fate, "cut-"):
-		s.e.t.Errorf("%s (%s) looks complete: %q", id, fate, m.first)
-	case fate == "early" && m.body != stormBody(id, ""), fate != "early" && fate != "head-only" && m.body != stormBody(id, body):
-		s.e.t.Errorf("%s (%s) gets another body: %.80q", id, fate, m.body)
+		s.e.T.Errorf("%s (%s) looks complete: %q", id, fate, m.First)
+	case fate == "early" && m.Body != stormBody(id, ""), fate != "early" && fate != "head-only" && m.Body != stormBody(id, body):
+		s.e.T.Errorf("%s (%s) gets another body: %.80q", id, fate, m.Body)
 	}
-	return m.get("Connection") != "close"
+	return m.Get("Connection") != "close"
 }
 
 // mayFail holds that only faults end in one.
@@ -255,15 +256,15 @@ func (s *stormClient) mayFail(fate, id string, err error) {
 	case "close", "reset", "cut-chunked", "cut-fixed", "garbage", "early":
 		return
 	}
-	s.e.t.Errorf("%s (%s) fails: %v", id, fate, err)
+	s.e.T.Errorf("%s (%s) fails: %v", id, fate, err)
 }
 
 // finish reads the rest of a message, which may be cut, but may not stand still.
-func finish(p *peer, m message) (message, error) {
-	m, err := p.tryFinish(m, m.status() == 204)
+func finish(p *proxytest.Peer, m proxytest.Message) (proxytest.Message, error) {
+	m, err := p.TryFinish(m, m.Status() == 204)
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
-		p.t.Errorf("a body that never ends: %d bytes have come", len(m.body))
+		p.T.Errorf("a body that never ends: %d bytes have come", len(m.Body))
 	}
 	return m, err
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // short is a bound that a test can wait for.
@@ -17,20 +18,20 @@ var short = config.Duration{Duration: 50 * time.Millisecond}
 // TestAHeadHasToArriveInTime holds that the bound runs from the first byte: a
 // client that sends byte by byte gains nothing.
 func TestAHeadHasToArriveInTime(t *testing.T) {
-	for _, leg := range []legs{plain, tlsClient} {
+	for _, leg := range []proxytest.Legs{proxytest.Plain, proxytest.TLSClient} {
 		for _, first := range []bool{true, false} {
-			name := leg.name + ", second request"
+			name := leg.Name + ", second request"
 			if first {
-				name = leg.name + ", first request"
+				name = leg.Name + ", first request"
 			}
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				e := leg.start(t, func(c *config.Config) { c.Timeouts.ClientHead = short }, echoKey)
-				c := e.dial()
+				e := leg.Start(t, func(c *config.Config) { c.Timeouts.ClientHead = short }, proxytest.EchoKey)
+				c := e.Dial()
 				if !first {
-					c.send(plainGet)
-					c.answer("GET")
-					e.wantExchange(200, "complete")
+					c.Send(proxytest.PlainGet)
+					c.Answer("GET")
+					e.WantExchange(200, "complete")
 				}
 				stop := make(chan struct{})
 				defer func() { <-stop }()
@@ -43,9 +44,9 @@ func TestAHeadHasToArriveInTime(t *testing.T) {
 						<-time.After(short.Duration / 20)
 					}
 				}()
-				wantError(t, c.answer("GET"), 408, "request_timeout", "")
+				proxytest.WantError(t, c.Answer("GET"), 408, "request_timeout", "")
 				_ = c.Close()
-				e.wantExchange(408, "request_timeout")
+				e.WantExchange(408, "request_timeout")
 			})
 		}
 	}
@@ -54,35 +55,26 @@ func TestAHeadHasToArriveInTime(t *testing.T) {
 // TestAConnectionThatSaysNothingIsClosed holds both bounds of it: for the first
 // request and between two. Neither is an exchange.
 func TestAConnectionThatSaysNothingIsClosed(t *testing.T) {
-	for _, leg := range []legs{plain, tlsClient} {
-		t.Run(leg.name+", before a request", func(t *testing.T) {
+	for _, leg := range []proxytest.Legs{proxytest.Plain, proxytest.TLSClient} {
+		t.Run(leg.Name+", before a request", func(t *testing.T) {
 			t.Parallel()
-			e := leg.start(t, func(c *config.Config) { c.Timeouts.ClientHead = short }, noConnection)
-			c := e.dial()
-			c.wantEnd(orderly)
-			if n := len(e.log.exchanges()); n != 0 {
+			e := leg.Start(t, func(c *config.Config) { c.Timeouts.ClientHead = short }, proxytest.NoConnection)
+			c := e.Dial()
+			c.WantEnd(proxytest.Orderly)
+			if n := len(e.Log.Exchanges()); n != 0 {
 				t.Errorf("%d access lines, want none", n)
 			}
 		})
-		t.Run(leg.name+", behind a request", func(t *testing.T) {
+		t.Run(leg.Name+", behind a request", func(t *testing.T) {
 			t.Parallel()
-			e := leg.start(t, func(c *config.Config) { c.Timeouts.ClientKeepAlive = short }, echoKey)
-			c := e.dial()
-			c.send(plainGet)
-			c.answer("GET")
-			c.wantEnd(orderly)
-			e.wantExchange(200, "complete")
+			e := leg.Start(t, func(c *config.Config) { c.Timeouts.ClientKeepAlive = short }, proxytest.EchoKey)
+			c := e.Dial()
+			c.Send(proxytest.PlainGet)
+			c.Answer("GET")
+			c.WantEnd(proxytest.Orderly)
+			e.WantExchange(200, "complete")
 		})
 	}
-}
-
-// TestABlankTLSHandshakeIsBounded holds that a client cannot keep a connection by
-// saying nothing where TLS is spoken.
-func TestABlankTLSHandshakeIsBounded(t *testing.T) {
-	e := tlsClient.start(t, func(c *config.Config) { c.Timeouts.TLSHandshake = short }, noConnection)
-	e.secure = nil // it connects and says nothing
-	c := e.dial()
-	c.gone()
 }
 
 // TestAnUpstreamHasToAnswerInTime holds response_head, globally and by route, and
@@ -100,25 +92,25 @@ func TestAnUpstreamHasToAnswerInTime(t *testing.T) {
 			c.Routes["api"] = config.Route{PathPrefix: "/", Timeouts: config.RouteTimeouts{ResponseHead: short}}
 		}, ""},
 	} {
-		for _, leg := range everyLeg {
-			t.Run(tc.name+", "+leg.name, func(t *testing.T) {
+		for _, leg := range proxytest.EveryLeg {
+			t.Run(tc.name+", "+leg.Name, func(t *testing.T) {
 				t.Parallel()
 				gone := make(chan struct{})
-				e := leg.start(t, tc.change, func(up *peer) {
-					up.request()
-					up.send(tc.answer)
-					up.gone()
+				e := leg.Start(t, tc.change, func(up *proxytest.Peer) {
+					up.Request()
+					up.Send(tc.answer)
+					up.Gone()
 					close(gone)
 				})
-				c := e.dial()
-				c.send(request)
-				m := c.answer("POST")
+				c := e.Dial()
+				c.Send(proxytest.Request)
+				m := c.Answer("POST")
 				<-gone
-				wantError(t, m, 504, "upstream_head_timeout", "false")
-				if m.get("Connection") != "" {
-					t.Errorf("Connection %q, want the client's to go on", m.get("Connection"))
+				proxytest.WantError(t, m, 504, "upstream_head_timeout", "false")
+				if m.Get("Connection") != "" {
+					t.Errorf("Connection %q, want the client's to go on", m.Get("Connection"))
 				}
-				e.wantExchange(504, "upstream_head_timeout")
+				e.WantExchange(504, "upstream_head_timeout")
 			})
 		}
 	}
@@ -128,58 +120,58 @@ func TestAnUpstreamHasToAnswerInTime(t *testing.T) {
 // last byte of the request, however long that took.
 func TestAnUploadDoesNotCountAsThinking(t *testing.T) {
 	const bound = 100 * time.Millisecond
-	e := startEdge(t, startUpstream(t, func(up *peer) {
-		up.request()
-		up.send(fixedHead + "0123456789")
-		up.gone()
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+		up.Request()
+		up.Send(proxytest.FixedHead + "0123456789")
+		up.Gone()
 	}), func(c *config.Config) { c.Timeouts.ResponseHead = config.Duration{Duration: bound} })
-	c := e.dial()
-	c.send("POST / HTTP/1.1\nHost: edge\nContent-Length: 10\n\n")
+	c := e.Dial()
+	c.Send("POST / HTTP/1.1\nHost: edge\nContent-Length: 10\n\n")
 	for range 10 { // for longer than response_head in all
-		c.raw("x")
+		c.Raw("x")
 		<-time.After(bound / 4)
 	}
-	if m := c.answer("POST"); m.status() != 200 {
+	if m := c.Answer("POST"); m.Status() != 200 {
 		t.Errorf("answer %v", m)
 	}
-	e.wantExchange(200, "complete")
+	e.WantExchange(200, "complete")
 }
 
 // TestASilentStreamEnds holds stream_idle in each framing: the client's answer is
 // cut, and the upstream's connection closed.
 func TestASilentStreamEnds(t *testing.T) {
 	for _, tc := range []struct{ name, answer, end string }{
-		{"chunked", streamHead + "5\nhello\n", orderly},
-		{"chunked, behind the head", streamHead, orderly},
-		{"known length", fixedHead + "hello", reset},
-		{"close-delimited", openHead + "hello", reset},
+		{"chunked", proxytest.StreamHead + "5\nhello\n", proxytest.Orderly},
+		{"chunked, behind the head", proxytest.StreamHead, proxytest.Orderly},
+		{"known length", proxytest.FixedHead + "hello", proxytest.Reset},
+		{"close-delimited", proxytest.OpenHead + "hello", proxytest.Reset},
 	} {
-		for _, leg := range everyLeg {
-			t.Run(tc.name+", "+leg.name, func(t *testing.T) {
+		for _, leg := range proxytest.EveryLeg {
+			t.Run(tc.name+", "+leg.Name, func(t *testing.T) {
 				t.Parallel()
 				gone := make(chan struct{})
-				e := leg.start(t, func(c *config.Config) {
+				e := leg.Start(t, func(c *config.Config) {
 					c.Routes["api"] = config.Route{PathPrefix: "/", Timeouts: config.RouteTimeouts{StreamIdle: short}}
-				}, func(up *peer) {
-					up.request()
-					up.send(tc.answer)
-					up.gone()
+				}, func(up *proxytest.Peer) {
+					up.Request()
+					up.Send(tc.answer)
+					up.Gone()
 					close(gone)
 				})
-				c := e.dial()
-				c.send(request)
-				c.head()
-				_, end := c.rest()
+				c := e.Dial()
+				c.Send(proxytest.Request)
+				c.Head()
+				_, end := c.Rest()
 				want := tc.end
-				if leg.client && want == orderly {
-					want = cut
+				if leg.Client && want == proxytest.Orderly {
+					want = proxytest.Cut
 				}
 				if end != want {
 					t.Errorf("the connection ended with %s, want %s", end, want)
 				}
 				<-gone
-				e.wantExchange(200, "stream_idle")
-				e.wantMetric(`apim_edge_cuts_total{cause="stream_idle",side="upstream"}`, 1)
+				e.WantExchange(200, "stream_idle")
+				e.WantMetric(`apim_edge_cuts_total{cause="stream_idle",side="upstream"}`, 1)
 			})
 		}
 	}
@@ -189,40 +181,40 @@ func TestASilentStreamEnds(t *testing.T) {
 // else.
 func TestATalkingStreamDoesNotEnd(t *testing.T) {
 	const idle = 100 * time.Millisecond
-	e := startEdge(t, startUpstream(t, func(up *peer) {
-		up.request()
-		up.send(streamHead)
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+		up.Request()
+		up.Send(proxytest.StreamHead)
 		for range 20 {
-			up.send("5\nhello\n")
+			up.Send("5\nhello\n")
 			<-time.After(idle / 8)
 		}
-		up.send("0\n\n")
-		up.gone()
+		up.Send("0\n\n")
+		up.Gone()
 	}), func(c *config.Config) {
 		c.Timeouts.StreamIdle = config.Duration{Duration: idle}
 		c.Timeouts.ResponseHead = short
 	})
-	c := e.dial()
-	c.send(request)
-	if m := c.answer("POST"); m.body != strings.Repeat("hello", 20) {
-		t.Errorf("body %q", m.body)
+	c := e.Dial()
+	c.Send(proxytest.Request)
+	if m := c.Answer("POST"); m.Body != strings.Repeat("hello", 20) {
+		t.Errorf("body %q", m.Body)
 	}
-	e.wantExchange(200, "stream_incomplete")
+	e.WantExchange(200, "stream_incomplete")
 }
 
 // TestAClientThatTakesNothingIsLetGo holds client_write_stall: the upstream is
 // held up meanwhile, and nothing piles up here.
 func TestAClientThatTakesNothingIsLetGo(t *testing.T) {
-	for _, head := range []string{streamHead, "HTTP/1.1 200 OK\nContent-Length: 268435456\n\n", openHead} {
-		for _, leg := range everyLeg {
-			t.Run(firstField(head)+", "+leg.name, func(t *testing.T) {
+	for _, head := range []string{proxytest.StreamHead, "HTTP/1.1 200 OK\nContent-Length: 268435456\n\n", proxytest.OpenHead} {
+		for _, leg := range proxytest.EveryLeg {
+			t.Run(firstField(head)+", "+leg.Name, func(t *testing.T) {
 				t.Parallel()
 				var sent atomic.Int64
 				gone := make(chan struct{})
-				e := leg.start(t, func(c *config.Config) { c.Timeouts.ClientWriteStall = short }, func(up *peer) {
+				e := leg.Start(t, func(c *config.Config) { c.Timeouts.ClientWriteStall = short }, func(up *proxytest.Peer) {
 					defer close(gone)
-					up.request()
-					up.send(head)
+					up.Request()
+					up.Send(head)
 					chunk := "10000\r\n" + strings.Repeat("x", 0x10000) + "\r\n"
 					for sent.Load() < 256<<20 {
 						n, err := io.WriteString(up, chunk)
@@ -233,11 +225,11 @@ func TestAClientThatTakesNothingIsLetGo(t *testing.T) {
 					}
 					t.Error("the upstream could send all of it")
 				})
-				c := e.dial()
-				c.send(request)
+				c := e.Dial()
+				c.Send(proxytest.Request)
 				<-gone
-				l := e.wantExchange(200, "client_stalled")
-				e.wantMetric(`apim_edge_cuts_total{cause="client_stalled",side="client"}`, 1)
+				l := e.WantExchange(200, "client_stalled")
+				e.WantMetric(`apim_edge_cuts_total{cause="client_stalled",side="client"}`, 1)
 				if got := int64(l["bytes"].(float64)); got > sent.Load() {
 					t.Errorf("%d bytes relayed of %d", got, sent.Load())
 				}
@@ -252,24 +244,24 @@ func firstField(head string) string { return strings.Split(head, "\n")[1] }
 // each byte taken begins it anew.
 func TestAClientThatReadsSlowlyIsServed(t *testing.T) {
 	const size = 8 << 20
-	for _, leg := range []legs{plain, tlsBoth} {
-		t.Run(leg.name, func(t *testing.T) {
-			e := leg.start(t, func(c *config.Config) {
+	for _, leg := range []proxytest.Legs{proxytest.Plain, proxytest.TLSBoth} {
+		t.Run(leg.Name, func(t *testing.T) {
+			e := leg.Start(t, func(c *config.Config) {
 				c.Timeouts.ClientWriteStall = config.Duration{Duration: 200 * time.Millisecond}
-			}, func(up *peer) {
-				up.request()
-				up.send("HTTP/1.1 200 OK\nContent-Length: " + strconv.Itoa(size) + "\n\n")
+			}, func(up *proxytest.Peer) {
+				up.Request()
+				up.Send("HTTP/1.1 200 OK\nContent-Length: " + strconv.Itoa(size) + "\n\n")
 				_, _ = up.Write(make([]byte, size))
-				up.gone()
+				up.Gone()
 			})
-			c := e.dial()
-			c.send(request)
-			c.head()
+			c := e.Dial()
+			c.Send(proxytest.Request)
+			c.Head()
 			for range 16 {
-				c.bytes(size / 16)
+				c.Bytes(size / 16)
 				<-time.After(20 * time.Millisecond)
 			}
-			e.wantExchange(200, "complete")
+			e.WantExchange(200, "complete")
 		})
 	}
 }
@@ -282,22 +274,22 @@ func TestHeartbeats(t *testing.T) {
 	}
 	const event, comment = "data: 1\n\n", ":\n\n"
 	t.Run("between events", func(t *testing.T) {
-		for _, leg := range everyLeg {
-			t.Run(leg.name, func(t *testing.T) {
+		for _, leg := range proxytest.EveryLeg {
+			t.Run(leg.Name, func(t *testing.T) {
 				t.Parallel()
 				more := make(chan struct{})
-				e := leg.start(t, beating, func(up *peer) {
-					up.request()
-					up.send(streamHead)
+				e := leg.Start(t, beating, func(up *proxytest.Peer) {
+					up.Request()
+					up.Send(proxytest.StreamHead)
 					<-more
-					up.raw("9\r\n" + event + "\r\n")
+					up.Raw("9\r\n" + event + "\r\n")
 					<-more
-					up.raw("e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")
-					up.gone()
+					up.Raw("e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n")
+					up.Gone()
 				})
-				c := e.dial()
-				c.send(request)
-				c.head()
+				c := e.Dial()
+				c.Send(proxytest.Request)
+				c.Head()
 				for _, want := range []string{comment, comment} {
 					wantChunk(c, want)
 				}
@@ -306,78 +298,78 @@ func TestHeartbeats(t *testing.T) {
 				wantEventually(c, comment)
 				more <- struct{}{}
 				wantEventually(c, "data: [DONE]\n\n")
-				if l := e.wantExchange(200, "complete"); l["events"] != float64(2) {
+				if l := e.WantExchange(200, "complete"); l["events"] != float64(2) {
 					t.Errorf("access line %v, want 2 events", l)
 				}
 			})
 		}
 	})
 	for _, tc := range []struct{ name, head, first, rest string }{
-		{"inside an event", streamHead, "8\r\ndata: 1\n\r\n", "1\r\n\n\r\n0\r\n\r\n"},
-		{"inside a line", streamHead, "4\r\ndata\r\n", "5\r\n: 1\n\n\r\n0\r\n\r\n"},
-		{"inside a chunk", streamHead, "9\r\ndata", ": 1\n\n\r\n0\r\n\r\n"},
-		{"inside a chunk's size", streamHead, "9\r\n" + event + "\r\n1", "\r\n\n\r\n0\r\n\r\n"},
-		{"in another type of answer", chunkedHead, "9\r\n" + event + "\r\n", "0\r\n\r\n"},
+		{"inside an event", proxytest.StreamHead, "8\r\ndata: 1\n\r\n", "1\r\n\n\r\n0\r\n\r\n"},
+		{"inside a line", proxytest.StreamHead, "4\r\ndata\r\n", "5\r\n: 1\n\n\r\n0\r\n\r\n"},
+		{"inside a chunk", proxytest.StreamHead, "9\r\ndata", ": 1\n\n\r\n0\r\n\r\n"},
+		{"inside a chunk's size", proxytest.StreamHead, "9\r\n" + event + "\r\n1", "\r\n\n\r\n0\r\n\r\n"},
+		{"in another type of answer", proxytest.ChunkedHead, "9\r\n" + event + "\r\n", "0\r\n\r\n"},
 		{"in a compressed stream", "HTTP/1.1 200 OK\nContent-Type: text/event-stream\nContent-Encoding: gzip\nTransfer-Encoding: chunked\n\n", "", "9\r\n" + event + "\r\n0\r\n\r\n"},
 		{"in a stream of known length", "HTTP/1.1 200 OK\nContent-Type: text/event-stream\nContent-Length: 18\n\n", event, event},
 	} {
 		t.Run("never "+tc.name, func(t *testing.T) {
 			t.Parallel()
-			e := startEdge(t, startUpstream(t, func(up *peer) {
-				up.request()
-				up.send(tc.head)
-				up.raw(tc.first)
+			e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+				up.Request()
+				up.Send(tc.head)
+				up.Raw(tc.first)
 				<-time.After(3 * short.Duration)
-				up.raw(tc.rest)
-				up.gone()
+				up.Raw(tc.rest)
+				up.Gone()
 			}), beating)
-			c := e.dial()
-			c.send(request)
-			c.head()
-			if got, want := c.bytes(len(tc.first+tc.rest)), tc.first+tc.rest; got != want {
+			c := e.Dial()
+			c.Send(proxytest.Request)
+			c.Head()
+			if got, want := c.Bytes(len(tc.first+tc.rest)), tc.first+tc.rest; got != want {
 				t.Errorf("body %q, want %q", got, want)
 			}
-			e.exchange()
+			e.Exchange()
 		})
 	}
 	t.Run("stream_idle still ends the stream", func(t *testing.T) {
 		t.Parallel()
-		e := startEdge(t, startUpstream(t, func(up *peer) {
-			up.request()
-			up.send(streamHead)
-			up.gone()
+		e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+			up.Request()
+			up.Send(proxytest.StreamHead)
+			up.Gone()
 		}), func(c *config.Config) {
 			beating(c)
 			c.Timeouts.StreamIdle = config.Duration{Duration: 3 * short.Duration}
 		})
-		c := e.dial()
-		c.send(request)
-		c.head()
-		if body, end := c.rest(); end != orderly || !strings.HasPrefix(body, "3\r\n:\n\n\r\n") {
+		c := e.Dial()
+		c.Send(proxytest.Request)
+		c.Head()
+		if body, end := c.Rest(); end != proxytest.Orderly || !strings.HasPrefix(body, "3\r\n:\n\n\r\n") {
 			t.Errorf("body %q, then %s", body, end)
 		}
-		e.wantExchange(200, "stream_idle")
+		e.WantExchange(200, "stream_idle")
 	})
 }
 
 // wantChunk reads one chunk.
-func wantChunk(p *peer, want string) {
-	p.t.Helper()
-	if got := p.chunk(); got != want {
-		p.t.Fatalf("chunk %q, want %q", got, want)
+func wantChunk(p *proxytest.Peer, want string) {
+	p.T.Helper()
+	if got := p.Chunk(); got != want {
+		p.T.Fatalf("chunk %q, want %q", got, want)
 	}
 }
 
 // wantEventually reads on, over heartbeats, until this chunk comes.
-func wantEventually(p *peer, want string) {
-	p.t.Helper()
+func wantEventually(p *proxytest.Peer, want string) {
+	p.T.Helper()
 	for {
-		switch got := p.chunk(); got {
+		switch got := p.Chunk(); got {
 		case want:
 			return
 		case ":\n\n":
 		default:
-			p.t.Fatalf("chunk %q, want %q", got, want)
+			p.T.Fatalf("chunk %q, want %q", got, want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // TestTrailersPassButForWhatTheyMayNotSay holds, in both directions, that a
@@ -25,51 +26,50 @@ func TestTrailersPassButForWhatTheyMayNotSay(t *testing.T) {
 	}
 	wantUp, wantDown := []string{"X-Checksum: 1", "X-Last: 2"}, []string{"X-Checksum: 1", "apim-request-id: 7"}
 	for _, split := range []bool{false, true} {
-		for _, leg := range everyLeg {
+		for _, leg := range proxytest.EveryLeg {
 			name := "in one packet, "
 			if split {
 				name = "line by line, "
 			}
-			t.Run(name+leg.name, func(t *testing.T) {
+			t.Run(name+leg.Name, func(t *testing.T) {
 				came := make(chan struct{}, 1)
-				e := leg.start(t, func(c *config.Config) {
+				e := leg.Start(t, func(c *config.Config) {
 					c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{"https://chat.example.com"}}}
-				}, func(up *peer) {
-					up.head()
-					up.bytes(10) // the first chunk
+				}, func(up *proxytest.Peer) {
+					m := up.Head()
+					up.Bytes(10) // the first chunk
 					came <- struct{}{}
-					up.chunked()
-					if got := up.trailer(); !slices.Equal(got, wantUp) {
+					if got := up.Finish(m, false).Trailer; !slices.Equal(got, wantUp) {
 						t.Errorf("the upstream gets the trailers %q, want %q", got, wantUp)
 					}
-					sendTrailers(up, chunkedHead, body, response, split)
-					up.gone()
+					sendTrailers(up, proxytest.ChunkedHead, body, response, split)
+					up.Gone()
 				})
-				c := e.dial()
-				c.send("POST / HTTP/1.1\nHost: edge\nTransfer-Encoding: chunked\n\n5\nhello\n")
+				c := e.Dial()
+				c.Send("POST / HTTP/1.1\nHost: edge\nTransfer-Encoding: chunked\n\n5\nhello\n")
 				<-came
 				sendTrailers(c, "", body, request, split)
-				if m := c.head(); m.status() != 200 {
-					t.Fatalf("answer %q", m.first)
+				m := c.Answer("POST")
+				if m.Status() != 200 {
+					t.Fatalf("answer %q", m.First)
 				}
-				c.chunked()
-				if got := c.trailer(); !slices.Equal(got, wantDown) {
+				if got := m.Trailer; !slices.Equal(got, wantDown) {
 					t.Errorf("the client gets the trailers %q, want %q", got, wantDown)
 				}
-				e.wantExchange(200, "complete")
+				e.WantExchange(200, "complete")
 			})
 		}
 	}
 }
 
-func sendTrailers(p *peer, head, body string, fields []string, split bool) {
+func sendTrailers(p *proxytest.Peer, head, body string, fields []string, split bool) {
 	text := head + body
 	for _, f := range fields {
 		if split {
-			p.send(text)
+			p.Send(text)
 			text = ""
 		}
 		text += f + "\n"
 	}
-	p.send(text + "\n")
+	p.Send(text + "\n")
 }

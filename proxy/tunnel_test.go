@@ -9,42 +9,43 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // TestATunnelMovesBytesBothWays holds that a WebSocket handshake goes by the same
 // rules as any request, and that what each side sends early is not lost.
 func TestATunnelMovesBytesBothWays(t *testing.T) {
-	for _, leg := range everyLeg {
-		t.Run(leg.name, func(t *testing.T) {
-			e := leg.start(t, nil, func(up *peer) {
-				m := up.request()
-				if m.get("Connection") != "Upgrade" || m.get("Upgrade") != "websocket" ||
-					m.get("Sec-WebSocket-Key") != "dGhlIHNhbXBsZSBub25jZQ==" || m.get("api-key") != "0123abcd" || m.get("Authorization") != "" {
-					t.Errorf("the handshake arrives as %v", m.fields)
+	for _, leg := range proxytest.EveryLeg {
+		t.Run(leg.Name, func(t *testing.T) {
+			e := leg.Start(t, nil, func(up *proxytest.Peer) {
+				m := up.Request()
+				if m.Get("Connection") != "Upgrade" || m.Get("Upgrade") != "websocket" ||
+					m.Get("Sec-WebSocket-Key") != "dGhlIHNhbXBsZSBub25jZQ==" || m.Get("api-key") != "0123abcd" || m.Get("Authorization") != "" {
+					t.Errorf("the handshake arrives as %v", m.Fields)
 				}
-				up.send("HTTP/1.1 101 Switching Protocols\nConnection: upgrade, X-Hop\nX-Hop: 1\nUpgrade: websocket\nSec-WebSocket-Accept: s3pP\n\nhello client")
-				if got := up.bytes(len("hello upstream")); got != "hello upstream" {
+				up.Send("HTTP/1.1 101 Switching Protocols\nConnection: upgrade, X-Hop\nX-Hop: 1\nUpgrade: websocket\nSec-WebSocket-Accept: s3pP\n\nhello client")
+				if got := up.Bytes(len("hello upstream")); got != "hello upstream" {
 					t.Errorf("the client's early bytes arrive as %q", got)
 				}
-				up.raw(up.bytes(4))
+				up.Raw(up.Bytes(4))
 			})
-			c := e.dial()
-			c.send(strings.Replace(handshake, "\n\n", "\nAuthorization: Bearer 0123abcd\n\n", 1) + "hello upstream")
-			m := c.head()
-			if m.status() != 101 || m.get("Connection") != "Upgrade" || m.get("Upgrade") != "websocket" ||
-				m.get("Sec-WebSocket-Accept") != "s3pP" || m.get("X-Hop") != "" {
-				t.Errorf("answer %q %v", m.first, m.fields)
+			c := e.Dial()
+			c.Send(strings.Replace(proxytest.Handshake, "\n\n", "\nAuthorization: Bearer 0123abcd\n\n", 1) + "hello upstream")
+			m := c.Head()
+			if m.Status() != 101 || m.Get("Connection") != "Upgrade" || m.Get("Upgrade") != "websocket" ||
+				m.Get("Sec-WebSocket-Accept") != "s3pP" || m.Get("X-Hop") != "" {
+				t.Errorf("answer %q %v", m.First, m.Fields)
 			}
-			if got := c.bytes(len("hello client")); got != "hello client" {
+			if got := c.Bytes(len("hello client")); got != "hello client" {
 				t.Errorf("the upstream's early bytes arrive as %q", got)
 			}
-			e.wantMetric(`apim_edge_streams_open{route="api"}`, 1)
-			c.raw("ping")
-			if got := c.bytes(4); got != "ping" {
+			e.WantMetric(`apim_edge_streams_open{route="api"}`, 1)
+			c.Raw("ping")
+			if got := c.Bytes(4); got != "ping" {
 				t.Errorf("echo %q", got)
 			}
-			c.wantEnd(orderly) // the upstream has closed
-			l := e.wantExchange(101, "complete")
+			c.WantEnd(proxytest.Orderly) // the upstream has closed
+			l := e.WantExchange(101, "complete")
 			if l["stream"] != true || l["bytes"] != float64(len("hello client")+4) || l["reason"] != "bearer_key" {
 				t.Errorf("access line %v", l)
 			}
@@ -57,35 +58,35 @@ func TestATunnelLosesNothing(t *testing.T) {
 	const size = 4 << 20
 	data := random(size)
 	want := sha256.Sum256(data)
-	receive := func(p *peer, who string) {
+	receive := func(p *proxytest.Peer, who string) {
 		b := make([]byte, size)
-		if _, err := io.ReadFull(p.in, b); err != nil {
-			p.t.Errorf("%s: %v", who, err)
+		if _, err := io.ReadFull(p.In, b); err != nil {
+			p.T.Errorf("%s: %v", who, err)
 		} else if sha256.Sum256(b) != want {
-			p.t.Errorf("%s: the bytes have another hash", who)
+			p.T.Errorf("%s: the bytes have another hash", who)
 		}
 	}
-	for _, leg := range everyLeg {
-		t.Run(leg.name, func(t *testing.T) {
-			e := leg.start(t, nil, func(up *peer) {
-				up.request()
-				up.send(switching)
+	for _, leg := range proxytest.EveryLeg {
+		t.Run(leg.Name, func(t *testing.T) {
+			e := leg.Start(t, nil, func(up *proxytest.Peer) {
+				up.Request()
+				up.Send(proxytest.Switching)
 				var sending sync.WaitGroup
 				sending.Go(func() { _, _ = up.Write(data) })
 				receive(up, "upstream")
 				sending.Wait()
-				up.bytes(1) // the client has all
+				up.Bytes(1) // the client has all
 			})
-			c := e.dial()
-			c.send(handshake)
-			c.head()
+			c := e.Dial()
+			c.Send(proxytest.Handshake)
+			c.Head()
 			var sending sync.WaitGroup
 			sending.Go(func() { _, _ = c.Write(data) })
 			receive(c, "client")
 			sending.Wait()
-			c.raw("!")
-			c.wantEnd(orderly)
-			e.wantExchange(101, "complete")
+			c.Raw("!")
+			c.WantEnd(proxytest.Orderly)
+			e.WantExchange(101, "complete")
 		})
 	}
 }
@@ -94,39 +95,39 @@ func TestATunnelLosesNothing(t *testing.T) {
 func TestHowATunnelEnds(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
-		legs     legs
-		upstream func(*peer)
+		legs     proxytest.Legs
+		upstream func(*proxytest.Peer)
 		end      string
 		cause    string
 	}{
-		{"upstream ends with FIN", legs{}, ways[orderly], orderly, "complete"},
-		{"upstream ends with RST", legs{}, ways[reset], reset, "upstream_aborted"},
-		{"upstream ends with close_notify", tlsUpstream, ways[orderly], orderly, "complete"},
-		{"upstream ends with FIN alone on TLS", tlsUpstream, ways[cut], reset, "upstream_aborted"},
-		{"upstream ends with FIN, client on TLS", tlsClient, ways[orderly], orderly, "complete"},
-		{"nobody says anything", legs{}, func(up *peer) { up.gone() }, reset, "stream_idle"},
-		{"nobody says anything on TLS", tlsBoth, func(up *peer) { up.gone() }, reset, "stream_idle"},
+		{"upstream ends with FIN", proxytest.Legs{}, ways[proxytest.Orderly], proxytest.Orderly, "complete"},
+		{"upstream ends with RST", proxytest.Legs{}, ways[proxytest.Reset], proxytest.Reset, "upstream_aborted"},
+		{"upstream ends with close_notify", proxytest.TLSUpstream, ways[proxytest.Orderly], proxytest.Orderly, "complete"},
+		{"upstream ends with FIN alone on TLS", proxytest.TLSUpstream, ways[proxytest.Cut], proxytest.Reset, "upstream_aborted"},
+		{"upstream ends with FIN, client on TLS", proxytest.TLSClient, ways[proxytest.Orderly], proxytest.Orderly, "complete"},
+		{"nobody says anything", proxytest.Legs{}, func(up *proxytest.Peer) { up.Gone() }, proxytest.Reset, "stream_idle"},
+		{"nobody says anything on TLS", proxytest.TLSBoth, func(up *proxytest.Peer) { up.Gone() }, proxytest.Reset, "stream_idle"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			got := make(chan struct{})
-			e := tc.legs.start(t, func(c *config.Config) {
+			e := tc.legs.Start(t, func(c *config.Config) {
 				if tc.cause == "stream_idle" { // on a busy machine the other ends take longer
 					c.Timeouts.StreamIdle = config.Duration{Duration: 80 * time.Millisecond}
 				}
-			}, func(up *peer) {
-				up.request()
-				up.send(switching + "hello")
+			}, func(up *proxytest.Peer) {
+				up.Request()
+				up.Send(proxytest.Switching + "hello")
 				<-got
 				tc.upstream(up)
 			})
-			c := e.dial()
-			c.send(handshake)
-			c.head()
-			c.bytes(5)
+			c := e.Dial()
+			c.Send(proxytest.Handshake)
+			c.Head()
+			c.Bytes(5)
 			close(got)
-			c.wantEnd(tc.end)
-			e.wantExchange(101, tc.cause)
+			c.WantEnd(tc.end)
+			e.WantExchange(101, tc.cause)
 		})
 	}
 }
@@ -134,22 +135,22 @@ func TestHowATunnelEnds(t *testing.T) {
 // TestATalkingTunnelIsNotIdle holds that bytes in one direction are enough.
 func TestATalkingTunnelIsNotIdle(t *testing.T) {
 	const idle = 100 * time.Millisecond
-	e := startEdge(t, startUpstream(t, func(up *peer) {
-		up.request()
-		up.send(switching)
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+		up.Request()
+		up.Send(proxytest.Switching)
 		for range 20 {
-			up.bytes(1) // and says nothing itself
+			up.Bytes(1) // and says nothing itself
 		}
 	}), func(c *config.Config) { c.Timeouts.StreamIdle = config.Duration{Duration: idle} })
-	c := e.dial()
-	c.send(handshake)
-	c.head()
+	c := e.Dial()
+	c.Send(proxytest.Handshake)
+	c.Head()
 	for range 20 { // for longer than stream_idle in all
-		c.raw("x")
+		c.Raw("x")
 		<-time.After(idle / 10)
 	}
-	c.wantEnd(orderly)
-	e.wantExchange(101, "complete")
+	c.WantEnd(proxytest.Orderly)
+	e.WantExchange(101, "complete")
 }
 
 // TestOtherUpgradesAreDropped holds that only a complete handshake for websocket
@@ -168,16 +169,16 @@ func TestOtherUpgradesAreDropped(t *testing.T) {
 		{"websocket with a chunked body", "GET / HTTP/1.1\nHost: edge\n" + ws + "Transfer-Encoding: chunked\n\n5\nhello\n0\n\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			e := startEdge(t, startUpstream(t, func(up *peer) {
-				m := up.request()
-				if m.get("Connection")+m.get("Upgrade")+m.get("HTTP2-Settings") != "" {
-					t.Errorf("the request arrives with %v", m.fields)
+			e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+				m := up.Request()
+				if m.Get("Connection")+m.Get("Upgrade")+m.Get("HTTP2-Settings") != "" {
+					t.Errorf("the request arrives with %v", m.Fields)
 				}
-				up.send(switching) // a lie
-				up.gone()
+				up.Send(proxytest.Switching) // a lie
+				up.Gone()
 			}), nil)
-			wantError(t, e.ask(tc.request), 502, "upstream_invalid_response", "false")
-			e.wantExchange(502, "upstream_invalid_response")
+			proxytest.WantError(t, e.Ask(tc.request), 502, "upstream_invalid_response", "false")
+			e.WantExchange(502, "upstream_invalid_response")
 		})
 	}
 }
@@ -185,21 +186,21 @@ func TestOtherUpgradesAreDropped(t *testing.T) {
 // TestARefusedHandshakeIsAnAnswer holds that an upstream may say no, and that the
 // connection goes on.
 func TestARefusedHandshakeIsAnAnswer(t *testing.T) {
-	e := startEdge(t, startUpstream(t, func(up *peer) {
-		up.request()
-		up.send("HTTP/1.1 401 Unauthorized\nContent-Length: 4\n\nnope")
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+		up.Request()
+		up.Send("HTTP/1.1 401 Unauthorized\nContent-Length: 4\n\nnope")
 		answerOnce(up, "ok")
-		up.gone()
+		up.Gone()
 	}), nil)
-	c := e.dial()
-	c.send(handshake)
-	if m := c.answer("GET"); m.status() != 401 || m.body != "nope" {
+	c := e.Dial()
+	c.Send(proxytest.Handshake)
+	if m := c.Answer("GET"); m.Status() != 401 || m.Body != "nope" {
 		t.Errorf("answer %v", m)
 	}
-	c.send(plainGet)
-	if m := c.answer("GET"); m.body != "ok" {
+	c.Send(proxytest.PlainGet)
+	if m := c.Answer("GET"); m.Body != "ok" {
 		t.Errorf("the next answer is %v", m)
 	}
-	e.wantExchange(401, "complete")
-	e.wantExchange(200, "complete")
+	e.WantExchange(401, "complete")
+	e.WantExchange(200, "complete")
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // random returns n bytes that no compression or luck makes equal to others.
@@ -22,7 +23,7 @@ func random(n int) []byte {
 }
 
 // sendBody sends body with Content-Length, or in chunks of many sizes.
-func sendBody(c *peer, body []byte, chunked bool) error {
+func sendBody(c *proxytest.Peer, body []byte, chunked bool) error {
 	if !chunked {
 		_, err := c.Write(body)
 		return err
@@ -46,29 +47,29 @@ func TestALargeUploadArrivesWhole(t *testing.T) {
 	const size = 10 << 20
 	body := random(size)
 	want := sha256.Sum256(body)
-	for _, leg := range everyLeg {
+	for _, leg := range proxytest.EveryLeg {
 		for _, framing := range []string{"Content-Length: " + strconv.Itoa(size), "Transfer-Encoding: chunked"} {
-			t.Run(leg.name+", "+framing, func(t *testing.T) {
-				e := leg.start(t, nil, func(up *peer) {
-					m := up.request()
-					if got := sha256.Sum256([]byte(m.body)); got != want {
-						t.Errorf("%d bytes arrived with another hash", len(m.body))
+			t.Run(leg.Name+", "+framing, func(t *testing.T) {
+				e := leg.Start(t, nil, func(up *proxytest.Peer) {
+					m := up.Request()
+					if got := sha256.Sum256([]byte(m.Body)); got != want {
+						t.Errorf("%d bytes arrived with another hash", len(m.Body))
 					}
-					if framing != "Content-Length: "+strconv.Itoa(size) && m.get("Transfer-Encoding") != "chunked" {
-						t.Errorf("a chunked body came without its framing: %v", m.fields)
+					if framing != "Content-Length: "+strconv.Itoa(size) && m.Get("Transfer-Encoding") != "chunked" {
+						t.Errorf("a chunked body came without its framing: %v", m.Fields)
 					}
-					up.send("HTTP/1.1 200 OK\nContent-Length: 2\n\nok")
-					up.gone()
+					up.Send("HTTP/1.1 200 OK\nContent-Length: 2\n\nok")
+					up.Gone()
 				})
-				c := e.dial()
-				c.send("POST /files HTTP/1.1\nHost: edge\n" + framing + "\n\n")
+				c := e.Dial()
+				c.Send("POST /files HTTP/1.1\nHost: edge\n" + framing + "\n\n")
 				if err := sendBody(c, body, framing == "Transfer-Encoding: chunked"); err != nil {
 					t.Fatal(err)
 				}
-				if m := c.answer("POST"); m.body != "ok" {
+				if m := c.Answer("POST"); m.Body != "ok" {
 					t.Errorf("answer %v", m)
 				}
-				e.wantExchange(200, "complete")
+				e.WantExchange(200, "complete")
 			})
 		}
 	}
@@ -82,20 +83,20 @@ func TestAFinalAnswerBeforeTheEndOfTheUpload(t *testing.T) {
 	answer := string(random(30 << 10))
 	for _, tc := range []struct {
 		name string
-		then func(*peer) // what the upstream does behind its answer
+		then func(*proxytest.Peer) // what the upstream does behind its answer
 	}{
-		{"upstream reads on", func(up *peer) { up.gone() }},
-		{"upstream closes", func(*peer) {}},
+		{"upstream reads on", func(up *proxytest.Peer) { up.Gone() }},
+		{"upstream closes", func(*proxytest.Peer) {}},
 	} {
-		for _, leg := range everyLeg {
-			t.Run(tc.name+", "+leg.name, func(t *testing.T) {
-				e := leg.start(t, nil, func(up *peer) {
-					up.head()
-					up.raw("HTTP/1.1 413 Content Too Large\r\nContent-Length: " + strconv.Itoa(len(answer)) + "\r\nConnection: close\r\n\r\n" + answer)
+		for _, leg := range proxytest.EveryLeg {
+			t.Run(tc.name+", "+leg.Name, func(t *testing.T) {
+				e := leg.Start(t, nil, func(up *proxytest.Peer) {
+					up.Head()
+					up.Raw("HTTP/1.1 413 Content Too Large\r\nContent-Length: " + strconv.Itoa(len(answer)) + "\r\nConnection: close\r\n\r\n" + answer)
 					tc.then(up)
 				})
-				c := e.dial()
-				c.send("POST /files HTTP/1.1\nHost: edge\nTransfer-Encoding: chunked\n\n")
+				c := e.Dial()
+				c.Send("POST /files HTTP/1.1\nHost: edge\nTransfer-Encoding: chunked\n\n")
 				var sending sync.WaitGroup
 				sending.Go(func() { // until nobody takes more
 					chunk := "10000\r\n" + strings.Repeat("x", 0x10000) + "\r\n"
@@ -103,16 +104,16 @@ func TestAFinalAnswerBeforeTheEndOfTheUpload(t *testing.T) {
 						_, err = io.WriteString(c, chunk)
 					}
 				})
-				m := c.answer("POST")
-				if m.status() != 413 || m.body != answer {
-					t.Errorf("answer %q with %d bytes, want 413 with all %d", m.first, len(m.body), len(answer))
+				m := c.Answer("POST")
+				if m.Status() != 413 || m.Body != answer {
+					t.Errorf("answer %q with %d bytes, want 413 with all %d", m.First, len(m.Body), len(answer))
 				}
-				if m.get("Connection") != "close" {
-					t.Errorf("Connection %q, want close", m.get("Connection"))
+				if m.Get("Connection") != "close" {
+					t.Errorf("Connection %q, want close", m.Get("Connection"))
 				}
 				_ = c.Close()
 				sending.Wait()
-				e.wantExchange(413, "complete")
+				e.WantExchange(413, "complete")
 			})
 		}
 	}
@@ -121,32 +122,32 @@ func TestAFinalAnswerBeforeTheEndOfTheUpload(t *testing.T) {
 // TestBytesFlowBothWaysAtOnce holds that an answer may stream while the request
 // does.
 func TestBytesFlowBothWaysAtOnce(t *testing.T) {
-	for _, leg := range everyLeg {
-		t.Run(leg.name, func(t *testing.T) {
-			e := leg.start(t, nil, func(up *peer) {
-				up.head()
-				up.send(chunkedHead)
+	for _, leg := range proxytest.EveryLeg {
+		t.Run(leg.Name, func(t *testing.T) {
+			e := leg.Start(t, nil, func(up *proxytest.Peer) {
+				up.Head()
+				up.Send(proxytest.ChunkedHead)
 				for range 3 {
-					up.raw(up.bytes(len("5\r\nhello\r\n")))
+					up.Raw(up.Bytes(len("5\r\nhello\r\n")))
 				}
-				up.bytes(len("0\r\n\r\n"))
-				up.send("0\n\n")
-				up.gone()
+				up.Bytes(len("0\r\n\r\n"))
+				up.Send("0\n\n")
+				up.Gone()
 			})
-			c := e.dial()
-			c.send("POST / HTTP/1.1\nHost: edge\nTransfer-Encoding: chunked\n\n")
-			c.head()
+			c := e.Dial()
+			c.Send("POST / HTTP/1.1\nHost: edge\nTransfer-Encoding: chunked\n\n")
+			c.Head()
 			for range 3 {
-				c.send("5\nhello\n")
-				if got := c.bytes(10); got != "5\r\nhello\r\n" {
+				c.Send("5\nhello\n")
+				if got := c.Bytes(10); got != "5\r\nhello\r\n" {
 					t.Errorf("echo %q", got)
 				}
 			}
-			c.send("0\n\n")
-			if got := c.bytes(5); got != "0\r\n\r\n" {
+			c.Send("0\n\n")
+			if got := c.Bytes(5); got != "0\r\n\r\n" {
 				t.Errorf("the end is %q", got)
 			}
-			e.wantExchange(200, "complete")
+			e.WantExchange(200, "complete")
 		})
 	}
 }
@@ -156,63 +157,63 @@ func TestBytesFlowBothWaysAtOnce(t *testing.T) {
 func TestExpectContinueIsBetweenClientAndUpstream(t *testing.T) {
 	const head = "POST / HTTP/1.1\nHost: edge\nExpect: 100-continue\nContent-Length: 5\n\n"
 	t.Run("upstream wants the body", func(t *testing.T) {
-		e := startEdge(t, startUpstream(t, func(up *peer) {
-			if m := up.head(); m.get("Expect") != "100-continue" {
-				t.Errorf("Expect %q", m.get("Expect"))
+		e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+			if m := up.Head(); m.Get("Expect") != "100-continue" {
+				t.Errorf("Expect %q", m.Get("Expect"))
 			}
-			up.send("HTTP/1.1 100 Continue\n\n")
-			if got := up.bytes(5); got != "hello" {
+			up.Send("HTTP/1.1 100 Continue\n\n")
+			if got := up.Bytes(5); got != "hello" {
 				t.Errorf("body %q", got)
 			}
-			up.send(fixedHead + "0123456789")
-			up.gone()
+			up.Send(proxytest.FixedHead + "0123456789")
+			up.Gone()
 		}), nil)
-		c := e.dial()
-		c.send(head)
-		if m := c.head(); m.first != "HTTP/1.1 100 Continue" {
-			t.Fatalf("answer %q", m.first)
+		c := e.Dial()
+		c.Send(head)
+		if m := c.Head(); m.First != "HTTP/1.1 100 Continue" {
+			t.Fatalf("answer %q", m.First)
 		}
-		c.send("hello")
-		if m := c.answer("POST"); m.status() != 200 || m.get("Connection") != "" {
+		c.Send("hello")
+		if m := c.Answer("POST"); m.Status() != 200 || m.Get("Connection") != "" {
 			t.Errorf("answer %v, want 200 on a connection that goes on", m)
 		}
-		e.wantExchange(200, "complete")
+		e.WantExchange(200, "complete")
 	})
 	t.Run("upstream refuses without the body", func(t *testing.T) {
-		e := startEdge(t, startUpstream(t, func(up *peer) {
-			up.head()
-			up.send("HTTP/1.1 401 Unauthorized\nContent-Length: 4\n\nnope")
-			up.wantEnd(orderly) // no body came
+		e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+			up.Head()
+			up.Send("HTTP/1.1 401 Unauthorized\nContent-Length: 4\n\nnope")
+			up.WantEnd(proxytest.Orderly) // no body came
 		}), nil)
-		c := e.dial()
-		c.send(head)
-		if m := c.answer("POST"); m.status() != 401 || m.body != "nope" || m.get("Connection") != "close" {
+		c := e.Dial()
+		c.Send(head)
+		if m := c.Answer("POST"); m.Status() != 401 || m.Body != "nope" || m.Get("Connection") != "close" {
 			t.Errorf("answer %v, want 401 and Connection: close, since nobody can tell whether a body follows", m)
 		}
-		c.wantEnd(orderly)
-		e.wantExchange(401, "complete")
+		c.WantEnd(proxytest.Orderly)
+		e.WantExchange(401, "complete")
 	})
 	t.Run("the client does not wait", func(t *testing.T) {
-		e := startEdge(t, startUpstream(t, func(up *peer) {
-			up.request()
-			up.send(fixedHead + "0123456789")
-			up.gone()
+		e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+			up.Request()
+			up.Send(proxytest.FixedHead + "0123456789")
+			up.Gone()
 		}), nil)
-		if m := e.ask(head + "hello"); m.status() != 200 {
+		if m := e.Ask(head + "hello"); m.Status() != 200 {
 			t.Errorf("answer %v", m)
 		}
-		e.wantExchange(200, "complete")
+		e.WantExchange(200, "complete")
 	})
 	t.Run("an unasked 100 stays here", func(t *testing.T) {
-		e := startEdge(t, startUpstream(t, func(up *peer) {
-			up.request()
-			up.send("HTTP/1.1 100 Continue\n\n" + fixedHead + "0123456789")
-			up.gone()
+		e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+			up.Request()
+			up.Send("HTTP/1.1 100 Continue\n\n" + proxytest.FixedHead + "0123456789")
+			up.Gone()
 		}), nil)
-		if m := e.ask(request); m.status() != 200 {
+		if m := e.Ask(proxytest.Request); m.Status() != 200 {
 			t.Errorf("answer %v", m)
 		}
-		e.wantExchange(200, "complete")
+		e.WantExchange(200, "complete")
 	})
 }
 
@@ -240,31 +241,31 @@ func TestAnUploadThatMayNotGoOn(t *testing.T) {
 		{"silence in the trailer section", idleBody, chunked + "5\nhello\n", 10, "0\nX-Check: 1\n", 408, "request_timeout", ""},
 		{"silence in a body of known length", idleBody, "POST / HTTP/1.1\nHost: edge\nContent-Length: 9\n\nhello", 5, "", 408, "request_timeout", ""},
 	} {
-		for _, leg := range everyLeg {
-			t.Run(tc.name+", "+leg.name, func(t *testing.T) {
+		for _, leg := range proxytest.EveryLeg {
+			t.Run(tc.name+", "+leg.Name, func(t *testing.T) {
 				t.Parallel()
 				came, tail := make(chan struct{}), make(chan string, 1)
-				e := leg.start(t, tc.change, func(up *peer) {
-					up.head()
-					up.bytes(tc.body)
+				e := leg.Start(t, tc.change, func(up *proxytest.Peer) {
+					up.Head()
+					up.Bytes(tc.body)
 					close(came)
-					text, _ := up.rest()
+					text, _ := up.Rest()
 					tail <- text
 				})
-				c := e.dial()
-				c.send(tc.first)
+				c := e.Dial()
+				c.Send(tc.first)
 				<-came
-				c.send(tc.second)
-				m := c.answer("POST")
-				wantError(t, m, tc.status, tc.code, tc.retry)
-				if m.get("Connection") != "close" {
-					t.Errorf("Connection %q, want close", m.get("Connection"))
+				c.Send(tc.second)
+				m := c.Answer("POST")
+				proxytest.WantError(t, m, tc.status, tc.code, tc.retry)
+				if m.Get("Connection") != "close" {
+					t.Errorf("Connection %q, want close", m.Get("Connection"))
 				}
-				c.wantEnd(orderly)
+				c.WantEnd(proxytest.Orderly)
 				if text := <-tail; text != "" {
 					t.Errorf("the upstream received %q behind what may go on", text)
 				}
-				e.wantExchange(tc.status, tc.code)
+				e.WantExchange(tc.status, tc.code)
 			})
 		}
 	}
@@ -291,26 +292,26 @@ func TestABodyThatMayNotBeSentAtAll(t *testing.T) {
 		{"another coding", head + "Transfer-Encoding: gzip, chunked\n\n", 501, "coding_not_supported"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			e := startEdge(t, startUpstream(t, noConnection), limit)
-			c := e.dial()
-			c.send(tc.request)
-			wantError(t, c.answer("POST"), tc.status, tc.code, "false")
-			c.wantEnd(orderly)
-			e.wantExchange(tc.status, tc.code)
+			e := proxytest.StartEdge(t, proxytest.StartUpstream(t, proxytest.NoConnection), limit)
+			c := e.Dial()
+			c.Send(tc.request)
+			proxytest.WantError(t, c.Answer("POST"), tc.status, tc.code, "false")
+			c.WantEnd(proxytest.Orderly)
+			e.WantExchange(tc.status, tc.code)
 		})
 	}
 }
 
 // TestABodyAtTheLimitPasses holds that the limit is the largest body allowed.
 func TestABodyAtTheLimitPasses(t *testing.T) {
-	e := startEdge(t, startUpstream(t, func(up *peer) { answerOnce(up, "ok") }), func(c *config.Config) {
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) { answerOnce(up, "ok") }), func(c *config.Config) {
 		c.Limits.RequestBody = config.Size{Bytes: 1}
 		c.Routes["api"] = config.Route{PathPrefix: "/", RequestBody: config.Size{Bytes: 20}} // the route's holds
 	})
-	if m := e.ask("POST / HTTP/1.1\nHost: edge\nContent-Length: 20\n\n" + strings.Repeat("x", 20)); m.status() != 200 {
+	if m := e.Ask("POST / HTTP/1.1\nHost: edge\nContent-Length: 20\n\n" + strings.Repeat("x", 20)); m.Status() != 200 {
 		t.Errorf("answer %v", m)
 	}
-	e.wantExchange(200, "complete")
+	e.WantExchange(200, "complete")
 }
 
 // TestWhatStandsBehindABodyIsTheNextRequest holds it for uploads that outlast
@@ -322,33 +323,33 @@ func TestWhatStandsBehindABodyIsTheNextRequest(t *testing.T) {
 		{"chunked", "POST / HTTP/1.1\nHost: edge\nTransfer-Encoding: chunked\n\n5\nhello\n", "5\nhello\n", "0\n\n"},
 		{"chunked with a trailer", "POST / HTTP/1.1\nHost: edge\nTransfer-Encoding: chunked\n\n5\nhello\n", "5\nhello\n", "0\nX-Check: 1\n\n"},
 	} {
-		for _, leg := range everyLeg {
-			t.Run(tc.name+", "+leg.name, func(t *testing.T) {
+		for _, leg := range proxytest.EveryLeg {
+			t.Run(tc.name+", "+leg.Name, func(t *testing.T) {
 				came := make(chan struct{})
-				e := leg.start(t, nil, func(up *peer) {
-					up.head()
-					up.bytes(len(crlf(tc.body)))
+				e := leg.Start(t, nil, func(up *proxytest.Peer) {
+					up.Head()
+					up.Bytes(len(proxytest.CRLF(tc.body)))
 					close(came)
-					up.bytes(len(crlf(tc.rest)))
-					up.send(fixedHead + "0123456789")
-					if m := up.request(); !strings.HasPrefix(m.first, "GET /next ") {
-						t.Errorf("the next request is %q", m.first)
+					up.Bytes(len(proxytest.CRLF(tc.rest)))
+					up.Send(proxytest.FixedHead + "0123456789")
+					if m := up.Request(); !strings.HasPrefix(m.First, "GET /next ") {
+						t.Errorf("the next request is %q", m.First)
 					}
-					up.send(fixedHead + "abcdefghij")
-					up.gone()
+					up.Send(proxytest.FixedHead + "abcdefghij")
+					up.Gone()
 				})
-				c := e.dial()
-				c.send(tc.first)
+				c := e.Dial()
+				c.Send(tc.first)
 				<-came
-				c.send(tc.rest + next)
-				if m := c.answer("POST"); m.body != "0123456789" {
+				c.Send(tc.rest + next)
+				if m := c.Answer("POST"); m.Body != "0123456789" {
 					t.Errorf("the first answer is %v", m)
 				}
-				if m := c.answer("GET"); m.body != "abcdefghij" {
+				if m := c.Answer("GET"); m.Body != "abcdefghij" {
 					t.Errorf("the second answer is %v", m)
 				}
-				e.wantExchange(200, "complete")
-				e.wantExchange(200, "complete")
+				e.WantExchange(200, "complete")
+				e.WantExchange(200, "complete")
 			})
 		}
 	}

@@ -45,6 +45,9 @@ var mayImport = []row{
 		"proxy/admit", "proxy/head", "proxy/record", "proxy/relay", "proxy/route", "proxy/upstream", "proxy/wire",
 	}, "it tells the story of one exchange with the parts above"},
 	{"proxy/front", []pattern{"internal/config", "internal/edgeerr", "proxy", "proxy/wire"}, "it accepts connections and hands them to proxy"},
+	{"proxy/proxytest", []pattern{
+		"internal/config", "internal/edgeerr", "internal/testcert", "proxy", "proxy/front", "proxy/record", "proxy/wire",
+	}, "it is the harness of tests of proxy and proxy/front"},
 
 	// What runs it.
 	{"internal/admin", []pattern{"internal/config", "internal/secret"}, "it shows what others hand to it"},

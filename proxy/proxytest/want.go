@@ -1,4 +1,4 @@
-package proxy_test
+package proxytest
 
 import (
 	"encoding/json"
@@ -8,20 +8,20 @@ import (
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 )
 
-// wantError holds that m is an error of the edge as internal/edgeerr has it,
+// WantError holds that m is an error of the edge as internal/edgeerr has it,
 // with this status and hint.
-func wantError(t testing.TB, m message, status int, code, shouldRetry string) {
+func WantError(t testing.TB, m Message, status int, code, shouldRetry string) {
 	t.Helper()
-	if m.status() != status || m.get("x-apim-edge-error") != code {
-		t.Fatalf("answer %q with x-apim-edge-error %q, want %d %s", m.first, m.get("x-apim-edge-error"), status, code)
+	if m.Status() != status || m.Get("x-apim-edge-error") != code {
+		t.Fatalf("answer %q with x-apim-edge-error %q, want %d %s", m.First, m.Get("x-apim-edge-error"), status, code)
 	}
-	if got := m.get("x-should-retry"); got != shouldRetry {
+	if got := m.Get("x-should-retry"); got != shouldRetry {
 		t.Errorf("%s: x-should-retry %q, want %q", code, got, shouldRetry)
 	}
-	if m.get("x-request-id") == "" || m.get("Content-Type") != "application/json" {
-		t.Errorf("%s: x-request-id %q, Content-Type %q", code, m.get("x-request-id"), m.get("Content-Type"))
+	if m.Get("x-request-id") == "" || m.Get("Content-Type") != "application/json" {
+		t.Errorf("%s: x-request-id %q, Content-Type %q", code, m.Get("x-request-id"), m.Get("Content-Type"))
 	}
-	if got := m.get("Cache-Control"); got != "no-store" {
+	if got := m.Get("Cache-Control"); got != "no-store" {
 		t.Errorf("%s: Cache-Control %q, want no-store", code, got)
 	}
 	var after string
@@ -30,7 +30,7 @@ func wantError(t testing.TB, m message, status int, code, shouldRetry string) {
 			after = strconv.Itoa(c.RetryAfter())
 		}
 	}
-	if got := m.get("Retry-After"); got != after {
+	if got := m.Get("Retry-After"); got != after {
 		t.Errorf("%s: Retry-After %q, want %q", code, got, after)
 	}
 	wantErrorBody(t, m, status, code)
@@ -38,7 +38,7 @@ func wantError(t testing.TB, m message, status int, code, shouldRetry string) {
 
 // wantErrorBody holds that one JSON body serves those who know APIM and those
 // who know OpenAI.
-func wantErrorBody(t testing.TB, m message, status int, code string) {
+func wantErrorBody(t testing.TB, m Message, status int, code string) {
 	t.Helper()
 	var body struct {
 		StatusCode int
@@ -48,14 +48,14 @@ func wantErrorBody(t testing.TB, m message, status int, code string) {
 			Param               any
 		}
 	}
-	if m.body == "" {
+	if m.Body == "" {
 		return // the answer to HEAD
 	}
-	if err := json.Unmarshal([]byte(m.body), &body); err != nil {
-		t.Fatalf("%s: the body %q: %v", code, m.body, err)
+	if err := json.Unmarshal([]byte(m.Body), &body); err != nil {
+		t.Fatalf("%s: the body %q: %v", code, m.Body, err)
 	}
 	if body.StatusCode != status || body.Error.Code != code || body.Message == "" || body.Message != body.Error.Message ||
 		body.Error.Type == "" || body.Error.Param != nil {
-		t.Errorf("%s: body %s", code, m.body)
+		t.Errorf("%s: body %s", code, m.Body)
 	}
 }
