@@ -142,7 +142,7 @@ func TestLogLinesAreExplained(t *testing.T) {
 			}
 		}
 	}
-	_, names, _ := strings.Cut(read(t, "proxy/family.go"), "familyNames = ")
+	_, names, _ := strings.Cut(read(t, "proxy/record/family.go"), "familyNames = ")
 	names, _, _ = strings.Cut(names, "\n}\n")
 	for _, m := range regexp.MustCompile(`"([a-z-]+)"`).FindAllStringSubmatch(names, -1) {
 		if !strings.Contains(page, "`"+m[1]+"`") {
