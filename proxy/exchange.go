@@ -103,7 +103,7 @@ func (n *notes) makeID() {
 func (x *Exchange) note() {
 	r, n := x.req, &x.notes
 	n.path = x.keepShown(r.path, r.query)
-	n.method = n.keep(r.method, methodBytes)
+	n.method = n.keepMethod(r.method)
 	n.family = familyOf(r.userAgent)
 	if len(r.id) == 0 {
 		n.makeID()
@@ -126,7 +126,7 @@ func (x *Exchange) noteRefused() {
 		}
 		n.path = x.keepShown(t, nil)
 	}
-	n.method = n.keep(r.method, methodBytes)
+	n.method = n.keepMethod(r.method)
 	x.head = r.isHead()
 }
 

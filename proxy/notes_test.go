@@ -33,6 +33,21 @@ func TestForLog(t *testing.T) {
 	}
 }
 
+// TestAMethodThatIsNone holds that the log does not show what only stands in the
+// place of a method.
+func TestAMethodThatIsNone(t *testing.T) {
+	for method, want := range map[string]string{
+		"GET": "GET", "get": "get", "M-SEARCH": "M-SEARCH", "BASELINE_CONTROL": "BASELINE_CONTROL",
+		"": "", "key0123456789abcdef": "***", "api-key:k": "***", "GET1": "***", "a=b": "***", "[": "***", "{": "***", "@": "***", "`": "***",
+		strings.Repeat("M", 33): strings.Repeat("M", 26) + " (cut)",
+	} {
+		var n notes
+		if got := string(n.keepMethod([]byte(method))); got != want {
+			t.Errorf("keepMethod(%q) = %q, want %q", method, got, want)
+		}
+	}
+}
+
 // FuzzForLog holds that a text takes its limit in a line at most, and that only
 // one that would take more is cut.
 func FuzzForLog(f *testing.F) {
