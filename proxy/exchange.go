@@ -91,7 +91,7 @@ func begin(c *Client) *Exchange {
 func (x *Exchange) note() {
 	r, k := x.req, &x.kept
 	k.path = x.keepShown(r.Path, r.Query)
-	k.method = k.keep(r.Method, record.MethodBytes)
+	k.method = k.keepMethod(r.Method)
 	k.family = record.FamilyOf(r.UserAgent)
 	if len(r.ID) == 0 {
 		k.makeID()
@@ -116,7 +116,7 @@ func (x *Exchange) noteRefused() {
 		}
 		k.path = x.keepShown(t, nil)
 	}
-	k.method = k.keep(r.Method, record.MethodBytes)
+	k.method = k.keepMethod(r.Method)
 	x.traits.Head = r.Head
 }
 

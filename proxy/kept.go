@@ -27,6 +27,18 @@ func (k *kept) keep(p []byte, limit int) []byte {
 	return k.since(at, limit)
 }
 
+// keepMethod keeps a method that could be one. What a client has sent behind a body
+// that is longer than it says stands where the next method is expected, and may be
+// a key.
+func (k *kept) keepMethod(method []byte) []byte {
+	for _, c := range method {
+		if letter := c | 0x20; (letter < 'a' || letter > 'z') && c != '-' && c != '_' {
+			return k.keep([]byte("***"), record.MethodBytes)
+		}
+	}
+	return k.keep(method, record.MethodBytes)
+}
+
 // since returns what has been put into the kept texts from at on, cut to limit
 // bytes as a line of the log takes them.
 func (k *kept) since(at, limit int) []byte {

@@ -247,6 +247,9 @@ func (c *Conn) flush() bool {
 func (c *Conn) drop() {
 	c.backlog.Release()
 	c.backlog, c.stallWait = nil, bound{}
+	if c.src != nil {
+		c.src.owed = 0
+	}
 }
 
 // Failed returns the error by which sending has ended, or nil.
