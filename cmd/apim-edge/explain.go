@@ -27,7 +27,7 @@ func newExplainCommand() *cobra.Command {
 	var from source
 	var req asked
 	cmd := &cobra.Command{
-		Use:   "explain [flags] URL | curl ... | -",
+		Use: "explain [flags] URL | curl ... | -", SuggestFor: []string{"curl", "why", "trace", "test"},
 		Short: "Say what would become of a request, and why",
 		Long: `explain takes a request, as flags or as a curl line, through the same engine that
 serves, and prints the route, the credential decision with its reason, the head
