@@ -156,22 +156,32 @@ func isName(s string) bool {
 	return s != ""
 }
 
-var unexpanded = regexp.MustCompile(`\$env:\w+|\$\{\w+\}|\$[A-Za-z_]\w*|%[A-Z_][A-Z0-9_]{2,}%`)
+// unexpanded is a variable that no shell has replaced. In a URL a name in lower case
+// is none: $filter and $top are parameters of many APIs.
+var (
+	unexpanded      = regexp.MustCompile(`\$env:\w+|\$\{\w+\}|\$[A-Za-z_]\w*|%[A-Z_][A-Z0-9_]{2,}%`)
+	unexpandedInURL = regexp.MustCompile(`\$env:\w+|\$\{\w+\}|\$[A-Z_][A-Z0-9_]+|%[A-Z_][A-Z0-9_]{2,}%`)
+)
 
 // FromWords returns the command of words that a shell has split already. What
 // looks like a variable there has not been expanded, and is not known.
 func FromWords(words []string) Command {
 	c := Command{}
 	for _, w := range words {
-		if t := strings.TrimLeft(w, " \t\r\n"); !strings.HasPrefix(t, "{") && !strings.HasPrefix(t, "[") {
-			w = unexpanded.ReplaceAllStringFunc(strings.ReplaceAll(w, mark, ""), Variable)
+		w = strings.ReplaceAll(w, mark, "")
+		switch t := strings.TrimLeft(w, " \t\r\n"); {
+		case strings.HasPrefix(t, "{"), strings.HasPrefix(t, "["): // a body, of which only the length counts
+		case strings.Contains(t, "://"), strings.HasPrefix(t, "/"):
+			w = unexpandedInURL.ReplaceAllStringFunc(w, Variable)
+		default:
+			w = unexpanded.ReplaceAllStringFunc(w, Variable)
 		}
 		c.Words = append(c.Words, w)
 	}
 	return c
 }
 
-// quoteNote warns of quotes that only word processors know. A word that begins with
+// checkQuotes refuses quotes that only word processors know. A word that begins with
 // one was meant to be quoted.
 func checkQuotes(words []string) error {
 	for _, w := range words {

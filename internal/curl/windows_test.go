@@ -56,6 +56,26 @@ func TestWindows(t *testing.T) {
 	}
 }
 
+// TestWordsKeepTheVariablesThatNoShellReplaced: words come from a shell that has
+// done its work, so what is left of a variable was in quotes, or of another shell.
+func TestWordsKeepTheVariablesThatNoShellReplaced(t *testing.T) {
+	for _, tc := range []struct{ word, want string }{
+		{"api-key: $KEY", "api-key: " + Variable("$KEY")},
+		{"Authorization: Bearer ${token}", "Authorization: Bearer " + Variable("${token}")},
+		{"Authorization: Bearer $token", "Authorization: Bearer " + Variable("$token")},
+		{"api-key: %API_KEY%", "api-key: " + Variable("%API_KEY%")},
+		{"api-key: $env:Key", "api-key: " + Variable("$env:Key")},
+		{"http://edge/$DEPLOYMENT?$top=5", "http://edge/" + Variable("$DEPLOYMENT") + "?$top=5"},
+		{"http://edge/%E4%B8%AD?a=100%25", "http://edge/%E4%B8%AD?a=100%25"},
+		{`{"$ref": "$KEY"}`, `{"$ref": "$KEY"}`},
+		{"costs 5$", "costs 5$"},
+	} {
+		if got := FromWords([]string{tc.word}).Words[0]; got != tc.want {
+			t.Errorf("got %q, want %q", got, tc.want)
+		}
+	}
+}
+
 func nothing(string) (string, bool) { return "", false }
 
 // TestWhatIsNotUnderstoodIsSaid holds that nothing is guessed in silence, and that
