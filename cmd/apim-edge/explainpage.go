@@ -25,7 +25,14 @@ func (p *printer) page(r *curl.Request, head []byte, e proxy.Explanation) {
 		what = "this error"
 	}
 	if !e.Preflight {
-		p.asksFirst(r, head, e)
+		host, _ := r.Field("Host")
+		if _, own, _ := strings.Cut(e.Page, "://"); strings.EqualFold(own, host) {
+			p.line("page", e.Page+" is the host itself, and its browser asks nobody")
+			return
+		}
+		if p.asksFirst(r, e) {
+			return
+		}
 		what = "read " + what
 	}
 	switch {
@@ -43,14 +50,17 @@ func (p *printer) page(r *curl.Request, head []byte, e proxy.Explanation) {
 
 // refusal says that CORS stands in the way, and the line to add.
 func (p *printer) refusal(e proxy.Explanation, head []byte, what string) {
-	key, value := "cors.allowed_origins", e.Page
+	key, value, name := "cors.allowed_origins", e.Page, ""
 	switch e.Refused {
 	case corsx.CauseMethod:
 		key, value = "cors.allowed_methods", strings.TrimSpace(valueOf(head, "Access-Control-Request-Method"))
 	case corsx.CauseHeader:
 		key, value = "cors.allowed_headers", strings.Join(p.blamed(head), ", ")
 	}
-	p.line("refused", fmt.Sprintf("%s %s: the %s is not allowed", e.Page, what, e.Refused))
+	if e.Refused != corsx.CauseOrigin {
+		name = " " + value
+	}
+	p.line("refused", fmt.Sprintf("%s %s: the %s%s is not allowed", e.Page, what, e.Refused, name))
 	if e.Route != "" && value != "" && value != "***" {
 		p.line("add", fmt.Sprintf("%s to %s of route %s, if the page may", value, key, e.Route))
 	}
@@ -80,16 +90,13 @@ func (p *printer) blamed(head []byte) (names []string) {
 }
 
 // asksFirst explains the preflight that a browser would send in front of the
-// request (Fetch standard, CORS-preflight fetch).
-func (p *printer) asksFirst(r *curl.Request, head []byte, e proxy.Explanation) {
+// request (Fetch standard, CORS-preflight fetch). It reports whether that is refused.
+func (p *printer) asksFirst(r *curl.Request, e proxy.Explanation) (refused bool) {
 	names := unsafeFields(r)
 	host, _ := r.Field("Host")
-	if _, own, _ := strings.Cut(e.Page, "://"); strings.EqualFold(own, host) {
-		return // a page of this host needs no leave
-	}
 	simple := r.Method == "GET" || r.Method == "HEAD" || r.Method == "POST"
 	if websocket, _ := r.Field("Upgrade"); simple && len(names) == 0 || websocket != "" {
-		return
+		return false
 	}
 	ask := curl.Request{Method: "OPTIONS", Target: r.Target, Fields: []curl.Field{
 		{Name: "Host", Value: host}, {Name: "Origin", Value: e.Page}, {Name: "Access-Control-Request-Method", Value: r.Method},
@@ -99,12 +106,13 @@ func (p *printer) asksFirst(r *curl.Request, head []byte, e proxy.Explanation) {
 	}
 	readings, err := readingsOf(r)
 	if err != nil {
-		return
+		return false
 	}
 	asked := ask.Head(func(name string) string { return readings.stand[name] })
 	switch answer := p.edge.Explain(asked); {
 	case answer.Preflight && answer.Refused == "":
 		p.line("preflight", "a browser would ask first, and is allowed")
+		return false
 	case answer.Preflight:
 		p.line("preflight", "a browser would ask first, is refused, and does not send the request")
 		p.refusal(answer, asked, "may not send the request")
@@ -112,7 +120,9 @@ func (p *printer) asksFirst(r *curl.Request, head []byte, e proxy.Explanation) {
 		p.line("preflight", "a browser would ask first, gets "+answer.Code.String()+", and does not send the request")
 	default:
 		p.line("preflight", "a browser would ask first, and upstream answers that: route "+answer.Route+" has no cors")
+		return false
 	}
+	return true
 }
 
 // byBrowsers are the fields that a browser sets by itself, or lets a page set

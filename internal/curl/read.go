@@ -67,15 +67,17 @@ func Read(text string, shell Shell, getenv func(name string) (string, bool)) ([]
 		return nil, fmt.Errorf("no shell named %q; sh, cmd and powershell are known", string(shell))
 	}
 	switch {
+	case len(all) == 0 && !strings.Contains(text, "curl") && otherClients.MatchString(text):
+		return nil, errors.New(`there is no curl command in the text, and no other is understood; a browser has "Copy as cURL", or write the request with -X, -H and -d`)
 	case err != nil:
 		return nil, err
-	case len(all) == 0 && regexp.MustCompile(`\b(Invoke-WebRequest|Invoke-RestMethod|iwr|irm|wget|https?ie|fetch\()`).MatchString(text):
-		return nil, errors.New(`there is no curl command in the text, and no other is understood; a browser has "Copy as cURL", or write the request with -X, -H and -d`)
 	case len(all) == 0:
 		return nil, errors.New("there is no curl command in the text")
 	}
 	return all, nil
 }
+
+var otherClients = regexp.MustCompile(`\b(Invoke-WebRequest|Invoke-RestMethod|iwr|irm|wget|https?ie|fetch|requests)\b`)
 
 // variableSet are the variables that a text has set so far. Names of Windows do not
 // know case.

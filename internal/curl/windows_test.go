@@ -108,6 +108,7 @@ func TestWhatIsNotUnderstoodIsSaid(t *testing.T) {
 		{"words from a variable with spaces", "OPTS='-H SECRET'\ncurl $OPTS http://edge/", "the shell makes several words of it"},
 		{"another program", `wget http://SECRET/`, "no other is understood"},
 		{"another command of PowerShell", `Invoke-RestMethod -Uri http://SECRET/ -Headers @{a="b"}`, `"Copy as cURL"`},
+		{"a program of a page", `fetch("http://SECRET/", {headers: {a: "b"}})`, "no other is understood"},
 		{"a word about curl", `apt install curl`, "no curl command"},
 		{"nothing", ``, "no curl command"},
 		{"a list of PowerShell", "curl.exe http://edge/ -d @SECRET `\n -s", "put it in quotes"},
