@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
@@ -129,19 +130,32 @@ func (a *asked) commands(cmd *cobra.Command, args []string) ([]curl.Command, err
 	case len(args) > 1:
 		return nil, errors.New("give one URL, or a curl line that begins with curl")
 	case args[0] == "-":
-		text, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), 1<<20))
-		if err != nil {
-			return nil, err
-		}
-		commands, err := curl.Read(string(text), curl.Shell(a.shell), os.LookupEnv)
-		if err != nil {
-			return nil, fmt.Errorf("the curl line on standard input: %w", err)
-		}
-		return commands, nil
+		return a.pasted(cmd.InOrStdin())
 	case strings.HasPrefix(args[0], "curl ") || strings.HasPrefix(args[0], "curl.exe "): // a line in quotes
 		return curl.Read(args[0], curl.Shell(a.shell), os.LookupEnv)
 	}
 	return []curl.Command{a.bare(args[0])}, nil
+}
+
+const maxPasted = 1 << 20
+
+// pasted reads the curl commands on standard input.
+func (a *asked) pasted(in io.Reader) ([]curl.Command, error) {
+	if f, ok := in.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		fmt.Fprintln(os.Stderr, "Paste the curl line, then press Ctrl-D on a line of its own.")
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxPasted+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxPasted {
+		return nil, errors.New("standard input is larger than 1 MiB; give it the curl line alone")
+	}
+	commands, err := curl.Read(string(text), curl.Shell(a.shell), os.LookupEnv)
+	if err != nil {
+		return nil, fmt.Errorf("the curl line on standard input: %w", err)
+	}
+	return commands, nil
 }
 
 func isCurl(word string) bool {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,7 +52,8 @@ func (p *printer) refusal(e proxy.Explanation, head []byte, what string) {
 	key, value, name := "cors.allowed_origins", e.Page, ""
 	switch e.Refused {
 	case corsx.CauseMethod:
-		key, value = "cors.allowed_methods", strings.TrimSpace(valueOf(head, "Access-Control-Request-Method"))
+		key = "cors.allowed_methods"
+		value, _ = valueOf(head, "Access-Control-Request-Method")
 	case corsx.CauseHeader:
 		key, value = "cors.allowed_headers", strings.Join(p.blamed(head), ", ")
 	}
@@ -66,24 +66,30 @@ func (p *printer) refusal(e proxy.Explanation, head []byte, what string) {
 	}
 }
 
-// valueOf returns the value of a field of a head.
-func valueOf(head []byte, name string) string {
-	for line := range strings.SplitSeq(string(head), "\r\n") {
+// valueOf returns the value of a field of a head, and in which line it stands.
+func valueOf(head []byte, name string) (value string, at int) {
+	for i, line := range strings.Split(string(head), "\r\n") {
 		if n, v, _ := strings.Cut(line, ":"); strings.EqualFold(n, name) {
-			return v
+			return strings.TrimSpace(v), i
 		}
 	}
-	return ""
+	return "", -1
 }
 
 // blamed returns the names of the fields that a preflight is refused for: each is
 // asked for alone.
 func (p *printer) blamed(head []byte) (names []string) {
-	list := valueOf(head, "Access-Control-Request-Headers")
+	const field = "Access-Control-Request-Headers"
+	list, at := valueOf(head, field)
+	lines := strings.Split(string(head), "\r\n")
 	for name := range strings.SplitSeq(list, ",") {
-		alone := bytes.Replace(head, []byte(list), []byte(" "+strings.TrimSpace(name)), 1)
-		if p.edge.Explain(alone).Refused != "" {
-			names = append(names, strings.TrimSpace(name))
+		name = strings.TrimSpace(name)
+		if name == "" {
+			continue
+		}
+		lines[at] = field + ": " + name
+		if p.edge.Explain([]byte(strings.Join(lines, "\r\n"))).Refused != "" {
+			names = append(names, name)
 		}
 	}
 	return names

@@ -21,7 +21,8 @@ func newHealthCommand() *cobra.Command {
 		Long: `health asks /readyz of the admin listener; an image without a shell has nothing
 else that could. The address is that of --admin, else of the variable
 APIM_EDGE__ADMIN__ADDRESS, else of admin.address in the file that --config names,
-else 127.0.0.1:9090. Other faults of that file are none of an edge that runs.
+else 127.0.0.1:9090. What else is wrong with that file does not count: an edge
+that runs goes on without it. A check that must not depend on the file uses --admin.
 Exit code: 0 ready, 1 not.
 
   apim-edge health --config /etc/apim-edge/config.yaml`,
@@ -41,16 +42,19 @@ Exit code: 0 ready, 1 not.
 	return cmd
 }
 
-// adminAddress returns where the admin listener of the same configuration is.
+// adminAddress returns where the admin listener of the same configuration is. An
+// edge goes on when its file is spoilt, so that alone is no reason to call it unwell.
 func (s *source) adminAddress(cmd *cobra.Command) (string, error) {
 	conf, err := s.load(cmd)
-	switch {
-	case conf.Admin.Address != "":
-		return conf.Admin.Address, nil
-	case err != nil:
-		return "", fmt.Errorf("where to ask is not known: %w", err)
+	if conf.Admin.Address == "" && err != nil {
+		s.file = ""
+		conf, _ = s.load(cmd)
+		fmt.Fprintf(cmd.ErrOrStderr(), "apim-edge: %v; asking at %s\n", err, conf.Admin.Address)
 	}
-	return "", errors.New("not known: the configuration switches the admin listener off (admin.address is empty)")
+	if conf.Admin.Address == "" {
+		return "", errors.New("not known: the configuration switches the admin listener off (admin.address is empty)")
+	}
+	return conf.Admin.Address, nil
 }
 
 func health(cmd *cobra.Command, address string) error {

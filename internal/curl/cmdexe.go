@@ -22,12 +22,15 @@ func readCmd(text string, vars *variableSet) ([]Command, error) {
 		if len(words) == 0 || strings.EqualFold(words[0], "rem") || strings.HasPrefix(words[0], "::") {
 			continue
 		}
-		if at := curlAt(words); at >= 0 {
-			if err := checkQuotes(words); err != nil {
-				return nil, err
-			}
-			all = append(all, Command{Words: words[at+1:]})
+		at := curlAt(words)
+		if at < 0 {
+			noteBroken(all, words[0])
+			continue
 		}
+		if err := checkQuotes(words); err != nil {
+			return nil, err
+		}
+		all = append(all, Command{Words: words[at+1:]})
 	}
 	return all, nil
 }

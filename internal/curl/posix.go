@@ -99,6 +99,7 @@ func (p *posix) call(s *syntax.Stmt, cmd *syntax.CallExpr) error {
 	}
 	at := curlAt(names)
 	if at < 0 {
+		noteBroken(p.commands, names[0])
 		return nil
 	}
 	c := Command{}

@@ -105,6 +105,9 @@ func (p *powerShell) endCommand() error {
 	}
 	at := curlAt(words)
 	if at < 0 {
+		if len(words) > 0 {
+			noteBroken(p.commands, words[0])
+		}
 		return nil
 	}
 	for _, w := range words[at+1:] {

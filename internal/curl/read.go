@@ -183,6 +183,15 @@ func FromWords(words []string) Command {
 	return c
 }
 
+// noteBroken warns where the command behind the last one begins with an option: it
+// was meant to belong to it.
+func noteBroken(all []Command, first string) {
+	if len(all) > 0 && len(first) > 1 && first[0] == '-' {
+		c := &all[len(all)-1]
+		c.Notes = append(c.Notes, "the next command begins with an option: is a continuation missing, or a space behind one? curl does not get what is behind it")
+	}
+}
+
 // checkQuotes refuses quotes that only word processors know. A word that begins with
 // one was meant to be quoted.
 func checkQuotes(words []string) error {

@@ -18,6 +18,9 @@ type address struct {
 // resolved.
 func (t *transfer) splitURL(text string) (address, error) {
 	var u address
+	if strings.TrimSpace(text) == "" {
+		return u, errors.New("an argument is empty, or a space: is there one behind the character that continues a line, or is a variable empty?")
+	}
 	if strings.HasPrefix(text, mark) {
 		return u, errors.New("the URL begins with a variable whose value is not known: host and path decide; set it in front of the command (NAME=value), or write it out")
 	}

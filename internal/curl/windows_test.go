@@ -106,6 +106,9 @@ func TestWhatIsNotUnderstoodIsSaid(t *testing.T) {
 		{"words from braces", `curl http://edge/ -d {"a":1,"b":"SECRET"}`, "put it in single quotes"},
 		{"words from a list", `curl http://edge/ "${SECRET[@]}"`, "write them out"},
 		{"words from a variable with spaces", "OPTS='-H SECRET'\ncurl $OPTS http://edge/", "the shell makes several words of it"},
+		{"a space behind a continuation", "curl http://edge/ \\ \n  -H 'a: SECRET'", "is there one behind the character that continues a line"},
+		{"a space behind a continuation of PowerShell", "curl.exe http://edge/ ` \n  -H 'a: SECRET' `\n -s", "is there one behind the character that continues a line"},
+		{"a variable that is empty", "URL=\ncurl \"$URL\"", "is a variable empty?"},
 		{"another program", `wget http://SECRET/`, "no other is understood"},
 		{"another command of PowerShell", `Invoke-RestMethod -Uri http://SECRET/ -Headers @{a="b"}`, `"Copy as cURL"`},
 		{"a program of a page", `fetch("http://SECRET/", {headers: {a: "b"}})`, "no other is understood"},
@@ -146,6 +149,9 @@ func TestWhatHadToBeAssumedIsSaid(t *testing.T) {
 		{"cookies of a file", `curl http://edge/ -b SECRET`, "the cookies of a file are left out"},
 		{"userinfo", `curl http://a:SECRET@edge/`, "curl sends them as Authorization: Basic"},
 		{"digest", `curl --digest -u a:SECRET http://edge/`, "--digest sends no credential"},
+		{"no continuation", "curl http://edge/\n  -H 'a: SECRET'", "is a continuation missing"},
+		{"a space behind a continuation of cmd", "curl http://edge/ -s ^ \n  -H \"a: SECRET\" ^\n -s", "is a continuation missing"},
+		{"no continuation of PowerShell", "curl.exe http://edge/\n  -H 'a: SECRET' `\n -s", "is a continuation missing"},
 		{"curl in PowerShell", "curl http://edge/ `\n -s", "write curl.exe"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
