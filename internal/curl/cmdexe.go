@@ -36,18 +36,19 @@ func readCmd(text string, vars *variableSet) ([]Command, error) {
 }
 
 var (
-	prompt  = regexp.MustCompile(`(?m)^[A-Za-z]:\\[^>\n]*>`)
-	handle  = regexp.MustCompile(`(^|[ \t])[0-9]$`)
-	setting = regexp.MustCompile(`(?i)^@?set\s+"?([A-Za-z_]\w*)=([^"\n]*)"?\s*$`)
+	prompt = regexp.MustCompile(`(?m)^[A-Za-z]:\\[^>\n]*>`)
+	// variableHere is cmdVariable at the very beginning.
+	variableHere = regexp.MustCompile("^" + cmdVariable.String())
+	setting      = regexp.MustCompile(`(?i)^@?set\s+"?([A-Za-z_]\w*)=([^"\n]*)"?\s*$`)
 )
 
 // cmdLines returns the commands of the text as the programs get them.
 func cmdLines(text string, vars *variableSet) (lines []string, err error) {
-	var b strings.Builder
+	var b []byte // of the line so far
 	quoted := false
 	end := func() {
-		line := b.String()
-		b.Reset()
+		line := string(b)
+		b = b[:0]
 		if m := setting.FindStringSubmatch(strings.TrimSpace(line)); m != nil {
 			vars.put(m[1], m[2])
 			return
@@ -56,12 +57,11 @@ func cmdLines(text string, vars *variableSet) (lines []string, err error) {
 	}
 	for i := 0; i < len(text); i++ {
 		c := text[i]
-		if m := cmdVariable.FindString(text[i:]); c == '%' && m != "" && strings.HasPrefix(text[i:], m) {
-			b.WriteString(vars.value(strings.Trim(m, "%"), m))
-			i += len(m) - 1
-			continue
-		}
 		switch {
+		case c == '%' && variableHere.MatchString(text[i:]):
+			m := variableHere.FindString(text[i:])
+			b = append(b, vars.value(strings.Trim(m, "%"), m)...)
+			i += len(m) - 1
 		case c == '\n':
 			if quoted { // cmd closes them at the end of a line
 				return nil, errors.New("the text has a quote that is not closed in its line; check the quotes, or name its shell with --shell")
@@ -69,9 +69,9 @@ func cmdLines(text string, vars *variableSet) (lines []string, err error) {
 			end()
 		case c == '"':
 			quoted = !quoted
-			b.WriteByte(c)
+			b = append(b, c)
 		case quoted:
-			b.WriteByte(c)
+			b = append(b, c)
 		case c == '^' && i+1 < len(text):
 			if i++; text[i] == '\n' {
 				if i++; i == len(text) {
@@ -82,16 +82,14 @@ func cmdLines(text string, vars *variableSet) (lines []string, err error) {
 					break
 				}
 			}
-			b.WriteByte(text[i])
+			b = append(b, text[i])
 		case c == '&' || c == '|':
 			end()
 		case c == '>' || c == '<':
-			line := b.String()
-			b.Reset()
-			b.WriteString(handle.ReplaceAllString(line, "$1")) // the 2 of 2>nul
+			b = withoutHandle(b)
 			i += redirection(text[i:]) - 1
 		default:
-			b.WriteByte(c)
+			b = append(b, c)
 		}
 	}
 	if quoted {
@@ -99,6 +97,15 @@ func cmdLines(text string, vars *variableSet) (lines []string, err error) {
 	}
 	end()
 	return lines, nil
+}
+
+// withoutHandle takes the 2 of 2>nul off a line.
+func withoutHandle(line []byte) []byte {
+	n := len(line)
+	if n > 0 && line[n-1] >= '0' && line[n-1] <= '9' && (n == 1 || line[n-2] == ' ' || line[n-2] == '\t') {
+		return line[:n-1]
+	}
+	return line
 }
 
 // redirection returns the length of a redirection with the name behind it.

@@ -132,14 +132,15 @@ func (c *Command) read(name string) (text, why string) {
 	if len(variables(name)) > 0 {
 		return "", "the name of a file holds a variable"
 	}
+	// Before it is opened: to open a pipe would wait for whoever writes to it.
+	if info, err := os.Stat(name); err == nil && (!info.Mode().IsRegular() || info.Size() > maxFile) {
+		return "", "what it names is no file of a usual size"
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return "", "a file that it names cannot be read here"
 	}
 	defer f.Close() //nolint:errcheck // only read
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > maxFile {
-		return "", "what it names is no file of a usual size"
-	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile))
 	if err != nil {
 		return "", "a file that it names cannot be read here"

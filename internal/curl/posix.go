@@ -21,6 +21,9 @@ type posix struct {
 
 func readPOSIX(text string, vars *variableSet) ([]Command, error) {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
+	if nested(text) > maxNested {
+		return nil, errors.New("the text has brackets in brackets beyond all measure; give it the curl line alone")
+	}
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
 	if err != nil {
 		return nil, posixError(err)
@@ -39,6 +42,25 @@ func readPOSIX(text string, vars *variableSet) ([]Command, error) {
 		return true
 	})
 	return p.commands, err
+}
+
+// maxNested bounds brackets in brackets: the parser calls itself for each, and Go
+// ends a program whose stack is full (measured: 1 MiB of $( is enough).
+const maxNested = 1000
+
+// nested returns how deep the brackets of a text are, in quotes or not.
+func nested(text string) (deepest int) {
+	depth := 0
+	for i := range len(text) {
+		switch text[i] {
+		case '(', '{', '[':
+			depth++
+			deepest = max(deepest, depth)
+		case ')', '}', ']':
+			depth = max(0, depth-1)
+		}
+	}
+	return deepest
 }
 
 // posixError says where a text cannot be read. The parser's own words quote it.

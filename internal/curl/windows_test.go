@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestWindows holds what cmd.exe and PowerShell make of a text. Neither runs where
@@ -109,6 +110,7 @@ func TestWhatIsNotUnderstoodIsSaid(t *testing.T) {
 		{"a space behind a continuation", "curl http://edge/ \\ \n  -H 'a: SECRET'", "is there one behind the character that continues a line"},
 		{"a space behind a continuation of PowerShell", "curl.exe http://edge/ ` \n  -H 'a: SECRET' `\n -s", "is there one behind the character that continues a line"},
 		{"a variable that is empty", "URL=\ncurl \"$URL\"", "is a variable empty?"},
+		{"brackets that would fill the stack", strings.Repeat("$(", 1<<19), "brackets in brackets"},
 		{"another program", `wget http://SECRET/`, "no other is understood"},
 		{"another command of PowerShell", `Invoke-RestMethod -Uri http://SECRET/ -Headers @{a="b"}`, `"Copy as cURL"`},
 		{"a program of a page", `fetch("http://SECRET/", {headers: {a: "b"}})`, "no other is understood"},
@@ -145,6 +147,7 @@ func TestWhatHadToBeAssumedIsSaid(t *testing.T) {
 		{"nothing behind Bearer", `curl http://edge/ -H 'Authorization: Bearer '`, "was a variable empty?"},
 		{"a body from a pipe", `cat SECRET | curl http://edge/ -d @-`, "standard input is not known here"},
 		{"a body of a file that is not here", `curl http://edge/ -d @/nowhere/SECRET`, "cannot be read here"},
+		{"a body that is no file", `curl http://edge/ -d @/dev/null`, "no file of a usual size"},
 		{"a body with variables", `curl http://edge/ -d "{$A}"`, "its length is not exact"},
 		{"cookies of a file", `curl http://edge/ -b SECRET`, "the cookies of a file are left out"},
 		{"userinfo", `curl http://a:SECRET@edge/`, "curl sends them as Authorization: Basic"},
@@ -168,6 +171,27 @@ func TestWhatHadToBeAssumedIsSaid(t *testing.T) {
 				t.Errorf("got notes %q, want %q", notes, tc.want)
 			}
 		})
+	}
+}
+
+// TestReadingTakesLinearTime reads texts of one shape in two sizes: four times the
+// text may take no more than twelve times as long.
+func TestReadingTakesLinearTime(t *testing.T) {
+	for _, shell := range []Shell{POSIX, Cmd, PowerShell} {
+		for _, piece := range []string{"> ", "2>", "%", "%A", "^", "\"", "'", "`", "$(", "$a ", "@'\n", "\\", "a ", "a=b;", "-s ", "#\n", "<<a\n", "a|", "http://"} {
+			took := func(n int) time.Duration {
+				text, least := "curl "+strings.Repeat(piece, n), time.Hour
+				for range 3 {
+					began := time.Now()
+					_, _ = Read(text, shell, nothing)
+					least = min(least, time.Since(began))
+				}
+				return least
+			}
+			if small, large := took(2000), took(8000); large > 12*small+20*time.Millisecond {
+				t.Errorf("%s: %q 2000 times takes %v, 8000 times %v", shell, piece, small, large)
+			}
+		}
 	}
 }
 
