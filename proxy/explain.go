@@ -97,6 +97,9 @@ func (x *Exchange) explanation(err error) Explanation {
 	out.Page, out.CORS, out.Refused = x.maskOrigin(), corsLines(answer), x.refused
 	if out.Page != "" && out.Refused == "" && !allowsOrigin(out.CORS) && (out.Policy || out.Code != edgeerr.None) {
 		out.Refused = corsx.CauseOrigin
+		if out.Policy && x.route.CORS.Allows(x.kept.origin) {
+			out.Refused = corsx.CauseMethod
+		}
 	}
 	return out
 }

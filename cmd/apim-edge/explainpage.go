@@ -53,7 +53,9 @@ func (p *printer) refusal(e proxy.Explanation, head []byte, what string) {
 	switch e.Refused {
 	case corsx.CauseMethod:
 		key = "cors.allowed_methods"
-		value, _ = valueOf(head, "Access-Control-Request-Method")
+		if value, _ = valueOf(head, "Access-Control-Request-Method"); value == "" {
+			value, _, _ = strings.Cut(string(head), " ")
+		}
 	case corsx.CauseHeader:
 		key, value = "cors.allowed_headers", strings.Join(p.blamed(head), ", ")
 	}
