@@ -8,6 +8,7 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/relay"
 	"github.com/apim-edge/apim-edge/proxy/route"
+	"github.com/apim-edge/apim-edge/proxy/wire"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -42,6 +43,7 @@ type Exchange struct {
 
 	next    next
 	answer  answer
+	reply   *wire.Buf // of the edge itself, until it is sent
 	body    head.Body
 	status  int    // sent to the client
 	refused string // what CORS refused: origin, method or header

@@ -41,9 +41,6 @@ func (x *Exchange) answerPreflight() error {
 		answer = append(answer, "Connection: close\r\n"...)
 	}
 	out.Set(append(answer, "\r\n"...))
-	x.status, x.answer = 204, answerPreflight
-	if _, err := x.client.Send(out); err != nil {
-		return edgeerr.Wrap(edgeerr.ClientLeft, err)
-	}
+	x.status, x.answer, x.reply = 204, answerPreflight, out
 	return errAnswered
 }

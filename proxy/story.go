@@ -26,6 +26,10 @@ var story = [...]func(*Exchange) error{
 	(*Exchange).relay,           // head and body to the client, as they come
 }
 
+// sending is the step of the story that sends: those before it only judge, and
+// explain runs them too.
+const sending = len(story) - 2
+
 // advance goes on with the story until it has to wait. It reports whether the
 // exchange is over, and the client's connection free for what follows.
 func (x *Exchange) advance() (over bool) {
@@ -39,13 +43,13 @@ func (x *Exchange) advance() (over bool) {
 	case wire.ErrWait:
 		return false
 	case errAnswered:
-		err = nil
+		err = x.sendReply()
 	}
 	x.end(err)
 	return true
 }
 
-// errAnswered ends the story early and well.
+// errAnswered ends the story early and well: reply is the answer.
 var errAnswered = errors.New("answered at the edge")
 
 // interruption returns what has happened to the exchange while it waited.

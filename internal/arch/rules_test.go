@@ -26,6 +26,7 @@ var mayImport = []row{
 	{"internal/health", nil, "it holds causes and knows nobody who has one"},
 	{"internal/config", []pattern{"internal/secret"}, "it is data and knows no server"},
 	{"internal/config/gen", []pattern{"internal/config"}, "it writes the reference of the configuration"},
+	{"internal/curl", nil, "it reads command lines and knows no edge"},
 	{"internal/arch", nil, "it only reads source"},
 	{"internal/testcert", nil, "it makes a certificate and knows nobody who shows it"},
 

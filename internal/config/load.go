@@ -30,7 +30,8 @@ type Options struct {
 const levels = "__"
 
 // Load reads, merges, completes and checks the configuration. All mistakes
-// come back at once, as *Problems.
+// come back at once, as *Problems, along with what is right of a file that could
+// be read.
 func Load(o Options) (Config, error) {
 	var file layer
 	if o.File != "" {
@@ -80,7 +81,7 @@ func merge(file layer, o Options) (Config, error) {
 	problems = append(problems, unspoken(cfg.Validate(), problems)...)
 	if len(problems) > 0 {
 		problems.sort()
-		return Config{}, &problems
+		return cfg, &problems
 	}
 	return cfg, nil
 }

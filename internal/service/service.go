@@ -143,7 +143,7 @@ func (s *Service) listen(conf config.Config) error {
 	}
 	addr, err := s.front.Listen(conf.Listen.Address)
 	if err != nil {
-		return fmt.Errorf("listen.address: %w; is another program on this port? Choose another with --listen", err)
+		return bindError("listen.address", err, "Choose another with --listen")
 	}
 	s.Address = addr.String()
 	return nil
@@ -165,7 +165,7 @@ func (s *Service) listenAdmin(conf config.Config) error {
 	}
 	l, err := net.Listen("tcp", conf.Admin.Address)
 	if err != nil {
-		return fmt.Errorf("admin.address: %w; choose another with --admin, or switch the listener off with --admin \"\"", err)
+		return bindError("admin.address", err, `Choose another with --admin, or switch the listener off with --admin ""`)
 	}
 	s.AdminAddress = l.Addr().String()
 	s.log.Info().Str("listener", "admin").Str("address", s.AdminAddress).Msg("listening")

@@ -70,6 +70,10 @@ type Conn struct {
 	one       [1]byte // what Silent reads into
 }
 
+// Unconnected returns a connection to nobody: nothing comes on it, and nothing can
+// be sent. What an exchange does before it sends can be done on it.
+func Unconnected() *Conn { return &Conn{loop: &Loop{begun: time.Now()}, failed: net.ErrClosed} }
+
 // Plain tells whether bytes on the socket are the bytes of the message.
 func (c *Conn) Plain() bool { return c.tls == nil }
 
