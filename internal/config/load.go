@@ -122,7 +122,7 @@ func elementDefaults(user map[string]any) map[string]any {
 		upstreams[name] = map[string]any{"max_idle": defaultMaxIdle}
 	}
 	for _, name := range namesIn(user, "routes") {
-		routes[name] = map[string]any{"cors": map[string]any{"max_age": defaultMaxAge.String()}}
+		routes[name] = map[string]any{"cors": map[string]any{"max_age": defaultMaxAge().String()}}
 	}
 	return map[string]any{"upstreams": upstreams, "routes": routes}
 }
