@@ -92,12 +92,16 @@ func (o origin) problem(key, found, allowed, meant string) Problem {
 	return Problem{File: o.file, Line: o.line, Key: key, Found: found, Allowed: allowed, Text: text + didYouMean(meant)}
 }
 
-// Locate returns a problem that shows only where a configuration is put to use, such
-// as a file that cannot be read, with the place of its key.
-func (c *Config) Locate(p Problem) Problem {
-	at := (&checker{config: c}).at(p.Key)
-	p.File, p.Line = at.file, at.line
-	return p
+// Locate gives problems that show only where a configuration is put to use, such as
+// a file that cannot be read, the places of their keys.
+func (c *Config) Locate(found ...Problem) *Problems {
+	located := Problems(found)
+	for i := range located {
+		at := (&checker{config: c}).at(located[i].Key)
+		located[i].File, located[i].Line = at.file, at.line
+	}
+	located.sort()
+	return &located
 }
 
 func didYouMean(meant string) string {
