@@ -75,10 +75,11 @@ func merge(file layer, o Options) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	cfg.origins = origins
+	cfg.origins, cfg.strays = origins, strays(o.Environ)
 	cfg = cfg.Complete()
 	problems = append(problems, unspoken(cfg.Validate(), problems)...)
 	if len(problems) > 0 {
+		problems = append(problems, cfg.strays...) // one of them may be what is missing
 		problems.sort()
 		return Config{}, &problems
 	}

@@ -99,7 +99,7 @@ func urlFault(raw string) (fault, meant string) {
 	case err != nil:
 		return "this is no URL", ""
 	case u.ForceQuery || u.RawQuery != "" || strings.Contains(raw, "#"):
-		return "a URL here has no query and no fragment", ""
+		return "a URL here has no query and no fragment", withoutOperation(u)
 	case u.Hostname() == "":
 		return "the URL has no host", ""
 	case !isHost(u.Hostname()):
@@ -110,6 +110,21 @@ func urlFault(raw string) (fault, meant string) {
 		return pathFault(strings.TrimPrefix(rest, u.Host)), ""
 	}
 	return "", ""
+}
+
+// operations end the URLs that portals and documents show, of which the beginning is
+// the url of an upstream.
+var operations = regexp.MustCompile(`/deployments/|/(chat/completions|completions|embeddings|responses|models|realtime|files|batches|images/\w+|audio/\w+)$`)
+
+// withoutOperation returns the URL that is meant where a whole operation stands, or "".
+func withoutOperation(u *url.URL) string {
+	path := strings.TrimSuffix(u.Path, "/")
+	at := operations.FindStringIndex(path)
+	if at == nil {
+		return ""
+	}
+	path = strings.TrimSuffix(path[:at[0]], "/v1")
+	return u.Scheme + "://" + u.Host + strings.TrimSuffix(path, "/openai")
 }
 
 var beforeAt = regexp.MustCompile(`(?s)^(.*//)?.*@`)

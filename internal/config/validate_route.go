@@ -52,13 +52,26 @@ func (v *checker) routeUpstream(key, name string) {
 // pathPrefix reports a prefix that is none, or that an upstream could not tell
 // from another one.
 func (v *checker) pathPrefix(key, prefix string) {
-	fault := pathFault(prefix)
+	fault, meant := prefixFault(prefix)
 	for segment := range strings.SplitSeq(prefix, "/") {
 		if fault == "" && strings.HasSuffix(segment, ".") {
 			fault = "a path prefix has no dot at the end of a segment, which some servers drop"
 		}
 	}
-	v.fault(key, show(prefix), fault, meantPath(prefix))
+	v.fault(key, show(prefix), fault, meant)
+}
+
+// prefixFault refuses the * of other servers' routes, too: here it would be a
+// character like any other, and nothing would match.
+func prefixFault(path string) (fault, meant string) {
+	if strings.Contains(path, "*") {
+		meant = trimSlash(strings.TrimRight(path, "*"))
+		if pathFault(meant) != "" || strings.Contains(meant, "*") {
+			meant = ""
+		}
+		return "a path prefix has no *: it holds for everything below it", meant
+	}
+	return pathFault(path), meantPath(path)
 }
 
 // meantPath puts the missing slash in front.
@@ -73,8 +86,8 @@ func (v *checker) stripPrefix(key string, r Route) {
 	if r.StripPrefix == "" || r.StripPrefix == "/" {
 		return
 	}
-	if fault := pathFault(r.StripPrefix); fault != "" {
-		v.fault(key, show(r.StripPrefix), fault, meantPath(r.StripPrefix))
+	if fault, meant := prefixFault(r.StripPrefix); fault != "" {
+		v.fault(key, show(r.StripPrefix), fault, meant)
 		return
 	}
 	if rest, ok := strings.CutPrefix(r.PathPrefix, r.StripPrefix); !ok || rest != "" && rest[0] != '/' {
