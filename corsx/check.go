@@ -165,11 +165,7 @@ func checkOrigin(s string) Fault {
 	}
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok || !isScheme(scheme) {
-		meant := ""
-		if hostIs(s) {
-			meant = "https://" + s
-		}
-		return Fault{Text: wrongOrigin, Meant: meant}
+		return Fault{Text: wrongOrigin, Meant: meantOrigin(s)}
 	}
 	authority, _, hasPath := strings.Cut(rest, "/")
 	if hasPath {
@@ -192,6 +188,18 @@ func checkOrigin(s string) Fault {
 		return Fault{Text: wrongOrigin}
 	}
 	return checkWildcard(host)
+}
+
+// meantOrigin puts the scheme in front of a host that stands alone.
+func meantOrigin(s string) string {
+	host, _, _ := cutPort(s)
+	switch {
+	case !hostIs(host) || !wellFormed([]byte("https://"+s)):
+		return ""
+	case host == "localhost" || strings.HasPrefix(host, "127.") || host == "[::1]":
+		return "http://" + s
+	}
+	return "https://" + s
 }
 
 // hostIs reports whether a page of the web can have this host. What ends in a number

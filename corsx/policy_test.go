@@ -37,6 +37,7 @@ func TestOptionsThatCannotWorkAreRefused(t *testing.T) {
 		{"a query", origins("https://chat.example.com?a"), `allowed_origins[0]: found "https://chat.example.com?a", but ` + wrongOrigin},
 		{"a slash", origins("null", "https://chat.example.com/"), `allowed_origins[1]: found "https://chat.example.com/", but an origin has no path, also no slash at its end; did you mean "https://chat.example.com"?`},
 		{"no scheme", origins("chat.example.com"), `allowed_origins[0]: found "chat.example.com", but an origin is scheme://host or scheme://host:port; did you mean "https://chat.example.com"?`},
+		{"no scheme on this machine", origins("localhost:3000"), `allowed_origins[0]: found "localhost:3000", but an origin is scheme://host or scheme://host:port; did you mean "http://localhost:3000"?`},
 		{"upper case", origins("https://Chat.Example.com"), `allowed_origins[0]: found "https://Chat.Example.com", but browsers send origins in lower case; did you mean "https://chat.example.com"?`},
 		{"a scheme in upper case", origins("App://-"), `allowed_origins[0]: found "App://-", but browsers send origins in lower case; did you mean "app://-"?`},
 		{"the default port", origins("https://chat.example.com:443"), `allowed_origins[0]: found "https://chat.example.com:443", but browsers leave out port 443 of https; did you mean "https://chat.example.com"?`},

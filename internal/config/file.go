@@ -160,6 +160,9 @@ func (r *fileReader) value(key string, f field, n *yaml.Node) any {
 	}
 	allowed, meant := want.wanted(), ""
 	switch {
+	case f.typ == upstreamType && n.ShortTag() == "!!str":
+		r.wrong(key, n, show(maskURL(n.Value)), "a section with the key url", "")
+		return nil
 	case want == section:
 		allowed = "a section with the keys " + strings.Join(keysOf(f.typ), ", ")
 	case want == list && n.Kind == yaml.ScalarNode && !null:

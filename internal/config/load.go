@@ -136,11 +136,14 @@ func namesIn(values map[string]any, section string) []string {
 // unspoken leaves out what only follows from a mistake that is named already:
 // a url that does not parse is not also missing.
 func unspoken(found, known Problems) Problems {
-	wrong := map[string]bool{}
+	wrong, holding := map[string]bool{}, map[string]bool{}
 	for _, p := range known {
-		wrong[p.Key] = true
+		wrong[p.Key], holding[parent(p.Key)] = true, true
 	}
 	return slices.DeleteFunc(found, func(p Problem) bool {
+		if holding[p.Key] && (p.Key == "upstreams" || p.Key == "routes") {
+			return true // the only one that is named was not understood
+		}
 		for key := p.Key; key != ""; key = parent(key) {
 			if wrong[key] {
 				return true

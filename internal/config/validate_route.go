@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -64,14 +65,17 @@ func (v *checker) pathPrefix(key, prefix string) {
 // prefixFault refuses the * of other servers' routes, too: here it would be a
 // character like any other, and nothing would match.
 func prefixFault(path string) (fault, meant string) {
-	if strings.Contains(path, "*") {
-		meant = trimSlash(strings.TrimRight(path, "*"))
-		if pathFault(meant) != "" || strings.Contains(meant, "*") {
-			meant = ""
-		}
-		return "a path prefix has no *: it holds for everything below it", meant
+	star := strings.IndexByte(path, '*')
+	if star < 0 {
+		return pathFault(path), meantPath(path)
 	}
-	return pathFault(path), meantPath(path)
+	if before := strings.TrimRight(path[:star], "/{"); !strings.Contains(path[star:], "/") {
+		meant = cmp.Or(before, "/")
+	}
+	if pathFault(meant) != "" {
+		meant = ""
+	}
+	return "a path prefix has no *: it holds for everything below it", meant
 }
 
 // meantPath puts the missing slash in front.
