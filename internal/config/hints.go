@@ -62,12 +62,14 @@ func expandFault(key string, f field, value string) string {
 // ofKubernetes are the variables that a Service named apim-edge... makes by itself.
 var ofKubernetes = regexp.MustCompile(`_SERVICE_(HOST|PORT(_\w+)?)$|_PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$`)
 
+var oneUnderscore = regexp.MustCompile(`^APIM_EDGE_[A-Za-z0-9]\w*$`)
+
 // strays are the variables that would be keys if they had two underscores between
 // levels. They are not errors: with one they may be anybody's.
 func strays(environ []string) (found Problems) {
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")
-		if value == "" || !strings.HasPrefix(name, "APIM_EDGE_") || strings.HasPrefix(name, envPrefix) || ofKubernetes.MatchString(name) {
+		if value == "" || !oneUnderscore.MatchString(name) || ofKubernetes.MatchString(name) {
 			continue
 		}
 		if meant := meantVariable(name); meant != "" {

@@ -131,8 +131,8 @@ func TestOneUnderscore(t *testing.T) {
 			t.Errorf("%s: meant %q, want %q", name, got, want)
 		}
 	}
-	if found := strays([]string{"APIM_EDGE_LISTEN_ADDRESS="}); len(found) > 0 {
-		t.Errorf("an empty variable is told of: %v", found)
+	if found := strays([]string{"APIM_EDGE_LISTEN_ADDRESS=", "APIM_EDGE_UPSTREAMS_a\nb_URL=x"}); len(found) > 0 {
+		t.Errorf("an empty variable, or one with a line break, is told of: %v", found)
 	}
 }
 
