@@ -36,6 +36,7 @@ var sdkRequestFields = []string{
 	"aoai-copy-ft-checkpoints", "aoai-evals",
 	"idempotency-key", "traceparent", "tracestate",
 	"x-client-request-id", "x-ms-client-request-id", "x-request-id",
+	"x-openai-agents-sdk", // @openai/agents
 	"x-stainless-arch", "x-stainless-async", "x-stainless-custom-poll-interval",
 	"x-stainless-helper-method", "x-stainless-lang", "x-stainless-os",
 	"x-stainless-package-version", "x-stainless-poll-helper",
@@ -51,6 +52,7 @@ var sdkResponseFields = []string{
 	"retry-after", "retry-after-ms", "x-should-retry",
 	"x-request-id", "apim-request-id", "x-ms-region",
 	"x-apim-edge-error", "x-apim-edge-decision", "server-timing",
+	"location", // where the result of a long-running call will be
 }
 
 // families are the prefixes of response fields whose names nobody can list in

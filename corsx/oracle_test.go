@@ -53,8 +53,8 @@ var oracles = map[string]struct {
 		cors.Options{AllowedOrigins: []string{exactOrigin, otherOrigin}, MaxAge: 600},
 	},
 	"wildcard origins, credentials, private network": {
-		Options{AllowedOrigins: []string{"https://*.example.com", "http://localhost:*"}, AllowCredentials: true, AllowPrivateNetwork: true, MaxAge: -1},
-		cors.Options{AllowedOrigins: []string{"https://*.example.com", "http://localhost:*"}, AllowCredentials: true, AllowPrivateNetwork: true, MaxAge: -1},
+		Options{AllowedOrigins: []string{"https://*.example.com", "http://localhost:*", "app://-", "app://*.x"}, AllowCredentials: true, AllowPrivateNetwork: true, MaxAge: -1},
+		cors.Options{AllowedOrigins: []string{"https://*.example.com", "http://localhost:*", "app://-", "app://*.x"}, AllowCredentials: true, AllowPrivateNetwork: true, MaxAge: -1},
 	},
 	"every origin and field": {
 		Options{AllowedOrigins: []string{"*"}, AllowedHeaders: []string{"*"}, MaxAge: 5e9},
@@ -148,6 +148,7 @@ func TestTheAnswersAreThoseOfTheLibraryUnderNetHTTP(t *testing.T) {
 	origins := []string{
 		exactOrigin, otherOrigin, unknown, "", "null", "HTTPS://CHAT.example.com", "https://a.b.example.com",
 		"https://.example.com", "https://example.com", "http://localhost:", "http://localhost:80:90", "http://[::1]:3000",
+		"app://-", "app://.", "app://", "app://..x", "app://a/.x", "app://-:", "APP://-", "HTTPS://..example.com",
 		"https://evil.test/.example.com", "https://evil.test:1.example.com", "*", "https://chat.example.com, https://chat.example.com",
 	}
 	methods := []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "post", "PURGE", "CONNECT", ""}
@@ -189,7 +190,7 @@ func TestTheAnswersAreThoseOfTheLibraryForDrawnRequests(t *testing.T) {
 
 var (
 	drawOrigin = rapid.Custom(func(t *rapid.T) string {
-		whole := rapid.SampledFrom([]string{exactOrigin, otherOrigin, unknown, "null", "https://x.example.com", ""}).Draw(t, "whole")
+		whole := rapid.SampledFrom([]string{exactOrigin, otherOrigin, unknown, "null", "https://x.example.com", "app://-", "app://y.x", ""}).Draw(t, "whole")
 		if rapid.Bool().Draw(t, "as it is") {
 			return whole
 		}
@@ -267,7 +268,11 @@ func asBrowsersSend(list string) (names string, fits bool) {
 	return strings.Join(slices.Compact(out), ","), true
 }
 
-var originRe = regexp.MustCompile(`^[0-9A-Za-z+.-]+://([0-9A-Za-z_-]+(\.[0-9A-Za-z_-]+)*|\[[0-9A-Za-z:.]+\])(:[0-9]+)?$`)
+var (
+	originRe = regexp.MustCompile(`^[0-9A-Za-z+.-]+://([0-9A-Za-z_-]+(\.[0-9A-Za-z_-]+)*|\[[0-9A-Za-z:.]+\])(:[0-9]+)?$`)
+	webRe    = regexp.MustCompile(`(?i)^https?://`)
+	appRe    = regexp.MustCompile(`^[0-9A-Za-z+.-]+://([0-9A-Za-z_.~-]+(:[0-9]+)?)?$`)
+)
 
 // fromBrowser states difference 2 a second time.
 func fromBrowser(origin string) bool {
@@ -279,7 +284,8 @@ func fromBrowser(origin string) bool {
 	if strings.HasPrefix(port, "//") || strings.HasSuffix(port, "]") {
 		port = ""
 	}
-	return len(origin) <= 512 && originRe.MatchString(origin) && (port == "" || fitsPort(port))
+	fits := originRe.MatchString(origin) || !webRe.MatchString(origin) && appRe.MatchString(origin)
+	return len(origin) <= 512 && fits && (port == "" || fitsPort(port))
 }
 
 func fitsPort(s string) bool {

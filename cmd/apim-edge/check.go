@@ -12,11 +12,13 @@ import (
 
 func newCheckCommand() *cobra.Command {
 	var from source
+	var strict bool
 	cmd := &cobra.Command{
 		Use: "check [FILE | -]", Aliases: []string{"validate"}, SuggestFor: []string{"lint", "verify", "configtest"},
 		Short: "Check the configuration and list every fault at once",
 		Long: `check reads the configuration as serve would and lists every fault with its
-place, without opening a port or a connection. Exit code: 0 fit to serve, 1 not.
+place, without opening a port or a connection. What is allowed but probably not
+meant is a warning; with --strict it is a fault. Exit code: 0 fit to serve, 1 not.
 
   apim-edge check /etc/apim-edge/config.yaml
   apim-edge check - <config.yaml                       standard input
@@ -25,10 +27,11 @@ place, without opening a port or a connection. Exit code: 0 fit to serve, 1 not.
 			if err := from.takeFile(cmd, args); err != nil {
 				return err
 			}
-			return check(cmd, &from)
+			return check(cmd, &from, strict)
 		},
 	}
 	from.addTo(cmd)
+	cmd.Flags().BoolVar(&strict, "strict", false, "make warnings faults")
 	return cmd
 }
 
@@ -51,13 +54,11 @@ func (s *source) takeFile(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func check(cmd *cobra.Command, from *source) error {
+func check(cmd *cobra.Command, from *source, strict bool) error {
 	out := cmd.OutOrStdout()
 	conf, err := from.load(cmd)
 	if err == nil {
-		if files := conf.CheckFiles(); len(files) > 0 {
-			err = &files
-		}
+		err = faults(conf, strict)
 	}
 	var problems *config.Problems
 	if errors.As(err, &problems) {
@@ -69,16 +70,27 @@ func check(cmd *cobra.Command, from *source) error {
 	if err != nil {
 		return err
 	}
-	_, done, err := compile(conf)
-	if err != nil {
-		return err
-	}
-	done()
 	for _, w := range conf.Warnings() {
 		fmt.Fprintln(out, "warning:", w.String())
 	}
 	fmt.Fprintf(out, "ok: %s, %s, configuration %s\n",
 		counted(len(conf.Routes), "route"), counted(len(conf.Upstreams), "upstream"), config.Hash(conf))
+	return nil
+}
+
+// faults returns what only shows where a configuration is put to use.
+func faults(conf config.Config, strict bool) error {
+	if files := conf.CheckFiles(); len(files) > 0 {
+		return &files
+	}
+	_, done, err := compile(conf)
+	if err != nil {
+		return err
+	}
+	done()
+	if warnings := conf.Warnings(); strict && len(warnings) > 0 {
+		return &warnings
+	}
 	return nil
 }
 

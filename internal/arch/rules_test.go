@@ -24,7 +24,7 @@ var mayImport = []row{
 	{"internal/logsink", nil, "it moves lines and knows nothing of their content"},
 	{"internal/signals", nil, "what it imports is initialised before it, and delays it"},
 	{"internal/health", nil, "it holds causes and knows nobody who has one"},
-	{"internal/config", []pattern{"internal/secret"}, "it is data and knows no server"},
+	{"internal/config", []pattern{"rewrite", "corsx", "internal/secret"}, "it is data and knows no server; options are checked by whom they belong to"},
 	{"internal/config/gen", []pattern{"internal/config"}, "it writes the reference of the configuration"},
 	{"internal/curl", nil, "it reads command lines and knows no edge"},
 	{"internal/arch", nil, "it only reads source"},

@@ -80,6 +80,7 @@ func keysOf(section reflect.Type) []string {
 }
 
 var (
+	upstreamType = reflect.TypeFor[Upstream]()
 	configType   = reflect.TypeFor[Config]()
 	durationType = reflect.TypeFor[Duration]()
 	sizeType     = reflect.TypeFor[Size]()

@@ -76,10 +76,11 @@ func merge(file layer, o Options) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	cfg.origins = origins
+	cfg.origins, cfg.strays = origins, strays(o.Environ)
 	cfg = cfg.Complete()
 	problems = append(problems, unspoken(cfg.Validate(), problems)...)
 	if len(problems) > 0 {
+		problems = append(problems, cfg.strays...) // one of them may be what is missing
 		problems.sort()
 		return cfg, &problems
 	}
@@ -123,7 +124,7 @@ func elementDefaults(user map[string]any) map[string]any {
 		upstreams[name] = map[string]any{"max_idle": defaultMaxIdle}
 	}
 	for _, name := range namesIn(user, "routes") {
-		routes[name] = map[string]any{"cors": map[string]any{"max_age": defaultMaxAge.String()}}
+		routes[name] = map[string]any{"cors": map[string]any{"max_age": defaultMaxAge().String()}}
 	}
 	return map[string]any{"upstreams": upstreams, "routes": routes}
 }
@@ -136,11 +137,14 @@ func namesIn(values map[string]any, section string) []string {
 // unspoken leaves out what only follows from a mistake that is named already:
 // a url that does not parse is not also missing.
 func unspoken(found, known Problems) Problems {
-	wrong := map[string]bool{}
+	wrong, holding := map[string]bool{}, map[string]bool{}
 	for _, p := range known {
-		wrong[p.Key] = true
+		wrong[p.Key], holding[parent(p.Key)] = true, true
 	}
 	return slices.DeleteFunc(found, func(p Problem) bool {
+		if holding[p.Key] && (p.Key == "upstreams" || p.Key == "routes") {
+			return true // the only one that is named was not understood
+		}
 		for key := p.Key; key != ""; key = parent(key) {
 			if wrong[key] {
 				return true

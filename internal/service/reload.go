@@ -45,7 +45,7 @@ func (s *Service) compile() (_ *route.Snapshot, err error) {
 		return nil, err
 	}
 	if conf.Listen.TLS.CertFile != "" {
-		if err := s.certificate.Load(conf.Listen.TLS); err != nil {
+		if err := s.loadCertificate(conf); err != nil {
 			s.edge.Discard(snapshot)
 			return nil, err
 		}

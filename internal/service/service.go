@@ -133,10 +133,18 @@ func (s *Service) start(conf config.Config) error {
 	return nil
 }
 
+// loadCertificate says where the files stand that cannot be used.
+func (s *Service) loadCertificate(conf config.Config) error {
+	if err := s.certificate.Load(conf.Listen.TLS); err != nil {
+		return conf.Locate(config.Problem{Key: "listen.tls", Text: err.Error()})
+	}
+	return nil
+}
+
 func (s *Service) listen(conf config.Config) error {
 	s.front = front.New(s.edge, s.loops, s.log, nil, s.metrics.Clients().Add)
 	if conf.Listen.TLS.CertFile != "" {
-		if err := s.certificate.Load(conf.Listen.TLS); err != nil {
+		if err := s.loadCertificate(conf); err != nil {
 			return err
 		}
 		s.front = front.New(s.edge, s.loops, s.log, s.certificate.Config(), s.metrics.Clients().Add)

@@ -2,7 +2,6 @@ package front
 
 import (
 	"crypto/tls"
-	"fmt"
 	"sync/atomic"
 
 	"github.com/apim-edge/apim-edge/internal/config"
@@ -18,7 +17,7 @@ type Certificate struct {
 func (c *Certificate) Load(t config.ListenTLS) error {
 	cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
 	if err != nil {
-		return fmt.Errorf("listen.tls: %w", err)
+		return err
 	}
 	c.current.Store(&cert)
 	return nil

@@ -38,11 +38,11 @@ func NewRegistry(loops []*wire.Loop) *Registry {
 }
 
 // get returns the upstream with exactly these settings, a new one if need be.
-// release gives it back.
-func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (*handle, error) {
+// release gives it back. An error belongs to a key of the upstream's section.
+func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (h *handle, key string, err error) {
 	parsed, err := url.Parse(u.URL)
-	if err != nil || parsed.Host == "" {
-		return nil, errors.New("url: not a URL such as https://contoso.azure-api.net")
+	if err != nil {
+		return nil, "url", errors.New("this is no URL") // the library's text has the whole of it
 	}
 	o := upstream.Options{
 		Name: name, Address: address(parsed), Connect: t.Connect.Duration, TLSHandshake: t.TLSHandshake.Duration,
@@ -51,25 +51,25 @@ func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (*hand
 	}
 	material := ""
 	if parsed.Scheme == "https" {
-		if o.TLS, material, err = clientTLS(u.TLS, parsed.Hostname()); err != nil {
-			return nil, fmt.Errorf("tls.%w", err)
+		if o.TLS, material, key, err = clientTLS(u.TLS, parsed.Hostname()); err != nil {
+			return nil, "tls." + key, err
 		}
 	}
-	key := fmt.Sprintf("%s|%+v|%v|%v|%v|%v|%x", name, u, t.Connect, t.TLSHandshake, t.UpstreamKeepAlive, t.RequestBodyIdle, sha256.Sum256([]byte(material)))
+	settings := fmt.Sprintf("%s|%+v|%v|%v|%v|%v|%x", name, u, t.Connect, t.TLSHandshake, t.UpstreamKeepAlive, t.RequestBodyIdle, sha256.Sum256([]byte(material)))
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	h := g.known[key]
+	h = g.known[settings]
 	if h == nil {
-		h = &handle{key: key, Target: &upstream.Target{
+		h = &handle{key: settings, Target: &upstream.Target{
 			Upstream: upstream.New(o, g.loops), Prefix: strings.TrimSuffix(parsed.EscapedPath(), "/"),
 		}}
 		if !u.PreserveHost {
 			h.Host = []byte(parsed.Host)
 		}
-		g.known[key] = h
+		g.known[settings] = h
 	}
 	h.users++
-	return h, nil
+	return h, "", nil
 }
 
 // Release gives back what a snapshot that is not going to be used any more has taken.
@@ -155,8 +155,9 @@ func address(u *url.URL) string {
 }
 
 // clientTLS builds the TLS configuration towards an upstream. material is the
-// content of the files, so that a changed file makes another upstream.
-func clientTLS(t config.UpstreamTLS, host string) (conf *tls.Config, material string, err error) {
+// content of the files, so that a changed file makes another upstream. An error
+// belongs to the key.
+func clientTLS(t config.UpstreamTLS, host string) (conf *tls.Config, material, key string, err error) {
 	conf = &tls.Config{
 		ServerName: host, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
 		ClientSessionCache: tls.NewLRUClientSessionCache(64),
@@ -167,21 +168,21 @@ func clientTLS(t config.UpstreamTLS, host string) (conf *tls.Config, material st
 	if t.CAFile != "" {
 		pem, err := os.ReadFile(t.CAFile)
 		if err != nil {
-			return nil, "", fmt.Errorf("ca_file: %w", err)
+			return nil, "", "ca_file", err
 		}
 		conf.RootCAs = x509.NewCertPool()
 		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, "", fmt.Errorf("ca_file: %s holds no PEM certificate", t.CAFile)
+			return nil, "", "ca_file", fmt.Errorf("%s holds no PEM certificate", t.CAFile)
 		}
 		material += string(pem)
 	}
 	if t.CertFile != "" {
 		cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
 		if err != nil {
-			return nil, "", fmt.Errorf("cert_file: %w", err)
+			return nil, "", "cert_file", err
 		}
 		conf.Certificates = []tls.Certificate{cert}
 		material += string(cert.Certificate[0])
 	}
-	return conf, material, nil
+	return conf, material, "", nil
 }
