@@ -83,7 +83,7 @@ func isAlphanumeric(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z'
 }
 
-// isMadeOf tells whether s is not empty and holds only bytes that in accepts.
+// isMadeOf reports whether s is not empty and holds only bytes that in accepts.
 func isMadeOf(s string, in func(byte) bool) bool {
 	for i := range len(s) {
 		if !in(s[i]) {

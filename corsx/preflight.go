@@ -39,7 +39,7 @@ var preflightFields = [...]string{
 	allowOrigin, allowMethods, allowHeaders, allowCreds, allowPrivate, maxAge, varyField,
 }
 
-// IsPreflight tells whether a request is a preflight: OPTIONS (methods are
+// IsPreflight reports whether a request is a preflight: OPTIONS (methods are
 // compared with case) with Origin and Access-Control-Request-Method. Any other
 // OPTIONS is an ordinary request.
 func IsPreflight(method []byte, hasOrigin, hasRequestMethod bool) bool {

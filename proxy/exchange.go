@@ -84,7 +84,7 @@ func begin(c *Client) *Exchange {
 	x.edge, x.client, x.start = c.edge, c, c.Loop().Now()
 	x.req = c.store.requests.take()
 	x.req.Parser = c.store.parser
-	c.Within(0) // the wait for its first byte is over
+	c.ExpireAfter(0) // the wait for its first byte is over
 	return x
 }
 

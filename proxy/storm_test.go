@@ -190,7 +190,7 @@ func (s *stormClient) run(requests int) {
 	}
 }
 
-// exchange tells whether the connection can go on.
+// exchange reports whether the connection can go on.
 func (s *stormClient) exchange(id string) bool {
 	fate := stormFates[s.IntN(len(stormFates))]
 	body := strings.Repeat("b", s.IntN(4)*s.IntN(50000))

@@ -73,7 +73,7 @@ func (x *Exchange) readHead() error {
 	for {
 		c.in.Consume(x.scan.BlankLines(c.in.Bytes()))
 		if n := x.scan.End(c.in.Bytes()); n > 0 && n <= limit {
-			c.Within(0)
+			c.ExpireAfter(0)
 			text := c.in.Hold(n)
 			err := x.req.Parse(text)
 			if err != nil {
@@ -116,7 +116,7 @@ func (x *Exchange) awaitRestOfHead() error {
 		return x.refusePart(edgeerr.New(edgeerr.RequestTimeout, "the request head did not arrive within timeouts.client_head"))
 	}
 	if !x.client.Armed() {
-		x.client.Within(x.edge.snapshot.Load().Config.Timeouts.ClientHead.Duration)
+		x.client.ExpireAfter(x.edge.snapshot.Load().Config.Timeouts.ClientHead.Duration)
 	}
 	return wire.ErrWait
 }

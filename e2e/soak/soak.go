@@ -251,7 +251,7 @@ func (s *soak) check(name string, ok bool, format string, args ...any) {
 	s.checks = append(s.checks, check{name: name, ok: ok, detail: fmt.Sprintf(format, args...)})
 }
 
-// held tells whether all checks and lines are as they must be.
+// held reports whether all checks and lines are as they must be.
 func (s *soak) held() bool {
 	for _, c := range s.checks {
 		if !c.ok {

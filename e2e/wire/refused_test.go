@@ -75,7 +75,7 @@ func awaitFirstChunk(conn net.Conn, begun *[uploaders]chan struct{}) {
 	}
 }
 
-// breakUpload tells whether the edge says what is wrong.
+// breakUpload reports whether the edge says what is wrong.
 func breakUpload(under *edge.Edge, number int, begun <-chan struct{}) bool {
 	conn, err := net.Dial("tcp", under.Address())
 	if err != nil {

@@ -66,7 +66,7 @@ func (s *stage) fault(format string, args ...any) {
 	s.update(func() { s.faults = append(s.faults, fmt.Sprintf(format, args...)) })
 }
 
-// allEnded tells whether every connection to the upstream is over. The caller
+// allEnded reports whether every connection to the upstream is over. The caller
 // holds mu.
 func (s *stage) allEnded() bool {
 	for _, c := range s.conns {

@@ -162,7 +162,7 @@ func (u *upstream) do(a *arrival, step step) error {
 	return nil
 }
 
-// switched tells whether the script has answered 101.
+// switched reports whether the script has answered 101.
 func (a *arrival) switched() bool {
 	a.stage.mu.Lock()
 	defer a.stage.mu.Unlock()
@@ -178,7 +178,7 @@ func (a *arrival) tunnel() []byte {
 	return a.in[a.offset+a.message().Size:]
 }
 
-// finished tells whether every script has been played. The caller holds mu.
+// finished reports whether every script has been played. The caller holds mu.
 func (u *upstream) finished() bool {
 	if len(u.stage.arrived) < len(u.scripts) {
 		return false

@@ -27,7 +27,7 @@ var (
 	digits    = regexp.MustCompile(`^[0-9]+$`)
 )
 
-// isHost tells whether s is a host name or an address, without a port. An
+// isHost reports whether s is a host name or an address, without a port. An
 // IPv6 address stands without brackets.
 func isHost(s string) bool {
 	if _, err := netip.ParseAddr(s); err == nil {
@@ -42,7 +42,7 @@ func isHost(s string) bool {
 	return len(s) <= 253 && !digits.MatchString(labels[len(labels)-1])
 }
 
-// isLoopback tells whether only this machine reaches the host.
+// isLoopback reports whether only this machine reaches the host.
 func isLoopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && addr.IsLoopback()

@@ -12,7 +12,7 @@ import (
 
 // share is how many buffers one body may move before the loop looks after the
 // others.
-const share = 8
+const buffersPerTurn = 8
 
 // Down is one response body on its way from the upstream to the client.
 type Down struct {
@@ -79,9 +79,9 @@ func (d *Down) Go() error {
 		case d.To.Backlog() > 0:
 			return d.awaitClient()
 		case d.Track.Done() && !d.stuck():
-			d.From.Within(0)
+			d.From.ExpireAfter(0)
 			return nil
-		case turn == share:
+		case turn == buffersPerTurn:
 			d.From.Loop().Again(d.From)
 			return wire.ErrWait
 		}
@@ -95,7 +95,7 @@ func (d *Down) Go() error {
 		if err != nil {
 			return d.noBytes(err)
 		}
-		d.From.Within(0)
+		d.From.ExpireAfter(0)
 		d.silent = 0
 		if d.reads++; d.reads == ackLaterFrom && d.Track.events != nil {
 			d.From.AckLater()
@@ -108,7 +108,7 @@ func (d *Down) Go() error {
 
 // awaitClient waits for room, and not for the upstream.
 func (d *Down) awaitClient() error {
-	d.From.Within(0)
+	d.From.ExpireAfter(0)
 	return wire.ErrWait
 }
 
@@ -117,7 +117,7 @@ func (d *Down) spliceTurn() error {
 	d.Bytes += n
 	switch {
 	case err == nil:
-		d.From.Within(0)
+		d.From.ExpireAfter(0)
 		return nil
 	case d.To.Failed() != nil:
 		return clientError(d.To.Failed())
@@ -172,9 +172,9 @@ func (d *Down) wait() error {
 		}
 	}
 	if d.Heartbeat > 0 {
-		d.From.Within(d.Heartbeat)
+		d.From.ExpireAfter(d.Heartbeat)
 	} else {
-		d.From.Within(d.Idle)
+		d.From.ExpireAfter(d.Idle)
 	}
 	return wire.ErrWait
 }

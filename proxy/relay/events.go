@@ -79,5 +79,5 @@ func isFinal(line []byte) bool {
 	return false
 }
 
-// Between tells that no event is under way.
+// Between reports whether no event is under way.
 func (e *Events) Between() bool { return e.length == 0 && !e.fields }
