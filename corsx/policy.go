@@ -73,7 +73,11 @@ type Policy struct {
 	listed []string
 	// preflightVary is the whole Vary line of every answer to a preflight.
 	preflightVary string
-	outcomes      *outcomes
+	// fields are the request fields that pages may send, sorted; offer are the
+	// lines that say them and the methods.
+	fields   []string
+	offer    string
+	outcomes *outcomes
 }
 
 // New compiles o. Options with faults have no policy: the error joins them.
@@ -88,6 +92,7 @@ func New(o Options) (*Policy, error) {
 		exposesAll: slices.Contains(o.ExposedHeaders, "*"),
 		outcomes:   newOutcomes(),
 	}
+	p.list(libraryOptions(o))
 	for _, name := range o.ExposedHeaders {
 		if Family([]byte(name)) {
 			p.listed = append(p.listed, strings.ToLower(name))
@@ -125,6 +130,17 @@ func libraryOptions(o Options) cors.Options {
 		out.MaxAge = -1 // the library's way to say Access-Control-Max-Age: 0
 	}
 	return out
+}
+
+// list keeps what pages may ask for, to tell it where they ask for more.
+func (p *Policy) list(o cors.Options) {
+	for _, name := range o.AllowedHeaders {
+		p.fields = append(p.fields, strings.ToLower(name))
+	}
+	slices.Sort(p.fields)
+	p.fields = slices.Compact(p.fields)
+	p.offer = fieldLine(allowMethods, []string{strings.Join(o.AllowedMethods, ", ")}) +
+		fieldLine(allowHeaders, []string{strings.Join(p.fields, ", ")})
 }
 
 // ask puts a question to the library and returns the fields of its answer.

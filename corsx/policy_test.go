@@ -2,6 +2,7 @@ package corsx
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,19 +125,27 @@ func TestWhatIsAllowedWithoutBeingListed(t *testing.T) {
 func TestARefusedPreflightSaysWhatStoodInTheWay(t *testing.T) {
 	p := mustNew(t, Options{AllowedOrigins: []string{exactOrigin}, AllowedMethods: []string{"POST"}})
 	const varyLine = "Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers\r\n"
-	for _, tc := range []struct{ name, origin, method, headers, want string }{
-		{"an unknown origin", unknown, "POST", "", CauseOrigin},
-		{"an unknown origin comes before all else", unknown, "PUT", "x-unknown", CauseOrigin},
-		{"no origin", "", "POST", "", CauseOrigin},
-		{"a method that is not listed", exactOrigin, "PUT", "x-unknown", CauseMethod},
-		{"a field that is not listed", exactOrigin, "POST", "authorization,x-unknown", CauseHeader},
-		{"a list that is too long", exactOrigin, "POST", strings.Repeat("a", maxNameBytes+1), CauseHeader},
+	offer := "Access-Control-Allow-Origin: " + exactOrigin + "\r\nAccess-Control-Allow-Methods: POST\r\n" +
+		"Access-Control-Allow-Headers: " + strings.Join(slices.Sorted(slices.Values(sdkRequestFields)), ", ") + "\r\n"
+	for _, tc := range []struct{ name, origin, method, headers, want, unlisted, offer string }{
+		{"an unknown origin", unknown, "POST", "", CauseOrigin, "", ""},
+		{"an unknown origin comes before all else", unknown, "PUT", "x-unknown", CauseOrigin, "", ""},
+		{"no origin", "", "POST", "", CauseOrigin, "", ""},
+		{"a method that is not listed", exactOrigin, "PUT", "x-unknown", CauseMethod, "PUT", offer},
+		{"a method that browsers send without being allowed to", exactOrigin, "GET", "authorization", CauseMethod, "GET", ""},
+		{"a field that is not listed", exactOrigin, "POST", "authorization,X-Unknown", CauseHeader, "x-unknown", offer},
+		{"several fields", exactOrigin, "POST", "z,authorization,a", CauseHeader, "a,z", offer},
+		{"a list that is none", exactOrigin, "POST", "a b", CauseHeader, "", ""},
+		{"a list that is too long", exactOrigin, "POST", strings.Repeat("a", maxNameBytes+1), CauseHeader, "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			out, allowed, cause := p.Preflight(nil, PreflightRequest{
-				Origin: []byte(tc.origin), Method: []byte(tc.method), Headers: []byte(tc.headers)})
-			if allowed || cause != tc.want || string(out) != varyLine {
-				t.Errorf("allowed %v, cause %q, want %q; fields %q", allowed, cause, tc.want, out)
+			r := PreflightRequest{Origin: []byte(tc.origin), Method: []byte(tc.method), Headers: []byte(tc.headers)}
+			out, allowed, cause := p.Preflight(nil, r)
+			if allowed || cause != tc.want || string(out) != tc.offer+varyLine {
+				t.Errorf("allowed %v, cause %q, want %q; fields %q, want %q", allowed, cause, tc.want, out, tc.offer+varyLine)
+			}
+			if got := p.Unlisted(r, cause); got != tc.unlisted {
+				t.Errorf("Unlisted = %q, want %q", got, tc.unlisted)
 			}
 		})
 	}
