@@ -71,7 +71,7 @@ func TestADepartureCancelsUpstream(t *testing.T) {
 					<-gone
 					e.WantExchange(tc.status, "client_left")
 					e.WantMetric(`apim_edge_cancels_total{route="api"}`, 1)
-					e.WantMetric(`apim_edge_upstream_connections{state="open",upstream="legacy"}`, 0)
+					e.WantMetric(`apim_edge_upstream_connections{upstream="legacy"}`, 0)
 				})
 			}
 		}

@@ -115,7 +115,7 @@ func TestEveryErrorOfTheEdge(t *testing.T) {
 				defer other.TCP.CloseWrite() //nolint:errcheck // a test's end
 				other.Send(p.before)
 				e.WantMetric("apim_edge_exchanges_inflight", 1)
-				e.WantMetric(`apim_edge_upstream_connections{state="open",upstream="legacy"}`, 1)
+				e.WantMetric(`apim_edge_upstream_connections{upstream="legacy"}`, 1)
 			}
 			c := e.Dial()
 			c.Send(p.request)

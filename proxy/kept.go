@@ -14,6 +14,7 @@ import (
 type kept struct {
 	text                           []byte
 	id, method, path, origin, apim []byte
+	asked                          []byte // in vain, by a preflight
 	family                         record.Family
 }
 

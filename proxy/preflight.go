@@ -3,6 +3,7 @@ package proxy
 import (
 	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/record"
 )
 
 // checkUpgrade refuses the WebSocket handshake of a page whose origin is not
@@ -29,9 +30,11 @@ func (x *Exchange) answerPreflight() error {
 	}
 	out := x.client.Loop().GetBuf()
 	answer := append(out.Empty(), "HTTP/1.1 204 No Content\r\n"...)
-	answer, allowed, cause := x.route.CORS.Preflight(answer, x.req.Preflight())
+	asked := x.req.Preflight()
+	answer, allowed, cause := x.route.CORS.Preflight(answer, asked)
 	if !allowed {
 		x.refused = cause
+		x.kept.asked = x.kept.keep([]byte(x.route.CORS.Unlisted(asked, cause)), record.AskedBytes)
 	}
 	if !x.endsInBuffer() || x.edge.draining.Load() {
 		x.closing(nextClose)

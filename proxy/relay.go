@@ -37,7 +37,7 @@ func (x *Exchange) startRelay() error {
 	}
 	x.status, x.answer = x.attempt.resp.Status, answerUpstream
 	if x.body != head.Plain {
-		x.route.Metrics.Streams.Inc()
+		x.route.Metrics.StreamBegun()
 	}
 	in := x.attempt.takeBody(x.client.store)
 	if x.body == head.Tunnel {

@@ -1,7 +1,10 @@
 package proxy_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
@@ -118,5 +121,80 @@ func TestConnectionsOutliveAReload(t *testing.T) {
 	if n := dialed(); n != 1 { // of the new pool
 		t.Errorf("%v connections dialed by the changed upstream, want 1", n)
 	}
-	e.WantMetric(`apim_edge_upstream_connections{state="open",upstream="legacy"}`, 1)
+	e.WantMetric(`apim_edge_upstream_connections{state="idle",upstream="legacy"}`, 1)
+}
+
+// TestWhatRunsOnARemovedUpstreamIsSeen holds that its connection is counted until
+// the exchange has ended, and nothing of it behind that.
+func TestWhatRunsOnARemovedUpstreamIsSeen(t *testing.T) {
+	end := make(chan struct{})
+	url := proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+		up.Request()
+		<-end
+		up.Send("HTTP/1.1 200 OK\nContent-Length: 2\n\nok")
+		up.Gone()
+	})
+	e := proxytest.StartEdge(t, url, nil)
+	c := e.Dial()
+	c.Send(proxytest.PlainGet)
+	e.WantMetric(`apim_edge_upstream_connections{state="in_use",upstream="legacy"}`, 1)
+	if err := e.Use(proxytest.Configuration(url, func(c *config.Config) {
+		c.Upstreams["other"] = c.Upstreams["legacy"]
+		delete(c.Upstreams, "legacy")
+		c.Routes["api"] = config.Route{PathPrefix: "/", Upstream: "other"}
+	})); err != nil {
+		t.Fatal(err)
+	}
+	e.WantMetric(`apim_edge_upstream_connections{state="in_use",upstream="legacy"}`, 1)
+	close(end)
+	if m := c.Answer("GET"); m.Body != "ok" {
+		t.Errorf("answer %v", m)
+	}
+	e.WantExchange(200, "complete")
+	left := func() bool {
+		return slices.ContainsFunc(e.Series(), func(s string) bool { return strings.Contains(s, `upstream="legacy"`) })
+	}
+	proxytest.Eventually(t, func() bool { return !left() }, func() string {
+		return "series of the upstream that was removed: " + strings.Join(e.Series(), "\n")
+	})
+}
+
+// TestARouteCountsFromItsFirstExchange holds that nobody meets a route that a reload
+// has brought before it can count.
+func TestARouteCountsFromItsFirstExchange(t *testing.T) {
+	url := proxytest.StartUpstream(t, proxytest.EchoKey)
+	e := proxytest.StartEdge(t, url, func(c *config.Config) {
+		c.Routes["api"] = config.Route{PathPrefix: "/", Upstream: "legacy", CORS: config.CORS{AllowedOrigins: []string{proxytest.Page}}}
+	})
+	cors := config.CORS{AllowedOrigins: []string{proxytest.Page}}
+	stop, clients := make(chan struct{}), sync.WaitGroup{}
+	for range 4 {
+		clients.Go(func() {
+			c := e.Dial()
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				c.Send("OPTIONS / HTTP/1.1\nHost: edge\nOrigin: " + proxytest.Page + "\nAccess-Control-Request-Method: POST\n\n") // the shortest exchange
+				if m := c.Answer("OPTIONS"); m.Status() != 204 {
+					t.Errorf("answer %v", m)
+					return
+				}
+			}
+		})
+	}
+	for n := range 300 {
+		if err := e.Use(proxytest.Configuration(url, func(c *config.Config) {
+			c.Routes = map[string]config.Route{fmt.Sprintf("r%d", n): {PathPrefix: "/", Upstream: "legacy", CORS: cors}}
+		})); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	clients.Wait()
+	if strings.Contains(e.Log.String(), "panic") {
+		t.Errorf("the log tells of a panic:\n%s", e.Log)
+	}
 }

@@ -104,6 +104,7 @@ func (s *Service) start(conf config.Config) error {
 		return err
 	}
 	s.metrics = record.NewMetrics(s.o.Version, s.output.sink.Lost)
+	s.metrics.WatchCertificates(s.certificate.Current)
 	s.edge = proxy.NewEdge(s.log, s.log, s.metrics, s.loops)
 	snapshot, err := s.edge.Compile(conf)
 	if err != nil {
@@ -120,6 +121,7 @@ func (s *Service) start(conf config.Config) error {
 	for _, w := range conf.Warnings() {
 		s.log.Warn().Str("problem", w.String()).Msg("configuration")
 	}
+	s.inUse(s.log.Info()).Msg("configuration in use")
 	if err := s.front.Serve(); err != nil {
 		s.front.Drain(0)
 		return err

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -22,7 +23,7 @@ func TestAServiceServes(t *testing.T) {
 		t.Errorf("answer %q", got)
 	}
 	for path, want := range map[string]string{
-		"/healthz": "ok", "/readyz": "ready", "/config": "legacy", "/metrics": `apim_edge_requests_total{client="none",reason="explicit_key",route="default",status="2xx"} 1`,
+		"/healthz": "ok", "/readyz": "ready", "/config": "legacy", "/metrics": `apim_edge_requests_total{client="none",code="200",reason="explicit_key",route="default",status="2xx"} 1`,
 	} {
 		r.eventually(path, func() bool {
 			status, body := r.admin("GET", path)
@@ -200,6 +201,28 @@ func TestACertificateIsReplacedWhileClientsRun(t *testing.T) {
 	if got := shown(); got != "second" {
 		t.Errorf("certificate %q after a broken file, want second", got)
 	}
+}
+
+// TestTheExpiryOfCertificatesIsTold holds that it is that of those in use.
+func TestTheExpiryOfCertificatesIsTold(t *testing.T) {
+	one := writeCertificate(t, t.TempDir(), "one")
+	shown := "tls: {cert_file: " + one.CertFile + ", key_file: " + one.KeyFile + "}"
+	r := start(t, "https://127.0.0.1:1", "upstreams: {legacy: {url: '{UPSTREAM}', "+shown+"}}\nlisten: {"+shown+"}\n")
+	defer r.Stop("signal")
+	pair, err := tls.LoadX509KeyPair(one.CertFile, one.KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	series := func(key string) string { return `apim_edge_certificate_expiry_timestamp_seconds{key="` + key + `"} ` }
+	listen := series("listen.tls") + strconv.FormatFloat(float64(pair.Leaf.NotAfter.Unix()), 'g', -1, 64)
+	if _, body := r.admin("GET", "/metrics"); !strings.Contains(body, listen) || !strings.Contains(body, series("upstreams.legacy.tls")) {
+		t.Errorf("no line %s and of the upstream in\n%s", listen, body)
+	}
+	r.write("upstreams: {legacy: {url: 'https://127.0.0.1:1'}}\nlisten: {" + shown + "}\n")
+	r.eventually("the upstream's certificate is gone", func() bool {
+		_, body := r.admin("GET", "/metrics")
+		return strings.Contains(body, listen) && !strings.Contains(body, series("upstreams.legacy.tls"))
+	})
 }
 
 func writeCertificate(t *testing.T, dir, name string) *testcert.Certificate {

@@ -23,6 +23,13 @@ func (c *Certificate) Load(t config.ListenTLS) error {
 	return nil
 }
 
+// Current tells of the certificate in use, if there is one.
+func (c *Certificate) Current(tell func(key string, shown *tls.Certificate)) {
+	if cert := c.current.Load(); cert != nil {
+		tell("listen.tls", cert)
+	}
+}
+
 // Config returns the TLS configuration of a listener that shows the certificate.
 // HTTP/2 is not offered: apim-edge speaks HTTP/1.1.
 func (c *Certificate) Config() *tls.Config {

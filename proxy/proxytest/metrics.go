@@ -9,10 +9,19 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// Metric returns the value of name{label="value",...}, labels sorted, or 0.
-func (e *Edge) Metric(name string) float64 {
+// Metric returns the sum over all series that have the labels of
+// name{label="value",...}.
+func (e *Edge) Metric(name string) (sum float64) {
 	e.T.Helper()
-	return e.values()[name]
+	name, rest, _ := strings.Cut(name, "{")
+	labels := strings.FieldsFunc(strings.TrimSuffix(rest, "}"), func(r rune) bool { return r == ',' })
+	for series, value := range e.values() {
+		lacks := func(label string) bool { return !strings.Contains(series, label) }
+		if of, _, _ := strings.Cut(series, "{"); of == name && !slices.ContainsFunc(labels, lacks) {
+			sum += value
+		}
+	}
+	return sum
 }
 
 // Series returns the names of all series.

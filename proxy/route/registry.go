@@ -8,10 +8,9 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
@@ -21,9 +20,10 @@ import (
 // registry holds the upstreams of all snapshots in use, so that a reload that
 // does not change an upstream keeps its connections.
 type Registry struct {
-	loops []*wire.Loop
-	mu    sync.Mutex
-	known map[string]*handle // by everything that makes an upstream what it is
+	loops   []*wire.Loop
+	mu      sync.Mutex
+	known   map[string]*handle   // by everything that makes an upstream what it is
+	leaving []*upstream.Upstream // of no snapshot any more, but with connections in use
 }
 
 type handle struct {
@@ -84,11 +84,18 @@ func (g *Registry) release(handles []*handle) {
 		if h.users--; h.users == 0 {
 			delete(g.known, h.key)
 			h.Close()
+			g.leaving = append(g.leaving, h.Upstream)
 		}
 	}
+	g.forget()
 }
 
-// all returns the upstreams in use.
+// forget forgets those that have left.
+func (g *Registry) forget() {
+	g.leaving = slices.DeleteFunc(g.leaving, func(u *upstream.Upstream) bool { return u.Open() == 0 })
+}
+
+// All returns the upstreams in use.
 func (g *Registry) All() []*upstream.Upstream {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -97,45 +104,6 @@ func (g *Registry) All() []*upstream.Upstream {
 		ups = append(ups, h.Upstream)
 	}
 	return ups
-}
-
-var (
-	poolConns  = prometheus.NewDesc("apim_edge_upstream_connections", "Connections to the upstream.", []string{"upstream", "state"}, nil)
-	poolEvents = prometheus.NewDesc("apim_edge_upstream_connection_events_total",
-		"What happened to connections: dialed, dial_failed, reused, found_dead, unasked (upstream sent bytes that nobody had asked for).", []string{"upstream", "event"}, nil)
-)
-
-// Describe implements prometheus.Collector.
-func (g *Registry) Describe(ch chan<- *prometheus.Desc) {
-	ch <- poolConns
-	ch <- poolEvents
-}
-
-// Collect implements prometheus.Collector. Two generations of one upstream can
-// overlap during a reload; they are added up.
-func (g *Registry) Collect(ch chan<- prometheus.Metric) {
-	type sum struct{ open, idle, dialed, failed, reused, dead, unasked int64 }
-	sums := map[string]sum{}
-	for _, u := range g.All() {
-		s := sums[u.Name]
-		s.open += u.Open()
-		s.idle += u.Idle()
-		s.dialed += u.Stats.Dials.Load()
-		s.failed += u.Stats.DialsFailed.Load()
-		s.reused += u.Stats.Reused.Load()
-		s.dead += u.Stats.FoundDead.Load()
-		s.unasked += u.Stats.Unasked.Load()
-		sums[u.Name] = s
-	}
-	for name, s := range sums {
-		ch <- prometheus.MustNewConstMetric(poolConns, prometheus.GaugeValue, float64(s.open), name, "open")
-		ch <- prometheus.MustNewConstMetric(poolConns, prometheus.GaugeValue, float64(s.idle), name, "idle")
-		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.dialed), name, "dialed")
-		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.failed), name, "dial_failed")
-		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.reused), name, "reused")
-		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.dead), name, "found_dead")
-		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.unasked), name, "unasked")
-	}
 }
 
 // address returns host:port to dial for a URL.

@@ -93,6 +93,14 @@ func (g *Registry) Compile(conf config.Config, metrics *record.Metrics) (*Snapsh
 	return s, nil
 }
 
+// Metrics returns those of every route.
+func (s *Snapshot) Metrics() (all []*record.Route) {
+	for _, r := range s.Routes {
+		all = append(all, r.Metrics)
+	}
+	return all
+}
+
 // moreSpecific puts routes with a host first, then longer prefixes.
 func moreSpecific(a, b *Route) int {
 	if a.host.any() != b.host.any() {
@@ -119,7 +127,7 @@ func compileRoute(name string, r config.Route, h *handle, metrics *record.Metric
 		Strip: strings.TrimSuffix(r.StripPrefix, "/"), Target: h.Target,
 		WithholdOrigin: r.CORS.WithholdOrigin, BodyLimit: r.RequestBody.Bytes, Heartbeat: r.Heartbeat.Duration,
 		ResponseHead: r.Timeouts.ResponseHead.Duration, StreamIdle: r.Timeouts.StreamIdle.Duration,
-		Metrics: metrics.Route(name),
+		Metrics: metrics.Route(name, h.Name),
 	}
 	var err error
 	if out.Credential, err = rewrite.NewPolicy(r.Credential.Options()); err != nil {
