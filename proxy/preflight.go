@@ -18,6 +18,17 @@ func (x *Exchange) checkUpgrade() error {
 	return edgeerr.New(edgeerr.OriginNotAllowed, "")
 }
 
+// refusedOfPage returns why the page may not read an answer: where its origin may,
+// it is the method, which a browser has sent without asking (Fetch standard,
+// CORS-safelisted method).
+func (x *Exchange) refusedOfPage() string {
+	if !x.route.CORS.Allows(x.kept.origin) {
+		return corsx.CauseOrigin
+	}
+	x.kept.asked = x.kept.method
+	return corsx.CauseMethod
+}
+
 // answerPreflight answers a browser's question whether a page may call. It comes
 // before limits and upstream state, so that a page sees the real error of its
 // real request and not a CORS failure. It says nothing of Cache-Control: answers
