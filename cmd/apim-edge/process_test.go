@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -37,6 +38,11 @@ type process struct {
 // newProcess returns an edge that is not started yet.
 func newProcess(t *testing.T, flags ...string) *process {
 	t.Helper()
+	// A child inherits that a signal is ignored, and not that it is handled: who has
+	// started the tests with nohup has not started the edge with it.
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(handled) })
 	legacy := lookalike.New(lookalike.Options{PrimaryKey: "0123abcd"})
 	url, err := legacy.Start("127.0.0.1:0")
 	if err != nil {
