@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -33,13 +34,40 @@ func hangUp(p *process, master *os.File) {
 	_ = master.Close()
 }
 
+// discard reads what the program writes to its terminal, until stop: a read that is
+// under way would keep the terminal open behind Close.
+func discard(master *os.File) (stop func()) {
+	stopped, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		buffer := make([]byte, 4<<10)
+		for {
+			select {
+			case <-stopped:
+				return
+			default:
+			}
+			fds := []unix.PollFd{{Fd: int32(master.Fd()), Events: unix.POLLIN}} //nolint:gosec // a descriptor
+			if n, _ := unix.Poll(fds, 10); n == 0 {
+				continue
+			}
+			if _, err := master.Read(buffer); err != nil {
+				return
+			}
+		}
+	}()
+	return sync.OnceFunc(func() { close(stopped); <-done })
+}
+
 // TestTheTerminalHangsUp holds that a program in the foreground does not outlive it,
 // and ends in order.
 func TestTheTerminalHangsUp(t *testing.T) {
 	p := newProcess(t)
 	master := p.inTerminal()
-	go io.Copy(io.Discard, master) //nolint:errcheck // until it is closed
+	stop := discard(master)
+	defer stop()
 	p.serve()
+	stop()
 	hangUp(p, master)
 	p.ends(0)
 }
