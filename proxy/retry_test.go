@@ -41,6 +41,9 @@ func TestADeadConnectionFromThePoolIsReplaced(t *testing.T) {
 				c.Answer("POST")
 				closed <- struct{}{}
 				<-closed
+				if proxytest.NoticesLater {
+					e.WantMetric(`apim_edge_upstream_connections{state="idle",upstream="legacy"}`, 0)
+				}
 				c.Send(proxytest.Request)
 				if m := c.Answer("POST"); m.Body != "two" {
 					t.Errorf("the second answer is %q, want two", m.Body)

@@ -143,8 +143,6 @@ func maskURL(raw string) string {
 	return raw
 }
 
-var defaultPorts = map[string]string{"https": "443", "http": "80"}
-
 func splitPort(authority string) (host, port string) {
 	colon := strings.LastIndex(authority, ":")
 	if colon < strings.LastIndex(authority, "]") || colon < 0 {

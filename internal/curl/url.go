@@ -63,7 +63,7 @@ func (t *transfer) splitURL(text string) (address, error) {
 	case u.host == "":
 		return u, errors.New("the URL has no host")
 	case strings.ContainsFunc(u.host, func(r rune) bool { return r > 126 || r == '%' || r == ' ' || r == '\\' || r == '"' }):
-		return u, errors.New("the host of the URL is not in plain ASCII; write it as xn--...")
+		return u, errors.New("the host of the URL is not in plain ASCII; write it in the form that begins with xn--")
 	}
 	return u, nil
 }

@@ -18,7 +18,7 @@ type connection struct {
 // are refused, and not ignored.
 const maxNominated = 32
 
-var errNominated = errors.New("Connection names more than 32 fields (RFC 9110 section 7.6.1); name only those of this connection")
+var errNominated = errors.New("the field Connection names more than 32 others (RFC 9110 section 7.6.1); name only those of this connection")
 
 // reset forgets the head before, and all that aliases it.
 func (c *connection) reset(http10 bool) {
