@@ -5,12 +5,13 @@ package wire
 const BufSize = 16 << 10
 
 // Buf is a buffer with a read and a write position. It has one owner at a time,
-// who hands it on or releases it, on the loop that it was taken from.
+// who hands it on or releases it, once, on the loop that it was taken from: released
+// twice it would be in two hands, and one client would read another's bytes.
 type Buf struct {
-	data []byte
-	r, w int
-	held bool // what stands in front of r stays where it is
-	loop *Loop
+	data []byte // BufSize, or grown; only the former goes back to the loop
+	r, w int    // 0 <= r <= w <= len(data); both 0 where it is empty and nothing held
+	held bool   // what stands in front of r stays where it is
+	loop *Loop  // whose store it goes back to
 }
 
 // keepBufs bounds the free buffers that a loop keeps: one stalled client after
@@ -71,14 +72,16 @@ func (b *Buf) Consume(n int) {
 
 // Hold takes the first n bytes, a head, out of Bytes and returns them. Until Let
 // they stay where they are, whatever is read in behind them: the slices of a
-// parsed head alias them.
+// parsed head alias them. What is returned has no room behind it, so that nobody who
+// appends to it writes into the body.
 func (b *Buf) Hold(n int) []byte {
 	head := b.data[b.r : b.r+n : b.r+n]
 	b.r, b.held = b.r+n, true
 	return head
 }
 
-// Let ends what Hold has begun; b may be nil.
+// Let ends what Hold has begun; b may be nil. What aliases the head must have been
+// let go before: the next read may write over it.
 func (b *Buf) Let() {
 	if b != nil {
 		b.held = false
@@ -107,7 +110,8 @@ func (b *Buf) Add(p []byte) {
 }
 
 // MakeRoom leaves at least one free byte, growing by doubling up to limit bytes
-// of content. It returns false when the content has reached limit.
+// of content. It returns false when the content has reached limit. Doubling keeps
+// linear what is copied of a head that comes byte by byte.
 func (b *Buf) MakeRoom(limit int) bool {
 	if b.Len() >= limit {
 		return false
@@ -124,7 +128,8 @@ func (b *Buf) MakeRoom(limit int) bool {
 	return true
 }
 
-// dropEmpty releases b if there is nothing in it.
+// dropEmpty releases b if there is nothing in it, and nothing held: a silent stream
+// has no buffer.
 func (b *Buf) dropEmpty() *Buf {
 	if b.Len() > 0 || b.held {
 		return b

@@ -41,7 +41,9 @@ func (l *Loop) survive(c *Conn) {
 	}
 }
 
-// breakOff resets the connection, and tells its handler, which has one more chance.
+// breakOff resets the connection, and tells its handler, which has one more chance:
+// it finds the connection closed, and gives back what it has. A second panic ends
+// here: survive is past its recover, and nobody above has one.
 func (l *Loop) breakOff(c *Conn) {
 	defer func() {
 		if recover() != nil {

@@ -86,7 +86,7 @@ func (s *Socket) Dismiss(last []byte) {
 // threads for each of them.
 type Listener struct {
 	loop   *Loop
-	fd     int // -1: closed
+	fd     int // -1: closed; only on the loop
 	accept func(*Socket, error)
 }
 
@@ -144,7 +144,8 @@ func (l *Loop) Listen(own *net.TCPListener, accept func(*Socket, error)) (*Liste
 const acceptShare = 32
 
 // acceptAll accepts whoever waits, in shares, so that those who are in are served
-// meanwhile.
+// meanwhile. It goes on until nobody waits, or sees to it that it is called again: the
+// edge-triggered instance tells of those who wait only when another one comes.
 func (n *Listener) acceptAll() {
 	for range acceptShare {
 		if n.fd < 0 {

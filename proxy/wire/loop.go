@@ -8,31 +8,36 @@ import (
 )
 
 // Loop is one goroutine and its connections. Whatever happens on them happens
-// there, one thing after the other.
+// there, one thing after the other. Post, OnPanic and Survived may be called from
+// anywhere, Listen, Do and Close from anywhere but the loop, all else on it only.
 type Loop struct {
 	poller
-	tick  time.Duration
+	tick  time.Duration // from one look at all bounds to the next
 	begun time.Time
 	now   time.Duration // see Now; 0: nobody has asked in this turn
-	seats []*Conn
+	seats []*Conn       // by number; nil where the number stands in free, once
 	free  []int32
-	gen   int32
-	bufs  []*Buf
-	again []*Conn // woken once more before the loop waits
+	gen   int32  // of the connection seated last; every one has its own
+	bufs  []*Buf // free, empty, of BufSize, at most keepBufs
+	// again are woken once more before the loop waits. It changes places with spare,
+	// so that who asks while it runs has to wait for the next turn, and a closed
+	// connection may stand in it.
+	again []*Conn
 	spare []*Conn
 
-	round  uint64 // see countRound
-	heard  int    // events of this round
-	report atomic.Pointer[func(stack string)]
+	round  uint64                             // see countRound
+	heard  int                                // events of this round
+	report atomic.Pointer[func(stack string)] // set while the loop runs; dials report as well
 
 	mu     sync.Mutex // guards what other goroutines hand in
-	posted []func()
-	ended  bool
+	posted []func()   // not empty: somebody has roused the loop
+	ended  bool       // nothing is posted any more, and wake may be another's descriptor
 	done   chan struct{}
 }
 
 // NewLoop starts a loop; shortest is the shortest bound that it will serve: a
-// bound is never early and at most two ticks late.
+// bound is never early and at most two ticks late, one until the loop looks at it
+// for the first time and one behind its end.
 func NewLoop(shortest time.Duration) (*Loop, error) {
 	return newLoop(min(max(shortest/8, 5*time.Millisecond), 500*time.Millisecond))
 }
@@ -58,7 +63,8 @@ func (l *Loop) Now() time.Duration {
 }
 
 // Post has f run on the loop's goroutine. It may be called from anywhere, and
-// returns false when the loop has ended: then f does not run.
+// returns false when the loop has ended: then f does not run, and what it was to
+// take over is still the caller's. The first of several rouses the loop for all.
 func (l *Loop) Post(f func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -71,7 +77,8 @@ func (l *Loop) Post(f func()) bool {
 	return true
 }
 
-// Do is Post and waits until f has run.
+// Do is Post and waits until f has run, or the loop has ended without it. On the loop
+// itself it would wait for ever.
 func (l *Loop) Do(f func()) {
 	done := make(chan struct{})
 	if l.Post(func() { defer close(done); f() }) {
@@ -79,6 +86,8 @@ func (l *Loop) Do(f func()) {
 	}
 }
 
+// runPosted runs what was there when it began. What that posts waits for the next
+// turn, or a function that posts itself would keep the connections out.
 func (l *Loop) runPosted() {
 	l.mu.Lock()
 	fs := l.posted
@@ -164,7 +173,9 @@ func (l *Loop) sweep(now time.Duration) {
 
 // hasStalled reports whether the peer has taken nothing for too long. What it takes
 // may be less than what makes the kernel ask for more (a third of its buffer,
-// which grows to megabytes), so the kernel is asked.
+// which grows to megabytes), so the kernel is asked: without that a client that took
+// less than 23 KB/s was cut as one that takes nothing. It costs a system call per tick, and
+// only for those that have bytes waiting.
 func (c *Conn) hasStalled(now time.Duration) bool {
 	if c.stallWait.within == 0 {
 		c.takes.end = 0
@@ -178,13 +189,16 @@ func (c *Conn) hasStalled(now time.Duration) bool {
 }
 
 // A bound ends a wait. It begins when the loop looks at it for the first time, so
-// that it is never early, however long ago the loop has looked at its clock.
+// that it is never early, however long ago the loop has looked at its clock. Counted
+// from the last tick instead, bounds passed at once on a loop that had been busy for
+// longer than a tick, or in a process that had been stopped. And to set one needs no
+// clock.
 type bound struct {
 	within time.Duration // 0: none
 	end    time.Duration // since the loop was started; 0: it has not begun
 }
 
-// passed tells, once, that the bound has passed.
+// passed reports whether the bound has passed, once: then there is none.
 func (b *bound) passed(now time.Duration) bool {
 	switch {
 	case b.within <= 0:
@@ -214,7 +228,10 @@ func (l *Loop) runAgain() {
 }
 
 // seat is the place of a connection in the loop; gen tells its events from those
-// of the connection that had the place before.
+// of the connection that had the place before. Both travel through the kernel with
+// each event: one turn's events are fetched at once, and a handler may close a
+// connection whose own event is still to come in that turn, and adopt another one
+// that gets the number.
 type seat struct{ number, gen int32 }
 
 func (l *Loop) sit(c *Conn) {
@@ -228,6 +245,7 @@ func (l *Loop) sit(c *Conn) {
 	l.seats[c.seat.number] = c
 }
 
+// seated returns the connection that an event is about, or nil if it is closed.
 func (l *Loop) seated(s seat) *Conn {
 	if s.number < 0 || int(s.number) >= len(l.seats) {
 		return nil

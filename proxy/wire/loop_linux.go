@@ -20,8 +20,15 @@ type socket struct {
 	seat seat
 }
 
+// everything is what each connection is registered for, once, when it is adopted:
+// whoever switches EPOLLOUT on and off pays a system call each time. It can stay on
+// because the instance is edge-triggered: room by itself is told of only where there
+// was none. What came before the registration is told by the first event.
 const everything = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
 
+// handle takes one event in, all of it, before the handler is woken: that is done
+// once, and what it then asks of the connection is true for the whole event. An event
+// is told once, so nothing of it may be dropped here.
 func (l *Loop) handle(e *unix.EpollEvent) {
 	switch e.Fd {
 	case wakeSeat:
@@ -58,9 +65,11 @@ func (l *Loop) handle(e *unix.EpollEvent) {
 	}
 }
 
-// Adopt takes the socket over: sock is of no further use, and its connection goes
-// on under the loop. It belongs to the loop's goroutine. A write may stall for at
-// most stall (0: for ever). secured is nil for plain TCP.
+// Adopt takes the socket over: sock is of no further use, also where there is an
+// error, and its connection goes on under the loop. It belongs to the loop's
+// goroutine. A write may stall for at most stall (0: for ever). secured is nil for
+// plain TCP. What crypto/tls has read with the end of the handshake is told by no
+// event: the caller has to look.
 func (l *Loop) Adopt(sock *Socket, secured *Secured, handler Handler, stall time.Duration) (*Conn, error) {
 	c := &Conn{loop: l, handler: handler, stall: stall}
 	var err error
@@ -85,8 +94,9 @@ func (c *Conn) settle() {}
 
 // readNow reads once. A read that did not fill p clears ready, which saves the
 // read that would find nothing: what comes later is an event of its own, and so is
-// FIN, so that it is not missed when it comes together with bytes. Who asks again
-// after the end is told the same end.
+// FIN, so that it is not missed when it comes together with bytes. Behind FIN there
+// is no further event, so ready then stays. Who asks again after the end is told the
+// same end. p must have room.
 func (c *Conn) readNow(p []byte) (int, error) {
 	n, errno := sysRead(c.fd, p)
 	switch {
@@ -107,7 +117,8 @@ func (c *Conn) readNow(p []byte) (int, error) {
 	return 0, io.EOF
 }
 
-// writeNow sends what the kernel takes.
+// writeNow sends what the kernel takes, until it says that there is no room: only
+// behind that does it tell when there is some again.
 func (c *Conn) writeNow(p []byte) (int, error) {
 	sent := 0
 	for sent < len(p) {
@@ -141,6 +152,8 @@ func (c *Conn) AckLater() {
 	_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_QUICKACK, 0)
 }
 
+// resetOnClose has the close that follows throw away what the kernel holds, and send
+// RST instead of FIN (socket(7), SO_LINGER of no time).
 func (c *Conn) resetOnClose() {
 	_ = unix.SetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 }

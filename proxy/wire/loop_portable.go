@@ -24,10 +24,10 @@ const readAhead = 2
 type socket struct {
 	sock   *net.TCPConn
 	seat   seat
-	inbox  [][]byte
-	inErr  error
-	tokens chan struct{}
-	gone   chan struct{}
+	inbox  [][]byte      // what the loop knows of; none of it is empty
+	inErr  error         // how reading has ended, behind inbox
+	tokens chan struct{} // one in it for each buffer that is read ahead and not taken
+	gone   chan struct{} // closed with the connection: ends the goroutine that reads
 
 	mu   sync.Mutex // guards came
 	came []arrival  // what has been read and the loop does not know of yet
@@ -136,6 +136,8 @@ func (c *Conn) collect() {
 	}
 }
 
+// readNow takes from the inbox. Here, too, who asks again after the end is told the
+// same end.
 func (c *Conn) readNow(p []byte) (int, error) {
 	if len(c.inbox) == 0 {
 		c.ready = c.inErr != nil
@@ -169,6 +171,8 @@ func (c *Conn) writeNow(p []byte) (int, error) {
 	return n, err
 }
 
+// writable tries the backlog again. It comes late: by then the connection may be
+// closed, or another try may have sent all.
 func (c *Conn) writable() {
 	if c.closed || c.backlog == nil || !c.flush() {
 		return

@@ -9,10 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Pipe moves bytes between two plain connections inside the kernel.
+// Pipe moves bytes between two plain connections inside the kernel. It serves one
+// body, in one direction, on the loop of both.
 type Pipe struct {
 	r, w int
-	held int // bytes in the pipe
+	held int // bytes in the pipe: read from the one, not yet sent to the other
 }
 
 const pipeSize = 256 << 10
@@ -38,7 +39,8 @@ func (p *Pipe) Close() {
 // Held returns how many bytes have been read and not yet been sent.
 func (p *Pipe) Held() int { return p.held }
 
-// Fill reads at most n bytes from c into the empty pipe.
+// Fill reads at most n bytes from c into the pipe, which must be empty: of a full one
+// the kernel says the same as of a socket where nothing is.
 func (p *Pipe) Fill(c *Conn, n int64) (int64, error) {
 	if !c.ready {
 		return 0, ErrWait
@@ -61,7 +63,7 @@ func (p *Pipe) Fill(c *Conn, n int64) (int64, error) {
 }
 
 // Drain sends what is in the pipe to c. ErrWait: c has no room; its handler is
-// woken when it has.
+// woken when it has. c must have no backlog, which these bytes would overtake.
 func (p *Pipe) Drain(c *Conn) error {
 	for p.held > 0 {
 		sent, err := splice(p.r, c.fd, p.held)

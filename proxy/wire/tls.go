@@ -10,6 +10,8 @@ import (
 	"time"
 )
 
+// readTLS reads once: at most what is left of one record, which is what Read of
+// crypto/tls returns.
 func (c *Conn) readTLS(p []byte) (int, error) {
 	if c.src.records == 0 && !c.ready {
 		return 0, ErrWait // crypto/tls would allocate to find that out
@@ -63,15 +65,18 @@ func (again) Temporary() bool { return true }
 // tlsSource is what crypto/tls reads from and writes to: the socket itself
 // during the handshake, and the Conn afterwards.
 type tlsSource struct {
-	net.Conn       // of the handshake
-	conn     *Conn // nil during the handshake
-	fin      bool
+	net.Conn       // of the handshake; what is set on it afterwards has no effect
+	conn     *Conn // nil during the handshake; set by Adopt, and all is on its loop from then on
+	fin      bool  // the socket has ended, with or without close_notify in front of it
 
 	reading bool // crypto/tls reads: what it writes now, nobody here has asked for
 	owed    int  // bytes of that, since the backlog began
 
-	records int // the most whole records that crypto/tls may hold unread
-	header  int // how many bytes of the next record's header have been read
+	// records is the most whole records that crypto/tls may hold unread. It may be too
+	// large (an alert, a session ticket), which costs a look, and never too small:
+	// bytes would lie there for which no event comes.
+	records int
+	header  int // how many bytes of the next record's header have been read; 0: between two
 	rest    int // how many bytes of its content are to come
 }
 
@@ -136,7 +141,9 @@ type Secured struct {
 }
 
 // Handshake makes sock a TLS connection, blocking for at most timeout (0: no
-// bound). upgrade is tls.Client or tls.Server. It may run on any goroutine.
+// bound). upgrade is tls.Client or tls.Server. It may run on any goroutine but a
+// loop's, which would serve nobody meanwhile. The deadline is taken off at its end,
+// and so ends nothing that comes later.
 func Handshake(sock net.Conn, upgrade func(net.Conn, *tls.Config) *tls.Conn, conf *tls.Config, timeout time.Duration) (*Secured, error) {
 	s := &Secured{src: &tlsSource{Conn: sock}}
 	s.tls = upgrade(s.src, conf)

@@ -27,18 +27,20 @@ import (
 // interrupts whoever has run for 10 ms, and by which the collector stops the
 // world. A loop that has had nothing to do meanwhile parks: it costs nothing.
 type poller struct {
-	ep       int // all sockets, and wake
-	wake     int // eventfd: something was posted
-	events   [128]unix.EpollEvent
-	listener *Listener // nil: others accept
+	ep       int                  // all sockets, and wake
+	wake     int                  // eventfd: something was posted
+	events   [128]unix.EpollEvent // of one turn; where more has happened the rest comes in turn
+	listener *Listener            // nil: others accept
 
-	parking int // an epoll instance that has ep in it while the loop is parked
-	file    *os.File
-	raw     syscall.RawConn
+	// parking is an epoll instance that has ep in it exactly while the loop is parked:
+	// else each event of a busy loop would wake a thread in Go's poller as well.
+	parking int
+	file    *os.File        // parking, as Go's poller takes it; it closes parking
+	raw     syscall.RawConn // of file
 
-	busy   bool
-	turns  int // with events, since the last look at the clock
-	looked time.Duration
+	busy   bool          // how the loop waits; only look changes it
+	turns  int           // with events, since looked
+	looked time.Duration // when look was called last
 }
 
 // A loop is busy that has been woken at least once a millisecond, over so many
@@ -85,7 +87,9 @@ func watch(ep, fd int, events uint32, s seat) error {
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, fd, &event))
 }
 
-// rouse ends the wait of the loop.
+// rouse ends the wait of the loop. It must be called under mu, under which run looks
+// whether the loop has ended: behind that look wake is closed, and its number may be
+// another's descriptor.
 func (l *Loop) rouse() {
 	one := [8]byte{1}
 	_, _ = unix.Write(l.wake, one[:]) // full means that it is roused already
@@ -162,6 +166,10 @@ func (l *Loop) turn(uintptr) (leave bool) {
 	}
 }
 
+// handleAll is one turn: the n events that were fetched, and behind them those that
+// ask for another share, so that nobody has two before everybody has had one. Events
+// are marked pending before the first handler runs, because it may look for a pooled
+// connection: one of which the loop has been told, and has not heard, is not settled.
 func (l *Loop) handleAll(n int) {
 	l.now = 0
 	l.countRound(n, n < len(l.events))

@@ -41,37 +41,53 @@ type Conn struct {
 	socket
 	loop    *Loop
 	handler Handler
-	tls     *tls.Conn
-	src     *tlsSource
+	tls     *tls.Conn  // both nil, or neither
+	src     *tlsSource // what tls reads from and writes to
 
-	ready     bool // a read may return something
-	left      bool // the peer has sent FIN or RST
-	closed    bool
-	closing   bool // closes as soon as the backlog is sent
-	saidEnd   bool // CloseWrite has been called
-	unasked   bool // Silent has met bytes, and has taken one
-	pending   bool // an event of this turn has not been handled yet
-	backlog   *Buf // what the kernel has not taken yet
-	wantsRoom bool // a pipe waits for the kernel to take more
-	failed    error
+	// ready tells that a read may return something. Only an event sets it, and only
+	// once for what has come (the instance is edge-triggered): it stays until a read
+	// has shown that no more is there, or bytes would lie there of which nobody hears.
+	ready bool
+	// left tells that the peer has sent FIN or RST. It is seen before what was sent
+	// in front of it has been read, and never taken back. closed implies it, so that
+	// whoever waits for the peer stops waiting.
+	left bool
+	// closed tells that the descriptor is gone: not ready, no backlog, no seat.
+	closed bool
+	// closing tells that the backlog is all that keeps it open: until closed there is
+	// one. What comes meanwhile wakes nobody, and only the bounds on a stall hold.
+	closing bool
+	saidEnd bool // CloseWrite has been called: FIN goes out behind the backlog, and no more is sent
+	unasked bool // Silent has met bytes, and has taken one: never silent again
+	pending bool // an event of this turn has not been handled yet; see Settled
+	// backlog is what the kernel has not taken yet: nil, or not empty. While there is
+	// one all writes go behind it, or they would overtake it.
+	backlog *Buf
+	// wantsRoom tells that a pipe waits for the kernel to take more. There is no
+	// backlog then: bodies go through a pipe behind an empty one only.
+	wantsRoom bool
+	failed    error // why nothing can be sent any more; never taken back
 
-	rested    uint64 // the loop's round at the last call of Rest
-	wait      bound
-	stallWait bound         // for a backlog that does not move
+	rested uint64 // the loop's round at the last call of Rest
+	wait   bound  // of ExpireAfter. Once it has passed there is none, and expired is set
+	// stallWait bounds how long a backlog, or what a pipe holds, may stand still. It
+	// begins with either, and anew whenever some has moved.
+	stallWait bound
 	stall     time.Duration // how long that may last; 0: for ever
 	queued    int           // bytes that the kernel had not got rid of at the last look
-	expired   bool
-	stalled   bool
-	pace      pacing
-	got       int64 // bytes that were read
-	takes     pacing
-	put       int64 // bytes that the kernel has taken
-	slow      bool
-	one       [1]byte // what Silent reads into
+	expired   bool          // until ExpireAfter is called
+	stalled   bool          // never taken back: what is left can only be cut
+	pace      pacing        // of AtLeast, measured by got
+	got       int64         // bytes that were read; under TLS of plain text
+	takes     pacing        // of TakeAtLeast, measured by put; it rests where stallWait does
+	put       int64         // bytes that the kernel has taken, under TLS of records
+	slow      bool          // by pace; or by takes, and then stalled as well
+	one       [1]byte       // what Silent reads into
 }
 
 // Unconnected returns a connection to nobody: nothing comes on it, and nothing can
-// be sent. What an exchange does before it sends can be done on it.
+// be sent. What an exchange does before it sends can be done on it. It must not be
+// closed: it has no seat, and descriptor 0 is somebody else's.
 func Unconnected() *Conn { return &Conn{loop: &Loop{begun: time.Now()}, failed: net.ErrClosed} }
 
 // Plain reports whether bytes on the socket are the bytes of the message.
@@ -109,7 +125,8 @@ func (c *Conn) Stalled() bool { return c.stalled }
 
 // Silent reports whether an idle connection is open and nothing has come on it, as
 // far as the loop knows. It takes a byte where there is one: a connection that was
-// not silent is not to be used again.
+// not silent is not to be used again. A backlog is no silence either: the peer has
+// not taken all of the exchange before, and would find the next one behind it.
 func (c *Conn) Silent() bool {
 	if c.settle(); c.left || c.closed || c.failed != nil || c.backlog != nil || c.unasked {
 		return false
@@ -137,9 +154,10 @@ func (c *Conn) Silent() bool {
 func (c *Conn) Unasked() bool { return c.unasked }
 
 // Read appends what one read returns to b; with b nil it takes a buffer only
-// when there is something to put into it. The returned buffer is nil exactly if
-// it would be empty. The error is ErrWait, io.EOF, ErrCut, net.ErrClosed or the
-// socket's.
+// when there is something to put into it, so that who waits holds none. b must have
+// room (MakeRoom). The buffer that is returned takes its place, and is nil if it
+// would be empty and nothing in it is held. The error is ErrWait, io.EOF, ErrCut,
+// net.ErrClosed or the socket's; there is one only where nothing was read.
 func (c *Conn) Read(b *Buf) (*Buf, error) {
 	switch {
 	case c.closed:
@@ -165,9 +183,13 @@ func (c *Conn) Read(b *Buf) (*Buf, error) {
 	return b.dropEmpty(), err
 }
 
-// Send sends b and releases it. What the kernel does not take at once is kept,
-// and the handler woken when it is gone. It returns how many bytes were taken of
-// what was plain text; an error means that the connection is of no further use.
+// Send sends b and releases it, whatever comes of it. What the kernel does not take
+// at once is kept, and the handler woken when it is gone. It returns how many bytes
+// were taken of what was plain text: what is kept counts, because nobody knows how
+// much of it will go out. So 0 with an error means that the peer cannot have seen any
+// of them, and only then may a request be sent again. Under TLS a record that went
+// out in part counts as nothing: nobody can read it. An error means that the
+// connection is of no further use.
 func (c *Conn) Send(b *Buf) (int, error) {
 	n, err := c.Write(b.Bytes())
 	b.Release()
@@ -212,7 +234,8 @@ func (c *Conn) keep(p []byte) {
 	c.backlog.Add(p)
 }
 
-// awaitRoom has the handler woken when the kernel takes more.
+// awaitRoom has the handler woken when the kernel takes more. A bound that runs goes
+// on: to be woken and to find no room is no progress.
 func (c *Conn) awaitRoom() {
 	c.wantsRoom = true
 	if c.stallWait.within == 0 {
@@ -223,7 +246,8 @@ func (c *Conn) awaitRoom() {
 // Backlog returns how many bytes wait to be sent.
 func (c *Conn) Backlog() int { return c.backlog.Len() }
 
-// flush sends of the backlog what the kernel takes, and reports whether it is gone.
+// flush sends of the backlog what the kernel takes, and reports whether it is gone:
+// also where sending has failed, which the handler then has to hear of.
 func (c *Conn) flush() bool {
 	if c.backlog == nil {
 		return true
@@ -248,6 +272,8 @@ func (c *Conn) flush() bool {
 	return true
 }
 
+// drop lets go of the backlog. Who drops what was not sent has to see to a reset: FIN
+// would make what the kernel still holds look like all.
 func (c *Conn) drop() {
 	c.backlog.Release()
 	c.backlog, c.stallWait = nil, bound{}
@@ -256,7 +282,8 @@ func (c *Conn) drop() {
 	}
 }
 
-// Failed returns the error by which sending has ended, or nil.
+// Failed returns the error by which sending has ended, or nil. A reset that a read
+// has met ends sending as well.
 func (c *Conn) Failed() error { return c.failed }
 
 // Close ends the connection with FIN, and with close_notify where there is TLS,
@@ -286,6 +313,8 @@ func (c *Conn) Abort(reset bool) {
 	c.closeAfterBacklog()
 }
 
+// closeAfterBacklog closes behind the backlog. The bound of ExpireAfter goes, because
+// nobody waits for anything any more; that of the stall stays and is the only one.
 func (c *Conn) closeAfterBacklog() {
 	if c.backlog != nil && c.failed == nil && !c.stalled {
 		c.closing, c.wait = true, bound{}
@@ -294,6 +323,8 @@ func (c *Conn) closeAfterBacklog() {
 	c.closeNow()
 }
 
+// closeNow closes, once. The seat is given up in front of the descriptor: what the
+// kernel has still to tell of this one must find nobody (see seated).
 func (c *Conn) closeNow() {
 	if c.closed {
 		return
