@@ -10,7 +10,7 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
-// share is how many buffers one body may move before the loop looks after the
+// buffersPerTurn is how many buffers one body may move before the loop looks after the
 // others.
 const buffersPerTurn = 8
 
@@ -106,7 +106,8 @@ func (d *Down) Go() error {
 	}
 }
 
-// awaitClient waits for room, and not for the upstream.
+// awaitClient waits for room, and not for the upstream: while it lasts nothing is read
+// there, so that no more than one read is held here, and silence there is no fault.
 func (d *Down) awaitClient() error {
 	d.From.ExpireAfter(0)
 	return wire.ErrWait
@@ -142,7 +143,8 @@ var (
 	errIdle      = errors.New("no byte within stream_idle")
 )
 
-// noBytes says what it means that nothing was read.
+// noBytes says what it means that nothing was read. An end that TLS has not announced
+// (wire.ErrCut) is none, not even of a body that ends with its connection.
 func (d *Down) noBytes(err error) error {
 	switch {
 	case errors.Is(err, wire.ErrWait):
@@ -180,7 +182,7 @@ func (d *Down) wait() error {
 }
 
 // beat sends an SSE comment as a chunk of its own, if no chunk and no event is
-// under way.
+// under way: inside either it would be part of it.
 func (d *Down) beat() error {
 	if d.Dechunk || !d.Track.Between() || d.Track.events == nil || !d.Track.events.Between() {
 		return nil
@@ -189,7 +191,8 @@ func (d *Down) beat() error {
 	return clientError(err)
 }
 
-// pass sends what may be sent of in, and releases it.
+// pass sends what may be sent of in, and releases it. Behind the line of the last chunk
+// nothing goes past the trailer.
 func (d *Down) pass(in *wire.Buf) error {
 	if in.Len() == 0 {
 		in.Release()

@@ -9,11 +9,13 @@ const spliceFrom = 256 << 10
 // connections inside the kernel (measured: a 1 MB body for 104 instead of 252 µs
 // of CPU).
 type splicer struct {
-	pipe   *wire.Pipe
-	failed bool // no pipe could be had
+	pipe   *wire.Pipe // from the first use to Close: what it holds has no other place
+	failed bool       // no pipe could be had; it is not tried again for this body
 }
 
-// serves reports whether the rest of the body goes this way.
+// serves reports whether the rest of the body goes this way. Nobody sees bytes that
+// do: so it must be one of known length, whose end needs no look at it, whose events
+// nobody counts, and whose bytes are not those of records.
 func (s *splicer) serves(t *Tracker, from, to *wire.Conn) bool {
 	if s.pipe != nil {
 		return true
@@ -28,7 +30,8 @@ func (s *splicer) serves(t *Tracker, from, to *wire.Conn) bool {
 
 // turn moves one pipe full at most. n is what was read. nil: all that was read is
 // sent; wire.ErrWait where to has no room (then n is what was read before) or
-// from has nothing; any other error is the read's, unless to has Failed.
+// from has nothing; any other error is the read's, unless to has Failed. The tracker
+// counts what was read, so a body that is Done may still be stuck.
 func (s *splicer) turn(t *Tracker, from, to *wire.Conn) (n int64, err error) {
 	if s.pipe.Held() == 0 && t.Left() > 0 {
 		if n, err = s.pipe.Fill(from, t.Left()); err != nil {
@@ -42,7 +45,7 @@ func (s *splicer) turn(t *Tracker, from, to *wire.Conn) (n int64, err error) {
 // stuck reports whether bytes wait in the pipe for room.
 func (s *splicer) stuck() bool { return s.pipe != nil && s.pipe.Held() > 0 }
 
-// Close gives the pipe back.
+// Close gives the pipe back. Bytes in it are lost with it: its exchange is aborted.
 func (s *splicer) Close() {
 	p := s.pipe
 	s.pipe = nil

@@ -42,10 +42,10 @@ const (
 // Begin.
 type Tracker struct {
 	state   state
-	chunked bool
-	digits  uint8
-	ext     uint16
-	left    int64 // of the chunk or of the body
+	chunked bool   // also behind the last chunk, where state no longer tells
+	digits  uint8  // how many the size has had so far; or known
+	ext     uint16 // bytes of the chunk extension under way
+	left    int64  // in a size line: the size so far. In data: missing, and more than 0
 	events  *Events
 	// strict refuses white space behind a chunk size. Old servers pad sizes with
 	// it; in a request it is a way to be read differently by two parsers.
@@ -103,17 +103,20 @@ func (t *Tracker) Skip(n int64) {
 	}
 }
 
-// AtEnd reports whether the body may end here because the connection ends.
+// AtEnd reports whether the body may end here because the connection ends. Everywhere
+// else the end of the connection is a cut.
 func (t *Tracker) AtEnd() bool { return t.state == inClose }
 
-// Between reports whether everything so far forms whole chunks.
+// Between reports whether everything so far forms whole chunks: a chunk of the edge's
+// own would break any other framing, or another chunk.
 func (t *Tracker) Between() bool { return t.state == inSize && t.digits == 0 }
 
 // Scan follows p and returns how many of its bytes may be passed on. Fewer than
 // len(p): the body is Done and the rest belongs to what follows, or the line of
 // the last chunk has been seen without its end: then InTrailer, and Scan has
 // stopped before that line (as far as it lies in p), so that a body that is cut
-// in its trailers does not look complete.
+// in its trailers does not look complete. Where the framing is wrong nothing of p may
+// be passed on.
 func (t *Tracker) Scan(p []byte) (pass int, err error) {
 	line := 0 // where the size line under way begins in p
 	for i := 0; i < len(p); {
@@ -181,7 +184,10 @@ func (t *Tracker) feed(p []byte) {
 	}
 }
 
-// size follows one byte of a chunk's size line.
+// size follows one byte of a chunk's size line. A size that two readers take for
+// different ones moves the border of a message, so it takes digits, an extension, and
+// of padding what strict allows. 15 digits are what left can hold for certain. An
+// extension is bounded because it is passed on and means nothing.
 func (t *Tracker) size(c byte) error {
 	switch {
 	case t.state == inSizeLF:

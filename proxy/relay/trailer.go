@@ -12,9 +12,9 @@ const maxTrailer = 16 << 10
 // the last chunk in front. It goes on where the read before has left it, so that a
 // section that comes byte by byte costs what it costs at once.
 type trailer struct {
-	held []byte
-	line int // length of the line of the last chunk; 0: not known yet
-	seen int // how far the end of the section has been looked for
+	held []byte // all of it: none may pass before its end is there
+	line int    // length of the line of the last chunk; 0: not known yet
+	seen int    // how far the end of the section has been looked for
 }
 
 // add takes the next bytes. complete: the section has its end, at end in held.
@@ -37,7 +37,9 @@ func (t *trailer) add(p []byte) (end int, complete bool) {
 var emptyLine = []byte("\r\n\r\n")
 
 // filterTrailer appends the line of the last chunk and the trailer fields that
-// may pass. Each line must be "token: value" without control characters.
+// may pass. Each line must be "token: value" without control characters: a receiver
+// that merges trailers into the head reads them as it reads fields there (RFC 9110
+// section 6.5.1).
 func filterTrailer(dst, held []byte, line, end int, drop func([]byte) bool) ([]byte, error) {
 	dst = append(dst, held[:line]...)
 	for section := held[line:end]; len(section) > 2; {

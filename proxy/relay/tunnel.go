@@ -19,10 +19,15 @@ type Tunnel struct {
 
 	// Up and Down are the bytes moved.
 	Up, Down int64
-	upEnded  bool
+	// upEnded: the upstream takes nothing more. The client is then read no longer;
+	// what is left is what the upstream has sent before, and its end.
+	upEnded bool
 }
 
-// Go moves what is there. nil: the upstream has ended the tunnel in order;
+// Go moves what is there. The client's side comes first: where both have ended, it was
+// the client that left. One bound, on the upstream's connection, serves for both
+// directions, and begins anew with each byte of either. nil: the upstream has ended
+// the tunnel in order, and the client has taken all of it;
 // wire.ErrWait: call again when a connection wakes; else an *edgeerr.Error
 // (ClientLeft, ClientStalled, UpstreamAborted, StreamIdle).
 func (t *Tunnel) Go() error {
@@ -72,7 +77,8 @@ func (t *Tunnel) goUp() (n int64, err error) {
 var errTunnelLeft = errors.New("the client closed the tunnel")
 
 // move moves what is there, at most its share of a turn. read is never nil:
-// wire.ErrWait where there is no more to read or no room for it.
+// wire.ErrWait where there is no more to read or no room for it. It reads only where
+// there is no backlog, so that each direction holds one buffer at most.
 func move(from, to *wire.Conn) (n int64, read, write error) {
 	for range buffersPerTurn {
 		if to.Backlog() > 0 {

@@ -27,15 +27,16 @@ type Up struct {
 
 	splicer
 	trailer trailer // as far as it has come
-	paced   bool    // the client is held to Slowest
+	paced   bool    // the client is held to Slowest: only while it is waited for
 }
 
 // ErrUpstreamWrite is the failure to write to the upstream. It is no verdict: the
 // upstream may have answered already and closed its reading side.
 var ErrUpstreamWrite = errors.New("the upstream takes no more of the body")
 
-// Take scans the first bytes of the body, which came behind the head, and
-// returns those that may be sent along with the head.
+// Take scans the next bytes of the body, at first those that came behind the head, and
+// returns how many of them may be sent. It counts them as taken: the caller sends
+// them, or keeps them until it can.
 func (u *Up) Take(p []byte) (pass int, err error) {
 	pass, err = u.Track.Scan(p)
 	u.Bytes += int64(pass)
@@ -49,7 +50,9 @@ func (u *Up) Take(p []byte) (pass int, err error) {
 }
 
 // Go forwards what is there, from *in first: what has been read and not been
-// passed on. nil: the body is complete, and *in is what came behind it;
+// passed on. *in stays the caller's, and is nil where nothing is left in it. nil: the
+// body is complete, and *in is what came behind it; the upstream may not have taken
+// all of it yet, for which its answer does not wait;
 // wire.ErrWait: call again when a connection wakes; ErrUpstreamWrite; else an
 // *edgeerr.Error (RequestTimeout, RequestMalformed, BodyTooLarge, ClientLeft).
 func (u *Up) Go(in **wire.Buf) error {
@@ -122,6 +125,8 @@ func (u *Up) spliceTurn() error {
 	return u.noBytes(err)
 }
 
+// noBytes says what it means that nothing was read. Only here is the client waited for,
+// so only here its bounds begin: Idle ends with the next byte, Slowest in rest.
 func (u *Up) noBytes(err error) error {
 	switch {
 	case errors.Is(err, wire.ErrWait):

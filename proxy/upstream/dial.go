@@ -15,20 +15,27 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
-// A Dialing is a connection on its way, for an exchange that waits for it.
+// A Dialing is a connection on its way, for an exchange that waits for it. Its
+// goroutine reads what Dial has set, and hands what it has made to arrive; all else
+// belongs to the loop.
 type Dialing struct {
 	up     *Upstream
 	loop   *wire.Loop
 	owner  Owner // nil: the exchange has ended meanwhile
 	cancel context.CancelFunc
 	full   bool // max_connections is reached: an idle one has to go first
-	conn   *Conn
-	err    error
-	done   bool
+	// conn and err are set once, along with done: one of them, or neither where nobody
+	// waits any more. Who takes conn forgets the Dialing: Cancel would put the same
+	// connection into the pool.
+	conn *Conn
+	err  error
+	done bool
 }
 
 // Dial opens a connection for owner, beside the loop, and wakes owner when it is
-// there or has failed. An error is an *edgeerr.Error, and nothing has been sent.
+// there or has failed. An error is an *edgeerr.Error, and nothing has been sent. The
+// connection is counted in before it exists: two loops could otherwise both find the
+// last place free.
 func (u *Upstream) Dial(l *wire.Loop, owner Owner) (*Dialing, error) {
 	full := u.open.Add(1) > int64(u.MaxConnections) && u.MaxConnections > 0
 	if full && u.idle.Load() == 0 {
@@ -47,7 +54,8 @@ func (d *Dialing) Result() (c *Conn, err error, done bool) { //nolint:revive // 
 	return d.conn, d.err, d.done
 }
 
-// Cancel gives the connection up.
+// Cancel gives the connection up. One that comes all the same goes into the pool: the
+// handshake has been paid for.
 func (d *Dialing) Cancel() {
 	d.owner = nil
 	d.cancel()
@@ -84,7 +92,8 @@ func (d *Dialing) survive(err *error) {
 var errPanic = errors.New("panic; the log has the stack")
 
 // makeRoom closes the connection that has been idle for longest on one of the
-// loops: what one keeps must not starve the others.
+// loops: what one keeps must not starve the others. It waits for each loop, so that it
+// must not run on one.
 func (u *Upstream) makeRoom() (made bool) {
 	for _, l := range u.loops {
 		l.Do(func() { made = u.pools[l].giveWay() })
@@ -95,7 +104,8 @@ func (u *Upstream) makeRoom() (made bool) {
 	return false
 }
 
-// arrive runs on the loop.
+// arrive runs on the loop. It takes the connection over, or counts it out, also where
+// the exchange that wanted it has ended: whose departure is no failed dial.
 func (d *Dialing) arrive(sock *net.TCPConn, secured *wire.Secured, err error) {
 	u := d.up
 	c := &Conn{up: u, pool: u.pools[d.loop], owner: d.owner}
@@ -121,6 +131,7 @@ func (d *Dialing) arrive(sock *net.TCPConn, secured *wire.Secured, err error) {
 	}
 }
 
+// adopt has its own guard: arrive has to tell the owner, which would wait for ever.
 func (d *Dialing) adopt(c *Conn, sock *net.TCPConn, secured *wire.Secured) (err error) {
 	defer d.survive(&err)
 	if c.Conn, err = d.loop.Adopt(wire.SocketOf(sock), secured, c, d.up.Stall); err != nil {
@@ -129,6 +140,7 @@ func (d *Dialing) adopt(c *Conn, sock *net.TCPConn, secured *wire.Secured) (err 
 	return err
 }
 
+// connect blocks, so it runs on a goroutine of its own. ctx ends both of its halves.
 func (u *Upstream) connect(ctx context.Context) (*net.TCPConn, *wire.Secured, error) {
 	dialer := net.Dialer{
 		Timeout:         u.Connect,

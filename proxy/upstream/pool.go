@@ -7,30 +7,38 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
-// pool holds the idle connections of one loop. The last one in is the first out:
-// hot connections stay young, the others grow old and are closed.
+// pool holds the idle connections of one loop, and belongs to that loop. The last one
+// in is the first out: hot connections stay young, the others grow old and are closed.
 type pool struct {
-	conns []*Conn
-	max   int
+	conns []*Conn            // idle and bound to nobody; the first has been idle for longest
+	max   int                // of conns: the loop's share of max_idle
 	bound map[*Conn]struct{} // idle or not; not in conns
 }
 
 // Bound holds the connections that serve one client's connection and no other:
-// whoever logged in on one must stay alone on it. The zero value holds none.
+// whoever logged in on one must stay alone on it, or the upstream would take the next
+// client for him (issue 15, A1). The zero value holds none. They end with the client:
+// whoever holds a Bound calls Close.
 type Bound struct{ conns []*Conn }
 
 // Owner is the exchange that holds a connection.
 type Owner interface{ WakeUpstream() }
 
-// A Conn is a connection to the upstream, held by one exchange or idle.
+// A Conn is a connection to the upstream: held by one exchange (owner), idle, or gone.
+// An exchange ends its hold by Keep or by Discard, one of them, once.
 type Conn struct {
 	*wire.Conn
-	up    *Upstream
-	pool  *pool
-	bound *Bound // nil: it serves whoever comes
-	owner Owner  // nil while idle
-	gone  bool   // counted out
-	// Used tells that the connection has carried an exchange before.
+	up   *Upstream
+	pool *pool // of the loop that it is on
+	// bound is nil where it serves whoever comes. Once set it stays: a login cannot be
+	// taken back.
+	bound *Bound
+	owner Owner // nil while idle, and then it is in pool.conns or in bound
+	// gone tells that it is in no list and counted out. It may still be sending its
+	// backlog, and the end of that is of no interest to anybody.
+	gone bool
+	// Used tells that the connection has been idle: the upstream may have closed it at
+	// any moment, also one that only the next write finds out.
 	Used bool
 }
 
@@ -42,7 +50,13 @@ const patience = 2
 // Pooled gives owner an idle connection of the loop that is open and silent: of
 // those that are bound to its client if there is one. Or it returns nil; wait
 // reports then that one is about to be free, and that it is worth another turn of
-// the loop. waited is how many turns owner has waited so far.
+// the loop. waited is how many turns owner has waited so far. One that is bound is
+// waited for until it has settled: no other carries the client's login.
+//
+// It leaves before it is asked whether it is silent. To ask under TLS is to have
+// crypto/tls read, and what that makes of an upstream's bytes may panic: nobody is to
+// find the connection in the pool after that. One that is not silent ends in order,
+// since no exchange is on it.
 func (u *Upstream) Pooled(l *wire.Loop, mine *Bound, owner Owner, waited int) (c *Conn, wait bool) {
 	p := u.pools[l]
 	for {
@@ -67,7 +81,8 @@ func (u *Upstream) Pooled(l *wire.Loop, mine *Bound, owner Owner, waited int) (c
 	}
 }
 
-// settled returns the last connection that has been silent since its exchange.
+// settled returns the last connection of which the loop has heard since its exchange.
+// Of the others Silent cannot know what is there (see wire.Conn.Settled).
 func (p *pool) settled() *Conn {
 	for _, c := range slices.Backward(p.conns) {
 		if c.Settled() {
@@ -108,7 +123,8 @@ func (b *Bound) Close() {
 }
 
 // Keep makes the connection idle after a complete exchange: for whoever comes, or
-// for the client that it is bound to.
+// for the client that it is bound to. What has come on it by now was asked for by
+// nobody and would be taken for the next answer: then it ends.
 func (c *Conn) Keep() {
 	p := c.pool
 	if c.up.closed.Load() || c.bound == nil && len(p.conns) >= p.max || !c.Silent() {
@@ -124,7 +140,9 @@ func (c *Conn) Keep() {
 	}
 }
 
-// leave takes an idle connection out of where it waits.
+// leave takes an idle connection out of where it waits. It must be idle, and then
+// becomes an exchange's or is retired: leave counts it out of the idle ones, once. It
+// is looked for from the end, where Pooled takes from.
 func (c *Conn) leave() {
 	c.up.idle.Add(-1)
 	if c.bound != nil {
@@ -161,13 +179,15 @@ func (c *Conn) retire() {
 	c.Conn.Close()
 }
 
-// Discard cuts a connection in the middle of an exchange.
+// Discard cuts a connection in the middle of an exchange: by FIN without close_notify
+// and behind what is on its way, which tells the upstream to stop.
 func (c *Conn) Discard() {
 	c.forget()
 	c.Conn.Abort(false)
 }
 
-// forget counts the connection out.
+// forget counts the connection out, once in its life. Of the lists only that of its
+// client is left: it was in use, or has left the pool.
 func (c *Conn) forget() {
 	c.gone, c.owner = true, nil
 	c.up.open.Add(-1)
@@ -196,7 +216,8 @@ func (p *pool) empty() {
 	}
 }
 
-// all returns the idle connections. Each may leave when its turn has come.
+// all returns the idle connections, those of the pool from the one that has been idle
+// for longest. Each may leave when its turn has come.
 func (p *pool) all() iter.Seq[*Conn] {
 	return func(yield func(*Conn) bool) {
 		for _, c := range slices.Clone(p.conns) {

@@ -22,7 +22,7 @@ type Options struct {
 	KeepAlive      time.Duration // of idle connections
 	Stall          time.Duration // of a request body
 	MaxConnections int           // 0: no limit
-	MaxIdle        int
+	MaxIdle        int           // of all loops together
 	// OneClient has each connection serve one client's connection only.
 	OneClient bool
 }
@@ -31,11 +31,13 @@ type Options struct {
 // processors share nothing but counters.
 type Upstream struct {
 	Options
-	loops  []*wire.Loop
-	pools  map[*wire.Loop]*pool
+	loops []*wire.Loop
+	pools map[*wire.Loop]*pool // does not change, so that every loop may read it
+	// open counts connections from the moment somebody wants one: dials are in it, for a
+	// moment also those beyond max_connections for which an idle one is to go.
 	open   atomic.Int64
-	idle   atomic.Int64
-	closed atomic.Bool
+	idle   atomic.Int64 // those of open that are in a pool or wait for their client
+	closed atomic.Bool  // what becomes idle from now on is retired
 
 	Stats Stats
 }
@@ -61,7 +63,8 @@ func (u *Upstream) Open() int64 { return u.open.Load() }
 func (u *Upstream) Idle() int64 { return u.idle.Load() }
 
 // Close closes the idle connections; those in use are closed when their
-// exchanges end.
+// exchanges end: closed is set before a pool is emptied on its loop, so that none
+// becomes idle behind that.
 func (u *Upstream) Close() {
 	if u.closed.Swap(true) {
 		return
