@@ -17,18 +17,22 @@ import (
 // request, and what has come back. Its zero value has not begun.
 type attempt struct {
 	target  *upstream.Target
-	waited  int // turns of the loop, for a connection that is about to be free
-	dialing *upstream.Dialing
-	conn    *upstream.Conn // nil until there is one
-	taken   int64          // bytes of the request that the connection took
+	waited  int               // turns of the loop, for a connection that is about to be free
+	dialing *upstream.Dialing // nil where nobody dials, and so wherever there is conn
+	conn    *upstream.Conn    // nil until there is one, and once it is kept or dropped
+	taken   int64             // bytes of the request that the connection took; above 0 nothing is sent again
 
-	scan      head.Scan      // of the head under way
-	in        *wire.Buf      // what has come and is not relayed; it holds the head of resp
-	resp      *head.Response // nil before the request is sent, and once the answer goes on
-	interim   int            // interim responses so far
-	status    int            // of the final response; 0: none yet
-	firstByte time.Duration  // from the start of the exchange to the final head
-	closes    bool           // the upstream closes the connection behind this exchange
+	scan head.Scan // of the head under way
+	// in is what has come and is not relayed: nil, or not empty, but for the time in
+	// which it holds the head of resp. From takeBody on it is nil.
+	in *wire.Buf
+	// resp is there from the moment the request is sent until the answer goes on, and
+	// says by that which of the two halves of the attempt it is in. It aliases in.
+	resp      *head.Response
+	interim   int           // interim responses so far
+	status    int           // of the final response; 0: none yet
+	firstByte time.Duration // from the start of the exchange to the final head
+	closes    bool          // the upstream closes the connection behind this exchange
 }
 
 // errUntaken tells that a connection from the pool was found dead before it had
@@ -36,7 +40,8 @@ type attempt struct {
 var errUntaken = errors.New("the connection took no byte of the request")
 
 // ask makes one attempt at one upstream. Another one may follow only where nothing
-// ran: a POST of which one byte was taken is never sent again.
+// ran: a POST of which one byte was taken is never sent again. It comes to an end:
+// each repeat uses up a connection of the pool, and on a new one nothing is repeated.
 func (x *Exchange) ask() error {
 	for {
 		err := x.attempt.run(x)
@@ -60,7 +65,9 @@ func (a *attempt) run(x *Exchange) error {
 }
 
 // send sends the head, and as much of the body as has come along with it, in one
-// write; the rest of a longer body goes on its way beside the answer.
+// write; the rest of a longer body goes on its way beside the answer. The client may
+// have left together with its request: advance has looked before it was admitted, and
+// an upstream that is not asked need not be cancelled.
 func (a *attempt) send(x *Exchange) error {
 	if x.client.Left() {
 		return edgeerr.Wrap(edgeerr.ClientLeft, errLeft)
@@ -88,10 +95,12 @@ func (a *attempt) send(x *Exchange) error {
 	return x.forwardRest()
 }
 
-// headRoom is for what the edge adds to a
+// headRoom is for what the edge adds to a head.
 const headRoom = 1 << 10
 
-// connect takes a connection to the target from the pool, or waits for a new one.
+// connect takes a connection to the target from the pool, or waits for a new one. The
+// pool is asked only until it dials: an idle connection that comes meanwhile is left to
+// others, and the one that is dialed is in the pool for them later.
 func (a *attempt) connect(x *Exchange) (err error) {
 	loop := x.client.Loop()
 	if a.conn != nil {
@@ -131,7 +140,9 @@ func (a *attempt) take(conn *upstream.Conn, x *Exchange) {
 	}
 }
 
-// awaitHead reads the response head, relaying interim responses on the way.
+// awaitHead reads the response head, relaying interim responses on the way. A head is
+// looked through once: scan goes on where the read before has stopped, and begins anew
+// behind each head that it finds.
 func (a *attempt) awaitHead(x *Exchange) error {
 	for {
 		if err := a.awaitRoom(x.client); err != nil {
@@ -240,7 +251,8 @@ func (a *attempt) relayInterim(x *Exchange) error {
 }
 
 // takeBody returns what has come of the body behind the head, which is done with:
-// a stream that is silent needs neither.
+// a stream that is silent needs neither. The caller has it from then on. The head's
+// aliases go before Let gives up its bytes.
 func (a *attempt) takeBody(s *store) *wire.Buf {
 	in := a.in
 	a.in = nil
@@ -249,6 +261,8 @@ func (a *attempt) takeBody(s *store) *wire.Buf {
 	return in
 }
 
+// dropResponse gives the head back, without what it points to: kept as it is it would
+// keep its buffer, up to 256 KiB.
 func (a *attempt) dropResponse(s *store) {
 	if a.resp == nil {
 		return
@@ -258,13 +272,15 @@ func (a *attempt) dropResponse(s *store) {
 	a.resp = nil
 }
 
-// abandon ends an attempt that has come to nothing, so that another can begin.
+// abandon ends an attempt that has come to nothing, so that another can begin. It has
+// sent nothing, so there is neither in nor resp that would be lost with it.
 func (a *attempt) abandon() {
 	a.drop()
 	*a = attempt{}
 }
 
-// keep keeps the connection for another exchange.
+// keep keeps the connection for another exchange. The attempt lets go of it, because
+// the next step of the end drops what it still has.
 func (a *attempt) keep() {
 	conn := a.conn
 	a.conn = nil

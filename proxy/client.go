@@ -13,19 +13,24 @@ import (
 // Client is one client's connection. Everything on it happens on its loop.
 type Client struct {
 	*wire.Conn
-	edge      *Edge
-	store     *store
-	x         *Exchange // nil between two exchanges
-	in        *wire.Buf // bytes read and not yet consumed; nil if there are none
+	edge  *Edge
+	store *store    // of its loop
+	x     *Exchange // nil between two exchanges, and so while lingering or cutting
+	// in has the bytes that were read and not yet consumed. It is nil if there are
+	// none, but for the time in which it holds the head of x.req. Between two
+	// exchanges what is in it is the beginning of the next request.
+	in *wire.Buf
+	// address is never IPv4 in the form of IPv6: that would match no prefix of IPv4 in
+	// trusted_proxies.
 	address   netip.Addr
 	tls       bool
-	served    bool // has carried an exchange
-	lingering int  // bytes that may still come in behind the last answer; 0: not lingering
-	running   bool // run is on the stack
-	cutting   bool // will be reset in a moment
-	broken    bool // something has panicked: what it held goes to the collector
-	bound     upstream.Bound
-	closed    func(*Client)
+	served    bool           // has carried an exchange: a drain closes it while it waits
+	lingering int            // bytes that may still come in behind the last answer; 0: not lingering
+	running   bool           // act is on the stack, so that nothing it does enters it again
+	cutting   bool           // will be reset in a moment: nothing is read or sent meanwhile
+	broken    bool           // something has panicked: what it held goes to the collector
+	bound     upstream.Bound // connections to upstreams that are this client's alone
+	closed    func(*Client)  // nil once it has been called
 }
 
 // Accept makes sock a client's connection; it must run on the loop. closed is
@@ -45,14 +50,21 @@ func (e *Edge) Accept(l *wire.Loop, sock *wire.Socket, secured *wire.Secured, cl
 	return c, nil
 }
 
-// Wake implements wire.Handler.
+// Wake implements wire.Handler. It does not say what has happened, and one wake too many
+// is harmless: each step asks for what it waits for.
 func (c *Client) Wake(*wire.Conn) { c.run() }
 
 // run goes on wherever the connection stands, until it has to wait.
 func (c *Client) run() { c.act((*Client).steps) }
 
 // act does what there is to do, and then what a closed connection leaves to do. A
-// panic ends the exchange and the connection, and nobody else's.
+// panic ends the exchange and the connection, and nobody else's. breakOff may panic as
+// well, but each time the end goes on behind the step that did: as many tries as there
+// are steps, and one, come to its end.
+//
+// Upstream connections of the client's own end with it: a login on them is of use to
+// nobody else, and a danger. A panic leaves in to the collector, because it may have
+// been released already.
 func (c *Client) act(do func(*Client)) {
 	if c.running {
 		return // something that is done here has woken the connection
@@ -81,6 +93,7 @@ func (c *Client) try(do func(*Client)) (ok bool) {
 	return true
 }
 
+// steps takes what steps there are, and no more than its share of a turn.
 func (c *Client) steps() {
 	for turn := 0; !c.Closed() && c.goOn(); turn++ {
 		if turn == stepsPerTurn {
@@ -90,7 +103,7 @@ func (c *Client) steps() {
 	}
 }
 
-// share is how many steps a connection may take before the loop looks after the
+// stepsPerTurn is how many steps a connection may take before the loop looks after the
 // others: two for each request that a client has pipelined.
 const stepsPerTurn = 64
 
@@ -132,13 +145,15 @@ func (c *Client) awaitRequest() bool {
 	return true
 }
 
-// awaitNext bounds the wait for the next request.
+// awaitNext bounds the wait for the next request. What bounded the exchange is gone
+// with that: a connection has one bound at a time.
 func (c *Client) awaitNext() {
 	c.served = true
 	c.ExpireAfter(c.edge.snapshot.Load().Config.Timeouts.ClientKeepAlive.Duration)
 }
 
-// CloseIfIdle ends the connection if it waits for a request.
+// CloseIfIdle ends the connection if it waits for a request. One of which a byte has
+// come is let finish: its client could not tell whether it has run.
 func (c *Client) CloseIfIdle() {
 	if c.x == nil && c.in.Len() == 0 && c.lingering == 0 {
 		c.Close()
@@ -202,6 +217,8 @@ func (c *Client) closeLingering() {
 	c.ExpireAfter(lingerTime)
 }
 
+// drainInput throws away what comes, each buffer at once: a lingering connection holds
+// none.
 func (c *Client) drainInput() bool {
 	in, err := c.Read(nil)
 	c.lingering -= in.Len()
@@ -216,7 +233,7 @@ func (c *Client) drainInput() bool {
 	return true
 }
 
-// dropEmpty gives the buffer back if there is nothing in it.
+// dropEmpty gives the buffer back if there is nothing in it: who waits holds none.
 func (c *Client) dropEmpty() {
 	if c.in.Len() == 0 {
 		c.in.Release()

@@ -15,17 +15,17 @@ import (
 
 // Edge is everything that exchanges share.
 type Edge struct {
-	snapshot atomic.Pointer[route.Snapshot]
+	snapshot atomic.Pointer[route.Snapshot] // nil until Use; no client is accepted before
 	registry *route.Registry
 	log      zerolog.Logger // for the operator
 	access   *record.AccessLog
 	metrics  *record.Metrics
 	stores   map[*wire.Loop]*store // one for each loop; does not change
 
-	observers []record.Observer // of every exchange, at its end
+	observers []record.Observer // of every exchange, at its end: on all loops, several at a time
 
 	running  admit.Running
-	draining atomic.Bool
+	draining atomic.Bool // never taken back
 }
 
 // NewEdge returns an edge without a configuration: Use gives it one. loops are
@@ -50,7 +50,9 @@ func (e *Edge) Compile(conf config.Config) (*route.Snapshot, error) {
 	return e.registry.Compile(conf, e.metrics)
 }
 
-// Use makes s the configuration of every exchange that begins from now on.
+// Use makes s the configuration of every exchange that begins from now on. One that runs
+// keeps the old snapshot, whose upstreams live until it lets go of their connections.
+// Calls must not overlap.
 func (e *Edge) Use(s *route.Snapshot) {
 	e.metrics.Use(s.Hash, s.Metrics()) // first: a route counts from its first exchange on
 	old := e.snapshot.Swap(s)

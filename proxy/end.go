@@ -11,7 +11,9 @@ import (
 )
 
 // ending is how an exchange ends, whatever it came to. Each step is begun once: an
-// end that has panicked goes on behind the step where it did.
+// end that has panicked goes on behind the step where it did. The order matters: what
+// is kept is not dropped, who is told of the end finds room for another exchange, and
+// texts are given back when everybody has read them.
 var ending = [...]func(x *Exchange, code edgeerr.Code, err error){
 	(*Exchange).conclude,     // answer, or cut, where upstream's answer is not complete
 	(*Exchange).keepUpstream, // for another exchange
@@ -21,7 +23,8 @@ var ending = [...]func(x *Exchange, code edgeerr.Code, err error){
 	(*Exchange).leave,        // give everything back
 }
 
-// end ends the exchange and leaves the client's connection ready for what follows.
+// end ends the exchange and leaves the client's connection ready for what follows. x is
+// not to be touched behind it: the next exchange may be in it.
 func (x *Exchange) end(err error) {
 	code := edgeerr.CodeOf(err)
 	if code == edgeerr.ClientLeft && x.edge.running.Ended() {
@@ -104,14 +107,15 @@ func (x *Exchange) dropUpstream(edgeerr.Code, error) {
 }
 
 // uncount makes room for another exchange, before anybody is told that this one is
-// over.
+// over: whoever reads that an exchange has ended may begin one in its place.
 func (x *Exchange) uncount(edgeerr.Code, error) {
 	if x.admitted {
 		x.edge.running.Leave()
 	}
 }
 
-// tell has the observers know what became of the exchange.
+// tell has the observers know what became of the exchange. The record is that of the
+// loop, since one exchange ends at a time, and its texts are those of kept.
 func (x *Exchange) tell(code edgeerr.Code, err error) {
 	k, a := &x.kept, &x.attempt
 	r := &x.client.store.record
@@ -143,7 +147,8 @@ func (x *Exchange) streamIncomplete() bool {
 }
 
 // leave gives back what the exchange has, and says what the client's connection
-// does now.
+// does now. c.x goes first: whatever panics behind it, the exchange is over. The pipes
+// hold descriptors and are closed whether or not something is broken.
 func (x *Exchange) leave(edgeerr.Code, error) {
 	c, next := x.client, x.next
 	c.x = nil
@@ -163,7 +168,8 @@ func (x *Exchange) leave(edgeerr.Code, error) {
 	}
 }
 
-// release gives everything back, and the exchange itself.
+// release gives everything back, and the exchange itself. All but its one array of text
+// is cleared: what is kept on a shelf keeps nothing else alive, and begins as new.
 func (x *Exchange) release() {
 	c := x.client
 	if x.req != nil && x.next == nextRequest {
@@ -178,7 +184,9 @@ func (x *Exchange) release() {
 	c.store.exchanges.put(x, x.kept.grown())
 }
 
-// dropRequest gives back the request's head, and the room of its bytes.
+// dropRequest gives back the request's head, and the room of its bytes. Everything that
+// aliases them goes first: behind Let the next read may write over them. It is done
+// as soon as the request is sent, so that a stream that is silent holds no buffer.
 func (x *Exchange) dropRequest() {
 	if x.req == nil {
 		return

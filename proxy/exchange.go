@@ -16,37 +16,38 @@ import (
 // the loop, end gives it back, each exactly once.
 type Exchange struct {
 	edge   *Edge
-	client *Client
-	snap   *route.Snapshot // from findRoute on
-	route  *route.Route    // nil until it is known
+	client *Client         // client.x is this exchange, until leave
+	snap   *route.Snapshot // from findRoute on, the same to the end whatever is reloaded
+	route  *route.Route    // of snap; nil until it is known, and where there is none
 	start  time.Duration   // by the clock of the loop
-	step   int             // of the story
-	ended  int             // steps of its end that have been begun
-	scan   head.Scan       // of the request's head
+	step   int             // of the story; only ever raised
+	ended  int             // steps of its end that have been begun; only ever raised
+	scan   head.Scan       // of the request's head, as far as it has come
 
 	// req dies as soon as an upstream has taken it, so that a silent stream needs
-	// no head; traits and kept are what outlives it.
+	// no head; traits and kept are what outlives it. Once parsed it aliases the bytes
+	// that client.in holds, and goes before they may be overwritten.
 	req      *head.Request
-	traits   head.Traits
-	kept     kept
-	admitted bool             // counted among those that run
-	decision rewrite.Decision // aliases the head, too
-	reason   rewrite.Reason
+	traits   head.Traits      // from note on; of a head that was refused Head alone
+	kept     kept             // copies: it aliases no buffer
+	admitted bool             // counted among those that run: uncount counts it out
+	decision rewrite.Decision // aliases the head, too, and dies with req
+	reason   rewrite.Reason   // reason and notes are what outlives decision
 	notes    rewrite.Notes
 
-	attempt attempt
-	retries int
+	attempt attempt // the one under way; those before it have taken nothing
+	retries int     // how many were before it
 	upload  upload
-	down    relay.Down
-	tunnel  *relay.Tunnel // after 101
-	events  relay.Events
+	down    relay.Down    // from prepareRelay on
+	tunnel  *relay.Tunnel // after 101, and then instead of down
+	events  relay.Events  // fed by down, where body is head.Events
 
 	next    next
 	answer  answer
-	reply   *wire.Buf // of the edge itself, until it is sent
-	body    head.Body
-	status  int    // sent to the client
-	refused string // what CORS refused: origin, method or header
+	reply   *wire.Buf // of the edge itself: composed and not yet sent, else nil
+	body    head.Body // of the upstream's answer; of no meaning before answer is set
+	status  int       // sent to the client; 0 exactly while answer is none
+	refused string    // what CORS refused: origin, method or header
 }
 
 // next says how the client's connection goes on behind the exchange. It is only
@@ -64,8 +65,9 @@ func (n next) String() string { return [...]string{"request", "close", "linger"}
 // closing has the connection end behind this exchange, at least.
 func (x *Exchange) closing(n next) { x.next = max(x.next, n) }
 
-// answer says whose answer the client gets. Once it is set, bytes of its head are
-// out, and all that an error can do is to abort it.
+// answer says whose answer the client gets. It is set in front of the first write, so
+// that from then on, whatever fails or panics in that write, nobody puts a second
+// answer behind a part of the first: all that an error can do is to abort it.
 type answer uint8
 
 const (
@@ -79,6 +81,8 @@ func (a answer) String() string {
 	return [...]string{"none", "preflight", "error", "upstream"}[a]
 }
 
+// begin takes an exchange, and the room for its head, from the store of the loop. What
+// was left there is empty but for its room.
 func begin(c *Client) *Exchange {
 	x := c.store.exchanges.take()
 	x.edge, x.client, x.start = c.edge, c, c.Loop().Now()
@@ -157,10 +161,12 @@ func (x *Exchange) policy() *rewrite.Policy {
 	return x.route.Credential
 }
 
-// WakeUpstream implements upstream.Owner.
+// WakeUpstream implements upstream.Owner: what happens on the upstream's connection is
+// looked at from the client's, as everything of an exchange is.
 func (x *Exchange) WakeUpstream() { x.client.run() }
 
-// forwarded returns the head of the request for the upstream of the attempt.
+// forwarded returns the head of the request for the upstream of the attempt. It is made
+// anew for each attempt: host, prefix and credentials belong to the upstream.
 func (x *Exchange) forwarded() head.Forwarded {
 	return head.Forwarded{
 		Request: x.req, Policy: x.route.Credential, Decision: &x.decision,

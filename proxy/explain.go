@@ -45,7 +45,9 @@ type Explanation struct {
 }
 
 // Explain runs a request head through the very steps of an exchange, up to the
-// one that would send it.
+// one that would send it. It may be called from anywhere: loop, store and connection are
+// its own, and go to the collector. What it shares with the exchanges that run is made
+// for that. It is counted among them for as long as it lasts, and refused like them.
 func (e *Edge) Explain(request []byte) Explanation {
 	c := &Client{
 		Conn: wire.Unconnected(), edge: e, store: &store{parser: head.NewParser()},

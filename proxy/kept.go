@@ -9,8 +9,9 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/record"
 )
 
-// kept are the texts of an exchange that outlive the buffer of its  They
-// stand in one array, kept with the exchange.
+// kept are the texts of an exchange that outlive the buffer of its head. They
+// stand in one array, kept with the exchange, so that its room serves the next one.
+// Each has no room behind it, so that none can grow into the next.
 type kept struct {
 	text                           []byte
 	id, method, path, origin, apim []byte

@@ -14,9 +14,12 @@ import (
 // A Refusal is what connections beyond limits.connections are told, whatever they
 // ask: no request is read. So it has no CORS fields: without an Origin no policy
 // can be asked, and the preflight of a page fails by its status in any case.
+//
+// One serves all of them, on the loop that accepts: nothing is made for a connection
+// that is refused.
 type Refusal struct {
 	edge   *Edge
-	text   []byte
+	text   []byte        // but for the id always the same
 	id     int           // where the request id stands in it
 	record record.Record // of the exchange that there would have been
 }

@@ -25,6 +25,9 @@ func (x *Exchange) relay() error {
 	return x.down.Go()
 }
 
+// startRelay sends the head, and what has come of the body with it. answer is set before
+// a byte goes out, and a stream counted before anything can fail: dropUpstream counts
+// out by the same condition.
 func (x *Exchange) startRelay() error {
 	x.prepareRelay()
 	out := x.client.Loop().GetBuf()
@@ -45,7 +48,8 @@ func (x *Exchange) startRelay() error {
 	return x.down.Start(out, in)
 }
 
-// prepareRelay decides how the body is framed and what ends with it.
+// prepareRelay decides how the body is framed and what ends with it. It comes before the
+// head is written, which says whether the client's connection goes on.
 func (x *Exchange) prepareRelay() {
 	r, d := x.attempt.resp, &x.down
 	d.From, d.To = x.attempt.conn.Conn, x.client.Conn

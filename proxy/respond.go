@@ -16,7 +16,8 @@ func (x *Exchange) answerError(err error) {
 	}
 }
 
-// sendReply sends the answer that the edge has composed.
+// sendReply sends the answer that the edge has composed. reply is let go first: Send
+// releases it, whatever comes of it.
 func (x *Exchange) sendReply() error {
 	out := x.reply
 	x.reply = nil
@@ -27,7 +28,8 @@ func (x *Exchange) sendReply() error {
 }
 
 // composeError makes reply the edge's own answer for err. Whether the client's
-// connection goes on depends on whether the end of its request is known.
+// connection goes on depends on whether the end of its request is known. If it does
+// not, the client may still be sending, and has to be read for it to see the answer.
 func (x *Exchange) composeError(err error) {
 	var e *edgeerr.Error
 	if !errors.As(err, &e) {

@@ -12,10 +12,12 @@ type store struct {
 	exchanges shelf[Exchange]
 	requests  shelf[head.Request]
 	responses shelf[head.Response]
-	parser    *head.Parser
-	record    record.Record // of the exchange that ends just now
+	parser    *head.Parser  // of all requests of the loop: it is used within one call of Parse
+	record    record.Record // of the exchange that ends just now, else empty
 }
 
+// A shelf holds what is cleared and may be taken: nothing on it points into a buffer,
+// or a silent edge would keep the heads of its last busy minute.
 type shelf[T any] []*T
 
 // keepFree bounds what a shelf holds: as many exchanges as can end in one turn of

@@ -31,7 +31,8 @@ var story = [...]func(*Exchange) error{
 const sending = len(story) - 2
 
 // advance goes on with the story until it has to wait. It reports whether the
-// exchange is over, and the client's connection free for what follows.
+// exchange is over, and the client's connection free for what follows. Errors are
+// compared as they are: those that go on are never wrapped.
 func (x *Exchange) advance() (over bool) {
 	err := x.interruption()
 	for err == nil && x.step < len(story) {
@@ -52,7 +53,10 @@ func (x *Exchange) advance() (over bool) {
 // errAnswered ends the story early and well: reply is the answer.
 var errAnswered = errors.New("answered at the edge")
 
-// interruption returns what has happened to the exchange while it waited.
+// interruption returns what has happened to the exchange while it waited, whatever step
+// it is in. Before it is admitted nothing runs for the client that could be cancelled,
+// and one that has ended its side behind a request that is refused still reads why.
+// The upload goes on here, beside the answer.
 func (x *Exchange) interruption() error {
 	if x.admitted && x.client.Left() {
 		return edgeerr.Wrap(edgeerr.ClientLeft, errLeft)
@@ -65,7 +69,11 @@ func (x *Exchange) interruption() error {
 
 var errLeft = errors.New("the client closed its connection")
 
-// readHead reads on until the head is complete, and parses it.
+// readHead reads on until the head is complete, and parses it. What has come is judged
+// before more is read: an end that is never coming is not waited for, and the buffer
+// grows no further than limits.head. The limits are those of the moment, because the
+// snapshot of the exchange is chosen with its route. From Hold on the head stays where
+// it is until dropRequest.
 func (x *Exchange) readHead() error {
 	c := x.client
 	conf := &x.edge.snapshot.Load().Config
@@ -123,7 +131,8 @@ func (x *Exchange) awaitRestOfHead() error {
 
 var errHeadEndsEarly = errors.New("the client ended the request head early")
 
-// findRoute loads the snapshot, once, and keeps what outlives the
+// findRoute loads the snapshot, once, and keeps what outlives the head. It keeps it also
+// where there is no route: the record tells what was asked for.
 func (x *Exchange) findRoute() (err error) {
 	x.snap = x.edge.snapshot.Load()
 	x.route, err = x.snap.Match(x.req)
@@ -131,7 +140,8 @@ func (x *Exchange) findRoute() (err error) {
 	return err
 }
 
-// admit asks each gate, and counts the exchange among those that run.
+// admit asks each gate, and counts the exchange among those that run. It is counted
+// once it is in, also where a later gate refuses it: uncount goes by admitted.
 func (x *Exchange) admit() error {
 	if err := x.edge.running.Enter(x.snap.Config.Limits.Exchanges).Err(); err != nil {
 		return err

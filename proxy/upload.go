@@ -10,9 +10,12 @@ import (
 )
 
 // upload is the body of a request. It may outlast the head, and even the answer.
+// Until an upstream has taken the head it is begun at most, and what has come of it
+// (Bytes) stands at the front of the client's buffer. Both its ends are set while it is
+// active.
 type upload struct {
 	relay.Up
-	state uploadState
+	state uploadState // only ever raised
 }
 
 // uploadState is how far a request body has come.
@@ -30,7 +33,9 @@ func (s uploadState) String() string {
 	return [...]string{"none", "begun", "active", "complete", "refused"}[s]
 }
 
-// abandoned reports whether what is left of the body is not going to be read.
+// abandoned reports, of an exchange that ends or is answered, whether what is left of
+// the body is not going to be read. The client's connection must then end: nobody
+// knows where its next request begins.
 func (u *upload) abandoned() bool { return u.state == uploadActive || u.state == uploadRefused }
 
 // slowest is limits.slowest, over so long that whoever passes through a tunnel is
@@ -40,7 +45,7 @@ func slowest(c *config.Config) wire.Pace {
 	return wire.Pace{Least: seconds * c.Limits.Slowest.Bytes, Span: seconds * time.Second}
 }
 
-// beginBody looks at what has come of the body along with the  It stays in
+// beginBody looks at what has come of the body along with the head. It stays in
 // the client's buffer until an upstream has taken it, so that another attempt can
 // send it again.
 func (x *Exchange) beginBody() error {
@@ -61,11 +66,12 @@ func (x *Exchange) beginBody() error {
 	return err
 }
 
-// bodyHead returns what may be sent of the body along with the
+// bodyHead returns what may be sent of the body along with the head.
 func (x *Exchange) bodyHead() []byte { return x.client.in.Bytes()[:x.upload.Bytes] }
 
 // forwardRest has the rest of the body go up as it comes, once an upstream has
-// taken the head and bodyHead. Neither can be sent again from now on.
+// taken the head and bodyHead. Neither can be sent again from now on. The body is
+// consumed before the head is dropped, which gives the buffer back if that was all.
 func (x *Exchange) forwardRest() error {
 	c, u := x.client, &x.upload
 	c.in.Consume(int(u.Bytes))

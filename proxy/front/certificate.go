@@ -10,7 +10,7 @@ import (
 // Certificate is what clients are shown. Load replaces it while connections run;
 // handshakes from then on see the new one.
 type Certificate struct {
-	current atomic.Pointer[tls.Certificate]
+	current atomic.Pointer[tls.Certificate] // nil before the first Load
 }
 
 // Load reads the files; on an error the certificate stays as it was.

@@ -23,22 +23,24 @@ type Server struct {
 	edge   *proxy.Edge
 	loops  []*wire.Loop
 	log    zerolog.Logger
-	scarce zerolog.Logger // a lack of descriptors: a few lines a minute
-	tls    *tls.Config    // nil: plain HTTP
-	count  func(delta float64)
+	scarce zerolog.Logger      // a lack of descriptors: a few lines a minute
+	tls    *tls.Config         // nil: plain HTTP
+	count  func(delta float64) // from any goroutine
 
 	crowded  zerolog.Logger // too many connections: a line a minute
 	refusal  *proxy.Refusal // what those are told
 	refusals int            // how many of them are on their way out; on the loop that accepts
 
-	own      *net.TCPListener // until Serve
-	listener *wire.Listener
-	load     []atomic.Int64 // connections of each loop
+	own      *net.TCPListener // until Serve; then listener has its socket
+	listener *wire.Listener   // nil before Serve
+	// load and open count a connection from accept to gone, its handshake included:
+	// only the loop that accepts counts in, so that open cannot pass the limit.
+	load     []atomic.Int64 // of each loop
 	open     atomic.Int64
-	draining atomic.Bool
-	mu       sync.Mutex
+	draining atomic.Bool // set before clients are looked through, see take
+	mu       sync.Mutex  // guards clients; a short lock, once per connection and not per exchange
 	clients  map[*proxy.Client]struct{}
-	changed  chan struct{} // a connection has closed
+	changed  chan struct{} // a connection has closed, since somebody has looked
 
 	handshakes context.Context // of TLS; canceled at the end of a drain
 	endThem    context.CancelFunc
@@ -121,7 +123,9 @@ func (s *Server) accept(sock *wire.Socket) {
 	}
 }
 
-// secure makes the TLS handshake, and then gives the connection to loop l.
+// secure makes the TLS handshake, and then gives the connection to loop l. It runs on
+// a goroutine of its own. The end of a drain closes the socket under it: a deadline
+// would be overwritten by that of the handshake.
 func (s *Server) secure(l int, sock *wire.Socket, timeout time.Duration) {
 	tcp, err := sock.TCP()
 	if err != nil {
@@ -151,7 +155,8 @@ func (s *Server) leastLoaded() int {
 	return best
 }
 
-// hand gives the connection to loop l.
+// hand gives the connection to loop l, from any goroutine. A loop that has ended does
+// not take it.
 func (s *Server) hand(l int, sock *wire.Socket, secured *wire.Secured) {
 	if !s.loops[l].Post(func() { s.take(l, sock, secured) }) {
 		sock.Close()
@@ -159,7 +164,10 @@ func (s *Server) hand(l int, sock *wire.Socket, secured *wire.Secured) {
 	}
 }
 
-// take makes the connection a client of loop l, on that loop.
+// take makes the connection a client of loop l, on that loop. It is put among the
+// clients before it looks whether a drain is under way, and a drain looks through
+// them behind its beginning: so one of the two sees the other. It is woken behind
+// that, because its first exchange may end it, and gone takes it out again.
 func (s *Server) take(l int, sock *wire.Socket, secured *wire.Secured) {
 	c, err := s.edge.Accept(s.loops[l], sock, secured, func(c *proxy.Client) { s.gone(l, c) })
 	if err != nil {
@@ -193,7 +201,8 @@ func (s *Server) failedToTake(err error) {
 	s.log.Warn().Err(err).Msg("a connection could not be taken over")
 }
 
-// gone counts a connection out; c is nil if it never became a client.
+// gone counts a connection out, once; c is nil if it never became a client. open comes
+// last and changed behind it, so that whoever waits for none finds all else done.
 func (s *Server) gone(l int, c *proxy.Client) {
 	s.count(-1)
 	s.load[l].Add(-1)
@@ -208,7 +217,9 @@ func (s *Server) gone(l int, c *proxy.Client) {
 }
 
 // Drain stops accepting, lets exchanges finish within grace, and aborts those
-// that do not. It returns how many were aborted.
+// that do not. It returns how many were aborted. It waits for loops, and must not run
+// on one. Answers are told to be the last of their connection before the idle ones are
+// closed, or an exchange that ends in between would leave its connection open.
 func (s *Server) Drain(grace time.Duration) (aborted int) {
 	s.edge.Drain()
 	s.draining.Store(true)
@@ -229,7 +240,8 @@ func (s *Server) Drain(grace time.Duration) (aborted int) {
 	return aborted
 }
 
-// each runs do for every client, on the client's loop.
+// each runs do for every client, on the client's loop. It does not wait for that: a
+// loop may be in gone, and wait for the lock that is held here.
 func (s *Server) each(do func(*proxy.Client)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

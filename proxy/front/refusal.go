@@ -16,8 +16,8 @@ import (
 // take the answer with it (RFC 9112 section 9.6).
 type refusal struct {
 	server *Server
-	told   bool
-	over   bool
+	told   bool // it has its answer; what comes now is thrown away
+	over   bool // it is counted out of refusals
 }
 
 // So many connections may be on their way out at a time, each for so long. The

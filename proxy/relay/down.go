@@ -35,7 +35,7 @@ type Down struct {
 
 	splicer
 	trailer trailer       // as far as it has come
-	data    []byte        // of the chunks of one read, where Dechunk is on
+	data    []byte        // of the chunks of one read, where Dechunk is on; Track fills it
 	silent  time.Duration // how long nothing has come, in heartbeats
 	reads   int           // so far
 }
@@ -65,7 +65,9 @@ func (d *Down) Start(out, in *wire.Buf) error {
 	return d.rest(in, pass, err)
 }
 
-// Go relays what is there. nil: the body is complete and sent; wire.ErrWait: call
+// Go relays what is there. The client is asked first, and the upstream is read only
+// where it has taken all: whoever reads on for a client that does not read keeps the
+// body here. nil: the body is complete and sent; wire.ErrWait: call
 // again when a connection wakes; else an *edgeerr.Error (UpstreamAborted,
 // StreamIdle, ClientLeft or ClientStalled): the client has an answer without its
 // end, and its connection must be aborted.

@@ -10,7 +10,7 @@ import (
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
-// match returns the route for a request, or why there is none.
+// Match returns the route for a request, or why there is none.
 //
 // A path that is plain has one reading, and that decides. Any other one is read
 // straight, as RFC 3986 says, and then as the reader that takes most liberties
@@ -28,7 +28,8 @@ func (s *Snapshot) Match(r *head.Request) (*Route, error) {
 	return route, nil
 }
 
-// first returns the first route for a host and a path, or nil.
+// first returns the first route for a host and a path, or nil. odd tells what the path
+// has that other readers take for something else; 0 for a reading of it.
 func (s *Snapshot) first(host, path []byte, odd rewrite.Oddities) *Route {
 	for _, r := range s.Routes {
 		if r.host.fits(host) && rewrite.PrefixLen(path, r.prefix, odd) >= 0 {
@@ -38,7 +39,8 @@ func (s *Snapshot) first(host, path []byte, odd rewrite.Oddities) *Route {
 	return nil
 }
 
-// alone reports whether every path of the host belongs to the route.
+// alone reports whether every path of the host belongs to the route. Then no other
+// reading can leave it, and nothing is refused for one: names of models have %2F.
 func (s *Snapshot) alone(route *Route, host []byte) bool {
 	for _, r := range s.Routes {
 		if r.host.fits(host) {

@@ -17,19 +17,21 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
-// registry holds the upstreams of all snapshots in use, so that a reload that
-// does not change an upstream keeps its connections.
+// A Registry holds the upstreams of all snapshots in use, so that a reload that
+// does not change an upstream keeps its connections. Reloads and the metrics use it,
+// each on a goroutine of its own; an exchange has what it needs of it in its route.
 type Registry struct {
 	loops   []*wire.Loop
-	mu      sync.Mutex
+	mu      sync.Mutex           // guards what stands below, and users
 	known   map[string]*handle   // by everything that makes an upstream what it is
 	leaving []*upstream.Upstream // of no snapshot any more, but with connections in use
 }
 
+// A handle is an upstream that snapshots use.
 type handle struct {
 	*upstream.Target
-	key   string
-	users int
+	key   string // in known
+	users int    // snapshots that have it; at 0 it is no longer known
 }
 
 // NewRegistry returns a registry of upstreams whose connections are on loops.
@@ -73,10 +75,12 @@ func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (h *ha
 }
 
 // Release gives back what a snapshot that is not going to be used any more has taken.
+// It must be called once for each: twice would close an upstream that another uses.
 func (g *Registry) Release(s *Snapshot) { g.release(s.used) }
 
 // release closes the upstreams that no snapshot uses any more. Exchanges that
-// run on them end as they would have.
+// run on them end as they would have. A new snapshot takes before the old one gives
+// back, so that what both use is never without a user.
 func (g *Registry) release(handles []*handle) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -20,13 +20,14 @@ import (
 // it has started with.
 type Snapshot struct {
 	Config  config.Config
-	Routes  []*Route // the first that matches wins
-	trusted []netip.Prefix
-	used    []*handle
-	Hash    string
+	Routes  []*Route       // the first that matches wins, so the most specific stand first
+	trusted []netip.Prefix // peers whose word about their clients is believed
+	used    []*handle      // each counted in once; Release counts them out
+	Hash    string         // of Config, by which an operator knows it again
 }
 
-// route is what holds for the requests under one path prefix.
+// A Route is what holds for the requests under one path prefix. What it points to is
+// shared by all loops, and does not change.
 type Route struct {
 	Name           string
 	prefix         string // without a slash at its end
@@ -35,7 +36,7 @@ type Route struct {
 	Target         *upstream.Target
 	Credential     *rewrite.Policy
 	CORS           *corsx.Policy // nil: upstream's own fields pass
-	WithholdOrigin bool          // Origin
+	WithholdOrigin bool          // the upstream is not told the Origin
 	CheckUpgrades  bool          // the Origin of a WebSocket handshake has to be allowed
 	BodyLimit      int64
 	Heartbeat      time.Duration
@@ -101,7 +102,8 @@ func (s *Snapshot) Metrics() (all []*record.Route) {
 	return all
 }
 
-// moreSpecific puts routes with a host first, then longer prefixes.
+// moreSpecific puts routes with a host first, then longer prefixes. Two routes are never
+// equal, or the order of a map would decide which of them a request is on.
 func moreSpecific(a, b *Route) int {
 	if a.host.any() != b.host.any() {
 		return strings.Compare(b.host.text, a.host.text)
@@ -143,7 +145,7 @@ func compileRoute(name string, r config.Route, h *handle, metrics *record.Metric
 	return out, nil
 }
 
-// trusts reports whether what the peer says of others is believed.
+// Trusts reports whether what the peer says of others is believed.
 func (s *Snapshot) Trusts(a netip.Addr) bool {
 	for _, p := range s.trusted {
 		if p.Contains(a) {
@@ -153,7 +155,8 @@ func (s *Snapshot) Trusts(a netip.Addr) bool {
 	return false
 }
 
-// allowing returns the first route whose CORS policy allows the origin, or nil.
+// Allowing returns the first route whose CORS policy allows the origin, or nil. It is
+// for errors that come before a route is known, so that the page can read them.
 func (s *Snapshot) Allowing(origin []byte) *Route {
 	if origin == nil {
 		return nil
