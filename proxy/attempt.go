@@ -86,7 +86,7 @@ func (a *attempt) send(x *Exchange) error {
 	a.taken = int64(n)
 	switch {
 	case err == nil, n > 0: // a broken pipe: the upstream may have answered before it closed
-	case a.conn.Used:
+	case a.conn.Used: // closed while it was idle; a new one would fail again
 		return errUntaken
 	default:
 		return &edgeerr.Error{Code: edgeerr.UpstreamClosedEarly, Err: err}
@@ -114,7 +114,7 @@ func (a *attempt) connect(x *Exchange) (err error) {
 			return nil
 		case wait:
 			a.waited++
-			loop.Again(x.client.Conn)
+			loop.Again(x.client.Conn) // no event tells that a connection has settled
 			return wire.ErrWait
 		}
 		if a.dialing, err = a.target.Dial(loop, x); err != nil {
@@ -188,7 +188,9 @@ func (a *attempt) awaitRoom(c *Client) error {
 }
 
 // awaitMore bounds the wait for the response head from the last byte of the
-// request on.
+// request on: an upload that takes minutes is no fault of the upstream, and has bounds
+// of its own. The bound begins where the upload ends, or where an interim response has
+// taken it off while the client was waited for.
 func (a *attempt) awaitMore(x *Exchange) error {
 	switch {
 	case a.conn.Expired(), a.conn.Stalled():
@@ -207,11 +209,11 @@ func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
 	if err := a.resp.Parse(a.in.Hold(n)); err != nil {
 		return false, a.invalid(err)
 	}
-	if a.resp.Login {
+	if a.resp.Login { // from its first message on: the next one is the client's answer to it
 		a.conn.Bind(&x.client.bound)
 	}
 	switch status := a.resp.Status; {
-	case status == 101 && !x.traits.Websocket:
+	case status == 101 && !x.traits.Websocket: // bytes of another protocol, to a client of HTTP
 		return false, a.invalid(head.ErrSwitch)
 	case status >= 200 || status == 101:
 		a.firstByte = x.client.Loop().Now() - x.start

@@ -24,7 +24,7 @@ type Client struct {
 	// trusted_proxies.
 	address   netip.Addr
 	tls       bool
-	served    bool           // has carried an exchange: a drain closes it while it waits
+	served    bool           // has carried an exchange: a drain lets it wait for no other
 	lingering int            // bytes that may still come in behind the last answer; 0: not lingering
 	running   bool           // act is on the stack, so that nothing it does enters it again
 	cutting   bool           // will be reset in a moment: nothing is read or sent meanwhile
@@ -128,7 +128,7 @@ func (c *Client) awaitRequest() bool {
 		c.Abort(true)
 		return false
 	case c.Backlog() > 0:
-		return false // who does not read answers gets no further ones
+		return false // who does not read answers gets no further ones, and pipelining piles up none
 	}
 	if c.in.Len() == 0 {
 		in, err := c.Read(nil)
@@ -185,7 +185,8 @@ var errDrained = errors.New("still running at the end of the drain")
 // cut after 2 ms none. A busy client needs longer.
 const resetPause = 20 * time.Millisecond
 
-// cut ends the connection in the middle of a response.
+// cut ends the connection in the middle of a response. Nothing is read behind that, and
+// where nothing of the answer is out, or the client has left, nobody needs the pause.
 func (c *Client) cut(reset, headOut bool) {
 	if !reset || !headOut || c.Left() {
 		c.Abort(reset)

@@ -86,7 +86,9 @@ func (x *Exchange) resetOnAbort() bool {
 }
 
 // keepUpstream keeps the upstream connection if it is at the end of a complete
-// exchange and nothing more is on it.
+// exchange and nothing more is on it, in either direction: bytes of an answer that are
+// left there would be the next client's, and an upstream that still waits for the rest
+// of a body would take the next request for it.
 func (x *Exchange) keepUpstream(_ edgeerr.Code, err error) {
 	a := &x.attempt
 	switch {

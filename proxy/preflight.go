@@ -55,6 +55,6 @@ func (x *Exchange) answerPreflight() error {
 		answer = append(answer, "Connection: close\r\n"...)
 	}
 	out.Set(append(answer, "\r\n"...))
-	x.status, x.answer, x.reply = 204, answerPreflight, out
+	x.status, x.answer, x.reply = 204, answerPreflight, out // advance sends it; explain shows it
 	return errAnswered
 }

@@ -87,7 +87,7 @@ func (x *Exchange) startTunnel(out, in *wire.Buf) error {
 	if _, err := x.client.Send(out); err != nil {
 		return edgeerr.Wrap(edgeerr.ClientLeft, err)
 	}
-	early := x.client.in
+	early := x.client.in // what the client has sent behind its handshake is the tunnel's
 	x.client.in = nil
 	x.attempt.taken += int64(early.Len())
 	if early.Len() == 0 {

@@ -8,7 +8,8 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/head"
 )
 
-// answerError sends the edge's own answer for err.
+// answerError sends the edge's own answer for err. Where that cannot be sent, a part of
+// it may be out.
 func (x *Exchange) answerError(err error) {
 	x.composeError(err)
 	if x.sendReply() != nil {
@@ -39,7 +40,7 @@ func (x *Exchange) composeError(err error) {
 	if endsConnection(e.Code) || !x.endsInBuffer() || x.edge.draining.Load() {
 		x.closing(nextClose)
 	}
-	if x.next != nextRequest {
+	if x.next != nextRequest { // a reset over unread bytes would take the answer with it
 		x.closing(nextLinger)
 	}
 	out := x.client.Loop().GetBuf()

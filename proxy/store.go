@@ -43,6 +43,7 @@ func (s *shelf[T]) put(v *T, grown bool) {
 	}
 }
 
+// grown reports whether the texts have taken more room than is worth keeping.
 func (k *kept) grown() bool { return cap(k.text) > usualText }
 
 // usualText is how long the texts of an exchange of a known client are.

@@ -31,8 +31,7 @@ var story = [...]func(*Exchange) error{
 const sending = len(story) - 2
 
 // advance goes on with the story until it has to wait. It reports whether the
-// exchange is over, and the client's connection free for what follows. Errors are
-// compared as they are: those that go on are never wrapped.
+// exchange is over, and the client's connection free for what follows.
 func (x *Exchange) advance() (over bool) {
 	err := x.interruption()
 	for err == nil && x.step < len(story) {
@@ -40,7 +39,7 @@ func (x *Exchange) advance() (over bool) {
 			x.step++
 		}
 	}
-	switch err {
+	switch err { // both are compared as they are: nobody wraps them
 	case wire.ErrWait:
 		return false
 	case errAnswered:

@@ -116,7 +116,7 @@ func (s *Server) accept(sock *wire.Socket) {
 	switch {
 	case s.tls != nil:
 		go s.secure(l, sock, conf.Timeouts.TLSHandshake.Duration) // the handshake computes, and waits
-	case l == 0:
+	case l == 0: // this loop
 		s.take(l, sock, nil)
 	default:
 		s.hand(l, sock, nil)
@@ -134,7 +134,7 @@ func (s *Server) secure(l int, sock *wire.Socket, timeout time.Duration) {
 	}
 	stop := context.AfterFunc(s.handshakes, func() { _ = tcp.Close() })
 	secured, err := wire.Handshake(&handshaking{tcp, mostHandshake}, tls.Server, s.tls, timeout)
-	if !stop() || err != nil {
+	if !stop() || err != nil { // not stopped: closed under a handshake that was just done
 		_ = tcp.Close()
 		s.gone(l, nil)
 		return

@@ -46,7 +46,8 @@ type Down struct {
 const ackLaterFrom = 8
 
 // Start sends the response head in out with the first bytes of the body in in,
-// in one write. Both are released.
+// in one write. Both are released. Two writes it takes where the first bytes do not go
+// out as they came, or do not fit behind the head.
 func (d *Down) Start(out, in *wire.Buf) error {
 	if d.Dechunk || len(out.Free()) < in.Len() {
 		if _, err := d.To.Send(out); err != nil {
@@ -162,7 +163,7 @@ func (d *Down) noBytes(err error) error {
 // wait bounds the wait for the upstream, and sends heartbeats while it lasts.
 func (d *Down) wait() error {
 	if d.From.Armed() {
-		return wire.ErrWait
+		return wire.ErrWait // something else has woken us: the silence goes on
 	}
 	if d.From.Expired() {
 		if d.Heartbeat == 0 {

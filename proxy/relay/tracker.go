@@ -1,6 +1,10 @@
 // Package relay moves the bytes of bodies, in both directions, and is the only
 // place where they flow. The framing of a body passes through untouched: a
 // Tracker only follows it, so that the end is known and a cut is seen.
+//
+// A body is on the loop of both its connections. What one read returns is handed on
+// to the other connection, which releases it, or released here: whoever returns to
+// wait holds no buffer, save for a trailer section that is not complete.
 package relay
 
 import (
@@ -23,6 +27,10 @@ var (
 	ErrTrailer   = errors.New("the trailer section is malformed or larger than 16 KiB")
 )
 
+// state is what the next byte is. Chunks go round from inSize to inDataLF, until a size
+// of 0 leads from inSizeLF to inTrailer; inPad and inExt are left out where there is
+// neither. A body of known length is inData until it is finished, and one that ends
+// with its connection stays inClose. Nothing leads out of finished.
 type state uint8
 
 const (

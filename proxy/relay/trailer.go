@@ -6,6 +6,7 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
+// maxTrailer bounds what is held of a body: nothing else of it waits for what follows.
 const maxTrailer = 16 << 10
 
 // A trailer collects the trailer section of a body, with (the end of) the line of
@@ -30,7 +31,7 @@ func (t *trailer) add(p []byte) (end int, complete bool) {
 	if i := bytes.Index(t.held[t.seen:], emptyLine); i >= 0 {
 		return t.seen + i + len(emptyLine), true
 	}
-	t.seen = max(t.seen, len(t.held)-len(emptyLine)+1)
+	t.seen = max(t.seen, len(t.held)-len(emptyLine)+1) // its beginning may be there already
 	return 0, false
 }
 

@@ -63,7 +63,7 @@ func (u *Up) Go(in **wire.Buf) error {
 			}
 		}
 		switch {
-		case u.To.Failed() != nil || u.To.Stalled():
+		case u.To.Failed() != nil || u.To.Stalled(): // in front of Done: what is left cannot go out
 			return ErrUpstreamWrite
 		case u.Track.Done() && !u.stuck():
 			u.From.ExpireAfter(0)
@@ -173,7 +173,7 @@ func (u *Up) pass(in **wire.Buf) error {
 	}
 	section, excess, err := u.trailer.collect((*in).Bytes(), u.DropTrailer)
 	if errors.Is(err, wire.ErrWait) {
-		(*in).Consume((*in).Len())
+		(*in).Consume((*in).Len()) // trailer has a copy
 		release(in)
 		return nil
 	}

@@ -58,7 +58,7 @@ func (s *Snapshot) ambiguous(route *Route, r *head.Request) bool {
 	rest := r.Path[rewrite.PrefixLen(r.Path, route.prefix, r.Odd):]
 	for _, keep := range [...]rewrite.Oddities{0, rewrite.Parameter} {
 		reading, clear := rewrite.AppendReading(append(room[:0], route.prefix...), rest, keep)
-		if !clear || s.first(r.Host, reading, 0) != route {
+		if !clear || s.first(r.Host, reading, 0) != route { // not clear: nobody can tell what others read
 			return true
 		}
 		if r.Odd&rewrite.Parameter == 0 {
@@ -85,7 +85,9 @@ func newHostRule(host string) hostRule {
 func (h hostRule) any() bool { return h.text == "" }
 
 // fits compares without case, without the port, and without the dots that may end
-// a name: to a resolver they change nothing but where it looks.
+// a name: to a resolver they change nothing but where it looks. A host that fits no
+// route falls to those for any host, whose rules may be less strict: so no spelling of
+// a name may miss its route.
 func (h hostRule) fits(host []byte) bool {
 	switch {
 	case h.text == "":

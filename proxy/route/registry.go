@@ -57,6 +57,8 @@ func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (h *ha
 			return nil, "tls." + key, err
 		}
 	}
+	// All that makes an upstream what it is. What is missing here would be changed by a
+	// reload and not used; what is too much costs connections that could have been kept.
 	settings := fmt.Sprintf("%s|%+v|%v|%v|%v|%v|%x", name, u, t.Connect, t.TLSHandshake, t.UpstreamKeepAlive, t.RequestBodyIdle, sha256.Sum256([]byte(material)))
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -128,7 +130,9 @@ func address(u *url.URL) string {
 
 // clientTLS builds the TLS configuration towards an upstream. material is the
 // content of the files, so that a changed file makes another upstream. An error
-// belongs to the key.
+// belongs to the key. HTTP/2 is not offered: an upstream that took it up would be sent
+// HTTP/1.1 (docs/decisions/0016-http-1-1-only.md). Sessions are resumed, which spares
+// a part of the handshake.
 func clientTLS(t config.UpstreamTLS, host string) (conf *tls.Config, material, key string, err error) {
 	conf = &tls.Config{
 		ServerName: host, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},

@@ -43,7 +43,8 @@ type Route struct {
 
 	ResponseHead, StreamIdle time.Duration
 	Metrics                  *record.Route
-	// What may not pass in trailers. Made once: they allocate.
+	// What may not pass in trailers, or a credential could come by them that the head
+	// may not have. Made once: they allocate.
 	DropRequestTrailer, DropResponseTrailer func(name []byte) bool
 }
 
@@ -87,7 +88,7 @@ func (g *Registry) Compile(conf config.Config, metrics *record.Metrics) (*Snapsh
 		s.trusted = append(s.trusted, p)
 	}
 	if len(problems) > 0 {
-		g.release(s.used)
+		g.release(s.used) // what was new for this snapshot alone ends here
 		return nil, conf.Locate(problems...)
 	}
 	slices.SortFunc(s.Routes, moreSpecific)
@@ -114,6 +115,8 @@ func moreSpecific(a, b *Route) int {
 	return strings.Compare(a.Name, b.Name)
 }
 
+// parsePrefix takes an address for the prefix that has it alone, in the form in which
+// clients' addresses are: IPv4 is never written as IPv6.
 func parsePrefix(s string) (netip.Prefix, error) {
 	if p, err := netip.ParsePrefix(s); err == nil {
 		return p, nil

@@ -38,7 +38,7 @@ type Dialing struct {
 // last place free.
 func (u *Upstream) Dial(l *wire.Loop, owner Owner) (*Dialing, error) {
 	full := u.open.Add(1) > int64(u.MaxConnections) && u.MaxConnections > 0
-	if full && u.idle.Load() == 0 {
+	if full && u.idle.Load() == 0 { // nobody could give way
 		u.open.Add(-1)
 		return nil, edgeerr.New(edgeerr.UpstreamUnavailable, "")
 	}
@@ -110,7 +110,7 @@ func (d *Dialing) arrive(sock *net.TCPConn, secured *wire.Secured, err error) {
 	u := d.up
 	c := &Conn{up: u, pool: u.pools[d.loop], owner: d.owner}
 	if err == nil {
-		err = d.adopt(c, sock, secured)
+		err = d.adopt(c, sock, secured) // closes sock if it fails
 	}
 	d.done, d.err = true, err
 	switch {
@@ -184,6 +184,8 @@ func (u *Upstream) explain(err error) error {
 	return u.failed(edgeerr.UpstreamConnectFailed, "no TCP connection; check that it runs and that the network lets the edge through", err)
 }
 
+// explainAdopt tells a lack of descriptors from a fault of the edge: to take a socket
+// over needs a second one for a moment.
 func (u *Upstream) explainAdopt(err error) error {
 	if exhausted(err) {
 		return u.failed(edgeerr.EdgeOverloaded, outOfFiles, err)
@@ -216,6 +218,8 @@ func (u *Upstream) explainTLS(err error) error {
 	return u.failed(edgeerr.UpstreamTLSFailed, "the TLS handshake failed; check that the port speaks TLS, tls.ca_file and tls.cert_file", err)
 }
 
+// failed names the upstream. Whatever fails here fails before a byte of the request is
+// sent, and the text says so.
 func (u *Upstream) failed(code edgeerr.Code, text string, err error) error {
 	return &edgeerr.Error{Code: code, Message: fmt.Sprintf("upstream %q: %s; nothing was sent", u.Name, text), Err: err}
 }

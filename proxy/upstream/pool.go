@@ -66,7 +66,7 @@ func (u *Upstream) Pooled(l *wire.Loop, mine *Bound, owner Owner, waited int) (c
 		switch {
 		case c == nil:
 			return nil, waited < patience && len(p.conns) > 0
-		case !c.Settled():
+		case !c.Settled(): // the client's own: see above
 			return nil, true
 		}
 		c.leave()
@@ -163,7 +163,7 @@ func (c *Conn) Wake(*wire.Conn) {
 	switch {
 	case c.owner != nil:
 		c.owner.WakeUpstream()
-	case c.gone, c.Silent() && !c.Expired():
+	case c.gone, c.Silent() && !c.Expired(): // a session ticket, for one, is silence
 	default:
 		c.leave()
 		c.retire()

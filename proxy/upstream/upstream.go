@@ -42,7 +42,8 @@ type Upstream struct {
 	Stats Stats
 }
 
-// Stats count what the pools do.
+// Stats count what the pools do, on all loops. A dial that was cancelled is in neither
+// of the first two, unless it came all the same.
 type Stats struct {
 	Dials, DialsFailed, Reused, FoundDead, Unasked atomic.Int64
 }

@@ -157,7 +157,7 @@ func (n *Listener) acceptAll() {
 			n.hand(&Socket{fd: fd, Peer: addrPort(address)}, nil)
 		case unix.EAGAIN:
 			return
-		case unix.EINTR, unix.ECONNABORTED:
+		case unix.EINTR, unix.ECONNABORTED: // the latter gave up while it waited
 		default:
 			n.hand(nil, os.NewSyscallError("accept4", err))
 			time.AfterFunc(acceptAgain, func() { n.loop.Post(n.acceptAll) })

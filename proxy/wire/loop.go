@@ -110,8 +110,9 @@ func (l *Loop) Close() {
 	<-l.done
 }
 
-// finish runs what was posted before the end, and resets all connections, so that
-// none can look complete.
+// finish runs what was posted before the end, because Post has said that it would run
+// and it may hand in a socket; and resets all connections, so that none can look
+// complete. Handlers are told, so that their exchanges end and leave a line.
 func (l *Loop) finish() {
 	l.runPosted()
 	for i := 0; i < len(l.seats); i++ {
@@ -146,7 +147,8 @@ func (l *Loop) clock() {
 }
 
 // sweep looks at all waits. It asks for the seats anew each time: a handler may
-// close connections and adopt others.
+// close connections and adopt others, and what it has closed has no further bounds. A
+// connection that closes has nobody who waits: it is cut where it stands.
 func (l *Loop) sweep(now time.Duration) {
 	for i := 0; i < len(l.seats); i++ {
 		c := l.seats[i]

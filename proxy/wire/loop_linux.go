@@ -40,7 +40,7 @@ func (l *Loop) handle(e *unix.EpollEvent) {
 	}
 	c := l.seated(seat{e.Fd, e.Pad})
 	if c == nil {
-		return
+		return // closed by a handler that ran earlier in this turn
 	}
 	defer l.survive(c)
 	c.pending = false
@@ -49,6 +49,8 @@ func (l *Loop) handle(e *unix.EpollEvent) {
 		c.ready, wake = true, true
 		c.left = c.left || e.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
 	}
+	// EPOLLOUT comes along with every other event where there is room, so what waits
+	// for room is asked first.
 	if e.Events&unix.EPOLLOUT != 0 && c.backlog != nil {
 		wake = c.flush() || wake
 		if c.closing && c.backlog == nil {
@@ -111,6 +113,8 @@ func (c *Conn) readNow(p []byte) (int, error) {
 		return n, nil
 	}
 	c.left = true
+	// EPIPE says nothing of what the peer has sent: it may have answered in full, and
+	// then closed a side that it did not need.
 	if c.failed != nil && !errors.Is(c.failed, syscall.EPIPE) {
 		return 0, c.failed // the kernel tells of a reset once, and then of an end
 	}

@@ -32,7 +32,7 @@ func (c *Conn) readTLS(p []byte) (int, error) {
 	case err == nil:
 		return 0, ErrWait
 	case errors.Is(err, errAgain):
-		c.src.records = 0
+		c.src.records = 0 // it has read on to where nothing is
 		return 0, ErrWait
 	}
 	c.src.records++ // who asks again is told the same

@@ -129,7 +129,7 @@ func (l *Loop) keepOn() {
 		}
 		n := epollWait(l.ep, l.events[:], wait)
 		l.handleAll(n)
-		if n == 0 && wait != 0 {
+		if n == 0 && wait != 0 { // a signal: nothing had happened for up to 10 ms
 			l.look()
 			runtime.Gosched() // it is somebody else's turn, or the collector's
 		}

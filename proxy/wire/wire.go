@@ -213,7 +213,7 @@ func (c *Conn) writeSocket(p []byte) (int, error) {
 		return 0, c.failed
 	}
 	n := 0
-	if c.backlog == nil {
+	if c.backlog == nil { // else p would overtake it
 		var err error
 		if n, err = c.writeNow(p); err != nil {
 			c.failed = err
@@ -226,6 +226,8 @@ func (c *Conn) writeSocket(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// keep puts p behind the backlog, or begins one, and with it the bound of the stall.
+// It grows without a limit: who sends looks at Backlog first, and waits.
 func (c *Conn) keep(p []byte) {
 	if c.backlog == nil {
 		c.backlog = c.loop.GetBuf()
