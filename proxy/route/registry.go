@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/url"
@@ -49,13 +50,13 @@ func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (h *ha
 		KeepAlive: t.UpstreamKeepAlive.Duration, Stall: t.RequestBodyIdle.Duration, MaxConnections: u.MaxConnections, MaxIdle: u.MaxIdle,
 		OneClient: u.Share == "client",
 	}
-	material := ""
+	var material []byte
 	if parsed.Scheme == "https" {
 		if o.TLS, material, key, err = clientTLS(u.TLS, parsed.Hostname()); err != nil {
 			return nil, "tls." + key, err
 		}
 	}
-	settings := fmt.Sprintf("%s|%+v|%v|%v|%v|%v|%x", name, u, t.Connect, t.TLSHandshake, t.UpstreamKeepAlive, t.RequestBodyIdle, sha256.Sum256([]byte(material)))
+	settings := fmt.Sprintf("%s|%+v|%v|%v|%v|%v|%x", name, u, t.Connect, t.TLSHandshake, t.UpstreamKeepAlive, t.RequestBodyIdle, sha256.Sum256(material))
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	h = g.known[settings]
@@ -123,9 +124,10 @@ func address(u *url.URL) string {
 }
 
 // clientTLS builds the TLS configuration towards an upstream. material is the
-// content of the files, so that a changed file makes another upstream. An error
-// belongs to the key.
-func clientTLS(t config.UpstreamTLS, host string) (conf *tls.Config, material, key string, err error) {
+// content of all its files, so that any change in one makes another upstream: a
+// chain can be corrected while its leaf stays (issue 15, B6). An error belongs to
+// the key.
+func clientTLS(t config.UpstreamTLS, host string) (conf *tls.Config, material []byte, key string, err error) {
 	conf = &tls.Config{
 		ServerName: host, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
 		ClientSessionCache: tls.NewLRUClientSessionCache(64),
@@ -133,24 +135,29 @@ func clientTLS(t config.UpstreamTLS, host string) (conf *tls.Config, material, k
 	if t.ServerName != "" {
 		conf.ServerName = t.ServerName
 	}
+	// Each file is read once: what is hashed is what is used.
+	var content [3][]byte
+	for i, file := range []struct{ key, path string }{{"ca_file", t.CAFile}, {"cert_file", t.CertFile}, {"key_file", t.KeyFile}} {
+		if file.path == "" {
+			continue
+		}
+		if content[i], err = os.ReadFile(file.path); err != nil {
+			return nil, nil, file.key, err
+		}
+		material = append(binary.AppendUvarint(material, uint64(len(content[i]))), content[i]...)
+	}
 	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
-		if err != nil {
-			return nil, "", "ca_file", err
-		}
 		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, "", "ca_file", fmt.Errorf("%s holds no PEM certificate", t.CAFile)
+		if !conf.RootCAs.AppendCertsFromPEM(content[0]) {
+			return nil, nil, "ca_file", fmt.Errorf("%s holds no PEM certificate", t.CAFile)
 		}
-		material += string(pem)
 	}
 	if t.CertFile != "" {
-		cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		cert, err := tls.X509KeyPair(content[1], content[2])
 		if err != nil {
-			return nil, "", "cert_file", err
+			return nil, nil, "cert_file", err
 		}
 		conf.Certificates = []tls.Certificate{cert}
-		material += string(cert.Certificate[0])
 	}
 	return conf, material, "", nil
 }
