@@ -88,7 +88,7 @@ func (a *attempt) send(x *Exchange) error {
 	return x.forwardRest()
 }
 
-// headRoom is for what the edge adds to a
+// headRoom is for what the edge adds to a head.
 const headRoom = 1 << 10
 
 // connect takes a connection to the target from the pool, or waits for a new one.
@@ -126,7 +126,10 @@ func (a *attempt) connect(x *Exchange) (err error) {
 // to carry belongs to whoever is on it.
 func (a *attempt) take(conn *upstream.Conn, x *Exchange) {
 	a.conn = conn
-	if a.target.OneClient || head.LogsIn(&x.decision, x.req) {
+	switch {
+	case head.LogsIn(&x.decision, x.req):
+		conn.LogIn(&x.client.bound)
+	case a.target.OneClient:
 		conn.Bind(&x.client.bound)
 	}
 }
@@ -197,7 +200,7 @@ func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
 		return false, a.invalid(err)
 	}
 	if a.resp.Login {
-		a.conn.Bind(&x.client.bound)
+		a.conn.LogIn(&x.client.bound)
 	}
 	switch status := a.resp.Status; {
 	case status == 101 && !x.traits.Websocket:
@@ -207,6 +210,9 @@ func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
 		a.status = status
 		x.kept.apim = x.kept.keep(a.resp.APIMID, record.IDBytes)
 		a.resp.Settle(x.traits.Head)
+		if a.resp.Idle >= 0 {
+			a.conn.MayIdle(time.Duration(a.resp.Idle) * time.Second)
+		}
 		a.conn.ExpireAfter(0)
 		return true, nil
 	}

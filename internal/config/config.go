@@ -95,6 +95,12 @@ type Upstream struct {
 	MaxConnections int `koanf:"max_connections"`
 	// The most idle connections kept open for the next exchange. 0 keeps none.
 	MaxIdle int `koanf:"max_idle"`
+	// How long a connection is used: an older one is closed between two
+	// exchanges, and the upstream's name is looked up again for the next. Each
+	// lives up to a fifth less, so that they do not end together. One on which a
+	// client has logged in (NTLM, Negotiate) lives as long as its client's. 0:
+	// no bound.
+	MaxAge Duration `koanf:"max_age" min:"1s" zero:"ok"`
 	// Whom a connection serves. client: the connection of one client only, for
 	// as long as both last, so that not even a fault of the upstream can bring
 	// what belongs to one client before another; each client's connection then

@@ -22,7 +22,7 @@ const (
 	kTransferEncoding
 	kExpect
 	kUpgrade
-	kHopByHop // Keep-Alive, Proxy-Connection, TE, Proxy-Authenticate, Proxy-Authorization
+	kHopByHop // Proxy-Connection, TE, Proxy-Authenticate, Proxy-Authorization
 	kOrigin
 	kRequestMethod  // Access-Control-Request-Method
 	kRequestHeaders // Access-Control-Request-Headers
@@ -41,6 +41,7 @@ const (
 	kAPIMRequestID
 	kTrailer
 	kLogin // WWW-Authenticate, Persistent-Auth
+	kKeepAlive
 
 	// kNeighbour is set for a field that has not quite a name of the kind. Servers
 	// that hand fields over as CGI variables (RFC 3875 section 4.1.18) cannot tell
@@ -56,7 +57,7 @@ var names = map[string]kind{
 	"transfer-encoding":                      kTransferEncoding,
 	"expect":                                 kExpect,
 	"upgrade":                                kUpgrade,
-	"keep-alive":                             kHopByHop,
+	"keep-alive":                             kKeepAlive,
 	"proxy-connection":                       kHopByHop,
 	"te":                                     kHopByHop,
 	"proxy-authenticate":                     kHopByHop,
@@ -149,7 +150,7 @@ func (k kind) of(found rewrite.Likeness) kind {
 		return kOther
 	}
 	switch k {
-	case kContentLength, kTransferEncoding, kHopByHop, kRequestID, kForwardedFor, kForwardedProto, kForwardedHost, kProxy, kEdge:
+	case kContentLength, kTransferEncoding, kHopByHop, kKeepAlive, kRequestID, kForwardedFor, kForwardedProto, kForwardedHost, kProxy, kEdge:
 		return k | kNeighbour
 	}
 	return kOther

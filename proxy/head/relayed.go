@@ -69,7 +69,8 @@ func (a *Relayed) appendUpstreamFields(dst []byte) []byte {
 	for i, k := range r.kinds {
 		name := r.fields[i].Name
 		switch k {
-		case kConnection, kUpgrade, kHopByHop, kEdge, kContentLength | kNeighbour, kTransferEncoding | kNeighbour, kHopByHop | kNeighbour, kEdge | kNeighbour:
+		case kConnection, kUpgrade, kHopByHop, kKeepAlive, kEdge,
+			kContentLength | kNeighbour, kTransferEncoding | kNeighbour, kHopByHop | kNeighbour, kKeepAlive | kNeighbour, kEdge | kNeighbour:
 			continue
 		case kTransferEncoding:
 			if a.Dechunk {

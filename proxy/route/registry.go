@@ -47,7 +47,7 @@ func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (h *ha
 	}
 	o := upstream.Options{
 		Name: name, Address: address(parsed), Connect: t.Connect.Duration, TLSHandshake: t.TLSHandshake.Duration,
-		KeepAlive: t.UpstreamKeepAlive.Duration, Stall: t.RequestBodyIdle.Duration, MaxConnections: u.MaxConnections, MaxIdle: u.MaxIdle,
+		KeepAlive: t.UpstreamKeepAlive.Duration, MaxAge: u.MaxAge.Duration, Stall: t.RequestBodyIdle.Duration, MaxConnections: u.MaxConnections, MaxIdle: u.MaxIdle,
 		OneClient: u.Share == "client",
 	}
 	var material []byte

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"syscall"
-	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy/wire"
@@ -98,7 +97,7 @@ func (u *Upstream) makeRoom() (made bool) {
 // arrive runs on the loop.
 func (d *Dialing) arrive(sock *net.TCPConn, secured *wire.Secured, err error) {
 	u := d.up
-	c := &Conn{up: u, pool: u.pools[d.loop], owner: d.owner}
+	c := u.newConn(d.loop, d.owner)
 	if err == nil {
 		err = d.adopt(c, sock, secured)
 	}
@@ -130,17 +129,9 @@ func (d *Dialing) adopt(c *Conn, sock *net.TCPConn, secured *wire.Secured) (err 
 }
 
 func (u *Upstream) connect(ctx context.Context) (*net.TCPConn, *wire.Secured, error) {
-	dialer := net.Dialer{
-		Timeout:         u.Connect,
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: time.Minute, Count: 3},
-	}
-	nc, err := dialer.DialContext(ctx, "tcp", u.Address)
+	tcp, err := u.reach(ctx, u.Address)
 	if err != nil {
 		return nil, nil, u.explain(err)
-	}
-	tcp, ok := nc.(*net.TCPConn)
-	if !ok {
-		panic("BUG: dialing tcp gave another kind of connection")
 	}
 	if u.TLS == nil {
 		return tcp, nil, nil

@@ -30,6 +30,7 @@ type Conn struct {
 	bound *Bound // nil: it serves whoever comes
 	owner Owner  // nil while idle
 	gone  bool   // counted out
+	life         // how long it may be used
 	// Used tells that the connection has carried an exchange before.
 	Used bool
 }
@@ -56,6 +57,10 @@ func (u *Upstream) Pooled(l *wire.Loop, mine *Bound, owner Owner, waited int) (c
 			return nil, true
 		}
 		c.leave()
+		if c.outlived() {
+			c.retire()
+			continue
+		}
 		if c.Silent() {
 			u.Stats.Reused.Add(1)
 			c.owner = owner
@@ -110,15 +115,15 @@ func (b *Bound) Close() {
 // Keep makes the connection idle after a complete exchange: for whoever comes, or
 // for the client that it is bound to.
 func (c *Conn) Keep() {
-	p := c.pool
-	if c.up.closed.Load() || c.bound == nil && len(p.conns) >= p.max || !c.Silent() {
+	p, rest := c.pool, c.beginRest()
+	if rest <= 0 || c.up.closed.Load() || c.bound == nil && len(p.conns) >= p.max || !c.Silent() {
 		c.retire()
 		return
 	}
 	c.up.idle.Add(1)
 	c.Used, c.owner = true, nil
 	c.Rest()
-	c.ExpireAfter(c.up.KeepAlive)
+	c.ExpireAfter(rest)
 	if c.bound == nil {
 		p.conns = append(p.conns, c)
 	}
