@@ -79,6 +79,7 @@ func (a *attempt) send(x *Exchange) error {
 	a.taken = int64(n)
 	switch {
 	case err == nil, n > 0: // a broken pipe: the upstream may have answered before it closed
+	case !a.conn.Used && !a.conn.Plain(): // or its alert says why it has
 	case a.conn.Used:
 		return errUntaken
 	default:
@@ -158,9 +159,17 @@ func (a *attempt) awaitHead(x *Exchange) error {
 			return a.awaitMore(x)
 		}
 		if err != nil {
-			return &edgeerr.Error{Code: edgeerr.UpstreamClosedEarly, Err: err}
+			return a.ended(err)
 		}
 	}
+}
+
+// ended says what the end of the connection means where a head was due.
+func (a *attempt) ended(err error) error {
+	if a.interim > 0 || a.in.Len() > 0 {
+		return edgeerr.Wrap(edgeerr.UpstreamClosedEarly, err) // somebody is at work
+	}
+	return a.conn.Unanswered(err)
 }
 
 // awaitRoom waits until the client has taken the interim responses so far: each may

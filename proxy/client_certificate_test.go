@@ -2,8 +2,10 @@ package proxy_test
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
@@ -86,4 +88,41 @@ func TestWhateverChangesInAFileOfTheUpstreamIsUsed(t *testing.T) {
 	write(caFile, other.CertPEM, proxytest.Authority().CertPEM)
 	reload()
 	wantShown(200, 1)
+}
+
+// TestARefusedClientCertificateSaysSo holds that it is told as what it is, also under
+// TLS 1.3, where the refusal comes in place of the answer: nothing ran, and what to do
+// is not to look at the upstream's work (issue 15, B18).
+func TestARefusedClientCertificateSaysSo(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		for _, tc := range []struct {
+			name  string
+			shown bool
+			ask   string
+			alert string
+		}{
+			{"none", false, proxytest.Request, ""},
+			{"one that is not trusted", true, proxytest.Request, "unknown certificate authority"},
+			{"one that is not trusted, large upload", true,
+				"POST / HTTP/1.1\nHost: edge\nContent-Length: 2000000\n\n" + strings.Repeat("x", 2000000), "unknown certificate authority"},
+		} {
+			t.Run(tls.VersionName(version)+", "+tc.name, func(t *testing.T) {
+				secure := proxytest.Authority().Server()
+				secure.MinVersion, secure.MaxVersion = version, version
+				secure.ClientAuth, secure.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
+				url := proxytest.StartUpstreamWith(t, secure, func(up *proxytest.Peer) { _, _ = up.TryHead(); _, _ = up.TCP.Read(make([]byte, 1)) })
+				e := proxytest.StartEdge(t, url, func(c *config.Config) {
+					if tc.shown {
+						withCertificate(c)
+					}
+				})
+				m := e.Ask(tc.ask)
+				if m.Status() != 502 || m.Get("x-apim-edge-error") != "upstream_tls_failed" || m.Get("x-should-retry") != "false" ||
+					!strings.Contains(m.Body, "tls.cert_file") || !strings.Contains(m.Body, tc.alert) {
+					t.Errorf("answer %v, want 502 upstream_tls_failed that names %q and tls.cert_file", m, tc.alert)
+				}
+				e.WantExchange(502, "upstream_tls_failed")
+			})
+		}
+	}
 }

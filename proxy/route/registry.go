@@ -131,6 +131,9 @@ func clientTLS(t config.UpstreamTLS, host string) (conf *tls.Config, material []
 	conf = &tls.Config{
 		ServerName: host, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
 		ClientSessionCache: tls.NewLRUClientSessionCache(64),
+		// How API Management asks for a client certificate under TLS 1.2, when a
+		// policy wants one: behind the request (wire.ErrRenegotiation).
+		Renegotiation: tls.RenegotiateOnceAsClient,
 	}
 	if t.ServerName != "" {
 		conf.ServerName = t.ServerName

@@ -192,6 +192,10 @@ func (u *Upstream) explainTLS(err error) error {
 	case errors.As(err, &invalid):
 		return u.failed(edgeerr.UpstreamTLSFailed, "its certificate is not valid (expired, or not for servers)", err)
 	}
+	if alert, told := alertOf(err); told && refusals[alert] {
+		return u.failed(edgeerr.UpstreamTLSFailed, fmt.Sprintf("it has refused the TLS handshake by the alert %q; "+
+			"where it wants a client certificate, check tls.cert_file and tls.key_file", nameOf(alert)), err)
+	}
 	return u.failed(edgeerr.UpstreamTLSFailed, "the TLS handshake failed; check that the port speaks TLS, tls.ca_file and tls.cert_file", err)
 }
 

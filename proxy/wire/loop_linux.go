@@ -39,7 +39,8 @@ func (l *Loop) handle(e *unix.EpollEvent) {
 	c.pending = false
 	wake := false
 	if e.Events&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
-		c.ready, wake = true, true
+		c.heard()
+		wake = true
 		c.left = c.left || e.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
 	}
 	if e.Events&unix.EPOLLOUT != 0 && c.backlog != nil {
