@@ -42,6 +42,7 @@ const (
 	kTrailer
 	kLogin // WWW-Authenticate, Persistent-Auth
 	kKeepAlive
+	kVia
 
 	// kNeighbour is set for a field that has not quite a name of the kind. Servers
 	// that hand fields over as CGI variables (RFC 3875 section 4.1.18) cannot tell
@@ -90,6 +91,7 @@ var names = map[string]kind{
 	"trailer":                                kTrailer,
 	"www-authenticate":                       kLogin,
 	"persistent-auth":                        kLogin,
+	"via":                                    kVia,
 }
 
 // byLength holds the entries of names by the length of the name, so that most

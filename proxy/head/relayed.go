@@ -80,7 +80,7 @@ func (a *Relayed) appendUpstreamFields(dst []byte) []byte {
 			if a.CORS != nil {
 				continue
 			}
-		case kOther, kProxy, kProxy | kNeighbour, kRequestID | kNeighbour, kForwardedFor | kNeighbour, kForwardedProto | kNeighbour, kForwardedHost | kNeighbour:
+		case kOther, kVia, kProxy, kProxy | kNeighbour, kRequestID | kNeighbour, kForwardedFor | kNeighbour, kForwardedProto | kNeighbour, kForwardedHost | kNeighbour:
 			if a.CORS != nil && corsx.Owned(name) {
 				continue
 			}
