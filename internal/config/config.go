@@ -101,6 +101,11 @@ type Upstream struct {
 	// client has logged in (NTLM, Negotiate) lives as long as its client's. 0:
 	// no bound.
 	MaxAge Duration `koanf:"max_age" min:"1s" zero:"ok"`
+	// The forward proxy through which the upstream is reached, by CONNECT:
+	// http://proxy.example.com:3128, or env:NAME or file:/path of such a URL,
+	// where it has a user name and a password (Basic). none: no proxy. Empty:
+	// what HTTPS_PROXY and NO_PROXY say, for an https upstream.
+	Proxy string `koanf:"proxy" secret:"proxy"`
 	// Whom a connection serves. client: the connection of one client only, for
 	// as long as both last, so that not even a fault of the upstream can bring
 	// what belongs to one client before another; each client's connection then

@@ -78,6 +78,7 @@ func merge(file layer, o Options) (Config, error) {
 	}
 	cfg.origins, cfg.strays = origins, strays(o.Environ)
 	cfg = cfg.Complete()
+	cfg.fromEnvironment(o.Environ)
 	problems = append(problems, unspoken(cfg.Validate(), problems)...)
 	if len(problems) > 0 {
 		problems = append(problems, cfg.strays...) // one of them may be what is missing

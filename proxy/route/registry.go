@@ -51,12 +51,23 @@ func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (h *ha
 		OneClient: u.Share == "client",
 	}
 	var material []byte
+	through, err := u.ForwardProxy()
+	if err != nil {
+		return nil, "proxy", err
+	}
+	if through != nil {
+		o.Proxy = upstream.NewProxy(address(through), through.User)
+		material = append(material, through.String()+"\n"...)
+	}
 	if parsed.Scheme == "https" {
-		if o.TLS, material, key, err = clientTLS(u.TLS, parsed.Hostname()); err != nil {
+		var files []byte
+		if o.TLS, files, key, err = clientTLS(u.TLS, strings.TrimSuffix(parsed.Hostname(), ".")); err != nil {
 			return nil, "tls." + key, err
 		}
+		material = append(material, files...)
 	}
-	settings := fmt.Sprintf("%s|%+v|%v|%v|%v|%v|%x", name, u, t.Connect, t.TLSHandshake, t.UpstreamKeepAlive, t.RequestBodyIdle, sha256.Sum256(material))
+	// A hash, because the settings may hold the password of a proxy.
+	settings := fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%s|%+v|%v|%v|%v|%v|%x", name, u, t.Connect, t.TLSHandshake, t.UpstreamKeepAlive, t.RequestBodyIdle, material)))
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	h = g.known[settings]
@@ -65,7 +76,7 @@ func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (h *ha
 			Upstream: upstream.New(o, g.loops), Prefix: strings.TrimSuffix(parsed.EscapedPath(), "/"),
 		}}
 		if !u.PreserveHost {
-			h.Host = []byte(parsed.Host)
+			h.Host = []byte(authority(parsed))
 		}
 		g.known[settings] = h
 	}
@@ -121,6 +132,13 @@ func address(u *url.URL) string {
 		host = "[" + host + "]"
 	}
 	return host + ":" + port
+}
+
+// authority returns host and port for the Host field. A dot at the end of a name is
+// for the resolver: no certificate and no virtual host has it.
+func authority(u *url.URL) string {
+	host := u.Hostname()
+	return strings.TrimSuffix(strings.Replace(u.Host, host, strings.TrimSuffix(host, "."), 1), ".")
 }
 
 // clientTLS builds the TLS configuration towards an upstream. material is the

@@ -129,9 +129,9 @@ func (d *Dialing) adopt(c *Conn, sock *net.TCPConn, secured *wire.Secured) (err 
 }
 
 func (u *Upstream) connect(ctx context.Context) (*net.TCPConn, *wire.Secured, error) {
-	tcp, err := u.reach(ctx, u.Address)
+	tcp, err := u.openTCP(ctx)
 	if err != nil {
-		return nil, nil, u.explain(err)
+		return nil, nil, err
 	}
 	if u.TLS == nil {
 		return tcp, nil, nil

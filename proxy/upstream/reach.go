@@ -9,14 +9,27 @@ import (
 	"time"
 )
 
-// reach opens a TCP connection to address, host:port, within u.Connect. It looks a
-// name up each time, so that one that has moved is found where it is now.
-func (u *Upstream) reach(ctx context.Context, address string) (*net.TCPConn, error) {
+// openTCP opens a TCP connection to the upstream, through its proxy if it has one,
+// within u.Connect.
+func (u *Upstream) openTCP(ctx context.Context) (*net.TCPConn, error) {
 	if u.Connect > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, u.Connect)
 		defer cancel()
 	}
+	if u.Proxy != nil {
+		return u.through(ctx, u.Proxy)
+	}
+	c, err := u.reach(ctx, u.Address)
+	if err != nil {
+		return nil, u.explain(err)
+	}
+	return c, nil
+}
+
+// reach opens a TCP connection to address, host:port. It looks a name up each time,
+// so that one that has moved is found where it is now.
+func (u *Upstream) reach(ctx context.Context, address string) (*net.TCPConn, error) {
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err

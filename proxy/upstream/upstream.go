@@ -20,6 +20,7 @@ type Options struct {
 	Name    string
 	Address string      // host:port to dial
 	TLS     *tls.Config // nil: plain HTTP
+	Proxy   *Proxy      // nil: the upstream is reached directly
 
 	Connect        time.Duration
 	TLSHandshake   time.Duration
