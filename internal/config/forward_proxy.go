@@ -81,7 +81,7 @@ func (c *Config) fromEnvironment(environ []string) {
 		if up.Proxy != "" || err != nil || u.Scheme != "https" {
 			continue
 		}
-		u.Host = strings.TrimSuffix(u.Host, ".")
+		u.Host = strings.TrimSuffix(strings.Replace(u.Host, ".:", ":", 1), ".")
 		if through, err := choose(u); through != nil || err != nil {
 			up.Proxy = "env:" + proxyName
 			c.Upstreams[name] = up

@@ -22,6 +22,7 @@ func TestTheProxyOfTheEnvironment(t *testing.T) {
 		{"an empty one is none", []string{"HTTPS_PROXY=", "https_proxy=b:1"}, "https://contoso.azure-api.net", "", "env:https_proxy"},
 		{"an http upstream", []string{"HTTPS_PROXY=http://proxy:3128", "HTTP_PROXY=http://proxy:3128"}, "http://contoso.azure-api.net", "", ""},
 		{"an exception", []string{"HTTPS_PROXY=http://proxy:3128", "NO_PROXY=.azure-api.net"}, "https://contoso.azure-api.net", "", ""},
+		{"an exception for a name with a dot at its end", []string{"HTTPS_PROXY=http://proxy:3128", "NO_PROXY=contoso.azure-api.net"}, "https://contoso.azure-api.net.:8443", "", ""},
 		{"exceptions in lower case", []string{"HTTPS_PROXY=http://proxy:3128", "no_proxy=a,contoso.azure-api.net:443"}, "https://contoso.azure-api.net", "", ""},
 		{"an exception for others", []string{"HTTPS_PROXY=http://proxy:3128", "NO_PROXY=.example.com"}, "https://contoso.azure-api.net", "", "env:HTTPS_PROXY"},
 		{"a network", []string{"HTTPS_PROXY=http://proxy:3128", "NO_PROXY=10.0.0.0/8"}, "https://10.1.2.3", "", ""},
