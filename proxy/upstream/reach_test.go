@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,28 +80,30 @@ func TestRace(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), tc.bound)
 				defer cancel()
-				tried, begun := 0, time.Now()
-				conns := map[int]*net.TCPConn{}
+				var tried atomic.Int32
+				begun := time.Now()
 				var ends []netip.Addr
 				for i := range tc.ends {
 					ends = append(ends, netip.AddrFrom4([4]byte{byte(i)}))
 				}
 				c, err := race(ctx, ends, func(ctx context.Context, a netip.Addr) (*net.TCPConn, error) {
 					e := tc.ends[a.As4()[0]]
-					tried++
+					tried.Add(1)
 					select {
 					case <-time.After(e.after):
 					case <-ctx.Done():
 						return nil, ctx.Err()
 					}
-					conns[tried] = &net.TCPConn{}
-					return conns[tried], e.err
+					if e.err != nil {
+						return nil, e.err
+					}
+					return &net.TCPConn{}, nil
 				})
 				if !errors.Is(err, tc.want) || (err == nil) != (c != nil) {
 					t.Errorf("race = %v, %v, want error %v", c, err, tc.want)
 				}
-				if took := time.Since(begun); took != tc.took || tried != tc.tried {
-					t.Errorf("%d ends were tried in %v, want %d in %v", tried, took, tc.tried, tc.took)
+				if took := time.Since(begun); took != tc.took || int(tried.Load()) != tc.tried {
+					t.Errorf("%d ends were tried in %v, want %d in %v", tried.Load(), took, tc.tried, tc.took)
 				}
 			})
 		})
