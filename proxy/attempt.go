@@ -86,6 +86,7 @@ func (a *attempt) send(x *Exchange) error {
 	a.taken = int64(n)
 	switch {
 	case err == nil, n > 0: // a broken pipe: the upstream may have answered before it closed
+	case !a.conn.Used && !a.conn.Plain(): // or its alert says why it has
 	case a.conn.Used: // closed while it was idle; a new one would fail again
 		return errUntaken
 	default:
@@ -135,7 +136,10 @@ func (a *attempt) connect(x *Exchange) (err error) {
 // to carry belongs to whoever is on it.
 func (a *attempt) take(conn *upstream.Conn, x *Exchange) {
 	a.conn = conn
-	if a.target.OneClient || head.LogsIn(&x.decision, x.req) {
+	switch {
+	case head.LogsIn(&x.decision, x.req):
+		conn.LogIn(&x.client.bound)
+	case a.target.OneClient:
 		conn.Bind(&x.client.bound)
 	}
 }
@@ -166,9 +170,17 @@ func (a *attempt) awaitHead(x *Exchange) error {
 			return a.awaitMore(x)
 		}
 		if err != nil {
-			return &edgeerr.Error{Code: edgeerr.UpstreamClosedEarly, Err: err}
+			return a.ended(err)
 		}
 	}
+}
+
+// ended says what the end of the connection means where a head was due.
+func (a *attempt) ended(err error) error {
+	if a.interim > 0 || a.in.Len() > 0 {
+		return edgeerr.Wrap(edgeerr.UpstreamClosedEarly, err) // somebody is at work
+	}
+	return a.conn.Unanswered(err)
 }
 
 // awaitRoom waits until the client has taken the interim responses so far: each may
@@ -210,7 +222,7 @@ func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
 		return false, a.invalid(err)
 	}
 	if a.resp.Login { // from its first message on: the next one is the client's answer to it
-		a.conn.Bind(&x.client.bound)
+		a.conn.LogIn(&x.client.bound)
 	}
 	switch status := a.resp.Status; {
 	case status == 101 && !x.traits.Websocket: // bytes of another protocol, to a client of HTTP
@@ -220,6 +232,9 @@ func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
 		a.status = status
 		x.kept.apim = x.kept.keep(a.resp.APIMID, record.IDBytes)
 		a.resp.Settle(x.traits.Head)
+		if a.resp.Idle >= 0 {
+			a.conn.MayIdle(time.Duration(a.resp.Idle) * time.Second)
+		}
 		a.conn.ExpireAfter(0)
 		return true, nil
 	}

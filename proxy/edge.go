@@ -15,6 +15,7 @@ import (
 
 // Edge is everything that exchanges share.
 type Edge struct {
+	name     []byte                         // see nameEdge
 	snapshot atomic.Pointer[route.Snapshot] // nil until Use; no client is accepted before
 	registry *route.Registry
 	log      zerolog.Logger // for the operator
@@ -31,7 +32,7 @@ type Edge struct {
 // NewEdge returns an edge without a configuration: Use gives it one. loops are
 // all that its clients will be on.
 func NewEdge(log, access zerolog.Logger, metrics *record.Metrics, loops []*wire.Loop) *Edge {
-	e := &Edge{log: log, access: record.NewAccessLog(access), metrics: metrics}
+	e := &Edge{name: nameEdge(), log: log, access: record.NewAccessLog(access), metrics: metrics}
 	e.registry = route.NewRegistry(loops)
 	e.stores = map[*wire.Loop]*store{}
 	for _, l := range loops {

@@ -170,7 +170,7 @@ func (x *Exchange) WakeUpstream() { x.client.run() }
 func (x *Exchange) forwarded() head.Forwarded {
 	return head.Forwarded{
 		Request: x.req, Policy: x.route.Credential, Decision: &x.decision,
-		Strip: x.route.Strip, Prefix: x.attempt.target.Prefix, Host: x.attempt.target.Host, ID: x.kept.id,
+		Strip: x.route.Strip, Prefix: x.attempt.target.Prefix, Host: x.attempt.target.Host, ID: x.kept.id, Name: x.edge.name,
 		Client: x.client.address, Secure: x.client.tls, Trusted: x.snap.Trusts(x.client.address), WithholdOrigin: x.route.WithholdOrigin,
 	}
 }

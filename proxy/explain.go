@@ -81,6 +81,7 @@ func (x *Exchange) explanation(err error) Explanation {
 	case nil:
 		x.attempt.target = x.route.Target
 		forwarded := x.forwarded()
+		forwarded.Name = []byte(product) // each process puts something of its own behind it
 		out.Head = x.mask(forwarded.Append(nil))
 		x.attempt.resp = &head.Response{} // nothing is known of it
 		relayed := x.relayed()

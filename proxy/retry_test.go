@@ -234,3 +234,42 @@ func TestAnIdleConnectionMakesRoomForANewOne(t *testing.T) {
 		})
 	}
 }
+
+// TestUpstreamsWordForHowLongItWaitsIsHeard holds that a Keep-Alive field ends the
+// use of a connection in time, whatever stands around it, and does not reach the
+// client (issue 15, B7).
+func TestUpstreamsWordForHowLongItWaitsIsHeard(t *testing.T) {
+	for _, tc := range []struct {
+		field string
+		conns float64 // for three exchanges
+	}{
+		{"Keep-Alive: timeout=0", 3},
+		{"Connection: keep-alive\nKeep-Alive: timeout=5, max=0", 3},
+		{"Keep-Alive: timeout=3600", 1},
+		{"Keep-Alive: timeout=x", 1},
+		{"X-Keep-Alive: timeout=0", 1},
+	} {
+		t.Run(tc.field, func(t *testing.T) {
+			e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+				for {
+					m, err := up.TryHead()
+					if err != nil {
+						return
+					}
+					up.Finish(m, false)
+					up.Send("HTTP/1.1 103 Early Hints\nKeep-Alive: timeout=0\n\nHTTP/1.1 200 OK\nContent-Length: 2\n" + tc.field + "\n\nok")
+				}
+			}), nil)
+			c := e.Dial() // one client is on one loop, which has one pool
+			for range 3 {
+				c.Send(proxytest.PlainGet)
+				c.Head() // 103
+				if m := c.Answer("GET"); m.Status() != 200 || m.Get("Keep-Alive") != "" {
+					t.Errorf("answer %v", m)
+				}
+				e.WantExchange(200, "complete")
+			}
+			e.WantMetric(`apim_edge_upstream_connection_events_total{event="dialed",upstream="legacy"}`, tc.conns)
+		})
+	}
+}

@@ -146,6 +146,9 @@ func (x *Exchange) admit() error {
 		return err
 	}
 	x.admitted = true
+	if x.req.HasBeenAt(x.edge.name) {
+		return x.loopDetected()
+	}
 	return admit.Body(x.req.Length, x.route.BodyLimit).Err()
 }
 

@@ -87,7 +87,7 @@ var requestDifferences = []requestDifference{
 	{"who asks, and for which host, is said by the edge", takeOffBoth("host", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded")},
 	{"the edge says that it is on the way", func(_, edge *heard) bool {
 		n := len(edge.Fields)
-		own := n > 0 && edge.Fields[n-1] == [2]string{"Via", "1.1 apim-edge"}
+		own := n > 0 && edge.Fields[n-1][0] == "Via" && strings.HasPrefix(edge.Fields[n-1][1], "1.1 apim-edge-")
 		if own {
 			edge.Fields = edge.Fields[:n-1]
 		}

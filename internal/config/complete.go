@@ -15,19 +15,24 @@ const (
 	defaultName    = "default"
 )
 
+var defaultMaxConnectionAge = Seconds(600)
+
 // Complete returns the configuration with everything filled in that it leaves
 // open, in one spelling: a list that is nil gets its default (one that is
 // empty stays empty), what a route does not bound itself has the global
 // bound, paths lose the slash at their end, and where there is one upstream
 // only, routes lead to it. Load has done this already.
 //
-// In a Config made by hand 0 means unset also for max_idle and cors.max_age.
+// In a Config made by hand 0 means unset also for max_idle and both max_age.
 func (c Config) Complete() Config {
 	c.Upstreams, c.Routes = maps.Clone(c.Upstreams), maps.Clone(c.Routes)
 	byHand := c.origins == nil
 	for name, up := range c.Upstreams {
 		if byHand && up.MaxIdle == 0 {
 			up.MaxIdle = defaultMaxIdle
+		}
+		if byHand && up.MaxAge.Duration == 0 {
+			up.MaxAge = defaultMaxConnectionAge
 		}
 		up.URL = strings.TrimSuffix(up.URL, "/")
 		fill(&up.Share, "all")

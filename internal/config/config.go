@@ -95,6 +95,17 @@ type Upstream struct {
 	MaxConnections int `koanf:"max_connections"`
 	// The most idle connections kept open for the next exchange. 0 keeps none.
 	MaxIdle int `koanf:"max_idle"`
+	// How long a connection is used: an older one is closed between two
+	// exchanges, and the upstream's name is looked up again for the next. Each
+	// lives up to a fifth less, so that they do not end together. One on which a
+	// client has logged in (NTLM, Negotiate) lives as long as its client's. 0:
+	// no bound.
+	MaxAge Duration `koanf:"max_age" min:"1s" zero:"ok"`
+	// The forward proxy through which the upstream is reached, by CONNECT:
+	// http://proxy.example.com:3128, or env:NAME or file:/path of such a URL,
+	// where it has a user name and a password (Basic). none: no proxy. Empty:
+	// what HTTPS_PROXY and NO_PROXY say, for an https upstream.
+	Proxy string `koanf:"proxy" secret:"proxy"`
 	// Whom a connection serves. client: the connection of one client only, for
 	// as long as both last, so that not even a fault of the upstream can bring
 	// what belongs to one client before another; each client's connection then
@@ -110,7 +121,10 @@ type UpstreamTLS struct {
 	CAFile string `koanf:"ca_file"`
 	// Name to send as SNI and to verify, where it differs from the URL's host.
 	ServerName string `koanf:"server_name"`
-	// PEM file with a client certificate to show to the upstream.
+	// PEM file with a client certificate to show to the upstream, chain
+	// included. It is shown to an upstream that asks in the handshake and, under
+	// TLS 1.2, to one that asks once more behind the request, as API Management
+	// does. One that asks behind the request under TLS 1.3 is not served.
 	CertFile string `koanf:"cert_file"`
 	// PEM file with the client certificate's private key.
 	KeyFile string `koanf:"key_file"`

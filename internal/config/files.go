@@ -20,6 +20,9 @@ func Files(c Config, file string) []string {
 		files = append(files, path)
 	}
 	for _, up := range c.Upstreams {
+		if path, ok := strings.CutPrefix(up.Proxy, "file:"); ok {
+			files = append(files, path)
+		}
 		files = append(files, up.TLS.CAFile, up.TLS.CertFile, up.TLS.KeyFile)
 	}
 	slices.Sort(files)
@@ -33,6 +36,9 @@ func (c *Config) CheckFiles() Problems {
 	v.certificate("listen.tls", c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile)
 	v.secret("admin.token", c.Admin.Token)
 	for _, name := range slices.Sorted(maps.Keys(c.Upstreams)) {
+		if _, err := c.Upstreams[name].ForwardProxy(); err != nil {
+			v.fault(child(child("upstreams", name), "proxy"), "", err.Error(), "")
+		}
 		key, up := child(child("upstreams", name), "tls"), c.Upstreams[name].TLS
 		v.certificate(key, up.CertFile, up.KeyFile)
 		if data := v.read(child(key, "ca_file"), up.CAFile); data != nil && !x509.NewCertPool().AppendCertsFromPEM(data) {

@@ -78,6 +78,7 @@ func merge(file layer, o Options) (Config, error) {
 	}
 	cfg.origins, cfg.strays = origins, strays(o.Environ)
 	cfg = cfg.Complete()
+	cfg.fromEnvironment(o.Environ)
 	problems = append(problems, unspoken(cfg.Validate(), problems)...)
 	if len(problems) > 0 {
 		problems = append(problems, cfg.strays...) // one of them may be what is missing
@@ -121,7 +122,7 @@ func decode(user *koanf.Koanf) (Config, error) {
 func elementDefaults(user map[string]any) map[string]any {
 	upstreams, routes := map[string]any{}, map[string]any{}
 	for _, name := range namesIn(user, "upstreams") {
-		upstreams[name] = map[string]any{"max_idle": defaultMaxIdle}
+		upstreams[name] = map[string]any{"max_idle": defaultMaxIdle, "max_age": defaultMaxConnectionAge.String()}
 	}
 	for _, name := range namesIn(user, "routes") {
 		routes[name] = map[string]any{"cors": map[string]any{"max_age": defaultMaxAge().String()}}

@@ -102,7 +102,7 @@ func urlFault(raw string) (fault, meant string) {
 		return "a URL here has no query and no fragment", withoutOperation(u)
 	case u.Hostname() == "":
 		return "the URL has no host", ""
-	case !isHost(u.Hostname()):
+	case !isHost(strings.TrimSuffix(u.Hostname(), ".")): // a dot makes it a name that is looked up as it is
 		return "the host is no host name; write names of other scripts as xn--...", ""
 	case strings.HasSuffix(u.Host, ":") || u.Port() != "" && (!isPort(u.Port()) || u.Port() == "0"):
 		return "the port is no number from 1 to 65535", ""

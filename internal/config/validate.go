@@ -247,6 +247,7 @@ func (v *checker) upstreams() {
 		fault, meant := urlFault(up.URL)
 		v.fault(child(key, "url"), show(maskURL(up.URL)), fault, meant)
 		v.upstreamTLS(child(key, "tls"), up)
+		v.proxy(child(key, "proxy"), up.Proxy)
 	}
 }
 

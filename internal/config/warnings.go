@@ -48,6 +48,9 @@ func (v *checker) upstreamWarnings(key, name string, up Upstream) {
 	if !used {
 		v.fault(key, "", "no route leads to this upstream", "")
 	}
+	if proxy, fault := ParseProxy(up.Proxy); fault == "" && proxy.User != nil {
+		v.fault(child(key, "proxy"), "", "the password of the proxy stands in the configuration; write env:NAME or file:/path of the whole URL", "")
+	}
 	if u, err := url.Parse(up.URL); err == nil {
 		v.urlWarnings(child(key, "url"), up.URL, u)
 	}

@@ -84,6 +84,8 @@ func mask(f field, s string) string {
 		}
 	case "userinfo":
 		return maskURL(s)
+	case "proxy":
+		return maskProxy(s)
 	}
 	return s
 }

@@ -32,6 +32,7 @@ const (
 	Internal
 	CodingNotSupported
 	VersionNotSupported
+	LoopDetected
 	UpstreamUnresolved
 	UpstreamConnectFailed
 	UpstreamTLSFailed
@@ -116,9 +117,10 @@ var table = [count]row{
 	Internal:                {"internal", 500, serverError, Edge, RetryNo, 0, "apim-edge has a fault", "report it with the request id and the log line"},
 	CodingNotSupported:      {"coding_not_supported", 501, invalidRequest, Client, RetryNo, 0, "Transfer-Encoding names a coding other than chunked", "send the body chunked or with Content-Length"},
 	VersionNotSupported:     {"version_not_supported", 505, invalidRequest, Client, RetryNo, 0, "the request is not HTTP/1.1 or HTTP/1.0", "use HTTP/1.1"},
+	LoopDetected:            {"loop_detected", 508, serverError, Edge, RetryNo, 0, "the upstream leads back to this apim-edge", "look at the url of the upstream, and at what its name resolves to where apim-edge runs"},
 	UpstreamUnresolved:      {"upstream_unresolved", 502, serverError, Upstream, RetryYes, 0, "the upstream's host name has no address", "check the URL of the upstream and DNS"},
 	UpstreamConnectFailed:   {"upstream_connect_failed", 502, serverError, Upstream, RetryYes, 0, "no connection to the upstream; nothing was sent", "check that the upstream runs and that the network lets the edge through"},
-	UpstreamTLSFailed:       {"upstream_tls_failed", 502, serverError, Upstream, RetryNo, 0, "the upstream's TLS handshake failed; nothing was sent", "check tls.ca_file, tls.server_name and the upstream's certificate"},
+	UpstreamTLSFailed:       {"upstream_tls_failed", 502, serverError, Upstream, RetryNo, 0, "TLS with the upstream failed; nothing ran there", "check tls.ca_file, tls.server_name, tls.cert_file and the upstream's certificate"},
 	UpstreamClosedEarly:     {"upstream_closed_early", 502, serverError, Upstream, RetryNo, 0, "the upstream closed the connection before it answered; it may have begun to work", "look at the upstream; repeat the request only if it may run twice"},
 	UpstreamInvalidResponse: {"upstream_invalid_response", 502, serverError, Upstream, RetryNo, 0, "the upstream's answer breaks the rules of HTTP/1.1", "look at the upstream; the log names the rule"},
 	EdgeOverloaded:          {"edge_overloaded", 503, overloaded, Edge, RetryYes, 1, "a limit of apim-edge is reached", "wait and repeat, or raise limits.connections or limits.exchanges"},

@@ -58,3 +58,34 @@ func (c *connection) nominates(name []byte) bool {
 	}
 	return false
 }
+
+// idleOf reads a Keep-Alive field (RFC 2068 section 19.7.1.1): for how many seconds
+// the sender keeps the connection while it is idle, -1 if the field does not say. Of
+// several words, known being one of them, the shortest counts; max=0 is none at all.
+// What is no number says nothing.
+func idleOf(v []byte, known int64) int64 {
+	for len(v) > 0 {
+		var param []byte
+		param, v = nextToken(v)
+		name, value, _ := bytes.Cut(param, []byte{'='})
+		n := leadingNumber(bytes.Trim(value, " \t\""))
+		switch name = trimOWS(name); {
+		case n < 0, known >= 0 && n >= known:
+		case EqualFold(name, "timeout"), n == 0 && EqualFold(name, "max"):
+			known = n
+		}
+	}
+	return known
+}
+
+// leadingNumber returns the number that v begins with, of 1 << 31 at most, or -1.
+func leadingNumber(v []byte) int64 {
+	n := int64(-1)
+	for _, c := range v {
+		if c < '0' || c > '9' {
+			break
+		}
+		n = min(max(n, 0)*10+int64(c-'0'), 1<<31)
+	}
+	return n
+}

@@ -67,3 +67,41 @@ func TestTooManyNamesInConnectionAreRefused(t *testing.T) {
 		})
 	}
 }
+
+func TestHowLongAConnectionMayBeIdle(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		values []string
+		want   int64
+	}{
+		{"no field", nil, -1},
+		{"empty", []string{""}, -1},
+		{"a number", []string{"timeout=5"}, 5},
+		{"0", []string{"timeout=0"}, 0},
+		{"beside a count", []string{"timeout=5, max=100"}, 5},
+		{"behind a count, in capitals, with spaces", []string{" MAX=100 ,\tTIMEOUT = 5 "}, 5},
+		{"quoted", []string{`timeout="5"`}, 5},
+		{"a count alone", []string{"max=7"}, -1},
+		{"no exchange is left", []string{"timeout=5, max=0"}, 0},
+		{"the shortest of several", []string{"timeout=9, timeout=5, timeout=7"}, 5},
+		{"the shortest of several lines", []string{"timeout=9", "timeout=5", "timeout=7"}, 5},
+		{"huge", []string{"timeout=99999999999999999999999999999999"}, 1 << 31},
+		{"a unit", []string{"timeout=5s"}, 5},
+		{"a part of a second", []string{"timeout=0.5"}, 0},
+		{"negative", []string{"timeout=-1"}, -1},
+		{"no number", []string{"timeout=soon"}, -1},
+		{"no value", []string{"timeout"}, -1},
+		{"another name", []string{"timeouts=5, xtimeout=3, idle=1"}, -1},
+		{"broken beside whole", []string{"timeout=x, timeout=5, =, ,,"}, 5},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := int64(-1)
+			for _, v := range tc.values {
+				got = idleOf([]byte(v), got)
+			}
+			if got != tc.want {
+				t.Errorf("Keep-Alive: %q means %d seconds, want %d", tc.values, got, tc.want)
+			}
+		})
+	}
+}

@@ -22,7 +22,7 @@ const (
 	kTransferEncoding
 	kExpect
 	kUpgrade
-	kHopByHop // Keep-Alive, Proxy-Connection, TE, Proxy-Authenticate, Proxy-Authorization
+	kHopByHop // Proxy-Connection, TE, Proxy-Authenticate, Proxy-Authorization
 	kOrigin
 	kRequestMethod  // Access-Control-Request-Method
 	kRequestHeaders // Access-Control-Request-Headers
@@ -41,6 +41,8 @@ const (
 	kAPIMRequestID
 	kTrailer
 	kLogin // WWW-Authenticate, Persistent-Auth
+	kKeepAlive
+	kVia
 
 	// kNeighbour is set for a field that has not quite a name of the kind. Servers
 	// that hand fields over as CGI variables (RFC 3875 section 4.1.18) cannot tell
@@ -56,7 +58,7 @@ var names = map[string]kind{
 	"transfer-encoding":                      kTransferEncoding,
 	"expect":                                 kExpect,
 	"upgrade":                                kUpgrade,
-	"keep-alive":                             kHopByHop,
+	"keep-alive":                             kKeepAlive,
 	"proxy-connection":                       kHopByHop,
 	"te":                                     kHopByHop,
 	"proxy-authenticate":                     kHopByHop,
@@ -89,6 +91,7 @@ var names = map[string]kind{
 	"trailer":                                kTrailer,
 	"www-authenticate":                       kLogin,
 	"persistent-auth":                        kLogin,
+	"via":                                    kVia,
 }
 
 // byLength holds the entries of names by the length of the name, so that most
@@ -149,7 +152,7 @@ func (k kind) of(found rewrite.Likeness) kind {
 		return kOther
 	}
 	switch k {
-	case kContentLength, kTransferEncoding, kHopByHop, kRequestID, kForwardedFor, kForwardedProto, kForwardedHost, kProxy, kEdge:
+	case kContentLength, kTransferEncoding, kHopByHop, kKeepAlive, kRequestID, kForwardedFor, kForwardedProto, kForwardedHost, kProxy, kEdge:
 		return k | kNeighbour
 	}
 	return kOther

@@ -37,7 +37,7 @@ func TestAValueEndsAtItsFirstControlCharacter(t *testing.T) {
 func TestKindOf(t *testing.T) {
 	for name, want := range map[string]kind{
 		"Content-Length": kContentLength, "content-length": kContentLength, "content_length": kContentLength | kNeighbour, "Content.Length": kContentLength | kNeighbour,
-		"Transfer+Encoding": kTransferEncoding | kNeighbour, "Keep_Alive": kHopByHop | kNeighbour, "Proxy-Authorization": kHopByHop, "HTTP2_Settings": kHopByHop | kNeighbour,
+		"Transfer+Encoding": kTransferEncoding | kNeighbour, "Keep_Alive": kKeepAlive | kNeighbour, "Proxy-Authorization": kHopByHop, "HTTP2_Settings": kHopByHop | kNeighbour,
 		"X-Request-Id": kRequestID, "X-Request_Id": kRequestID | kNeighbour, "x~request~id": kRequestID | kNeighbour,
 		"X-Forwarded-For": kForwardedFor, "X_FORWARDED_FOR": kForwardedFor | kNeighbour, "x.forwarded.proto": kForwardedProto | kNeighbour, "X-Forwarded_Host": kForwardedHost | kNeighbour,
 		"X-Forwarded-Port": kProxy, "x-forwarded-client_ip": kProxy, "X_Forwarded_Anything": kProxy | kNeighbour, "X-Real-IP": kProxy, "X_Original-URL": kProxy | kNeighbour,

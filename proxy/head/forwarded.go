@@ -18,6 +18,8 @@ type Forwarded struct {
 	// ID is the request id where the client has sent none.
 	ID     []byte
 	Client netip.Addr
+	// Name is what the edge calls itself in Via.
+	Name []byte
 	// Secure tells that the client's connection has TLS.
 	Secure bool
 	// Trusted tells that the client is a proxy whose word about others is believed.
@@ -56,7 +58,9 @@ func (f *Forwarded) Append(dst []byte) []byte {
 	if r.Websocket {
 		dst = append(dst, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
 	}
-	return append(dst, "Via: 1.1 apim-edge\r\n\r\n"...)
+	dst = append(dst, "Via: 1.1 "...)
+	dst = append(dst, f.Name...)
+	return append(dst, "\r\n\r\n"...)
 }
 
 func appendField(dst, name, value []byte) []byte {
@@ -98,14 +102,14 @@ func (f *Forwarded) appendTarget(dst []byte) []byte {
 func (f *Forwarded) passes(i int, k kind) bool {
 	r := f.Request
 	switch k {
-	case kOther, kUserAgent, kTrailer, kContentType, kContentEncoding, kVary, kAPIMRequestID, kLogin,
+	case kOther, kUserAgent, kTrailer, kContentType, kContentEncoding, kVary, kAPIMRequestID, kLogin, kVia,
 		kRequestMethod, kRequestHeaders, kRequestPrivate:
 		if f.Policy.Takes(&r.Fields[i]) {
 			return false
 		}
 		// A client may not name away what the edge adds or needs (RFC 9110
 		// section 7.6.1), so only fields of no meaning here can be nominated.
-		return k != kOther || !r.nominates(r.Fields[i].Name)
+		return k != kOther && k != kVia || !r.nominates(r.Fields[i].Name)
 	case kContentLength, kTransferEncoding:
 		return true // one line, and known to be exact
 	case kExpect:

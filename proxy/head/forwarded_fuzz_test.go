@@ -162,7 +162,7 @@ func (x *trial) sameEndToEnd(sent, got [][2]string) error {
 			have = append(have, f)
 		}
 	}
-	if n := len(have); n == 0 || have[n-1] != [2]string{"Via", "1.1 apim-edge"} {
+	if n := len(have); n == 0 || have[n-1] != [2]string{"Via", "1.1 apim-edge-x"} {
 		return fmt.Errorf("the last field is not the edge's Via")
 	}
 	have = slices.DeleteFunc(have[:len(have)-1], func(f [2]string) bool { return strings.EqualFold(f[0], "x-request-id") })

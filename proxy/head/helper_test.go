@@ -91,6 +91,7 @@ func (x *trial) forward(dst []byte) (out []byte, ok bool) {
 		return dst, false
 	}
 	f := Forwarded{
+		Name:    []byte("apim-edge-x"),
 		Request: &x.req, Policy: x.policy, Decision: &x.decision, Strip: x.strip, Prefix: x.prefix, ID: []byte(x.id),
 		Client: peer, Trusted: x.trusted, WithholdOrigin: x.withhold,
 	}

@@ -69,7 +69,8 @@ func (a *Relayed) appendUpstreamFields(dst []byte) []byte {
 	for i, k := range r.kinds {
 		name := r.fields[i].Name
 		switch k {
-		case kConnection, kUpgrade, kHopByHop, kEdge, kContentLength | kNeighbour, kTransferEncoding | kNeighbour, kHopByHop | kNeighbour, kEdge | kNeighbour:
+		case kConnection, kUpgrade, kHopByHop, kKeepAlive, kEdge,
+			kContentLength | kNeighbour, kTransferEncoding | kNeighbour, kHopByHop | kNeighbour, kKeepAlive | kNeighbour, kEdge | kNeighbour:
 			continue
 		case kTransferEncoding:
 			if a.Dechunk {
@@ -79,7 +80,7 @@ func (a *Relayed) appendUpstreamFields(dst []byte) []byte {
 			if a.CORS != nil {
 				continue
 			}
-		case kOther, kProxy, kProxy | kNeighbour, kRequestID | kNeighbour, kForwardedFor | kNeighbour, kForwardedProto | kNeighbour, kForwardedHost | kNeighbour:
+		case kOther, kVia, kProxy, kProxy | kNeighbour, kRequestID | kNeighbour, kForwardedFor | kNeighbour, kForwardedProto | kNeighbour, kForwardedHost | kNeighbour:
 			if a.CORS != nil && corsx.Owned(name) {
 				continue
 			}

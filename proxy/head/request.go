@@ -37,6 +37,7 @@ type Request struct {
 	requestHeaders    []byte // Access-Control-Request-Headers
 	joined            []byte // what requestHeaders is where there are several lines
 	requestPrivate    bool   // Access-Control-Request-Private-Network: true
+	via               bool   // there is a Via field
 
 	Parser *Parser // shared by the requests of a loop; nil: made when needed
 }
@@ -224,6 +225,8 @@ func (r *Request) keep(k kind, v []byte) {
 		r.requestPrivate = EqualFold(v, "true")
 	case kUserAgent:
 		r.UserAgent = v
+	case kVia:
+		r.via = true
 	case kRequestID:
 		r.readID(v)
 	}
@@ -232,7 +235,7 @@ func (r *Request) keep(k kind, v []byte) {
 // forget drops what the fields of the head before have said.
 func (r *Request) forget() {
 	r.Host, r.Origin, r.UserAgent, r.ID = nil, nil, nil, nil
-	r.requestMethod, r.requestHeaders, r.joined, r.requestPrivate = nil, nil, r.joined[:0], false
+	r.requestMethod, r.requestHeaders, r.joined, r.requestPrivate, r.via = nil, nil, r.joined[:0], false, false
 	r.Length, r.Expect, r.Websocket = 0, false, false
 	r.connection.reset(r.HTTP10)
 }
@@ -332,3 +335,17 @@ const (
 	usualText   = 2 << 10
 	usualHead   = 4 << 10
 )
+
+// HasBeenAt reports whether a Via field names whoever is called so: the request has
+// passed there before.
+func (r *Request) HasBeenAt(name []byte) bool {
+	if !r.via {
+		return false
+	}
+	for i, k := range r.kinds {
+		if k == kVia && bytes.Contains(r.Fields[i].Value, name) {
+			return true
+		}
+	}
+	return false
+}

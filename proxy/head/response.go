@@ -21,6 +21,7 @@ type Response struct {
 	encoded bool  // Content-Encoding: nobody here can read the body
 	Length  int64 // of the body: its bytes, chunkedBody or untilClose
 	Login   bool  // whoever asked has logged in on this connection, or is about to
+	Idle    int64 // how many seconds the connection may be idle; -1: it does not say
 	APIMID  []byte
 	vary    [][]byte
 }
@@ -76,7 +77,7 @@ func (r *Response) parseLine(line []byte) error {
 
 func (r *Response) readFields() error {
 	r.connection.reset(r.http10)
-	r.Length, r.sse, r.encoded, r.Login = UntilClose, false, false, false
+	r.Length, r.sse, r.encoded, r.Login, r.Idle = UntilClose, false, false, false, -1
 	r.APIMID, r.vary = nil, r.vary[:0]
 	chunked, lengths := 0, 0
 	for i, k := range r.kinds {
@@ -102,6 +103,8 @@ func (r *Response) readFields() error {
 			r.encoded = !EqualFold(v, "identity")
 		case kAPIMRequestID:
 			r.APIMID = v
+		case kKeepAlive:
+			r.Idle = idleOf(v, r.Idle)
 		case kLogin:
 			r.Login = r.Login || BelongsToConnection(v)
 		case kVary:

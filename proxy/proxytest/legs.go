@@ -67,8 +67,10 @@ func (l Legs) Stand(t testing.TB, request string, upstream, client func(*Peer)) 
 	return e, c, gone
 }
 
-// authority returns the certificate of this process, which is its own authority.
-// Main removes its files.
+// Authority returns the certificate of this process, which is its own authority.
+func Authority() *testcert.Certificate { return authority() }
+
+// authority makes it. Main removes its files.
 var authority = sync.OnceValue(func() *testcert.Certificate {
 	dir, err := os.MkdirTemp("", "apim-edge-proxy")
 	if err != nil {

@@ -21,6 +21,11 @@ func StartTLSUpstream(t testing.TB, scripts ...func(*Peer)) string {
 	return "https://" + listen(t, secure, scripts)
 }
 
+// StartUpstreamWith is StartUpstream for https by a configuration of the test's own.
+func StartUpstreamWith(t testing.TB, secure *tls.Config, scripts ...func(*Peer)) string {
+	return "https://" + listen(t, secure, scripts)
+}
+
 func listen(t testing.TB, secure *tls.Config, scripts []func(*Peer)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

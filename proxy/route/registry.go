@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/url"
@@ -48,18 +49,29 @@ func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (h *ha
 	}
 	o := upstream.Options{
 		Name: name, Address: address(parsed), Connect: t.Connect.Duration, TLSHandshake: t.TLSHandshake.Duration,
-		KeepAlive: t.UpstreamKeepAlive.Duration, Stall: t.RequestBodyIdle.Duration, MaxConnections: u.MaxConnections, MaxIdle: u.MaxIdle,
+		KeepAlive: t.UpstreamKeepAlive.Duration, MaxAge: u.MaxAge.Duration, Stall: t.RequestBodyIdle.Duration, MaxConnections: u.MaxConnections, MaxIdle: u.MaxIdle,
 		OneClient: u.Share == "client",
 	}
-	material := ""
+	var material []byte
+	through, err := u.ForwardProxy()
+	if err != nil {
+		return nil, "proxy", err
+	}
+	if through != nil {
+		o.Proxy = upstream.NewProxy(address(through), through.User)
+		material = append(material, through.String()+"\n"...)
+	}
 	if parsed.Scheme == "https" {
-		if o.TLS, material, key, err = clientTLS(u.TLS, parsed.Hostname()); err != nil {
+		var files []byte
+		if o.TLS, files, key, err = clientTLS(u.TLS, strings.TrimSuffix(parsed.Hostname(), ".")); err != nil {
 			return nil, "tls." + key, err
 		}
+		material = append(material, files...)
 	}
 	// All that makes an upstream what it is. What is missing here would be changed by a
 	// reload and not used; what is too much costs connections that could have been kept.
-	settings := fmt.Sprintf("%s|%+v|%v|%v|%v|%v|%x", name, u, t.Connect, t.TLSHandshake, t.UpstreamKeepAlive, t.RequestBodyIdle, sha256.Sum256([]byte(material)))
+	// A hash, because the settings may hold the password of a proxy.
+	settings := fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%s|%+v|%v|%v|%v|%v|%x", name, u, t.Connect, t.TLSHandshake, t.UpstreamKeepAlive, t.RequestBodyIdle, material)))
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	h = g.known[settings]
@@ -68,7 +80,7 @@ func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (h *ha
 			Upstream: upstream.New(o, g.loops), Prefix: strings.TrimSuffix(parsed.EscapedPath(), "/"),
 		}}
 		if !u.PreserveHost {
-			h.Host = []byte(parsed.Host)
+			h.Host = []byte(authority(parsed))
 		}
 		g.known[settings] = h
 	}
@@ -128,37 +140,53 @@ func address(u *url.URL) string {
 	return host + ":" + port
 }
 
+// authority returns host and port for the Host field. A dot at the end of a name is
+// for the resolver: no certificate and no virtual host has it.
+func authority(u *url.URL) string {
+	host := u.Hostname()
+	return strings.TrimSuffix(strings.Replace(u.Host, host, strings.TrimSuffix(host, "."), 1), ".")
+}
+
 // clientTLS builds the TLS configuration towards an upstream. material is the
-// content of the files, so that a changed file makes another upstream. An error
-// belongs to the key. HTTP/2 is not offered: an upstream that took it up would be sent
-// HTTP/1.1 (docs/decisions/0016-http-1-1-only.md). Sessions are resumed, which spares
-// a part of the handshake.
-func clientTLS(t config.UpstreamTLS, host string) (conf *tls.Config, material, key string, err error) {
+// content of all its files, so that any change in one makes another upstream: a
+// chain can be corrected while its leaf stays (issue 15, B6). An error belongs to
+// the key. HTTP/2 is not offered: an upstream that took it up would be sent HTTP/1.1
+// (docs/decisions/0016-http-1-1-only.md). Sessions are resumed, which spares a part
+// of the handshake.
+func clientTLS(t config.UpstreamTLS, host string) (conf *tls.Config, material []byte, key string, err error) {
 	conf = &tls.Config{
 		ServerName: host, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
 		ClientSessionCache: tls.NewLRUClientSessionCache(64),
+		// How API Management asks for a client certificate under TLS 1.2, when a
+		// policy wants one: behind the request (wire.ErrRenegotiation).
+		Renegotiation: tls.RenegotiateOnceAsClient,
 	}
 	if t.ServerName != "" {
 		conf.ServerName = t.ServerName
 	}
+	// Each file is read once: what is hashed is what is used.
+	var content [3][]byte
+	for i, file := range []struct{ key, path string }{{"ca_file", t.CAFile}, {"cert_file", t.CertFile}, {"key_file", t.KeyFile}} {
+		if file.path == "" {
+			continue
+		}
+		if content[i], err = os.ReadFile(file.path); err != nil {
+			return nil, nil, file.key, err
+		}
+		material = append(binary.AppendUvarint(material, uint64(len(content[i]))), content[i]...)
+	}
 	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
-		if err != nil {
-			return nil, "", "ca_file", err
-		}
 		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, "", "ca_file", fmt.Errorf("%s holds no PEM certificate", t.CAFile)
+		if !conf.RootCAs.AppendCertsFromPEM(content[0]) {
+			return nil, nil, "ca_file", fmt.Errorf("%s holds no PEM certificate", t.CAFile)
 		}
-		material += string(pem)
 	}
 	if t.CertFile != "" {
-		cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		cert, err := tls.X509KeyPair(content[1], content[2])
 		if err != nil {
-			return nil, "", "cert_file", err
+			return nil, nil, "cert_file", err
 		}
 		conf.Certificates = []tls.Certificate{cert}
-		material += string(cert.Certificate[0])
 	}
 	return conf, material, "", nil
 }

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"syscall"
-	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy/wire"
@@ -108,7 +107,7 @@ func (u *Upstream) makeRoom() (made bool) {
 // the exchange that wanted it has ended: whose departure is no failed dial.
 func (d *Dialing) arrive(sock *net.TCPConn, secured *wire.Secured, err error) {
 	u := d.up
-	c := &Conn{up: u, pool: u.pools[d.loop], owner: d.owner}
+	c := u.newConn(d.loop, d.owner)
 	if err == nil {
 		err = d.adopt(c, sock, secured) // closes sock if it fails
 	}
@@ -142,17 +141,9 @@ func (d *Dialing) adopt(c *Conn, sock *net.TCPConn, secured *wire.Secured) (err 
 
 // connect blocks, so it runs on a goroutine of its own. ctx ends both of its halves.
 func (u *Upstream) connect(ctx context.Context) (*net.TCPConn, *wire.Secured, error) {
-	dialer := net.Dialer{
-		Timeout:         u.Connect,
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: time.Minute, Count: 3},
-	}
-	nc, err := dialer.DialContext(ctx, "tcp", u.Address)
+	tcp, err := u.openTCP(ctx)
 	if err != nil {
-		return nil, nil, u.explain(err)
-	}
-	tcp, ok := nc.(*net.TCPConn)
-	if !ok {
-		panic("BUG: dialing tcp gave another kind of connection")
+		return nil, nil, err
 	}
 	if u.TLS == nil {
 		return tcp, nil, nil
@@ -214,6 +205,10 @@ func (u *Upstream) explainTLS(err error) error {
 		return u.failed(edgeerr.UpstreamTLSFailed, "its certificate is for another name; check the url and tls.server_name", err)
 	case errors.As(err, &invalid):
 		return u.failed(edgeerr.UpstreamTLSFailed, "its certificate is not valid (expired, or not for servers)", err)
+	}
+	if alert, told := alertOf(err); told && refusals[alert] {
+		return u.failed(edgeerr.UpstreamTLSFailed, fmt.Sprintf("it has refused the TLS handshake by the alert %q; "+
+			"where it wants a client certificate, check tls.cert_file and tls.key_file", nameOf(alert)), err)
 	}
 	return u.failed(edgeerr.UpstreamTLSFailed, "the TLS handshake failed; check that the port speaks TLS, tls.ca_file and tls.cert_file", err)
 }

@@ -37,6 +37,7 @@ type Conn struct {
 	// gone tells that it is in no list and counted out. It may still be sending its
 	// backlog, and the end of that is of no interest to anybody.
 	gone bool
+	life // how long it may be used
 	// Used tells that the connection has been idle: the upstream may have closed it at
 	// any moment, also one that only the next write finds out.
 	Used bool
@@ -70,6 +71,10 @@ func (u *Upstream) Pooled(l *wire.Loop, mine *Bound, owner Owner, waited int) (c
 			return nil, true
 		}
 		c.leave()
+		if c.outlived() {
+			c.retire()
+			continue
+		}
 		if c.Silent() {
 			u.Stats.Reused.Add(1)
 			c.owner = owner
@@ -126,15 +131,15 @@ func (b *Bound) Close() {
 // for the client that it is bound to. What has come on it by now was asked for by
 // nobody and would be taken for the next answer: then it ends.
 func (c *Conn) Keep() {
-	p := c.pool
-	if c.up.closed.Load() || c.bound == nil && len(p.conns) >= p.max || !c.Silent() {
+	p, rest := c.pool, c.beginRest()
+	if rest <= 0 || c.up.closed.Load() || c.bound == nil && len(p.conns) >= p.max || !c.Silent() {
 		c.retire()
 		return
 	}
 	c.up.idle.Add(1)
 	c.Used, c.owner = true, nil
 	c.Rest()
-	c.ExpireAfter(c.up.KeepAlive)
+	c.ExpireAfter(rest)
 	if c.bound == nil {
 		p.conns = append(p.conns, c)
 	}

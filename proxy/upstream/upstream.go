@@ -4,7 +4,11 @@
 package upstream
 
 import (
+	"context"
 	"crypto/tls"
+	"math/rand/v2"
+	"net"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -16,10 +20,12 @@ type Options struct {
 	Name    string
 	Address string      // host:port to dial
 	TLS     *tls.Config // nil: plain HTTP
+	Proxy   *Proxy      // nil: the upstream is reached directly
 
 	Connect        time.Duration
 	TLSHandshake   time.Duration
-	KeepAlive      time.Duration // of idle connections
+	KeepAlive      time.Duration // of idle connections; 0: no bound
+	MaxAge         time.Duration // of a connection, between exchanges; 0: no bound
 	Stall          time.Duration // of a request body
 	MaxConnections int           // 0: no limit
 	MaxIdle        int           // of all loops together
@@ -39,6 +45,11 @@ type Upstream struct {
 	idle   atomic.Int64 // those of open that are in a pool or wait for their client
 	closed atomic.Bool  // what becomes idle from now on is retired
 
+	now    func(*wire.Loop) time.Duration
+	jitter func(time.Duration) time.Duration // a part of it, by chance
+	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
+	turn   atomic.Uint64 // dials so far
+
 	Stats Stats
 }
 
@@ -50,7 +61,13 @@ type Stats struct {
 
 // New returns an upstream; Close ends it.
 func New(o Options, loops []*wire.Loop) *Upstream {
-	u := &Upstream{Options: o, loops: loops, pools: map[*wire.Loop]*pool{}}
+	if o.KeepAlive == 0 {
+		o.KeepAlive = forever
+	}
+	u := &Upstream{
+		Options: o, loops: loops, pools: map[*wire.Loop]*pool{},
+		now: (*wire.Loop).Now, jitter: rand.N[time.Duration], lookup: net.DefaultResolver.LookupNetIP,
+	}
 	for _, l := range loops {
 		u.pools[l] = &pool{max: (o.MaxIdle + len(loops) - 1) / len(loops), bound: map[*Conn]struct{}{}}
 	}

@@ -46,7 +46,8 @@ func (l *Loop) handle(e *unix.EpollEvent) {
 	c.pending = false
 	wake := false
 	if e.Events&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
-		c.ready, wake = true, true
+		c.heard()
+		wake = true
 		c.left = c.left || e.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
 	}
 	// EPOLLOUT comes along with every other event where there is room, so what waits

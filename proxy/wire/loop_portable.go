@@ -132,7 +132,7 @@ func (c *Conn) collect() {
 		if a.err != nil {
 			c.inErr, c.left = a.err, true
 		}
-		c.ready = true
+		c.heard()
 	}
 }
 

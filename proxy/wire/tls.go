@@ -11,18 +11,38 @@ import (
 )
 
 // readTLS reads once: at most what is left of one record, which is what Read of
-// crypto/tls returns.
+// crypto/tls returns. Where the peer has asked for another handshake it has one
+// begin, and waits for its end.
 func (c *Conn) readTLS(p []byte) (int, error) {
-	if c.src.records == 0 && !c.ready {
-		return 0, ErrWait // crypto/tls would allocate to find that out
+	n, err := c.readRecord(p)
+	if n == 0 && c.src.due && c.src.aside == nil && c.src.failed == nil {
+		c.renegotiate()
+		return 0, ErrWait
 	}
-	if c.src.owed > maxOwed {
+	return n, err
+}
+
+func (c *Conn) readRecord(p []byte) (int, error) {
+	s := c.src
+	switch {
+	case s.aside != nil, s.records == 0 && !c.ready: // crypto/tls would allocate to find that out
+		return 0, ErrWait
+	case s.failed != nil:
+		return 0, s.failed
+	case len(s.came) > 0:
+		n := copy(p, s.came)
+		s.came = s.came[n:]
+		return n, nil
+	case s.due:
+		return 0, ErrWait // crypto/tls must not see it here
+	}
+	if s.owed > maxOwed {
 		c.failed = errOwed
 		return 0, c.failed
 	}
-	c.src.reading = true
+	s.reading = true
 	n, err := c.tls.Read(p)
-	c.src.reading = false
+	s.reading = false
 	switch {
 	case n > 0:
 		if n < len(p) { // a record was read to its end
@@ -78,6 +98,17 @@ type tlsSource struct {
 	records int
 	header  int // how many bytes of the next record's header have been read; 0: between two
 	rest    int // how many bytes of its content are to come
+
+	// See renegotiation.
+	renegotiates bool          // the peer may ask for another handshake
+	within       time.Duration // how long that may take; 0: no bound
+	content      byte          // the type of the record under way
+	before       byte          // and of the one before it
+	due          bool          // the peer has asked, and the handshake is not over
+	stash        []byte        // what came with the question, or behind it
+	aside        *renegotiation
+	came         []byte // plain text in front of the question, or behind the handshake
+	failed       error
 }
 
 // follow counts the records that end in p, the next bytes that were read.
@@ -85,8 +116,11 @@ func (s *tlsSource) follow(p []byte) {
 	for len(p) > 0 {
 		n := 1
 		if s.header < recordHeader {
-			if s.header++; s.header > recordHeader-2 { // the last two are the length
+			switch s.header++; {
+			case s.header > recordHeader-2: // the last two are the length
 				s.rest = s.rest<<8 | int(p[0])
+			case s.header == 1:
+				s.begins(p[0])
 			}
 		} else {
 			n = min(s.rest, len(p))
@@ -95,6 +129,7 @@ func (s *tlsSource) follow(p []byte) {
 		if p = p[n:]; s.header == recordHeader && s.rest == 0 {
 			s.header = 0
 			s.records++
+			s.ended()
 		}
 	}
 }
@@ -108,13 +143,26 @@ func (s *tlsSource) Read(p []byte) (int, error) {
 		s.follow(p[:n])
 		return n, err
 	}
+	if s.aside != nil {
+		return s.aside.read(p)
+	}
 	if !s.conn.ready {
 		return 0, errAgain
 	}
-	n, err := s.conn.readNow(p)
+	n, err := s.readSocket(p)
 	if errors.Is(err, ErrWait) {
 		return 0, errAgain
 	}
+	if s.due { // crypto/tls must not see it before it may wait
+		s.stash = append(s.stash, p[:n]...)
+		return 0, errAgain
+	}
+	return n, err
+}
+
+// readSocket reads once, on the loop.
+func (s *tlsSource) readSocket(p []byte) (int, error) {
+	n, err := s.conn.readNow(p)
 	if errors.Is(err, io.EOF) {
 		s.fin = true
 	}
@@ -125,6 +173,9 @@ func (s *tlsSource) Read(p []byte) (int, error) {
 func (s *tlsSource) Write(p []byte) (int, error) {
 	if s.conn == nil {
 		return s.Conn.Write(p)
+	}
+	if s.aside != nil {
+		return s.aside.write(p)
 	}
 	n, err := s.conn.writeSocket(p)
 	if s.reading && s.conn.backlog != nil {
@@ -151,7 +202,11 @@ func Handshake(sock net.Conn, upgrade func(net.Conn, *tls.Config) *tls.Conn, con
 		_ = sock.SetDeadline(time.Now().Add(timeout))
 		defer func() { _ = sock.SetDeadline(time.Time{}) }()
 	}
-	return s, s.handshake()
+	err := s.handshake()
+	if err == nil {
+		s.src.within, s.src.renegotiates = timeout, mayRenegotiate(s.tls, conf)
+	}
+	return s, err
 }
 
 // handshake reports a panic as an error: what crypto/tls and its callbacks make of

@@ -135,8 +135,8 @@ func (c *Conn) Silent() bool {
 	switch {
 	case c.tls != nil:
 		// crypto/tls may hold bytes that it has decrypted along with others, or
-		// the beginning of a record.
-		if _, err = c.readTLS(c.one[:]); c.src.header > 0 {
+		// the beginning of a record, or the question for another handshake.
+		if _, err = c.readRecord(c.one[:]); c.src.header > 0 || c.src.due || c.src.aside != nil {
 			err = nil
 		}
 	case c.ready:
@@ -202,6 +202,10 @@ func (c *Conn) Write(p []byte) (int, error) {
 	case c.Closing(), c.saidEnd:
 		return 0, net.ErrClosed
 	case c.tls != nil:
+		if r := c.src.aside; r != nil {
+			r.hold(p)
+			return len(p), nil
+		}
 		return c.tls.Write(p)
 	}
 	return c.writeSocket(p)
@@ -246,7 +250,12 @@ func (c *Conn) awaitRoom() {
 }
 
 // Backlog returns how many bytes wait to be sent.
-func (c *Conn) Backlog() int { return c.backlog.Len() }
+func (c *Conn) Backlog() int {
+	if c.tls != nil && c.src.aside != nil {
+		return c.backlog.Len() + c.src.aside.held.Len()
+	}
+	return c.backlog.Len()
+}
 
 // flush sends of the backlog what the kernel takes, and reports whether it is gone:
 // also where sending has failed, which the handler then has to hear of.
@@ -294,8 +303,8 @@ func (c *Conn) Close() {
 	if c.closed || c.closing {
 		return
 	}
-	if c.tls != nil && c.failed == nil {
-		_ = c.tls.CloseWrite()
+	if c.failed == nil {
+		c.notifyClose()
 	}
 	c.closeAfterBacklog()
 }
@@ -332,6 +341,9 @@ func (c *Conn) closeNow() {
 		return
 	}
 	c.closed, c.ready, c.left = true, false, true
+	if c.tls != nil && c.src.aside != nil {
+		c.src.aside.end()
+	}
 	if c.backlog != nil {
 		c.resetOnClose() // FIN would make what the kernel still holds look like all
 		c.drop()
@@ -340,15 +352,28 @@ func (c *Conn) closeNow() {
 	c.closeSocket()
 }
 
+// notifyClose sends close_notify where there is TLS that can.
+func (c *Conn) notifyClose() {
+	if c.tls != nil && c.src.aside == nil {
+		_ = c.tls.CloseWrite()
+	}
+}
+
+// heard takes note of an event that may mean bytes, or their end.
+func (c *Conn) heard() {
+	c.ready = true
+	if c.tls != nil && c.src.aside != nil {
+		c.src.aside.heard()
+	}
+}
+
 // CloseWrite says, behind the backlog, that nothing more will be sent; reading
 // goes on.
 func (c *Conn) CloseWrite() {
 	if c.Closing() || c.saidEnd {
 		return
 	}
-	if c.tls != nil {
-		_ = c.tls.CloseWrite()
-	}
+	c.notifyClose()
 	if c.saidEnd = true; c.backlog == nil {
 		c.shutdownSocket()
 	}
