@@ -149,7 +149,11 @@ func (c *Client) CloseIfIdle() {
 // End aborts the exchange under way and closes the connection.
 func (c *Client) End() {
 	c.act(func(c *Client) {
-		if c.x != nil {
+		switch {
+		case c.x == nil:
+		case c.x.down.Left():
+			c.x.end(nil)
+		default:
 			c.x.end(edgeerr.Wrap(edgeerr.ClientLeft, errDrained))
 		}
 		switch {

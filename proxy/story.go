@@ -50,10 +50,10 @@ var errAnswered = errors.New("answered at the edge")
 
 // interruption returns what has happened to the exchange while it waited.
 func (x *Exchange) interruption() error {
-	if x.admitted && x.client.Left() {
+	if x.admitted && x.client.Left() && !x.down.Leave() {
 		return edgeerr.Wrap(edgeerr.ClientLeft, errLeft)
 	}
-	if x.upload.state == uploadActive {
+	if x.upload.state == uploadActive && !x.down.Left() {
 		return x.goOnUploading()
 	}
 	return nil
