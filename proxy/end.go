@@ -137,9 +137,9 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 }
 
 // streamIncomplete reports whether an event stream ended in order but without the
-// event that ends an OpenAI stream: most SDKs take it for complete.
+// event that ends a stream of its API: most SDKs take it for complete.
 func (x *Exchange) streamIncomplete() bool {
-	return x.body == head.Events && x.status == 200 && !x.traits.Head && !x.events.Final
+	return x.body == head.Events && x.status == 200 && !x.traits.Head && x.events.Incomplete()
 }
 
 // leave gives back what the exchange has, and says what the client's connection

@@ -42,12 +42,16 @@ func TestADepartureBehindTheFinalEventIsInOrder(t *testing.T) {
 						}
 						up.gone()
 					})
-					t.Cleanup(leave) // a test that fails is not to hold its upstream
-					c := e.dial()
+					t.Cleanup(leave)                               // a test that fails is not to hold its upstream
+					c, other, same := e.dial(), e.dial(), e.dial() // on two loops in turn
 					c.send(request)
 					c.head()
 					c.bytes(4 + len(final) + 2)
 					ways[way](c)
+					same.send("GET\n\n") // its answer shows that their loop has seen c leave
+					same.answer("GET")
+					e.wantExchange(400, "request_malformed")
+					_, _ = other.Close(), same.Close()
 					leave()
 					if l := e.wantExchange(200, "complete"); l["events"] != 2.0 {
 						t.Errorf("%v events, want 2:\n%v", l["events"], l)
