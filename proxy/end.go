@@ -121,7 +121,7 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 		Status: x.status, UpstreamStatus: a.status, Up: a.taken, Down: x.down.Bytes, Events: x.events.Count, Retries: x.retries,
 		FirstByte: a.firstByte, Duration: x.client.Loop().Now() - x.start,
 		Stream: x.answer == answerUpstream && x.body != head.Plain, Sent: a.taken > 0,
-		Cut: x.answer == answerUpstream && code != edgeerr.None && code.Status() == 0, Code: code, Err: err,
+		Cut: x.answer == answerUpstream && code != edgeerr.None, Code: code, Err: err,
 	}
 	if x.route != nil {
 		r.Route, r.Upstream = x.route.Metrics, x.route.Target.Name

@@ -228,7 +228,7 @@ func (r *Route) failed(of *Record) {
 		r.cancels.Inc()
 	}
 	if of.Cut {
-		r.m.cuts.WithLabelValues(of.Code.String(), sideOf(of.Code)).Inc()
+		r.m.cuts.WithLabelValues(of.Code.String(), of.Code.Source().String()).Inc()
 	}
 }
 
@@ -238,16 +238,6 @@ func (r *Route) preflight(refused string) {
 		result = "refused_" + refused
 	}
 	r.m.preflights.WithLabelValues(r.Name, result).Inc()
-}
-
-func sideOf(code edgeerr.Code) string {
-	switch code {
-	case edgeerr.ClientLeft, edgeerr.ClientStalled:
-		return "client"
-	case edgeerr.DrainAborted:
-		return "edge"
-	}
-	return "upstream"
 }
 
 // note adds what was odd about the credentials of an exchange.

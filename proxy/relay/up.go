@@ -101,9 +101,11 @@ func (u *Up) rest() {
 	}
 }
 
-// AnyPace lets the client take its time from now on: it has its answer.
+// AnyPace lets the client take its time from now on, and pause for as long as it
+// likes: it has its answer, whose own bounds end the exchange.
 func (u *Up) AnyPace() {
-	u.Slowest = wire.Pace{}
+	u.Idle, u.Slowest = 0, wire.Pace{}
+	u.From.Within(0)
 	u.rest()
 }
 
