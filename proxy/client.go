@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
@@ -17,6 +18,7 @@ type Client struct {
 	store     *store
 	x         *Exchange // nil between two exchanges
 	in        *wire.Buf // bytes read and not yet consumed; nil if there are none
+	scan      head.Scan // of the request's head that is to come, or is coming
 	address   netip.Addr
 	tls       bool
 	served    bool // has carried an exchange
@@ -117,8 +119,12 @@ func (c *Client) awaitRequest() bool {
 	case c.Backlog() > 0:
 		return false // who does not read answers gets no further ones
 	}
-	if c.in.Len() == 0 {
-		in, err := c.Read(nil)
+	for c.nothingAsked() {
+		if c.in != nil {
+			c.in.MakeRoom(wire.BufSize)
+		}
+		in, err := c.Read(c.in)
+		c.in = in
 		switch {
 		case errors.Is(err, wire.ErrWait) && !c.Expired() && (!c.served || !c.edge.draining.Load()):
 			return false
@@ -126,10 +132,18 @@ func (c *Client) awaitRequest() bool {
 			c.Close()
 			return false
 		}
-		c.in = in
 	}
 	c.x = begin(c)
 	return true
+}
+
+// nothingAsked drops the empty lines that some clients send behind a body, and
+// reports whether no byte of a request has come: who sends no more than such lines
+// is owed no answer.
+func (c *Client) nothingAsked() bool {
+	c.in.Consume(c.scan.BlankLines(c.in.Bytes()))
+	c.dropEmpty()
+	return c.in.Len() == 0 || string(c.in.Bytes()) == "\r"
 }
 
 // awaitNext bounds the wait for the next request.
@@ -140,7 +154,7 @@ func (c *Client) awaitNext() {
 
 // CloseIfIdle ends the connection if it waits for a request.
 func (c *Client) CloseIfIdle() {
-	if c.x == nil && c.in.Len() == 0 && c.lingering == 0 {
+	if c.x == nil && c.nothingAsked() && c.lingering == 0 {
 		c.Close()
 		c.run()
 	}

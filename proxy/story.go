@@ -67,8 +67,7 @@ func (x *Exchange) readHead() error {
 	conf := &x.edge.snapshot.Load().Config
 	limit := int(conf.Limits.Head.Bytes)
 	for {
-		c.in.Consume(x.scan.BlankLines(c.in.Bytes()))
-		if n := x.scan.End(c.in.Bytes()); n > 0 && n <= limit {
+		if n := c.scan.End(c.in.Bytes()); n > 0 && n <= limit {
 			c.Within(0)
 			text := c.in.Hold(n)
 			err := x.req.Parse(text)
@@ -78,7 +77,7 @@ func (x *Exchange) readHead() error {
 			}
 			return err
 		}
-		if err := head.CheckPrefix(&x.scan, c.in.Bytes()); err != nil {
+		if err := head.CheckPrefix(&c.scan, c.in.Bytes()); err != nil {
 			return x.refusePart(err)
 		}
 		if c.in.Len() > 0 && !c.in.MakeRoom(limit) {
