@@ -200,7 +200,7 @@ func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
 		a.conn.Bind(&x.client.bound)
 	}
 	switch status := a.resp.Status; {
-	case status == 101 && !x.traits.Websocket:
+	case status == 101 && !(x.traits.Websocket && a.resp.Switch):
 		return false, a.invalid(head.ErrSwitch)
 	case status >= 200 || status == 101:
 		a.firstByte = x.client.Loop().Now() - x.start

@@ -69,12 +69,13 @@ type answer uint8
 const (
 	answerNone answer = iota
 	answerPreflight
+	answerOptions // which may be forwarded no further
 	answerError
 	answerUpstream
 )
 
 func (a answer) String() string {
-	return [...]string{"none", "preflight", "error", "upstream"}[a]
+	return [...]string{"none", "preflight", "options", "error", "upstream"}[a]
 }
 
 func begin(c *Client) *Exchange {
@@ -172,6 +173,9 @@ func (x *Exchange) relayed() head.Relayed {
 	r := head.Relayed{
 		Response: x.attempt.resp, CORS: x.route.CORS, Method: x.kept.method, Origin: x.kept.origin,
 		Dechunk: x.down.Dechunk, Close: x.next != nextRequest,
+	}
+	if !x.attempt.resp.Dated {
+		r.Date = x.client.store.date.at(x.client.Loop().Now())
 	}
 	debug := &x.snap.Config.Debug
 	if debug.DecisionHeader {

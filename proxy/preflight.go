@@ -3,6 +3,8 @@ package proxy
 import (
 	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/head"
+	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
 // checkUpgrade refuses the WebSocket handshake of a page whose origin is not
@@ -33,6 +35,25 @@ func (x *Exchange) answerPreflight() error {
 	if !allowed {
 		x.refused = cause
 	}
+	x.answer = answerPreflight
+	return x.answerOptions(out, answer)
+}
+
+// answerLastHop answers an OPTIONS that may be forwarded no further, as whoever is
+// asked last does (RFC 9110 section 7.6.2).
+func (x *Exchange) answerLastHop() error {
+	if x.req.Hops != 0 {
+		return nil
+	}
+	out := x.client.Loop().GetBuf()
+	x.answer = answerOptions
+	return x.answerOptions(out, append(out.Empty(), "HTTP/1.1 204 No Content\r\n"+head.Allow...))
+}
+
+// answerOptions ends answer, the head of a 204, and sends it in out.
+func (x *Exchange) answerOptions(out *wire.Buf, answer []byte) error {
+	answer = append(answer, "Date: "...)
+	answer = append(append(answer, x.client.store.date.at(x.client.Loop().Now())...), "\r\n"...)
 	if !x.endsInBuffer() || x.edge.draining.Load() {
 		x.closing(nextClose)
 	}
@@ -41,7 +62,7 @@ func (x *Exchange) answerPreflight() error {
 		answer = append(answer, "Connection: close\r\n"...)
 	}
 	out.Set(append(answer, "\r\n"...))
-	x.status, x.answer = 204, answerPreflight
+	x.status = 204
 	if _, err := x.client.Send(out); err != nil {
 		return edgeerr.Wrap(edgeerr.ClientLeft, err)
 	}

@@ -18,6 +18,7 @@ var story = [...]func(*Exchange) error{
 	(*Exchange).readHead,        // from the client; refuse what two parsers could read differently
 	(*Exchange).findRoute,       // by host and path, in the snapshot that holds to the end
 	(*Exchange).answerPreflight, // at the edge; the upstream is never asked
+	(*Exchange).answerLastHop,   // which asks nobody else, either
 	(*Exchange).checkUpgrade,    // of a page: CORS does not cover WebSockets
 	(*Exchange).admit,           // within limits
 	(*Exchange).decide,          // what becomes of the credentials

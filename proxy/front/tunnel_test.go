@@ -203,3 +203,21 @@ func TestARefusedHandshakeIsAnAnswer(t *testing.T) {
 	e.wantExchange(401, "complete")
 	e.wantExchange(200, "complete")
 }
+
+// TestASwitchToAnotherProtocol holds that a 101 has to name what was asked for (RFC
+// 9110 section 7.8): nobody here could tell where another protocol ends.
+func TestASwitchToAnotherProtocol(t *testing.T) {
+	for _, fields := range []string{
+		"Upgrade: h2c\n", "Upgrade: websocket, h2c\n", "Upgrade: websocket\nUpgrade: h2c\n", "",
+	} {
+		t.Run(fields, func(t *testing.T) {
+			e := startEdge(t, startUpstream(t, func(up *peer) {
+				up.request()
+				up.send("HTTP/1.1 101 Switching Protocols\nConnection: Upgrade\n" + fields + "\n")
+				up.gone()
+			}), nil)
+			wantError(t, e.ask(handshake), 502, "upstream_invalid_response", "false")
+			e.wantExchange(502, "upstream_invalid_response")
+		})
+	}
+}

@@ -40,6 +40,8 @@ const (
 	kContentEncoding
 	kAPIMRequestID
 	kTrailer
+	kMaxForwards
+	kDate
 	kLogin // WWW-Authenticate, Persistent-Auth
 
 	// kNeighbour is set for a field that has not quite a name of the kind. Servers
@@ -87,6 +89,8 @@ var names = map[string]kind{
 	"content-encoding":                       kContentEncoding,
 	"apim-request-id":                        kAPIMRequestID,
 	"trailer":                                kTrailer,
+	"max-forwards":                           kMaxForwards,
+	"date":                                   kDate,
 	"www-authenticate":                       kLogin,
 	"persistent-auth":                        kLogin,
 }

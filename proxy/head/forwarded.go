@@ -2,6 +2,7 @@ package head
 
 import (
 	"net/netip"
+	"strconv"
 
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -42,7 +43,11 @@ func (f *Forwarded) Append(dst []byte) []byte {
 	}
 	dst = append(dst, "\r\n"...)
 	for i, k := range r.kinds {
-		if f.passes(i, k) {
+		switch {
+		case k == kMaxForwards && r.Hops > 0:
+			dst = append(append(dst, r.Fields[i].Name...), ": "...)
+			dst = append(strconv.AppendInt(dst, r.Hops-1, 10), "\r\n"...)
+		case f.passes(i, k):
 			dst = appendField(dst, r.Fields[i].Name, r.Fields[i].Value)
 		}
 	}
@@ -55,6 +60,9 @@ func (f *Forwarded) Append(dst []byte) []byte {
 	}
 	if r.Websocket {
 		dst = append(dst, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
+	}
+	if r.HTTP10 {
+		return append(dst, "Via: 1.0 apim-edge\r\n\r\n"...) // as it was received
 	}
 	return append(dst, "Via: 1.1 apim-edge\r\n\r\n"...)
 }
@@ -98,14 +106,14 @@ func (f *Forwarded) appendTarget(dst []byte) []byte {
 func (f *Forwarded) passes(i int, k kind) bool {
 	r := f.Request
 	switch k {
-	case kOther, kUserAgent, kTrailer, kContentType, kContentEncoding, kVary, kAPIMRequestID, kLogin,
+	case kOther, kUserAgent, kTrailer, kMaxForwards, kDate, kContentType, kContentEncoding, kVary, kAPIMRequestID, kLogin,
 		kRequestMethod, kRequestHeaders, kRequestPrivate:
 		if f.Policy.Takes(&r.Fields[i]) {
 			return false
 		}
 		// A client may not name away what the edge adds or needs (RFC 9110
 		// section 7.6.1), so only fields of no meaning here can be nominated.
-		return k != kOther || !r.nominates(r.Fields[i].Name)
+		return k != kOther && k != kDate || !r.nominates(r.Fields[i].Name)
 	case kContentLength, kTransferEncoding:
 		return true // one line, and known to be exact
 	case kExpect:
@@ -136,15 +144,19 @@ func (f *Forwarded) appendForwarding(dst []byte) []byte {
 	if !said {
 		dst = append(dst, proto...)
 	}
-	dst = append(dst, "\r\nX-Forwarded-Host: "...)
+	dst = append(dst, "\r\n"...)
+	mark := len(dst)
+	dst = append(dst, "X-Forwarded-Host: "...)
 	if dst, said = f.appendSaid(dst, kForwardedHost, ""); !said {
 		dst = append(dst, f.Request.Host...)
 	}
-	dst = append(dst, "\r\n"...)
+	if dst = append(dst, "\r\n"...); !said && len(f.Request.Host) == 0 {
+		dst = dst[:mark] // HTTP/1.0 can do without Host
+	}
 	if !f.Trusted {
 		return dst
 	}
-	mark := len(dst)
+	mark = len(dst)
 	dst = append(dst, "Forwarded: "...)
 	if dst, said = f.appendSaid(dst, kForwarded, ", "); !said {
 		return dst[:mark]

@@ -108,9 +108,9 @@ func (e *Events) line(line []byte) {
 	}
 	e.fields = true
 	switch {
-	case line[0] == 'd' && !e.told && hasPrefix(line, "data:"):
-		e.told = true
+	case line[0] == 'd' && hasPrefix(line, "data:"):
 		e.data(trimSpace(line[len("data:"):]))
+		e.told = true
 	case line[0] == 'e' && hasPrefix(line, "event:"):
 		e.told = true
 		e.name(bytes.TrimSuffix(trimSpace(line[len("event:"):]), []byte{'\r'}))
@@ -126,9 +126,16 @@ func hasPrefix(p []byte, prefix string) bool {
 
 func trimSpace(value []byte) []byte { return bytes.TrimPrefix(value, []byte{' '}) }
 
-// data takes the first line of the data of an event without a name.
+// data takes a line of data. Where the event has no name, its first one tells what
+// it is.
 func (e *Events) data(value []byte) {
 	switch {
+	case hasPrefix(value, lastData):
+		e.closing = true
+		if !e.told {
+			e.api = familiar
+		}
+	case e.told:
 	case hasPrefix(value, typeData):
 		value = bytes.TrimPrefix(trimSpace(value[len(typeData):]), []byte{'"'})
 		name, _, _ := bytes.Cut(value, []byte{'"'})
@@ -137,7 +144,7 @@ func (e *Events) data(value []byte) {
 		e.api = max(e.api, foreign)
 	default:
 		e.api = familiar
-		e.closing = hasPrefix(value, lastData) || hasPrefix(value, errorData)
+		e.closing = hasPrefix(value, errorData)
 	}
 }
 

@@ -47,6 +47,7 @@ func TestAStreamIsIncompleteWhereItsAPIIsKnown(t *testing.T) {
 		{"JSON-RPC", `data: {"jsonrpc":"2.0","id":1}` + "\n\n", false},
 		{"JSON-RPC with names", "event: message\ndata: {\"jsonrpc\":\"2.0\"}\n\n", false},
 		{"an event that nobody knows behind ones of a known API", chat + "event: tick\ndata: 1\n\n", true},
+		{"events that nobody knows, and a last one", "event: tick\ndata: [DONE]\n\n", false},
 		{"no event", ": hello\n\n", true},
 		{"a byte-order mark", "\ufeffevent: tick\ndata: 1\n\n", false},
 		{"a byte-order mark before a comment", "\ufeff: hello\n\ndata: {\"type\":\"tick\"}\n\n", false},
