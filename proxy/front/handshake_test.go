@@ -1,0 +1,105 @@
+package front_test
+
+import (
+	"crypto/tls"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/config"
+)
+
+// TestTLSTroubleIsTold holds that what goes wrong with clients' TLS is counted, and
+// that one line says what to do.
+func TestTLSTroubleIsTold(t *testing.T) {
+	shaking := func(change func(*tls.Config)) func(*testing.T, net.Conn) {
+		return func(t *testing.T, c net.Conn) {
+			conf := authority().Client()
+			change(conf)
+			if tls.Client(c, conf).Handshake() == nil {
+				t.Error("the handshake succeeds")
+			}
+		}
+	}
+	saying := func(text string) func(*testing.T, net.Conn) {
+		return func(_ *testing.T, c net.Conn) { newPeer(t, c, nil, nil).raw(text) }
+	}
+	for _, tc := range []struct {
+		name, reason string
+		do           func(*testing.T, net.Conn)
+		advice       string // empty: no line
+	}{
+		{"plain HTTP", "plain_http", saying(crlf(plainGet)), "https://"},
+		{"a short method", "plain_http", saying("PUT / HTTP/1.1\r\n"), "https://"},
+		{"SSH", "not_tls", saying("SSH-2.0-OpenSSH_9.2\r\n"), "look at"},
+		{"an unknown authority", "certificate_refused", shaking(func(c *tls.Config) { c.RootCAs = nil }), "trust the authority"},
+		{"an unknown authority, TLS 1.2", "certificate_refused", shaking(func(c *tls.Config) { c.RootCAs, c.MaxVersion = nil, tls.VersionTLS12 }), "trust the authority"},
+		{"another name", "certificate_refused", shaking(func(c *tls.Config) { c.ServerName = "other.example.com" }), "names"},
+		{"TLS 1.1", "version", shaking(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }), "update the client"},
+		{"no common cipher", "no_common_cipher", shaking(func(c *tls.Config) {
+			// The edge's key is of another kind.
+			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}
+		}), "listen.tls.key_file"},
+		{"half a ClientHello", "timeout", saying("\x16\x03\x01\x01\x00"), "timeouts.tls_handshake"},
+		{"a ClientHello without end", "too_large", saying("\x16\x03\x01\x40\x00\x01\x00\xff\xff" + strings.Repeat("x", 20<<10)), "look at"},
+		{"a probe", "client_left", func(*testing.T, net.Conn) {}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			e := everyLeg[2].start(t, func(c *config.Config) {
+				if tc.reason == "timeout" {
+					c.Timeouts.TLSHandshake = short
+				}
+			}, noConnection)
+			name := `apim_edge_tls_handshakes_failed_total{reason="` + tc.reason + `"}`
+			c, err := net.Dial("tcp", e.address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tc.do(t, c)
+			if tc.reason == "client_left" {
+				_ = c.Close()
+			}
+			e.wantMetric(name, 1)
+			_ = c.Close()
+			if tc.advice == "" {
+				return
+			}
+			eventually(t, func() bool { return strings.Contains(e.log.String(), `"level":"warn"`) }, func() string { return "no warning:\n" + e.log.String() })
+			if text := e.log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, `"reason":"`+tc.reason+`"`) || !strings.Contains(text, tc.advice) {
+				t.Errorf("the log says\n%s\nwant one line with %s and %q", text, tc.reason, tc.advice)
+			}
+		})
+	}
+}
+
+// TestPlainHTTPOnTheTLSPortIsAnswered holds that the client reads what to do, however
+// much it goes on to say.
+func TestPlainHTTPOnTheTLSPortIsAnswered(t *testing.T) {
+	e := everyLeg[2].start(t, nil, noConnection)
+	e.secure = nil
+	m := e.ask("POST / HTTP/1.1\nHost: edge\nContent-Length: 200000\n\n" + strings.Repeat("x", 200000))
+	wantError(t, m, 400, "request_malformed", "false")
+	if !strings.Contains(m.body, "https://") {
+		t.Errorf("body %s", m.body)
+	}
+}
+
+// TestTLSTroubleIsExpected holds that every reason is in the metrics from the start:
+// what is born at 1 does not show in increase().
+func TestTLSTroubleIsExpected(t *testing.T) {
+	e := everyLeg[2].start(t, nil, noConnection)
+	families, err := e.metrics.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, family := range families {
+		if family.GetName() == "apim_edge_tls_handshakes_failed_total" {
+			n = len(family.GetMetric())
+		}
+	}
+	if n != 10 {
+		t.Errorf("%d reasons at the start, want 10", n)
+	}
+}
