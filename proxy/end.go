@@ -113,6 +113,9 @@ func (x *Exchange) uncount(edgeerr.Code, error) {
 
 // tell has the observers know what became of the exchange.
 func (x *Exchange) tell(code edgeerr.Code, err error) {
+	if x.answer == answerProbe {
+		return
+	}
 	k, a := &x.kept, &x.attempt
 	r := &x.client.store.record
 	*r = record.Record{

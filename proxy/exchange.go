@@ -70,12 +70,13 @@ const (
 	answerNone answer = iota
 	answerPreflight
 	answerOptions // which may be forwarded no further
+	answerProbe   // of the edge's health: no exchange to whoever counts them
 	answerError
 	answerUpstream
 )
 
 func (a answer) String() string {
-	return [...]string{"none", "preflight", "options", "error", "upstream"}[a]
+	return [...]string{"none", "preflight", "options", "probe", "error", "upstream"}[a]
 }
 
 func begin(c *Client) *Exchange {

@@ -35,8 +35,8 @@ func (x *Exchange) answerPreflight() error {
 	if !allowed {
 		x.refused = cause
 	}
-	x.answer = answerPreflight
-	return x.answerOptions(out, answer)
+	x.status, x.answer = 204, answerPreflight
+	return x.answerHere(out, answer, "")
 }
 
 // answerLastHop answers an OPTIONS that may be forwarded no further, as whoever is
@@ -46,12 +46,13 @@ func (x *Exchange) answerLastHop() error {
 		return nil
 	}
 	out := x.client.Loop().GetBuf()
-	x.answer = answerOptions
-	return x.answerOptions(out, append(out.Empty(), "HTTP/1.1 204 No Content\r\n"+head.Allow...))
+	x.status, x.answer = 204, answerOptions
+	return x.answerHere(out, append(out.Empty(), "HTTP/1.1 204 No Content\r\n"+head.Allow...), "")
 }
 
-// answerOptions ends answer, the head of a 204, and sends it in out.
-func (x *Exchange) answerOptions(out *wire.Buf, answer []byte) error {
+// answerHere ends answer, a head that is complete but for what all have, and sends it
+// in out with a body.
+func (x *Exchange) answerHere(out *wire.Buf, answer []byte, body string) error {
 	answer = append(answer, "Date: "...)
 	answer = append(append(answer, x.client.store.date.at(x.client.Loop().Now())...), "\r\n"...)
 	if !x.endsInBuffer() || x.edge.draining.Load() {
@@ -61,8 +62,11 @@ func (x *Exchange) answerOptions(out *wire.Buf, answer []byte) error {
 		x.closing(nextLinger)
 		answer = append(answer, "Connection: close\r\n"...)
 	}
-	out.Set(append(answer, "\r\n"...))
-	x.status = 204
+	answer = append(answer, "\r\n"...)
+	if !x.traits.Head {
+		answer = append(answer, body...)
+	}
+	out.Set(answer)
 	if _, err := x.client.Send(out); err != nil {
 		return edgeerr.Wrap(edgeerr.ClientLeft, err)
 	}

@@ -16,6 +16,7 @@ import (
 // answers, or aborts if the head of an answer is out.
 var story = [...]func(*Exchange) error{
 	(*Exchange).readHead,        // from the client; refuse what two parsers could read differently
+	(*Exchange).answerHealth,    // to balancers that probe this port
 	(*Exchange).findRoute,       // by host and path, in the snapshot that holds to the end
 	(*Exchange).answerPreflight, // at the edge; the upstream is never asked
 	(*Exchange).answerLastHop,   // which asks nobody else, either

@@ -52,6 +52,11 @@ type Listen struct {
 	// Serve HTTPS instead of HTTP. Both files are needed; they are read again
 	// when they change.
 	TLS ListenTLS `koanf:"tls"`
+	// Path that apim-edge answers by itself, before any route: 200 while it is
+	// ready, 503 while it is not, as /readyz of the admin listener does. For
+	// balancers that probe the port of the traffic, for example /healthz. Only
+	// GET and HEAD are answered. Empty: none.
+	HealthPath string `koanf:"health_path"`
 }
 
 // ListenTLS is the certificate shown to clients.
