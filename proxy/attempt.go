@@ -271,6 +271,14 @@ func (a *attempt) keep() {
 	conn.Keep()
 }
 
+// cancel resets the connection. FIN would stand behind what the upstream has not
+// taken, and one that does not read would not see it.
+func (a *attempt) cancel() {
+	if a.conn != nil {
+		a.conn.Abort(true)
+	}
+}
+
 // drop leaves the connection, or the dial that is under way.
 func (a *attempt) drop() {
 	if d := a.dialing; d != nil {

@@ -21,11 +21,11 @@ type Client struct {
 	scan      head.Scan // of the request's head that is to come, or is coming
 	address   netip.Addr
 	tls       bool
-	served    bool // has carried an exchange
-	lingering int  // bytes that may still come in behind the last answer; 0: not lingering
-	running   bool // run is on the stack
-	cutting   bool // will be reset in a moment
-	broken    bool // something has panicked: what it held goes to the collector
+	lingering time.Duration // until when what comes in behind the last answer is read, by the clock of the loop; 0: not lingering
+	served    bool          // has carried an exchange
+	running   bool          // run is on the stack
+	cutting   bool          // will be reset in a moment
+	broken    bool          // something has panicked: what it held goes to the collector
 	bound     upstream.Bound
 	closed    func(*Client)
 }
@@ -203,34 +203,36 @@ func (c *Client) cut(reset, headOut bool) {
 	})
 }
 
-// What may still come in behind the last answer of a connection.
+// How long what a client still sends is read behind the last answer of its
+// connection: in all, and without a byte. How much that is does not matter: clients
+// that write everything before they read (requests, Java) get no answer before.
 const (
-	lingerBytes = 8 << 20
-	lingerTime  = 2 * time.Second
+	lingerTime  = 30 * time.Second
+	lingerPause = 5 * time.Second
 )
 
 // closeLingering lets the client read the answer: closing while its bytes are
 // still coming in would be a reset that takes the answer with it (RFC 9112
-// section 9.6). What comes is thrown away, within bounds.
+// section 9.6). What comes is thrown away, for a time.
 func (c *Client) closeLingering() {
 	c.in.Release() // nobody will read on in it
 	c.in = nil
-	c.lingering = lingerBytes
+	c.lingering = c.Loop().Now() + lingerTime
 	c.CloseWrite()
-	c.Within(lingerTime)
+	c.Within(lingerPause)
 }
 
 func (c *Client) drainInput() bool {
 	in, err := c.Read(nil)
-	c.lingering -= in.Len()
 	in.Release()
 	if errors.Is(err, wire.ErrWait) && !c.Expired() && !c.Stalled() {
 		return false
 	}
-	if err != nil || c.lingering <= 0 {
+	if err != nil || c.Loop().Now() >= c.lingering {
 		c.Close()
 		return false
 	}
+	c.Within(lingerPause)
 	return true
 }
 

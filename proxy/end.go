@@ -100,6 +100,9 @@ func (x *Exchange) dropUpstream(edgeerr.Code, error) {
 	if x.answer == answerUpstream && x.body != head.Plain {
 		x.route.Metrics.Streams.Dec()
 	}
+	if x.upload.abandoned() && x.upload.Unsent() {
+		x.attempt.cancel()
+	}
 	x.attempt.drop()
 }
 

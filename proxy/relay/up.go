@@ -109,6 +109,9 @@ func (u *Up) AnyPace() {
 	u.rest()
 }
 
+// Unsent reports whether bytes of the body wait for the upstream to take them.
+func (u *Up) Unsent() bool { return u.To.Backlog() > 0 || u.stuck() }
+
 func (u *Up) spliceTurn() error {
 	n, err := u.turn(&u.Track, u.From, u.To)
 	u.Bytes += n
