@@ -38,6 +38,7 @@ type Down struct {
 	data    []byte        // of the chunks of one read, where Dechunk is on
 	silent  time.Duration // how long nothing has come, in heartbeats
 	reads   int           // so far
+	early   bool          // a comment stands before all that upstream has sent
 	told    bool          // the client has been sent the event that ends the stream
 	alone   bool          // and has left: nobody gets what else there is to come
 	after   int64         // bytes that have come since
@@ -248,21 +249,17 @@ func (d *Down) wait() error {
 	return wire.ErrWait
 }
 
-// beat sends an SSE comment as a chunk of its own, if no chunk and no event is
-// under way.
-func (d *Down) beat() error {
-	if d.Dechunk || !d.Track.Between() || d.Track.events == nil || !d.Track.events.Between() {
-		return nil
-	}
-	_, err := d.To.Write([]byte("3\r\n:\n\n\r\n"))
-	return d.lost(err)
-}
-
 // pass sends what may be sent of in, and releases it.
 func (d *Down) pass(in *wire.Buf) error {
 	if in.Len() == 0 {
 		in.Release()
 		return nil
+	}
+	if d.early {
+		d.early = false
+		if size := markedChunk(in.Bytes()); size > 0 {
+			return d.passUnmarked(in, size)
+		}
 	}
 	if d.Track.InTrailer() {
 		return d.rest(in, 0, nil)
