@@ -180,15 +180,20 @@ func (a *attempt) awaitRoom(c *Client) error {
 // request on.
 func (a *attempt) awaitMore(x *Exchange) error {
 	switch {
-	case a.conn.Expired(), a.conn.Stalled():
-		return &edgeerr.Error{Code: edgeerr.UpstreamHeadTimeout, Err: errNoHead}
+	case a.conn.Stalled():
+		return edgeerr.Wrap(edgeerr.UpstreamStalled, errNotTaken)
+	case a.conn.Expired():
+		return edgeerr.Wrap(edgeerr.UpstreamHeadTimeout, errNoHead)
 	case x.upload.state != uploadActive && !a.conn.Armed():
 		a.conn.Within(x.route.ResponseHead)
 	}
 	return wire.ErrWait
 }
 
-var errNoHead = errors.New("no response head within response_head")
+var (
+	errNoHead   = errors.New("no response head within response_head")
+	errNotTaken = errors.New("no byte of the request body taken within timeouts.request_body_idle")
+)
 
 // takeHead takes the head of n bytes that has come. final reports whether it is
 // not an interim one.

@@ -373,7 +373,7 @@ func (c *client) judge(x *exchange, resp *http.Response, body []byte) {
 // The errors that the faults of the upstream explain.
 var expectedCodes = map[string]int{
 	"upstream_connect_failed": 502, "upstream_closed_early": 502, "upstream_invalid_response": 502,
-	"upstream_head_timeout": 504, "upstream_connect_timeout": 504, "upstream_tls_failed": 502,
+	"upstream_head_timeout": 504, "upstream_stalled": 504, "upstream_connect_timeout": 504, "upstream_tls_failed": 502,
 }
 
 // unreadText is in the refusal of a connection: its request is not read.

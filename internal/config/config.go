@@ -221,7 +221,8 @@ type CORS struct {
 type Timeouts struct {
 	// Time for a client to send a request head, from its first byte.
 	ClientHead Duration `koanf:"client_head" min:"1ms"`
-	// Time without a byte of the request body.
+	// Time without a byte of the request body, from the client or taken by the
+	// upstream.
 	RequestBodyIdle Duration `koanf:"request_body_idle" min:"1ms"`
 	// Time to establish the TCP connection to the upstream.
 	Connect Duration `koanf:"connect" min:"1ms"`
