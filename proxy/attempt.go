@@ -143,7 +143,7 @@ func (a *attempt) awaitHead(x *Exchange) error {
 			}
 			continue
 		}
-		if err := a.scan.Fault(); err != nil {
+		if err := a.scan.ResponseFault(a.in.Bytes()); err != nil {
 			return a.invalid(err)
 		}
 		if a.in != nil && !a.in.MakeRoom(head.MaxResponse) {

@@ -14,6 +14,7 @@ type Scan struct {
 	line  int // where the line under way begins
 	seen  int // how far its end has been looked for
 	lines int // complete ones
+	valid int // how far they have been judged, see ResponseFault
 	blank int // empty lines that were dropped before the first one
 	bare  bool
 }
