@@ -28,6 +28,7 @@ type Exchange struct {
 	req      *head.Request
 	traits   head.Traits
 	kept     kept
+	overlong bool             // the request line is beyond limits.head; what is read now is for its Origin
 	admitted bool             // counted among those that run
 	decision rewrite.Decision // aliases the head, too
 	reason   rewrite.Reason

@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"io"
+	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy/admit"
@@ -69,7 +70,11 @@ func (x *Exchange) readHead() error {
 	conf := &x.edge.snapshot.Load().Config
 	limit := int(conf.Limits.Head.Bytes)
 	for {
-		if n := c.scan.End(c.in.Bytes()); n > 0 && n <= limit {
+		n := c.scan.End(c.in.Bytes())
+		switch {
+		case n > 0 && x.overlong:
+			return x.refusePart(errOverlong)
+		case n > 0 && n <= limit:
 			c.Within(0)
 			text := c.in.Hold(n)
 			err := x.req.Parse(text)
@@ -79,11 +84,13 @@ func (x *Exchange) readHead() error {
 			}
 			return err
 		}
-		if err := head.CheckPrefix(&c.scan, c.in.Bytes()); err != nil {
+		if err := head.CheckPrefix(&c.scan, c.in.Bytes()); err != nil && !x.overlong {
 			return x.refusePart(err)
 		}
 		if c.in.Len() > 0 && !c.in.MakeRoom(limit) {
-			return x.refusePart(head.TooLarge(c.in.Bytes()))
+			if err := x.tooLarge(limit); err != nil {
+				return err
+			}
 		}
 		in, err := c.Read(c.in)
 		c.in = in
@@ -106,9 +113,37 @@ func (x *Exchange) refusePart(err error) error {
 	return err
 }
 
+// tooLarge refuses a head beyond limits.head. Where that is the request line's fault,
+// the Origin that a page needs to be shown why is still to come: nil has it looked
+// for in as much again, for a moment.
+func (x *Exchange) tooLarge(limit int) error {
+	c := x.client
+	whole, err := head.TooLarge(c.in.Bytes(), limit)
+	switch {
+	case x.overlong:
+		return x.refusePart(errOverlong)
+	case whole:
+		return x.refusePart(err)
+	}
+	x.overlong = true
+	c.in.Consume(c.in.Len())
+	c.scan = head.Scan{}
+	c.Within(overlongTime)
+	return nil
+}
+
+// overlongTime is how long the rest of a head is awaited whose request line is too
+// long: clients send a head as a whole.
+const overlongTime = 500 * time.Millisecond
+
+var errOverlong = edgeerr.New(edgeerr.URITooLong, "")
+
 // awaitRestOfHead bounds the wait for a whole head from its first byte, so that
 // a client that sends byte by byte gains nothing.
 func (x *Exchange) awaitRestOfHead() error {
+	if x.client.Expired() && x.overlong {
+		return x.refusePart(errOverlong)
+	}
 	if x.client.Expired() {
 		return x.refusePart(edgeerr.New(edgeerr.RequestTimeout, "the request head did not arrive within timeouts.client_head"))
 	}

@@ -82,3 +82,30 @@ func TestARefusedHeadIsNotAwaited(t *testing.T) {
 		})
 	}
 }
+
+// TestAnOverlongRequestLineShowsItsOrigin holds that a page can read why its URL was
+// refused, however much of the head comes at once.
+func TestAnOverlongRequestLineShowsItsOrigin(t *testing.T) {
+	for _, length := range []int{4 << 10, 5 << 10, 16 << 10, 17 << 10, 30 << 10} {
+		for _, piece := range []int{1 << 20, 1500} {
+			t.Run(itoa(length)+" in pieces of "+itoa(piece), func(t *testing.T) {
+				e := startEdge(t, startUpstream(t, noConnection), func(c *config.Config) {
+					small(c)
+					c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{page}}}
+				})
+				c := e.dial()
+				for rest := crlf("GET /" + strings.Repeat("x", length) + " HTTP/1.1\nHost: edge\nOrigin: " + page + "\n\n"); rest != ""; {
+					n := min(piece, len(rest))
+					if _, err := c.Write([]byte(rest[:n])); err != nil {
+						break // it is refused already
+					}
+					rest = rest[n:]
+				}
+				m := c.answer("GET")
+				wantError(t, m, 414, "uri_too_long", "false")
+				wantReadable(t, m, length < 16<<10) // as much again is looked at, at least
+				e.wantExchange(414, "uri_too_long")
+			})
+		}
+	}
+}

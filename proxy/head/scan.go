@@ -85,10 +85,12 @@ func CheckPrefix(s *Scan, p []byte) error {
 	return nil
 }
 
-// TooLarge returns the error for a head beyond the limit that begins with p.
-func TooLarge(p []byte) error {
-	if bytes.IndexByte(p, '\n') >= 0 {
-		return edgeerr.New(edgeerr.HeadTooLarge, "")
+// TooLarge returns the error for a head beyond the limit that begins with p. whole
+// reports whether p has all of the request line.
+func TooLarge(p []byte, limit int) (whole bool, err error) {
+	end := bytes.IndexByte(p, '\n')
+	if end >= 0 && end < limit {
+		return true, edgeerr.New(edgeerr.HeadTooLarge, "")
 	}
-	return edgeerr.New(edgeerr.URITooLong, "")
+	return end >= 0, edgeerr.New(edgeerr.URITooLong, "")
 }
