@@ -78,9 +78,11 @@ func describeMachine(cores int, peerCPUs, loadCPUs []int) report.Machine {
 	if unix.Uname(&name) == nil {
 		m.Kernel = unix.ByteSliceToString(name.Release[:])
 	}
-	var info unix.Sysinfo_t
-	if unix.Sysinfo(&info) == nil {
-		m.MemoryGiB = int((uint64(info.Totalram)*uint64(info.Unit) + 1<<29) >> 30)
+	// As sysinfo has it, on systems that have no such call, too: unknown there.
+	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
+		kib := 0
+		_, _ = fmt.Sscanf(string(text), "MemTotal: %d kB", &kib)
+		m.MemoryGiB = (kib + 1<<19) >> 20
 	}
 	return m
 }

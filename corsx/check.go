@@ -3,151 +3,223 @@ package corsx
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// check returns every fault of the options at once.
-func check(o Options) error {
-	var faults []error
-	for _, s := range o.AllowedOrigins {
-		faults = append(faults, checkOrigin(s))
+// Complete returns the options with the default of everything that they leave open.
+func (o Options) Complete() Options {
+	if o.AllowedMethods == nil {
+		o.AllowedMethods = slices.Clone(defaultMethods)
 	}
-	for _, s := range o.AllowedMethods {
-		faults = append(faults, checkMethod(s))
+	if o.MaxAge == 0 {
+		o.MaxAge = defaultMaxAge
 	}
-	for _, s := range o.AllowedHeaders {
-		faults = append(faults, checkName("allowed_headers", s))
+	return o
+}
+
+// Fault is one mistake in Options.
+type Fault struct {
+	// Key is the option as the configuration spells it, an element by its
+	// position: allowed_origins[0].
+	Key string
+	// Found is the value, where it may be shown.
+	Found string
+	// Text says what is wrong with the value. Want says what may stand there,
+	// where that is all there is to say. One of the two is set.
+	Text, Want string
+	// Meant is a likely correction, or empty.
+	Meant string
+}
+
+// Error implements error.
+func (f Fault) Error() string {
+	text := f.Key + ": "
+	if f.Found != "" {
+		text += "found " + strconv.Quote(f.Found) + ", "
 	}
-	for _, s := range o.ExposedHeaders {
-		faults = append(faults, checkName("exposed_headers", s))
+	switch {
+	case f.Want != "":
+		text += "want " + f.Want
+	case f.Found != "":
+		text += "but " + f.Text
+	default:
+		text += f.Text
 	}
-	if o.AllowCredentials {
-		faults = append(faults, checkCredentials(o))
+	if f.Meant != "" {
+		text += "; did you mean " + strconv.Quote(f.Meant) + "?"
+	}
+	return text
+}
+
+// The texts of faults.
+const (
+	wrongOrigin      = "an origin is scheme://host or scheme://host:port"
+	wrongPath        = "an origin has no path, also no slash at its end"
+	wrongCase        = "browsers send origins in lower case"
+	wrongDefaultPort = "browsers leave out port %s of %s"
+	wrongStars       = "an origin has one * at most"
+	wrongPort        = "the port is no number"
+	wrongWildcard    = "the * also allows names that anybody can register; write *. in front of a domain"
+	wrongCredentials = "with allow_credentials origins must be named; any page could act as the user"
+	wantMethod       = "a method, such as GET"
+	wrongMethod      = "browsers and apim-edge refuse this method"
+	wrongMethodCase  = "methods are in upper case"
+	wrongName        = "a field name holds letters, digits and !#$%&'*+-.^_`|~ only (RFC 9110 5.6.2)"
+	wrongFamily      = "fields are named one by one, or all by a single *"
+	wrongExposed     = "fields to expose are named one by one with allow_credentials: there browsers take * for a name"
+	wrongMaxAge      = "browsers count whole seconds; write 1s or more, or 0 for not at all"
+)
+
+// Faults returns every mistake in the options.
+func (o Options) Faults() []Fault {
+	var found []Fault
+	add := func(option string, i int, value string, f Fault) {
+		if f.Text+f.Want != "" {
+			f.Key = option + "[" + strconv.Itoa(i) + "]"
+			if f.Text != wrongName { // what is no name may be a key that was pasted
+				f.Found = value
+			}
+			found = append(found, f)
+		}
+	}
+	for i, s := range o.AllowedOrigins {
+		add("allowed_origins", i, s, checkOrigin(s))
+		add("allowed_origins", i, s, o.checkCredentials(s))
+	}
+	for i, s := range o.AllowedMethods {
+		add("allowed_methods", i, s, checkMethod(s))
+	}
+	for i, s := range o.AllowedHeaders {
+		add("allowed_headers", i, s, checkName(s))
+	}
+	for i, s := range o.ExposedHeaders {
+		add("exposed_headers", i, s, checkName(s))
+		if s == "*" && o.AllowCredentials {
+			add("exposed_headers", i, s, Fault{Text: wrongExposed})
+		}
 	}
 	if 0 < o.MaxAge && o.MaxAge < time.Second {
-		faults = append(faults, fmt.Errorf("max_age: %v is less than browsers can count; write 1s or more", o.MaxAge))
+		found = append(found, Fault{Key: "max_age", Text: wrongMaxAge})
 	}
-	return errors.Join(faults...)
+	return found
 }
 
-// checkCredentials refuses what would hand a person's cookies to every page,
-// and what browsers refuse for that reason.
-func checkCredentials(o Options) error {
-	const list = "list the origins, or set allow_credentials: false (the OpenAI SDKs do not need it)"
-	switch {
-	case slices.Contains(o.AllowedOrigins, "*"):
-		return fmt.Errorf(`allow_credentials: true together with allowed_origins "*" is refused by browsers; %s`, list)
-	case slices.ContainsFunc(o.AllowedOrigins, isAnyHost):
-		return fmt.Errorf(`allow_credentials: true together with a whole host as wildcard in allowed_origins would allow every page; %s`, list)
-	case slices.Contains(o.AllowedOrigins, "null"):
-		return fmt.Errorf(`allow_credentials: true together with allowed_origins "null" would allow every page, because any page can become null by a sandboxed frame; %s`, list)
-	case slices.Contains(o.ExposedHeaders, "*"):
-		return errors.New(`exposed_headers: "*" has no meaning to browsers together with allow_credentials: true; list the fields`)
+// join makes one error of all faults.
+func join(faults []Fault) error {
+	var errs []error
+	for _, f := range faults {
+		errs = append(errs, f)
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
-// isAnyHost tells whether an origin of the options fits every host of a scheme.
+// checkCredentials refuses what would hand a person's cookies to every page. Any
+// page can become null by a sandboxed frame, and file:// is every saved page.
+func (o Options) checkCredentials(origin string) Fault {
+	if o.AllowCredentials && (origin == "*" || origin == "null" || origin == "file://" || isAnyHost(origin)) {
+		return Fault{Text: wrongCredentials}
+	}
+	return Fault{}
+}
+
+// isAnyHost reports whether an origin of the options fits every host of a scheme.
 func isAnyHost(s string) bool {
 	_, rest, _ := strings.Cut(s, "://")
 	host, _, _ := cutPort(rest)
 	return host == "*"
 }
 
-func checkMethod(s string) error {
-	switch {
-	case s == "*":
-		return errors.New(`allowed_methods: "*" is no method; list them, for example GET and POST`)
-	case !isToken(s):
-		return fmt.Errorf("allowed_methods: %q is no method; methods look like GET or POST", s)
-	case s != strings.ToUpper(s):
-		return fmt.Errorf("allowed_methods: %q has lower-case letters, and methods are compared with case; write %q", s, strings.ToUpper(s))
+func checkMethod(s string) Fault {
+	switch upper := strings.ToUpper(s); {
+	case !isToken(s) || s == "*":
+		return Fault{Want: wantMethod}
+	case upper == "CONNECT" || upper == "TRACE" || upper == "TRACK": // Fetch standard, forbidden methods
+		return Fault{Text: wrongMethod}
+	case upper != s:
+		return Fault{Text: wrongMethodCase, Meant: upper}
 	}
-	return nil
+	return Fault{}
 }
 
-func checkName(option, s string) error {
+func checkName(s string) Fault {
 	switch {
-	case s == "*":
-		return nil
 	case !isToken(s):
-		return fmt.Errorf("%s: %q is no field name; names look like x-request-id", option, s)
-	case strings.Contains(s, "*"):
-		return fmt.Errorf(`%s: %q has a wildcard in a name; list each name, or write "*" for all fields`, option, s)
+		return Fault{Text: wrongName}
+	case strings.Contains(s, "*") && s != "*":
+		return Fault{Text: wrongFamily}
 	}
-	return nil
+	return Fault{}
 }
 
-// checkOrigin accepts what a browser can send, and wildcards that cannot match
-// a domain of somebody else.
-func checkOrigin(s string) error {
+var defaultPorts = map[string]string{"http": "80", "https": "443"}
+
+// checkOrigin accepts what a browser or a shell of an app can send (RFC 6454
+// section 7), and wildcards that cannot match a domain of somebody else.
+func checkOrigin(s string) Fault {
+	if s == "*" || s == "null" {
+		return Fault{}
+	}
 	scheme, rest, ok := strings.Cut(s, "://")
-	host := rest
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		host = rest[:i]
+	if !ok || !isScheme(scheme) {
+		return Fault{Text: wrongOrigin, Meant: meantOrigin(s)}
 	}
+	authority, _, hasPath := strings.Cut(rest, "/")
+	if hasPath {
+		return Fault{Text: wrongPath, Meant: scheme + "://" + authority}
+	}
+	// Hosts of other schemes keep the case in which they were made.
+	if lower := strings.ToLower(s); lower != s && (ofTheWeb(scheme) || !strings.HasPrefix(lower, scheme)) {
+		return Fault{Text: wrongCase, Meant: lower}
+	}
+	host, port, hasPort := cutPort(authority)
+	sample := strings.Replace(strings.Replace(s, ":*", ":1", 1), "*", "x", 1)
 	switch {
-	case s == "*" || s == "null":
-		return nil
-	case s == "":
-		return originFault(s, "is empty", "")
-	case strings.ContainsAny(s, " \t,"):
-		return originFault(s, "holds a space or a comma", "")
-	case !ok:
-		return originFault(s, "has no scheme", "")
-	case host != rest && host+"/" == rest:
-		return originFault(s, "ends with a slash", scheme+"://"+host)
-	case host != rest:
-		return originFault(s, "has a path or query", scheme+"://"+host)
-	case strings.Contains(rest, "@"):
-		return originFault(s, "holds user information", "")
-	case s != strings.ToLower(s):
-		return originFault(s, "has upper-case letters, which browsers never send", strings.ToLower(s))
+	case hasPort && port == defaultPorts[scheme]:
+		return Fault{Text: fmt.Sprintf(wrongDefaultPort, port, scheme), Meant: scheme + "://" + host}
+	case strings.Count(authority, "*") > 1:
+		return Fault{Text: wrongStars}
+	case hasPort && port != "*" && !isPort(port):
+		return Fault{Text: wrongPort}
+	case !wellFormed([]byte(sample)), ofTheWeb(scheme) && !hostIs(strings.Replace(host, "*", "x", 1)):
+		return Fault{Text: wrongOrigin}
 	}
-	if bare, found := strings.CutSuffix(s, defaultPorts[scheme]); found && bare != s {
-		return originFault(s, "names the default port, which browsers leave out", bare)
-	}
-	if strings.Contains(s, "*") {
-		return checkWildcard(s, rest)
-	}
-	if !wellFormed([]byte(s)) {
-		return originFault(s, "is no origin (a name outside ASCII is written as xn--...)", "")
-	}
-	return nil
+	return checkWildcard(host)
 }
 
-var defaultPorts = map[string]string{"http": ":80", "https": ":443"}
-
-// checkWildcard accepts one * in the host or for the port, where it says what
-// it does. The library only compares what stands before and after the *, so
-// that https://*example.com would match https://evilexample.com.
-func checkWildcard(s, rest string) error {
-	host, port, hasPort := cutPort(rest)
-	before, after, found := strings.Cut(host, "*")
-	label, domain, _ := strings.Cut(after, ".")
+// meantOrigin puts the scheme in front of a host that stands alone.
+func meantOrigin(s string) string {
+	host, _, _ := cutPort(s)
 	switch {
-	case strings.Count(s, "*") > 1:
-		return originFault(s, "has more than one wildcard", "")
-	case hasPort && port == "*" && wellFormed([]byte(strings.TrimSuffix(s, ":*"))):
-		return nil
-	case !found:
-		return originFault(s, "has its wildcard in a place where none is allowed", "")
-	case before+after == "": // the whole host: any page of the scheme, and it says so
-	case domain == "" || label != "" && !strings.Contains(domain, "."):
-		return originFault(s, "has a wildcard that matches domains of others; put *. in front of a domain", "")
+	case !hostIs(host) || !wellFormed([]byte("https://"+s)):
+		return ""
+	case host == "localhost" || strings.HasPrefix(host, "127.") || host == "[::1]":
+		return "http://" + s
 	}
-	if !wellFormed([]byte(strings.Replace(s, "*", "x", 1))) {
-		return originFault(s, "is no origin", "")
-	}
-	return nil
+	return "https://" + s
 }
 
-func originFault(s, what, write string) error {
-	text := "an origin is scheme://host or scheme://host:port, for example https://chat.example.com"
-	if write != "" {
-		text = fmt.Sprintf("write %q", write)
+// hostIs reports whether a page of the web can have this host. What ends in a number
+// is an address, or nothing.
+func hostIs(host string) bool {
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	if bare := strings.Trim(host, "[]"); bare != host || last != "" && strings.Trim(last, "0123456789") == "" {
+		_, err := netip.ParseAddr(bare)
+		return err == nil
 	}
-	return fmt.Errorf("allowed_origins: %q %s; %s", s, what, text)
+	return wellFormed([]byte("https://" + host))
+}
+
+// checkWildcard accepts one * in the host where it says what it does. The library
+// only compares what stands before and after the *, so that https://*example.com
+// would match https://evilexample.com.
+func checkWildcard(host string) Fault {
+	_, after, found := strings.Cut(host, "*")
+	if !found || host == "*" || strings.HasPrefix(after, ".") || strings.Count(after, ".") > 1 {
+		return Fault{}
+	}
+	return Fault{Text: wrongWildcard}
 }

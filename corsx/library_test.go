@@ -22,6 +22,7 @@ func TestTheLibraryStillHasItsTraps(t *testing.T) {
 		workaround string
 	}{
 		{"an empty list of origins allows every page", cors.Options{}, page, "", allowOrigin, "*", "libraryOptions in corsx/policy.go"},
+		{"an empty list of methods allows some", cors.Options{AllowedOrigins: []string{page}, AllowedMethods: []string{}}, page, "", allowMethods, "POST", "libraryOptions in corsx/policy.go"},
 		{"anything may stand for a wildcard", cors.Options{AllowedOrigins: []string{"https://*.example.com"}}, "https://evil.test/.example.com", "", allowOrigin, "https://evil.test/.example.com", "wellFormed in corsx/origin.go"},
 		{"a wildcard need not begin at a dot", cors.Options{AllowedOrigins: []string{"https://*example.com"}}, "https://evilexample.com", "", allowOrigin, "https://evilexample.com", "checkWildcard in corsx/check.go"},
 		{"asked names in upper case are refused", cors.Options{AllowedOrigins: []string{page}, AllowedHeaders: []string{"Authorization"}}, page, "Authorization", allowOrigin, "", "browserForm in corsx/preflight.go"},

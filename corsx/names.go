@@ -36,6 +36,7 @@ var sdkRequestFields = []string{
 	"aoai-copy-ft-checkpoints", "aoai-evals",
 	"idempotency-key", "traceparent", "tracestate",
 	"x-client-request-id", "x-ms-client-request-id", "x-request-id",
+	"x-openai-agents-sdk", // @openai/agents
 	"x-stainless-arch", "x-stainless-async", "x-stainless-custom-poll-interval",
 	"x-stainless-helper-method", "x-stainless-lang", "x-stainless-os",
 	"x-stainless-package-version", "x-stainless-poll-helper",
@@ -51,6 +52,7 @@ var sdkResponseFields = []string{
 	"retry-after", "retry-after-ms", "x-should-retry",
 	"x-request-id", "apim-request-id", "x-ms-region",
 	"x-apim-edge-error", "x-apim-edge-decision", "server-timing",
+	"location", // where the result of a long-running call will be
 }
 
 // families are the prefixes of response fields whose names nobody can list in
@@ -59,7 +61,7 @@ var sdkResponseFields = []string{
 // credentials).
 var families = [...]string{"x-ratelimit-", "openai-"}
 
-// Family tells whether the response field name belongs to a family that is
+// Family reports whether the response field name belongs to a family that is
 // exposed by expansion: x-ratelimit-* or openai-*, compared without case.
 func Family(name []byte) bool {
 	for _, prefix := range families {
@@ -70,7 +72,7 @@ func Family(name []byte) bool {
 	return false
 }
 
-// Owned tells whether the response field belongs to the edge where a policy is
+// Owned reports whether the response field belongs to the edge where a policy is
 // on, compared without case: every Access-Control-* field. It is taken off
 // upstream's head and trailers, because two Access-Control-Allow-Origin lines
 // are as good as none to a browser. So are names that a proxy in front may make
@@ -109,7 +111,7 @@ func lower(c byte) byte {
 	return c
 }
 
-// isToken tells whether b is a token (RFC 9110 section 5.6.2): a field name or
+// isToken reports whether b is a token (RFC 9110 section 5.6.2): a field name or
 // a method. Whatever is written into a head and did not come from the options
 // passes it first, so that no answer can be split.
 func isToken[T string | []byte](b T) bool {

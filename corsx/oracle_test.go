@@ -36,6 +36,9 @@ import (
 //     request is no preflight; here IsPreflight has said that it is one.
 //  6. Response fields of a family are exposed by name, and Vary is merged with
 //     upstream's. The library does not look at the response.
+//  7. A page of an allowed origin that asks for a method or a field which is not
+//     listed is told what is. From the library it hears nothing, and its browser
+//     then complains about the origin.
 const (
 	exactOrigin  = "https://chat.example.com"
 	otherOrigin  = "http://localhost:3000"
@@ -53,8 +56,8 @@ var oracles = map[string]struct {
 		cors.Options{AllowedOrigins: []string{exactOrigin, otherOrigin}, MaxAge: 600},
 	},
 	"wildcard origins, credentials, private network": {
-		Options{AllowedOrigins: []string{"https://*.example.com", "http://localhost:*"}, AllowCredentials: true, AllowPrivateNetwork: true, MaxAge: -1},
-		cors.Options{AllowedOrigins: []string{"https://*.example.com", "http://localhost:*"}, AllowCredentials: true, AllowPrivateNetwork: true, MaxAge: -1},
+		Options{AllowedOrigins: []string{"https://*.example.com", "http://localhost:*", "app://-", "app://*.x"}, AllowCredentials: true, AllowPrivateNetwork: true, MaxAge: -1},
+		cors.Options{AllowedOrigins: []string{"https://*.example.com", "http://localhost:*", "app://-", "app://*.x"}, AllowCredentials: true, AllowPrivateNetwork: true, MaxAge: -1},
 	},
 	"every origin and field": {
 		Options{AllowedOrigins: []string{"*"}, AllowedHeaders: []string{"*"}, MaxAge: 5e9},
@@ -67,9 +70,10 @@ var oracles = map[string]struct {
 }
 
 type pair struct {
-	policy *Policy
-	oracle http.Handler
-	any    bool
+	policy          *Policy
+	oracle          http.Handler
+	any             bool
+	methods, fields []string
 }
 
 func newPair(tb testing.TB, name string) pair {
@@ -81,7 +85,9 @@ func newPair(tb testing.TB, name string) pair {
 	theirs.AllowedHeaders = append(slices.Clone(sdkRequestFields), theirs.AllowedHeaders...)
 	theirs.ExposedHeaders = append(slices.Clone(sdkResponseFields), theirs.ExposedHeaders...)
 	nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-	return pair{mustNew(tb, o.ours), cors.New(theirs).Handler(nothing), theirs.AllowedOrigins[0] == "*"}
+	fields := strings.Split(strings.ToLower(strings.Join(theirs.AllowedHeaders, "\n")), "\n")
+	slices.Sort(fields)
+	return pair{mustNew(tb, o.ours), cors.New(theirs).Handler(nothing), theirs.AllowedOrigins[0] == "*", theirs.AllowedMethods, fields}
 }
 
 // ask returns the fields that the oracle puts into its answer.
@@ -113,13 +119,38 @@ func (p pair) comparePreflight(t tester, r PreflightRequest) {
 	if refused {
 		want = http.Header{"Vary": p.ask("OPTIONS", http.Header{"Access-Control-Request-Method": {"GET"}})["Vary"]}
 	}
+	_, ok := want["Access-Control-Allow-Origin"]
+	if !ok && (p.any || fromBrowser(string(r.Origin))) {
+		p.offer(want, r, fits)
+	}
 	out, allowed, cause := p.policy.Preflight(nil, r)
 	if got := parse(t, out); !reflect.DeepEqual(got, want) {
 		t.Fatalf("Preflight(%q, %q, %q, %v)\n got  %v\n want %v", r.Origin, r.Method, r.Headers, r.PrivateNetwork, got, want)
 	}
-	if _, ok := want["Access-Control-Allow-Origin"]; allowed != ok || allowed != (cause == "") {
+	if allowed != ok || allowed != (cause == "") {
 		t.Fatalf("Preflight(%q, %q, %q): allowed %v, cause %q, want allowed %v", r.Origin, r.Method, r.Headers, allowed, cause, ok)
 	}
+}
+
+// offer adds to a refusal what difference 7 says. A method that browsers send
+// whatever they are told is refused without a word, and so is what is none.
+func (p pair) offer(want http.Header, r PreflightRequest, fits bool) {
+	method := string(r.Method)
+	listed := method == "OPTIONS" || slices.Contains(p.methods, method)
+	if listed && !fits || !listed && (!nameRe.MatchString(method) || slices.Contains([]string{"GET", "HEAD", "POST"}, method)) {
+		return
+	}
+	answer := p.ask("OPTIONS", http.Header{"Origin": {string(r.Origin)}})
+	if answer.Get("Access-Control-Allow-Origin") == "" {
+		return
+	}
+	for _, name := range []string{"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials"} {
+		if v := answer.Get(name); v != "" {
+			want.Set(name, v)
+		}
+	}
+	want.Set("Access-Control-Allow-Methods", strings.Join(p.methods, ", "))
+	want.Set("Access-Control-Allow-Headers", strings.Join(p.fields, ", "))
 }
 
 func (p pair) compareResponse(t tester, method, origin string) {
@@ -148,6 +179,7 @@ func TestTheAnswersAreThoseOfTheLibraryUnderNetHTTP(t *testing.T) {
 	origins := []string{
 		exactOrigin, otherOrigin, unknown, "", "null", "HTTPS://CHAT.example.com", "https://a.b.example.com",
 		"https://.example.com", "https://example.com", "http://localhost:", "http://localhost:80:90", "http://[::1]:3000",
+		"app://-", "app://.", "app://", "app://..x", "app://a/.x", "app://-:", "APP://-", "HTTPS://..example.com",
 		"https://evil.test/.example.com", "https://evil.test:1.example.com", "*", "https://chat.example.com, https://chat.example.com",
 	}
 	methods := []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "post", "PURGE", "CONNECT", ""}
@@ -189,7 +221,7 @@ func TestTheAnswersAreThoseOfTheLibraryForDrawnRequests(t *testing.T) {
 
 var (
 	drawOrigin = rapid.Custom(func(t *rapid.T) string {
-		whole := rapid.SampledFrom([]string{exactOrigin, otherOrigin, unknown, "null", "https://x.example.com", ""}).Draw(t, "whole")
+		whole := rapid.SampledFrom([]string{exactOrigin, otherOrigin, unknown, "null", "https://x.example.com", "app://-", "app://y.x", ""}).Draw(t, "whole")
 		if rapid.Bool().Draw(t, "as it is") {
 			return whole
 		}
@@ -235,7 +267,7 @@ func TestEachListedDifferenceIsReal(t *testing.T) {
 	}
 	t.Run("1: no origin listed", func(t *testing.T) {
 		library := cors.New(cors.Options{}).Handler(http.NotFoundHandler())
-		p := pair{mustNew(t, Options{}), library, false}
+		p := pair{policy: mustNew(t, Options{}), oracle: library}
 		if ours, theirs := preflight(p, exactOrigin, "GET", ""); ours || !theirs {
 			t.Errorf("ours %v, library %v; want false and true", ours, theirs)
 		}
@@ -267,7 +299,11 @@ func asBrowsersSend(list string) (names string, fits bool) {
 	return strings.Join(slices.Compact(out), ","), true
 }
 
-var originRe = regexp.MustCompile(`^[0-9A-Za-z+.-]+://([0-9A-Za-z_-]+(\.[0-9A-Za-z_-]+)*|\[[0-9A-Za-z:.]+\])(:[0-9]+)?$`)
+var (
+	originRe = regexp.MustCompile(`^[0-9A-Za-z+.-]+://([0-9A-Za-z_-]+(\.[0-9A-Za-z_-]+)*|\[[0-9A-Za-z:.]+\])(:[0-9]+)?$`)
+	webRe    = regexp.MustCompile(`(?i)^https?://`)
+	appRe    = regexp.MustCompile(`^[0-9A-Za-z+.-]+://([0-9A-Za-z_.~-]+(:[0-9]+)?)?$`)
+)
 
 // fromBrowser states difference 2 a second time.
 func fromBrowser(origin string) bool {
@@ -279,7 +315,8 @@ func fromBrowser(origin string) bool {
 	if strings.HasPrefix(port, "//") || strings.HasSuffix(port, "]") {
 		port = ""
 	}
-	return len(origin) <= 512 && originRe.MatchString(origin) && (port == "" || fitsPort(port))
+	fits := originRe.MatchString(origin) || !webRe.MatchString(origin) && appRe.MatchString(origin)
+	return len(origin) <= 512 && fits && (port == "" || fitsPort(port))
 }
 
 func fitsPort(s string) bool {

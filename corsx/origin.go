@@ -9,8 +9,9 @@ import (
 // and a port fit well.
 const maxOrigin = 512
 
-// wellFormed tells whether b is what a browser sends as Origin (RFC 6454
-// section 6.2): "null", or scheme://host with an optional port. An allowed
+// wellFormed reports whether b is what a browser sends as Origin (RFC 6454
+// section 6.2): "null", or scheme://host with an optional port. Shells of apps have
+// schemes of their own, with hosts such as - (app://-) or none (file://). An allowed
 // origin is echoed into the response, and the library's wildcards compare only
 // a prefix and a suffix, so nothing but a plain host may stand between them:
 // else https://*.example.com would match "https://evil.test/.example.com".
@@ -33,12 +34,20 @@ func wellFormed(b []byte) bool {
 		inner, found = strings.CutSuffix(inner, "]")
 		return found && isMadeOf(inner, isAddress)
 	}
+	if !ofTheWeb(scheme) {
+		return host == "" && !hasPort || isMadeOf(host, isOpaqueChar)
+	}
 	for label := range strings.SplitSeq(host, ".") {
 		if !isMadeOf(label, isHostChar) {
 			return false
 		}
 	}
 	return true
+}
+
+// ofTheWeb reports whether hosts of the scheme are names and addresses of the net.
+func ofTheWeb(scheme string) bool {
+	return strings.EqualFold(scheme, "https") || strings.EqualFold(scheme, "http")
 }
 
 // cutPort splits host and port. The colons of an address in brackets belong to
@@ -65,12 +74,16 @@ func isPort(s string) bool {
 func isAddress(c byte) bool  { return isAlphanumeric(c) || c == ':' || c == '.' }
 func isHostChar(c byte) bool { return isAlphanumeric(c) || c == '-' || c == '_' }
 
+// isOpaqueChar is what the hosts of other schemes hold: the WHATWG URL standard
+// takes nearly everything; these are the characters that nobody has to escape.
+func isOpaqueChar(c byte) bool { return isHostChar(c) || c == '.' || c == '~' }
+
 func isAlphanumeric(c byte) bool {
 	c = lower(c)
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z'
 }
 
-// isMadeOf tells whether s is not empty and holds only bytes that in accepts.
+// isMadeOf reports whether s is not empty and holds only bytes that in accepts.
 func isMadeOf(s string, in func(byte) bool) bool {
 	for i := range len(s) {
 		if !in(s[i]) {

@@ -34,15 +34,16 @@ type Options struct {
 	// host (https://*), or for the port of a fixed host (http://localhost:*). "*" alone allows every page, "null" the pages
 	// without an origin. Empty: none is allowed.
 	AllowedOrigins []string
-	// AllowedMethods are the methods that pages may use. Empty: GET, HEAD,
-	// POST, PUT, PATCH, DELETE. OPTIONS is always allowed, because a preflight
-	// is one.
+	// AllowedMethods are the methods that pages may use. Nil: GET, HEAD, POST,
+	// PUT, PATCH, DELETE. Empty: none. OPTIONS is always allowed, because a
+	// preflight is one.
 	AllowedMethods []string
 	// AllowedHeaders are the request fields that pages may send besides those
 	// of the OpenAI SDKs. "*" allows every field.
 	AllowedHeaders []string
 	// ExposedHeaders are the response fields that pages may read besides those
-	// of the OpenAI SDKs. "*" exposes every field.
+	// of the OpenAI SDKs. "*" exposes every field; with AllowCredentials browsers
+	// take it for a name (Fetch standard, CORS protocol and credentials).
 	ExposedHeaders []string
 	// AllowCredentials lets pages send cookies and client certificates. The
 	// SDKs do not need it: they set their credential themselves.
@@ -72,14 +73,18 @@ type Policy struct {
 	listed []string
 	// preflightVary is the whole Vary line of every answer to a preflight.
 	preflightVary string
-	outcomes      *outcomes
+	// fields are the request fields that pages may send, sorted; offer are the
+	// lines that say them and the methods.
+	fields   []string
+	offer    string
+	outcomes *outcomes
 }
 
-// New compiles options. The error joins one error per fault; each names the
-// option as the configuration spells it, what was found, and what is allowed.
+// New compiles o. Options with faults have no policy: the error joins them.
 func New(o Options) (*Policy, error) {
-	if err := check(o); err != nil {
-		return nil, err
+	o = o.Complete()
+	if faults := o.Faults(); len(faults) > 0 {
+		return nil, join(faults)
 	}
 	p := &Policy{
 		cors:       cors.New(libraryOptions(o)),
@@ -87,6 +92,7 @@ func New(o Options) (*Policy, error) {
 		exposesAll: slices.Contains(o.ExposedHeaders, "*"),
 		outcomes:   newOutcomes(),
 	}
+	p.list(libraryOptions(o))
 	for _, name := range o.ExposedHeaders {
 		if Family([]byte(name)) {
 			p.listed = append(p.listed, strings.ToLower(name))
@@ -113,20 +119,28 @@ func libraryOptions(o Options) cors.Options {
 		out.AllowOriginFunc = func(string) bool { return false }
 	}
 	if len(o.AllowedMethods) == 0 {
-		out.AllowedMethods = defaultMethods
+		// The library takes an empty list for GET, HEAD and POST.
+		out.AllowedMethods = []string{http.MethodOptions}
 	}
 	if slices.Contains(o.ExposedHeaders, "*") {
 		out.ExposedHeaders = []string{"*"}
 	}
-	age := o.MaxAge
-	if age == 0 {
-		age = defaultMaxAge
-	}
-	out.MaxAge = int(age / time.Second)
-	if age < 0 {
+	out.MaxAge = int(o.MaxAge / time.Second)
+	if o.MaxAge < 0 {
 		out.MaxAge = -1 // the library's way to say Access-Control-Max-Age: 0
 	}
 	return out
+}
+
+// list keeps what pages may ask for, to tell it where they ask for more.
+func (p *Policy) list(o cors.Options) {
+	for _, name := range o.AllowedHeaders {
+		p.fields = append(p.fields, strings.ToLower(name))
+	}
+	slices.Sort(p.fields)
+	p.fields = slices.Compact(p.fields)
+	p.offer = fieldLine(allowMethods, []string{strings.Join(o.AllowedMethods, ", ")}) +
+		fieldLine(allowHeaders, []string{strings.Join(p.fields, ", ")})
 }
 
 // ask puts a question to the library and returns the fields of its answer.

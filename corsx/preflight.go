@@ -39,7 +39,7 @@ var preflightFields = [...]string{
 	allowOrigin, allowMethods, allowHeaders, allowCreds, allowPrivate, maxAge, varyField,
 }
 
-// IsPreflight tells whether a request is a preflight: OPTIONS (methods are
+// IsPreflight reports whether a request is a preflight: OPTIONS (methods are
 // compared with case) with Origin and Access-Control-Request-Method. Any other
 // OPTIONS is an ordinary request.
 func IsPreflight(method []byte, hasOrigin, hasRequestMethod bool) bool {
@@ -47,13 +47,17 @@ func IsPreflight(method []byte, hasOrigin, hasRequestMethod bool) bool {
 }
 
 // Preflight appends the CORS field lines of the answer to a preflight, Vary
-// included. When it is refused, only the Vary line is appended, and cause says
-// what stood in the way: CauseOrigin, CauseMethod or CauseHeader.
+// included. When it is refused, cause says what stood in the way: CauseOrigin,
+// CauseMethod or CauseHeader. A page whose origin is allowed is told what it may
+// ask for, so that its browser names the method or the field and not the origin.
 func (p *Policy) Preflight(dst []byte, r PreflightRequest) (out []byte, allowed bool, cause string) {
 	if !p.Allows(r.Origin) {
 		return append(dst, p.preflightVary...), false, CauseOrigin
 	}
 	if p.outcome(r.Method, r.Origin) == nil {
+		if isToken(r.Method) && !safelisted(r.Method) {
+			dst = p.appendOffer(dst, r.Origin)
+		}
 		return append(dst, p.preflightVary...), false, CauseMethod
 	}
 	names, ok := browserForm(r.Headers)
@@ -62,12 +66,49 @@ func (p *Policy) Preflight(dst []byte, r PreflightRequest) (out []byte, allowed 
 	}
 	answer := p.ask(http.MethodOptions, question(r, names))
 	if len(answer[allowOrigin]) == 0 {
-		return append(dst, p.preflightVary...), false, CauseHeader
+		return append(p.appendOffer(dst, r.Origin), p.preflightVary...), false, CauseHeader
 	}
 	for _, name := range preflightFields {
 		dst = append(dst, fieldLine(name, answer[name])...)
 	}
 	return dst, true, ""
+}
+
+// safelisted reports whether browsers send a method whatever the answer lists
+// (Fetch standard, CORS-safelisted method): to refuse one, nothing may be offered.
+func safelisted(method []byte) bool {
+	switch string(method) {
+	case http.MethodGet, http.MethodHead, http.MethodPost:
+		return true
+	}
+	return false
+}
+
+// appendOffer appends what a page of an allowed origin may ask for. It permits
+// nothing to a page that has asked for something else: its browser compares, and
+// keeps no answer that did not fit.
+func (p *Policy) appendOffer(dst []byte, origin []byte) []byte {
+	if o := p.outcome([]byte(http.MethodOptions), origin); o != nil {
+		dst = append(dst, o.fields...)
+	}
+	return append(dst, p.offer...)
+}
+
+// Unlisted returns what a preflight that was refused for this cause has asked for
+// in vain: the method, or the names of fields. It is empty for an origin, and for a
+// list that is none or is too long.
+func (p *Policy) Unlisted(r PreflightRequest, cause string) string {
+	switch cause {
+	case CauseMethod:
+		return string(r.Method)
+	case CauseHeader:
+		names, _ := browserForm(r.Headers)
+		return strings.Join(slices.DeleteFunc(strings.Split(names, ","), func(name string) bool {
+			_, listed := slices.BinarySearch(p.fields, name)
+			return listed
+		}), ",")
+	}
+	return ""
 }
 
 func question(r PreflightRequest, names string) http.Header {

@@ -8,7 +8,7 @@ const (
 	maxExpandedBytes = 4096
 )
 
-// Allows tells whether pages of the origin may call at all.
+// Allows reports whether pages of the origin may call at all.
 func (p *Policy) Allows(origin []byte) bool {
 	// OPTIONS is the method that the library allows under every policy.
 	return p.outcome(optionsMethod, origin) != nil

@@ -7,7 +7,7 @@ import (
 )
 
 const sdkExposed = "Retry-After, Retry-After-Ms, X-Should-Retry, X-Request-Id, Apim-Request-Id, X-Ms-Region, " +
-	"X-Apim-Edge-Error, X-Apim-Edge-Decision, Server-Timing"
+	"X-Apim-Edge-Error, X-Apim-Edge-Decision, Server-Timing, Location"
 
 func TestTheCORSFieldsOfAResponse(t *testing.T) {
 	plain := origins(exactOrigin)

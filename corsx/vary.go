@@ -58,7 +58,7 @@ func appendMember(dst []byte, list int, member []byte) []byte {
 	return append(dst, member...)
 }
 
-// hasMember tells whether a comma-separated list holds name, without case.
+// hasMember reports whether a comma-separated list holds name, without case.
 func hasMember(list, name []byte) bool {
 	for more := true; more; {
 		var member []byte

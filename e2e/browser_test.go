@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/internal/lookalike"
 )
 
@@ -53,11 +54,11 @@ func TestBrowserOfAnotherOriginGetsThrough(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	edge, err := startEdge(file)
+	under, err := edge.Start(edgeBinary, file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(edge.Kill)
+	t.Cleanup(under.Kill)
 
 	cases := []browserCase{
 		{name: "streamed_answer_on_screen", reaches: []string{"POST"}, preflight: 204},
@@ -71,7 +72,7 @@ func TestBrowserOfAnotherOriginGetsThrough(t *testing.T) {
 		// Seen by the look-alike alone: the preflight that it answers like APIM.
 		{name: "without_the_edge_it_is_a_cors_error", reaches: []string{"OPTIONS"}},
 	}
-	lines := runScript(t, edge.URL, "unused", "env", "E2E_PAGE="+page, "E2E_STRANGER_PAGE="+stranger,
+	lines := runScript(t, "http://"+under.Address(), "unused", "env", "E2E_PAGE="+page, "E2E_STRANGER_PAGE="+stranger,
 		"E2E_DIRECT="+upstream.URL, "E2E_ARTIFACTS="+artifacts(t), "E2E_CHROMIUM="+chromium(t),
 		node(t), "sdk/node/browser_cases.mjs")
 	var all []sdkCase
@@ -80,12 +81,12 @@ func TestBrowserOfAnotherOriginGetsThrough(t *testing.T) {
 	}
 	expectExactly(t, all, lines)
 	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) { c.judge(t, edge, upstream, lines[c.name]) })
+		t.Run(c.name, func(t *testing.T) { c.judge(t, under, upstream, lines[c.name]) })
 	}
-	edge.checkLog(t)
+	checkLog(t, under)
 }
 
-func (c browserCase) judge(t *testing.T, edge *Edge, u *upstream, line caseLine) {
+func (c browserCase) judge(t *testing.T, e *edge.Edge, u *upstream, line caseLine) {
 	if !line.OK {
 		t.Error(line.Detail)
 	}
@@ -101,14 +102,14 @@ func (c browserCase) judge(t *testing.T, edge *Edge, u *upstream, line caseLine)
 	if c.preflight == 0 {
 		return
 	}
-	preflight, err := edge.await(func(l logLine) bool {
+	preflight, err := e.AwaitLine("the access line of the preflight", func(l edge.Line) bool {
 		return l.Message == "exchange" && l.Method == "OPTIONS" && strings.Contains(l.Path, "/"+c.name+"/")
 	})
 	if err != nil {
-		t.Fatalf("access line of the preflight: %v", err)
+		t.Fatal(err)
 	}
 	if preflight.Status != c.preflight || preflight.Cause != "preflight" || (preflight.Refused != "") != c.refused {
-		t.Errorf("preflight: got %s; want status %d, refused %v", preflight.raw, c.preflight, c.refused)
+		t.Errorf("preflight: got %s; want status %d, refused %v", preflight.Text, c.preflight, c.refused)
 	}
 }
 

@@ -73,7 +73,7 @@ func (c sdkCase) judge(t *testing.T, s *stage, line caseLine) {
 		if err := c.sees.check(r); err != nil {
 			t.Errorf("%s %s: %v", r.Method, r.Target, err)
 		}
-		line := s.Edge.access(t, r.Get("x-request-id"))
+		line := access(t, s.Edge, r.Get("x-request-id"))
 		if line.Reason != c.reason {
 			t.Errorf("reason in the access log: got %q, want %q", line.Reason, c.reason)
 		}
@@ -125,7 +125,7 @@ func causeIs(cause string) func(*testing.T, *stage, []seenRequest) {
 		if len(seen) == 0 {
 			return // said already
 		}
-		if line := s.Edge.access(t, seen[len(seen)-1].Get("x-request-id")); line.Cause != cause {
+		if line := access(t, s.Edge, seen[len(seen)-1].Get("x-request-id")); line.Cause != cause {
 			t.Errorf("cause in the access line: got %q, want %q", line.Cause, cause)
 		}
 	}

@@ -64,7 +64,7 @@ func TestCurlGetsThrough(t *testing.T) {
 			chatV1, []string{"--http1.0", "-d", hello, "-H", "Authorization: Bearer " + subscriptionKey}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			tc.judge(t, shared, curl(t, tc.name, shared.Edge.URL+tc.target, tc.args...))
+			tc.judge(t, shared, curl(t, tc.name, shared.URL()+tc.target, tc.args...))
 			if tc.direct == 0 {
 				return
 			}
@@ -132,7 +132,7 @@ func TestCurlSeesEachEventAtOnce(t *testing.T) {
 	const name = "live stream"
 	cmd := exec.CommandContext(t.Context(), "curl", "-sS", "-N", "--noproxy", "*", "-i", "--raw", "-d", helloLive,
 		"-H", "Authorization: Bearer "+subscriptionKey, "-H", "x-lookalike-interval: 10m",
-		"-H", "x-e2e-case: "+name, shared.Edge.URL+chatV1)
+		"-H", "x-e2e-case: "+name, shared.URL()+chatV1)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -167,7 +167,7 @@ func TestCurlSeesEachEventAtOnce(t *testing.T) {
 // look-alike announced in the head.
 func TestCurlGetsEveryByteOfAStream(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "curl", "-sS", "-N", "--noproxy", "*", "-i", "--raw", "-d", helloLive,
-		"-H", "Authorization: Bearer "+subscriptionKey, "-H", "x-lookalike-events: 10000", shared.Edge.URL+chatV1)
+		"-H", "Authorization: Bearer "+subscriptionKey, "-H", "x-lookalike-events: 10000", shared.URL()+chatV1)
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)

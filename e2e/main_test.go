@@ -5,9 +5,9 @@ package e2e
 import (
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 )
 
 // The secrets that cross the edge. They are marked, so that a search of the
@@ -39,7 +39,7 @@ func run(m *testing.M) int {
 		return fail(err)
 	}
 	defer os.RemoveAll(dir)
-	if edgeBinary, err = buildEdge(dir); err != nil {
+	if edgeBinary, err = edge.Build(dir); err != nil {
 		return fail(err)
 	}
 	shared, err = startStage(dir)
@@ -53,19 +53,4 @@ func run(m *testing.M) int {
 func fail(err error) int {
 	fmt.Fprintln(os.Stderr, "e2e:", err)
 	return 1
-}
-
-// buildEdge builds the binary into dir, or takes the one that EDGE_BINARY
-// names: one built with the race detector, for example.
-func buildEdge(dir string) (string, error) {
-	if binary := os.Getenv("EDGE_BINARY"); binary != "" {
-		return filepath.Abs(binary)
-	}
-	binary := filepath.Join(dir, "apim-edge")
-	build := exec.Command("go", "build", "-o", binary, "./cmd/apim-edge")
-	build.Dir = ".."
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build apim-edge: %w\n%s", err, out)
-	}
-	return binary, nil
 }

@@ -31,12 +31,12 @@ func runCases(t *testing.T, cases []sdkCase, command ...string) {
 	t.Helper()
 	t.Run("through the edge", func(t *testing.T) {
 		shared.reset()
-		lines := runScript(t, shared.Edge.URL, shared.Edge.URL+"/token", command...)
+		lines := runScript(t, shared.URL(), shared.URL()+"/token", command...)
 		expectExactly(t, cases, lines)
 		for _, c := range cases {
 			t.Run(c.name, func(t *testing.T) { c.judge(t, shared, lines[c.name]) })
 		}
-		shared.Edge.checkLog(t)
+		checkLog(t, shared.Edge)
 	})
 	t.Run("without it", func(t *testing.T) { runDirect(t, cases, command) })
 }

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 )
 
 // stage is one edge in front of two look-alikes: one over TCP, whose gate asks
 // for the subscription key, and one over TLS, whose service asks for a token.
 type stage struct {
-	Edge       *Edge
+	Edge       *edge.Edge
 	Key, Token *upstream
 }
 
@@ -46,12 +48,15 @@ func startStage(dir string) (*stage, error) {
 	if err := os.WriteFile(file, fmt.Appendf(nil, config, key.URL, tokens.SecureURL, trusted), 0o600); err != nil {
 		return nil, err
 	}
-	edge, err := startEdge(file)
+	started, err := edge.Start(edgeBinary, file)
 	if err != nil {
 		return nil, err
 	}
-	return &stage{Edge: edge, Key: key, Token: tokens}, nil
+	return &stage{Edge: started, Key: key, Token: tokens}, nil
 }
+
+// URL is where clients ask.
+func (s *stage) URL() string { return "http://" + s.Edge.Address() }
 
 // Close ends the edge and the look-alikes.
 func (s *stage) Close() {

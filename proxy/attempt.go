@@ -172,7 +172,7 @@ func (a *attempt) awaitRoom(c *Client) error {
 	case c.Backlog() == 0:
 		return nil
 	}
-	a.conn.Within(0)
+	a.conn.ExpireAfter(0)
 	return wire.ErrWait
 }
 
@@ -185,7 +185,7 @@ func (a *attempt) awaitMore(x *Exchange) error {
 	case a.conn.Expired():
 		return edgeerr.Wrap(edgeerr.UpstreamHeadTimeout, errNoHead)
 	case x.upload.state != uploadActive && !a.conn.Armed():
-		a.conn.Within(x.route.ResponseHead)
+		a.conn.ExpireAfter(x.route.ResponseHead)
 	}
 	return wire.ErrWait
 }
@@ -212,7 +212,7 @@ func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
 		a.status = status
 		x.kept.apim = x.kept.keep(a.resp.APIMID, record.IDBytes)
 		a.resp.Settle(x.traits.Head)
-		a.conn.Within(0)
+		a.conn.ExpireAfter(0)
 		return true, nil
 	}
 	if a.interim++; a.interim > 100 {

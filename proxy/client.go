@@ -43,7 +43,7 @@ func (e *Edge) Accept(l *wire.Loop, sock *wire.Socket, secured *wire.Secured, cl
 	}
 	c.Conn = conn
 	c.TakeAtLeast(slowest(conf))
-	c.Within(timeouts.ClientHead.Duration)
+	c.ExpireAfter(timeouts.ClientHead.Duration)
 	return c, nil
 }
 
@@ -85,7 +85,7 @@ func (c *Client) try(do func(*Client)) (ok bool) {
 
 func (c *Client) steps() {
 	for turn := 0; !c.Closed() && c.goOn(); turn++ {
-		if turn == share {
+		if turn == stepsPerTurn {
 			c.Loop().Again(c.Conn) // the others want to be served as well
 			break
 		}
@@ -94,9 +94,9 @@ func (c *Client) steps() {
 
 // share is how many steps a connection may take before the loop looks after the
 // others: two for each request that a client has pipelined.
-const share = 64
+const stepsPerTurn = 64
 
-// goOn takes one step and tells whether another one can follow at once.
+// goOn takes one step and reports whether another one can follow at once.
 func (c *Client) goOn() bool {
 	switch {
 	case c.Closing(), c.cutting:
@@ -149,7 +149,7 @@ func (c *Client) nothingAsked() bool {
 // awaitNext bounds the wait for the next request.
 func (c *Client) awaitNext() {
 	c.served = true
-	c.Within(c.edge.snapshot.Load().Config.Timeouts.ClientKeepAlive.Duration)
+	c.ExpireAfter(c.edge.snapshot.Load().Config.Timeouts.ClientKeepAlive.Duration)
 }
 
 // CloseIfIdle ends the connection if it waits for a request.
@@ -219,7 +219,7 @@ func (c *Client) closeLingering() {
 	c.in = nil
 	c.lingering = c.Loop().Now() + lingerTime
 	c.CloseWrite()
-	c.Within(lingerPause)
+	c.ExpireAfter(lingerPause)
 }
 
 func (c *Client) drainInput() bool {
@@ -232,7 +232,7 @@ func (c *Client) drainInput() bool {
 		c.Close()
 		return false
 	}
-	c.Within(lingerPause)
+	c.ExpireAfter(lingerPause)
 	return true
 }
 

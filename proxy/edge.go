@@ -39,8 +39,9 @@ func NewEdge(log, access zerolog.Logger, metrics *record.Metrics, loops []*wire.
 		e.stores[l] = &store{parser: head.NewParser()}
 		l.OnPanic(func(stack string) { log.Error().Str("stack", stack).Msg("panic on an event loop") })
 	}
-	e.observers = []record.Observer{e.access, metrics, record.NewRefusedOrigins(log)}
+	e.observers = []record.Observer{e.access, metrics, record.NewRefusedPages(log), record.NewUnreachable(log)}
 	metrics.Watch(e.Inflight, e.registry)
+	metrics.WatchCertificates(e.registry.Certificates)
 	return e
 }
 
@@ -52,8 +53,8 @@ func (e *Edge) Compile(conf config.Config) (*route.Snapshot, error) {
 
 // Use makes s the configuration of every exchange that begins from now on.
 func (e *Edge) Use(s *route.Snapshot) {
+	e.metrics.Use(s.Hash, s.Metrics()) // first: a route counts from its first exchange on
 	old := e.snapshot.Swap(s)
-	e.metrics.Using(s.Hash)
 	e.access.Switch(s.Config.Log.Access)
 	if old != nil {
 		e.registry.Release(old)

@@ -98,7 +98,7 @@ func (x *Exchange) keepUpstream(_ edgeerr.Code, err error) {
 // dropUpstream leaves what is not kept.
 func (x *Exchange) dropUpstream(edgeerr.Code, error) {
 	if x.answer == answerUpstream && x.body != head.Plain {
-		x.route.Metrics.Streams.Dec()
+		x.route.Metrics.StreamEnded()
 	}
 	if x.upload.abandoned() && x.upload.Unsent() {
 		x.attempt.cancel()
@@ -123,7 +123,7 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 	r := &x.client.store.record
 	*r = record.Record{
 		ID: k.id, Method: k.method, Path: k.path, Origin: k.origin, APIMRequestID: k.apim, Client: k.family,
-		Reason: x.reason, Notes: x.notes, CORSRefused: x.refused,
+		Reason: x.reason, Notes: x.notes, CORSRefused: x.refused, CORSAsked: k.asked,
 		Status: x.status, UpstreamStatus: a.status, Up: a.taken, Down: x.down.Bytes, Events: x.events.Count, Retries: x.retries,
 		FirstByte: a.firstByte, Duration: x.client.Loop().Now() - x.start,
 		Stream: x.answer == answerUpstream && x.body != head.Plain, Sent: a.taken > 0,

@@ -8,6 +8,7 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/relay"
 	"github.com/apim-edge/apim-edge/proxy/route"
+	"github.com/apim-edge/apim-edge/proxy/wire"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -43,6 +44,7 @@ type Exchange struct {
 
 	next    next
 	answer  answer
+	reply   *wire.Buf // of the edge itself, until it is sent
 	body    head.Body
 	status  int    // sent to the client
 	refused string // what CORS refused: origin, method or header
@@ -85,7 +87,7 @@ func begin(c *Client) *Exchange {
 	x.edge, x.client, x.start = c.edge, c, c.Loop().Now()
 	x.req = c.store.requests.take()
 	x.req.Parser = c.store.parser
-	c.Within(0) // the wait for its first byte is over
+	c.ExpireAfter(0) // the wait for its first byte is over
 	return x
 }
 
@@ -94,7 +96,7 @@ func begin(c *Client) *Exchange {
 func (x *Exchange) note() {
 	r, k := x.req, &x.kept
 	k.path = x.keepShown(r.Path, r.Query)
-	k.method = k.keep(r.Method, record.MethodBytes)
+	k.method = k.keepMethod(r.Method)
 	k.family = record.FamilyOf(r.UserAgent)
 	if len(r.ID) == 0 {
 		k.makeID()
@@ -119,7 +121,7 @@ func (x *Exchange) noteRefused() {
 		}
 		k.path = x.keepShown(t, nil)
 	}
-	k.method = k.keep(r.Method, record.MethodBytes)
+	k.method = k.keepMethod(r.Method)
 	x.traits.Head = r.Head
 }
 

@@ -4,11 +4,15 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
+	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
+	"github.com/apim-edge/apim-edge/proxy/route"
+	"github.com/apim-edge/apim-edge/proxy/wire"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -16,26 +20,86 @@ import (
 // values are shown by an allow-list, and everything else is ***.
 type Explanation struct {
 	Route, Upstream, URL string
-	// Preflight tells that the edge answers the request itself.
-	Preflight        bool
-	PreflightRefused string // origin, method or header; empty: allowed
+	// Routes are all there are, in the order in which they are tried, where none
+	// matched.
+	Routes []route.Rule
 	// Reason is the credential decision, Meaning its explanation.
 	Reason, Meaning, Notes string
+	// Preflight tells that the edge answers the request itself.
+	Preflight bool
 	// Code is the error that the client would get, None for none.
 	Code    edgeerr.Code
 	Message string
-	// Head is the head as it would go upstream.
+	// Head is the head as it would go upstream; empty: the edge answers.
 	Head string
+
+	// Page is the origin that asks; empty: no page does.
+	Page string
+	// Policy tells whether it is the edge that says which pages may read the answer.
+	Policy bool
+	// Refused is what CORS refuses of the page: origin, method or header; empty:
+	// nothing.
+	Refused string
+	// CORS are the field lines that decide about that in the answer.
+	CORS []string
 }
 
 // Explain runs a request head through the very steps of an exchange, up to the
-// moment when it would be sent.
+// one that would send it.
 func (e *Edge) Explain(request []byte) Explanation {
-	x := &Exchange{edge: e, client: &Client{edge: e, address: netip.MustParseAddr("127.0.0.1")}, req: &head.Request{}}
-	var out Explanation
-	if err := x.explain(request, &out); err != nil {
-		out.Code = edgeerr.CodeOf(err)
-		out.Message = textOf(err)
+	c := &Client{
+		Conn: wire.Unconnected(), edge: e, store: &store{parser: head.NewParser()},
+		address: netip.MustParseAddr("127.0.0.1"), tls: e.Config().Listen.TLS.CertFile != "",
+	}
+	c.in = c.Loop().GetBuf()
+	c.in.Add(request)
+	x := begin(c)
+	var err error
+	for x.step = 0; err == nil && x.step < sending; x.step++ {
+		err = story[x.step](x)
+	}
+	if x.admitted {
+		e.running.Leave()
+	}
+	return x.explanation(err)
+}
+
+// explanation says what the exchange has come to: err is nil where it would be sent.
+func (x *Exchange) explanation(err error) Explanation {
+	out := Explanation{Reason: x.reason.String(), Meaning: x.reason.Meaning(), Notes: x.notes.String()}
+	if !x.reason.Decided() {
+		out.Reason, out.Meaning = "", ""
+	}
+	if rt := x.route; rt != nil {
+		out.Route, out.Upstream, out.URL = rt.Name, rt.Target.Name, x.snap.Config.Upstreams[rt.Target.Name].URL
+		out.Policy = rt.CORS != nil
+	}
+	var answer []byte
+	switch err {
+	case nil:
+		x.attempt.target = x.route.Target
+		forwarded := x.forwarded()
+		out.Head = x.mask(forwarded.Append(nil))
+		x.attempt.resp = &head.Response{} // nothing is known of it
+		relayed := x.relayed()
+		answer, _ = relayed.Append(nil)
+	case errAnswered:
+		out.Preflight = true
+		answer = x.reply.Bytes()
+	default:
+		out.Code, out.Message = edgeerr.CodeOf(err), textOf(err)
+		x.composeError(err)
+		answer = x.reply.Bytes()
+	}
+	if out.Code == edgeerr.RouteNotFound {
+		out.Routes = x.snap.Rules()
+	}
+	out.Page, out.CORS, out.Refused = x.maskOrigin(), corsLines(answer), x.refused
+	if out.Page != "" && out.Refused == "" && !allowsOrigin(out.CORS) && (out.Policy || out.Code != edgeerr.None) {
+		out.Refused = corsx.CauseOrigin
+		if out.Policy && x.route.CORS.Allows(x.kept.origin) {
+			out.Refused = corsx.CauseMethod
+		}
 	}
 	return out
 }
@@ -47,31 +111,28 @@ func textOf(err error) string {
 	return err.Error()
 }
 
-func (x *Exchange) explain(request []byte, out *Explanation) error {
-	if err := x.req.Parse(request); err != nil {
-		return err
+// corsLines returns the field lines of an answer by which a browser decides
+// whether a page may read it.
+func corsLines(answer []byte) (lines []string) {
+	for line := range strings.SplitSeq(string(answer), "\r\n") {
+		name, _, _ := strings.Cut(line, ":")
+		if corsx.Owned([]byte(name)) || strings.EqualFold(name, "vary") {
+			lines = append(lines, line)
+		}
 	}
-	if err := x.findRoute(); err != nil {
-		return err
+	return lines
+}
+
+// maskOrigin returns the origin of the page, unless it is none and could be anything.
+func (x *Exchange) maskOrigin() string {
+	if x.kept.origin == nil || record.IsOrigin(x.kept.origin) {
+		return string(x.kept.origin)
 	}
-	out.Route, out.Upstream, out.URL = x.route.Name, x.route.Target.Name, x.snap.Config.Upstreams[x.route.Target.Name].URL
-	if x.route.CORS != nil && x.req.IsPreflight() {
-		out.Preflight = true
-		_, _, out.PreflightRefused = x.route.CORS.Preflight(nil, x.req.Preflight())
-		return nil
-	}
-	if err := x.checkUpgrade(); err != nil {
-		return err
-	}
-	err := x.decide()
-	out.Reason, out.Meaning, out.Notes = x.reason.String(), x.reason.Meaning(), x.notes.String()
-	if err != nil {
-		return err
-	}
-	x.attempt.target = x.route.Target
-	forwarded := x.forwarded()
-	out.Head = x.mask(forwarded.Append(nil))
-	return nil
+	return "***"
+}
+
+func allowsOrigin(lines []string) bool {
+	return slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "Access-Control-Allow-Origin:") })
 }
 
 // mask replaces what could be a secret in a head that is to be shown.

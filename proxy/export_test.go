@@ -55,11 +55,3 @@ func PanicAtEnding(i int, before bool, path string) (mend func()) {
 func (x *Exchange) isFor(path string) bool {
 	return string(x.kept.path) == path || x.req != nil && string(x.req.Path) == path
 }
-
-// Upstreams returns how many connections to all upstreams are open, and idle.
-func (e *Edge) Upstreams() (open, idle int64) {
-	for _, u := range e.registry.All() {
-		open, idle = open+u.Open(), idle+u.Idle()
-	}
-	return open, idle
-}

@@ -14,6 +14,7 @@ import (
 type kept struct {
 	text                           []byte
 	id, method, path, origin, apim []byte
+	asked                          []byte // in vain, by a preflight
 	family                         record.Family
 }
 
@@ -25,6 +26,18 @@ func (k *kept) keep(p []byte, limit int) []byte {
 	at := len(k.text)
 	k.text = append(k.text, p[:min(len(p), limit+1)]...) // one more shows that it was more
 	return k.since(at, limit)
+}
+
+// keepMethod keeps a method that could be one. What a client has sent behind a body
+// that is longer than it says stands where the next method is expected, and may be
+// a key.
+func (k *kept) keepMethod(method []byte) []byte {
+	for _, c := range method {
+		if letter := c | 0x20; (letter < 'a' || letter > 'z') && c != '-' && c != '_' {
+			return k.keep([]byte("***"), record.MethodBytes)
+		}
+	}
+	return k.keep(method, record.MethodBytes)
 }
 
 // since returns what has been put into the kept texts from at on, cut to limit

@@ -18,6 +18,21 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 	}
 }
 
+// TestAMethodThatIsNone holds that the log does not show what only stands in the
+// place of a method.
+func TestAMethodThatIsNone(t *testing.T) {
+	for method, want := range map[string]string{
+		"GET": "GET", "get": "get", "M-SEARCH": "M-SEARCH", "BASELINE_CONTROL": "BASELINE_CONTROL",
+		"": "", "key0123456789abcdef": "***", "api-key:k": "***", "GET1": "***", "a=b": "***", "[": "***", "{": "***", "@": "***", "`": "***",
+		strings.Repeat("M", 33): strings.Repeat("M", 26) + " (cut)",
+	} {
+		var k kept
+		if got := string(k.keepMethod([]byte(method))); got != want {
+			t.Errorf("keepMethod(%q) = %q, want %q", method, got, want)
+		}
+	}
+}
+
 // TestWhatIsCutIsNotHeld holds that the notes of a stream do not keep the buffer
 // of a long query for as long as it lasts.
 func TestWhatIsCutIsNotHeld(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy/head"
+	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
@@ -19,6 +20,17 @@ func (x *Exchange) checkUpgrade() error {
 	return edgeerr.New(edgeerr.OriginNotAllowed, "")
 }
 
+// refusedOfPage returns why the page may not read an answer: where its origin may,
+// it is the method, which a browser has sent without asking (Fetch standard,
+// CORS-safelisted method).
+func (x *Exchange) refusedOfPage() string {
+	if !x.route.CORS.Allows(x.kept.origin) {
+		return corsx.CauseOrigin
+	}
+	x.kept.asked = x.kept.method
+	return corsx.CauseMethod
+}
+
 // answerPreflight answers a browser's question whether a page may call. It comes
 // before limits and upstream state, so that a page sees the real error of its
 // real request and not a CORS failure. It says nothing of Cache-Control: answers
@@ -31,9 +43,11 @@ func (x *Exchange) answerPreflight() error {
 	}
 	out := x.client.Loop().GetBuf()
 	answer := append(out.Empty(), "HTTP/1.1 204 No Content\r\n"...)
-	answer, allowed, cause := x.route.CORS.Preflight(answer, x.req.Preflight())
+	asked := x.req.Preflight()
+	answer, allowed, cause := x.route.CORS.Preflight(answer, asked)
 	if !allowed {
 		x.refused = cause
+		x.kept.asked = x.kept.keep([]byte(x.route.CORS.Unlisted(asked, cause)), record.AskedBytes)
 	}
 	x.status, x.answer = 204, answerPreflight
 	return x.answerHere(out, answer, "")
@@ -67,8 +81,6 @@ func (x *Exchange) answerHere(out *wire.Buf, answer []byte, body string) error {
 		answer = append(answer, body...)
 	}
 	out.Set(answer)
-	if _, err := x.client.Send(out); err != nil {
-		return edgeerr.Wrap(edgeerr.ClientLeft, err)
-	}
+	x.reply = out
 	return errAnswered
 }

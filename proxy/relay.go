@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/relay"
@@ -33,11 +32,11 @@ func (x *Exchange) startRelay() error {
 	first, allowed := answer.Append(out.Empty())
 	out.Set(first)
 	if !allowed {
-		x.refused = corsx.CauseOrigin
+		x.refused = x.refusedOfPage()
 	}
 	x.status, x.answer = x.attempt.resp.Status, answerUpstream
 	if x.body != head.Plain {
-		x.route.Metrics.Streams.Inc()
+		x.route.Metrics.StreamBegun()
 	}
 	in := x.attempt.takeBody(x.client.store)
 	if x.body == head.Tunnel {

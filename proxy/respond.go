@@ -8,9 +8,27 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/head"
 )
 
-// answerError sends the edge's own answer for err. Whether the client's
-// connection goes on depends on whether the end of its request is known.
+// answerError sends the edge's own answer for err.
 func (x *Exchange) answerError(err error) {
+	x.composeError(err)
+	if x.sendReply() != nil {
+		x.client.Abort(true)
+	}
+}
+
+// sendReply sends the answer that the edge has composed.
+func (x *Exchange) sendReply() error {
+	out := x.reply
+	x.reply = nil
+	if _, err := x.client.Send(out); err != nil {
+		return edgeerr.Wrap(edgeerr.ClientLeft, err)
+	}
+	return nil
+}
+
+// composeError makes reply the edge's own answer for err. Whether the client's
+// connection goes on depends on whether the end of its request is known.
+func (x *Exchange) composeError(err error) {
 	var e *edgeerr.Error
 	if !errors.As(err, &e) {
 		e = edgeerr.Wrap(edgeerr.Internal, err)
@@ -24,10 +42,7 @@ func (x *Exchange) answerError(err error) {
 	}
 	out := x.client.Loop().GetBuf()
 	out.Set(x.ownAnswer(e).Append(out.Empty()))
-	x.answer = answerError
-	if _, err := x.client.Send(out); err != nil {
-		x.client.Abort(true)
-	}
+	x.answer, x.reply = answerError, out
 }
 
 // ownAnswer returns the answer for e. Before a route is known, the CORS policy of the

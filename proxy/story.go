@@ -29,6 +29,10 @@ var story = [...]func(*Exchange) error{
 	(*Exchange).relay,           // head and body to the client, as they come
 }
 
+// sending is the step of the story that sends: those before it only judge, and
+// explain runs them too.
+const sending = len(story) - 2
+
 // advance goes on with the story until it has to wait. It reports whether the
 // exchange is over, and the client's connection free for what follows.
 func (x *Exchange) advance() (over bool) {
@@ -42,13 +46,13 @@ func (x *Exchange) advance() (over bool) {
 	case wire.ErrWait:
 		return false
 	case errAnswered:
-		err = nil
+		err = x.sendReply()
 	}
 	x.end(err)
 	return true
 }
 
-// errAnswered ends the story early and well.
+// errAnswered ends the story early and well: reply is the answer.
 var errAnswered = errors.New("answered at the edge")
 
 // interruption returns what has happened to the exchange while it waited.
@@ -75,7 +79,7 @@ func (x *Exchange) readHead() error {
 		case n > 0 && x.overlong:
 			return x.refusePart(errOverlong)
 		case n > 0 && n <= limit:
-			c.Within(0)
+			c.ExpireAfter(0)
 			text := c.in.Hold(n)
 			err := x.req.Parse(text)
 			if err != nil {
@@ -128,7 +132,7 @@ func (x *Exchange) tooLarge(limit int) error {
 	x.overlong = true
 	c.in.Consume(c.in.Len())
 	c.scan = head.Scan{}
-	c.Within(overlongTime)
+	c.ExpireAfter(overlongTime)
 	return nil
 }
 
@@ -148,7 +152,7 @@ func (x *Exchange) awaitRestOfHead() error {
 		return x.refusePart(edgeerr.New(edgeerr.RequestTimeout, "the request head did not arrive within timeouts.client_head"))
 	}
 	if !x.client.Armed() {
-		x.client.Within(x.edge.snapshot.Load().Config.Timeouts.ClientHead.Duration)
+		x.client.ExpireAfter(x.edge.snapshot.Load().Config.Timeouts.ClientHead.Duration)
 	}
 	return wire.ErrWait
 }

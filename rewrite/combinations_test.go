@@ -20,7 +20,7 @@ var policies = []Options{
 	{Header: "Authorization", Value: "Bearer {key}"},
 	{Header: "Authorization", Value: "Bearer {key}", KeepMisplacedToken: true},
 	{Header: "Authorization", Value: "Bearer {key}", RejectConflict: true},
-	{Header: "authorization"},
+	{Header: "authorization", Value: "Key {key}"},
 }
 
 // TestEveryCombination checks the properties for every value of Authorization,

@@ -1,9 +1,6 @@
 package rewrite
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // managed are fields that frame messages, belong to one connection (RFC 9110
 // section 7.6.1), or are written by the edge itself. A key in one of them
@@ -14,27 +11,24 @@ var managed = strings.Fields(`connection keep-alive proxy-connection te trailer 
 	x-original-url x-original-uri x-original-host x-original-for x-original-proto x-rewrite-url
 	x-request-id traceparent tracestate max-forwards`)
 
-// checkName returns why a field cannot carry a subscription key.
-func checkName(name string) error {
-	if len(name) == 0 || len(name) > maxNameLength {
-		return fmt.Errorf("%q must be a field name of 1 to %d characters, as in api-key", name, maxNameLength)
-	}
-	for i := range len(name) {
-		if !tokenByte(name[i]) {
-			return fmt.Errorf("%q is not a field name; letters, digits and !#$%%&'*+-.^_`|~ are allowed (RFC 9110 section 5.6.2)", name)
-		}
-	}
-	for _, prefix := range []string{"x-apim-edge-", "x-forwarded-", "sec-", "access-control-"} {
+// prefixes begin the names of fields that are written by the edge, by browsers or
+// by proxies.
+var prefixes = []string{"x-apim-edge-", "x-forwarded-", "sec-", "access-control-"}
+
+// taken reports whether a field has a meaning that a key in it would break, by its
+// name or by one that some upstreams read as such.
+func taken(name string) bool {
+	for _, prefix := range prefixes {
 		if len(name) >= len(prefix) && Compare([]byte(name[:len(prefix)]), prefix) != Different {
-			return fmt.Errorf("%q cannot carry a key: fields that begin with %s have another meaning; use a field of its own, as in api-key", name, prefix)
+			return true
 		}
 	}
 	for _, known := range managed {
 		if Compare([]byte(name), known) != Different {
-			return fmt.Errorf("%q cannot carry a key: HTTP or apim-edge itself uses it; use a field of its own, as in api-key", name)
+			return true
 		}
 	}
-	return nil
+	return false
 }
 
 // Likeness is what two field names are to each other. Servers that hand fields over
@@ -89,6 +83,16 @@ func lowerByte(c byte) byte {
 		return c | 0x20
 	}
 	return c
+}
+
+// isFieldName reports whether s can be a field name (RFC 9110 section 5.6.2).
+func isFieldName(s string) bool {
+	for i := range len(s) {
+		if !tokenByte(s[i]) {
+			return false
+		}
+	}
+	return s != ""
 }
 
 func tokenByte(c byte) bool {

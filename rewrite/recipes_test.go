@@ -33,7 +33,7 @@ func TestKeyInAuthorization(t *testing.T) {
 		{"another scheme with a token in the query: the token is dropped", way2, "Authorization: Basic abc\n?subscription-key=" + token, "other_scheme", "Authorization: Basic abc\n", "query_key,conflict_dropped"},
 		{"a key wins over another scheme", way2, "Authorization: Basic abc\napi-key: " + key, "explicit_key_wins", "Authorization: Bearer " + key + "\n", "conflict_dropped"},
 		{"nothing is nothing", way2, "Host: edge", "no_credential", "Host: edge\n", ""},
-		{"without a prefix the bare key goes", Options{Header: "authorization", Value: "{key}"}, "Authorization: Bearer " + key, "bearer_key", "authorization: " + key + "\n", ""},
+		{"another scheme", Options{Header: "authorization", Value: "Key {key}"}, "Authorization: Bearer " + key, "bearer_key", "authorization: Key " + key + "\n", ""},
 	})
 }
 

@@ -99,8 +99,8 @@ func short(path []byte) bool {
 }
 
 // secretStart returns where the first secret in a piece of a target or of a value
-// begins, or -1. A secret is the value of a name that says so, a token, or the
-// password of a URL within.
+// begins, or -1. A secret is the value of a name that says so, a token, what stands
+// behind a scheme of Authorization, or the password of a URL within.
 func (p *Policy) secretStart(piece []byte) int {
 	name, part, password := 0, 0, 0 // where they would begin; a password: 0 is none
 	for i := 0; i < len(piece); {
@@ -137,6 +137,8 @@ func (p *Policy) secretStart(piece []byte) int {
 			return password
 		case c == '/':
 			part, password = next, 0
+		case (c == ' ' || c == '+') && isScheme(piece[part:i]):
+			return next
 		default:
 			part = next
 		}
@@ -152,6 +154,14 @@ var inert = func() (table [256]bool) {
 	}
 	return table
 }()
+
+// isScheme reports whether a part in front of a space is the scheme of a credential,
+// whose value says of itself what it is (Bearer%20 and any key).
+func isScheme(part []byte) bool {
+	var plain [len("bearer")]byte
+	decoded, ok := decodeInto(plain[:], part)
+	return ok && (equalFold(decoded, "bearer") || equalFold(decoded, "basic"))
+}
 
 // isPort reports whether what stands behind a colon is the port of a host, whatever
 // that is called (auth.example.com:8443).

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,27 +12,53 @@ import (
 
 func newCheckCommand() *cobra.Command {
 	var from source
+	var strict bool
 	cmd := &cobra.Command{
-		Use:   "check",
+		Use: "check [FILE | -]", Aliases: []string{"validate"}, SuggestFor: []string{"lint", "verify", "configtest"},
 		Short: "Check the configuration and list every fault at once",
 		Long: `check reads the configuration as serve would and lists every fault with its
-place, without opening a port or a connection. Exit code: 0 fit to serve, 1 not.
+place, without opening a port or a connection. What is allowed but probably not
+meant is a warning; with --strict it is a fault. Exit code: 0 fit to serve, 1 not.
 
-  apim-edge check --config /etc/apim-edge/config.yaml`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return check(cmd, &from) },
+  apim-edge check /etc/apim-edge/config.yaml
+  apim-edge check - <config.yaml                       standard input
+  apim-edge check --upstream https://contoso.azure-api.net`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := from.takeFile(cmd, args); err != nil {
+				return err
+			}
+			return check(cmd, &from, strict)
+		},
 	}
 	from.addTo(cmd)
+	cmd.Flags().BoolVar(&strict, "strict", false, "make warnings faults")
 	return cmd
 }
 
-func check(cmd *cobra.Command, from *source) error {
+// takeFile takes the file from the arguments; - is standard input.
+func (s *source) takeFile(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+	case len(args) > 1:
+		return noArguments(cmd, args[1:])
+	case s.file != "":
+		return usageError{errors.New("name the file once, as an argument or by --config")}
+	case strings.HasPrefix(args[0], "http://"), strings.HasPrefix(args[0], "https://"):
+		return noArguments(cmd, args)
+	default:
+		s.file = args[0]
+	}
+	if s.file == "-" {
+		s.file = "/dev/stdin"
+	}
+	return nil
+}
+
+func check(cmd *cobra.Command, from *source, strict bool) error {
 	out := cmd.OutOrStdout()
 	conf, err := from.load(cmd)
 	if err == nil {
-		if files := conf.CheckFiles(); len(files) > 0 {
-			err = &files
-		}
+		err = faults(conf, strict)
 	}
 	var problems *config.Problems
 	if errors.As(err, &problems) {
@@ -43,16 +70,27 @@ func check(cmd *cobra.Command, from *source) error {
 	if err != nil {
 		return err
 	}
-	_, done, err := compile(conf)
-	if err != nil {
-		return err
-	}
-	done()
 	for _, w := range conf.Warnings() {
 		fmt.Fprintln(out, "warning:", w.String())
 	}
 	fmt.Fprintf(out, "ok: %s, %s, configuration %s\n",
 		counted(len(conf.Routes), "route"), counted(len(conf.Upstreams), "upstream"), config.Hash(conf))
+	return nil
+}
+
+// faults returns what only shows where a configuration is put to use.
+func faults(conf config.Config, strict bool) error {
+	if files := conf.CheckFiles(); len(files) > 0 {
+		return &files
+	}
+	_, done, err := compile(conf)
+	if err != nil {
+		return err
+	}
+	done()
+	if warnings := conf.Warnings(); strict && len(warnings) > 0 {
+		return &warnings
+	}
 	return nil
 }
 

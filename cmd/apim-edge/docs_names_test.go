@@ -125,7 +125,7 @@ func TestLogLinesAreExplained(t *testing.T) {
 			t.Errorf("%s does not explain the log field %s", operations, field)
 		}
 	}
-	for _, folder := range []string{"proxy", "proxy/front", "internal/admin", "internal/service"} {
+	for _, folder := range []string{"proxy", "proxy/front", "proxy/record", "internal/admin", "internal/service"} {
 		files, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
 		if err != nil {
 			t.Fatal(err)
@@ -142,7 +142,7 @@ func TestLogLinesAreExplained(t *testing.T) {
 			}
 		}
 	}
-	_, names, _ := strings.Cut(read(t, "proxy/family.go"), "familyNames = ")
+	_, names, _ := strings.Cut(read(t, "proxy/record/family.go"), "familyNames = ")
 	names, _, _ = strings.Cut(names, "\n}\n")
 	for _, m := range regexp.MustCompile(`"([a-z-]+)"`).FindAllStringSubmatch(names, -1) {
 		if !strings.Contains(page, "`"+m[1]+"`") {
@@ -160,6 +160,17 @@ func TestNamesExist(t *testing.T) {
 	known := slices.Concat(foreign, logFields(t), strings.Split(rewriteNotes(), ","))
 	for e := record.Complete; e <= record.StreamIncomplete; e++ {
 		known = append(known, (&record.Record{Ending: e}).Cause())
+	}
+	for file, pattern := range map[string]string{
+		"proxy/record/cors.go": `Str\("(\w+)"`, "proxy/record/unreachable.go": `Str\("(\w+)"`, "proxy/route/collect.go": `name, "(\w+)"\)`,
+	} {
+		found := regexp.MustCompile(pattern).FindAllStringSubmatch(read(t, file), -1)
+		if len(found) == 0 {
+			t.Errorf("%s holds no names: is the pattern right?", file)
+		}
+		for _, m := range found {
+			known = append(known, m[1])
+		}
 	}
 	for _, m := range metrics(t) {
 		known = append(known, m.name)

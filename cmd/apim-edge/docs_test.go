@@ -50,7 +50,7 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// has tells whether the file, or one in the folder, has the text.
+// has reports whether the file, or one in the folder, has the text.
 func has(t *testing.T, path, text string) bool {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(root, path, "*.go"))

@@ -4,43 +4,65 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 
+	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"github.com/apim-edge/apim-edge/internal/config"
-	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/curl"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/record"
 )
 
+// asked is the request that explain is to explain, as flags say it.
+type asked struct {
+	method, data, shell string
+	fields              []string
+}
+
 func newExplainCommand() *cobra.Command {
 	var from source
-	var req curlRequest
+	var req asked
 	cmd := &cobra.Command{
-		Use:   "explain [flags] [URL | -- curl ... | -]",
+		Use: "explain [flags] URL | curl ... | -", SuggestFor: []string{"curl", "why", "trace", "test"},
 		Short: "Say what would become of a request, and why",
 		Long: `explain takes a request, as flags or as a curl line, through the same engine that
-serves, and prints the route, the credential decision with its reason, and the
-head that would go upstream. Nothing is sent. Secrets are shown as ***.
+serves, and prints the route, the credential decision with its reason, the head
+that would go upstream, and what a page's origin would see.
+Nothing is sent. Secrets are shown as ***.
 
   apim-edge explain -u https://contoso.azure-api.net -H "Authorization: Bearer 0123abcd" /openai/v1/models
-  apim-edge explain -c config.yaml -- curl https://edge.example.com/openai/v1/models -H "api-key: 0123abcd"
-  apim-edge explain -c config.yaml - <request.sh          a curl line on standard input
+  apim-edge explain -c config.yaml curl https://edge.example.com/openai/v1/models -H "api-key: 0123abcd"
+  apim-edge explain -c config.yaml - <request.sh          curl lines on standard input
 
-Exit code: 0 the request would be forwarded or its preflight allowed, 1 refused.`,
+Standard input may be what a browser copies as cURL (bash, cmd or PowerShell), a
+line of documentation, or a script: pipes, comments, here-documents, continuation
+lines and several commands are understood, and each request is explained. A
+variable is what the text or the environment sets; of one that is not set, explain
+says what holds for a subscription key and what for a token. What is not
+understood is named, and ends with exit code 2.
+
+Exit code: 0 the request would be forwarded or its preflight allowed, 1 refused,
+2 wrong usage or not understood. Of several requests, the worst counts.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return explain(cmd, &from, &req, args) },
 	}
 	from.addTo(cmd)
-	cmd.Flags().StringVarP(&req.method, "request", "X", "", "method (default GET, or POST with --data)")
-	cmd.Flags().StringArrayVarP(&req.fields, "header", "H", nil, `field, for example "Authorization: Bearer 0123abcd"; repeatable`)
-	cmd.Flags().StringVarP(&req.data, "data", "d", "", "body; only its length matters, and @file is taken as it stands")
+	f := cmd.Flags()
+	f.StringVarP(&req.method, "request", "X", "", "method (default GET, or POST with --data)")
+	f.StringArrayVarP(&req.fields, "header", "H", nil, `field, for example "Authorization: Bearer 0123abcd"; repeatable`)
+	f.StringVarP(&req.data, "data", "d", "", "body, or @file; only its length matters")
+	f.StringVar(&req.shell, "shell", "", "whose quotes standard input has: sh, cmd or powershell (default: seen by the text)")
+	f.SetInterspersed(false) // what stands behind curl is curl's
 	return cmd
 }
 
-func explain(cmd *cobra.Command, from *source, req *curlRequest, args []string) error {
-	if err := req.take(args, cmd.InOrStdin()); err != nil {
+func explain(cmd *cobra.Command, from *source, req *asked, args []string) error {
+	requests, err := req.requests(cmd, args)
+	if err != nil {
 		return usageError{err}
 	}
 	conf, err := from.load(cmd)
@@ -52,7 +74,111 @@ func explain(cmd *cobra.Command, from *source, req *curlRequest, args []string) 
 		return err
 	}
 	defer done()
-	return printExplanation(cmd.OutOrStdout(), edge.Explain(req.head()))
+	p := printer{out: cmd.OutOrStdout(), edge: edge}
+	refused := false
+	for i := range requests {
+		if len(requests) > 1 {
+			p.heading(i+1, len(requests), requests[i].Method)
+		}
+		bad, err := p.request(&requests[i])
+		if err != nil {
+			return usageError{err}
+		}
+		refused = refused || bad
+	}
+	if refused {
+		return silentError{errors.New("refused")}
+	}
+	return nil
+}
+
+// requests reads the arguments: a URL or path with flags, a curl line, or "-" for
+// curl lines on standard input.
+func (a *asked) requests(cmd *cobra.Command, args []string) ([]curl.Request, error) {
+	commands, err := a.commands(cmd, args)
+	if err != nil {
+		return nil, err
+	}
+	var all []curl.Request
+	for _, c := range commands {
+		requests, err := c.Requests()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, requests...)
+	}
+	return all, nil
+}
+
+var errNoURL = errors.New("no URL; for example: apim-edge explain -u https://contoso.azure-api.net /openai/v1/models")
+
+func (a *asked) commands(cmd *cobra.Command, args []string) ([]curl.Command, error) {
+	if len(args) > 0 && isCurl(args[0]) {
+		return []curl.Command{curl.FromWords(args[1:])}, nil
+	}
+	if len(args) > 1 { // flags behind the URL
+		first := args[:1:1]
+		cmd.Flags().SetInterspersed(true)
+		if err := cmd.ParseFlags(args[1:]); err != nil {
+			return nil, err
+		}
+		args = append(first, cmd.Flags().Args()...)
+	}
+	switch {
+	case len(args) == 0 || args[0] == "":
+		return nil, errNoURL
+	case len(args) > 1:
+		return nil, errors.New("give one URL, or a curl line that begins with curl")
+	case args[0] == "-":
+		return a.pasted(cmd.InOrStdin())
+	case strings.HasPrefix(args[0], "curl ") || strings.HasPrefix(args[0], "curl.exe "): // a line in quotes
+		return curl.Read(args[0], curl.Shell(a.shell), os.LookupEnv)
+	}
+	return []curl.Command{a.bare(args[0])}, nil
+}
+
+const maxPasted = 1 << 20
+
+// pasted reads the curl commands on standard input.
+func (a *asked) pasted(in io.Reader) ([]curl.Command, error) {
+	if f, ok := in.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		fmt.Fprintln(os.Stderr, "Paste the curl line, then press Ctrl-D on a line of its own.")
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxPasted+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxPasted {
+		return nil, errors.New("standard input is larger than 1 MiB; give it the curl line alone")
+	}
+	commands, err := curl.Read(string(text), curl.Shell(a.shell), os.LookupEnv)
+	if err != nil {
+		return nil, fmt.Errorf("the curl line on standard input: %w", err)
+	}
+	return commands, nil
+}
+
+func isCurl(word string) bool {
+	base := filepath.Base(word)
+	return base == "curl" || base == "curl.exe"
+}
+
+// bare is a request that is made of flags: it has the fields that are named, and no
+// others.
+func (a *asked) bare(target string) curl.Command {
+	var words []string
+	if a.method != "" {
+		words = append(words, "-X", a.method)
+	}
+	if a.data != "" {
+		words = append(words, "-d", a.data)
+	}
+	for _, f := range a.fields {
+		words = append(words, "-H", f)
+	}
+	c := curl.FromWords(append(words, "-g", "--", target))
+	c.Bare = true
+	return c
 }
 
 // compile makes the engine that serve would run, without a listener.
@@ -65,37 +191,4 @@ func compile(conf config.Config) (edge *proxy.Edge, done func(), err error) {
 	}
 	edge.Use(snapshot)
 	return edge, edge.Close, nil
-}
-
-func printExplanation(out io.Writer, e proxy.Explanation) error {
-	line := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(out, "%-11s%s\n", name, value)
-		}
-	}
-	line("route", e.Route)
-	if e.Upstream != "" {
-		line("upstream", e.Upstream+" "+e.URL)
-	}
-	if e.Preflight {
-		line("preflight", "answered by apim-edge; the upstream is never asked")
-		if e.PreflightRefused != "" {
-			line("refused", "the "+e.PreflightRefused+" is not allowed; see cors of the route in the configuration")
-			return silentError{errors.New("preflight refused")}
-		}
-		return nil
-	}
-	if e.Reason != "" {
-		line("decision", e.Reason+": "+e.Meaning)
-	}
-	line("notes", strings.ReplaceAll(e.Notes, ",", ", "))
-	if e.Code != edgeerr.None {
-		line("answer", fmt.Sprintf("%d %s: %s", e.Code.Status(), e.Code, e.Message))
-		return silentError{errors.New("refused")}
-	}
-	fmt.Fprintf(out, "upstream would receive\n")
-	for _, l := range strings.Split(strings.TrimRight(e.Head, "\n"), "\n") {
-		fmt.Fprintf(out, "  %s\n", l)
-	}
-	return nil
 }

@@ -137,7 +137,7 @@ func TestATerminalThatStopsWritersStopsNothing(t *testing.T) {
 	for range 10 {
 		p.answers()
 	}
-	p.eventually("the log is written", func() bool { return strings.Count(seen.String(), "exchange") >= 10 })
+	p.eventually("the log is written", func() bool { return strings.Count(seen.String(), " complete") >= 10 })
 	if err := syscall.Kill(job, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

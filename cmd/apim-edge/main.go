@@ -28,7 +28,7 @@ func run() int {
 	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
 	zerolog.TimestampFunc = func() time.Time { return time.Now().UTC() }
 	root := newRootCommand()
-	err := root.ExecuteContext(context.Background())
+	cmd, err := root.ExecuteContextC(context.Background())
 	if err == nil {
 		return 0
 	}
@@ -38,7 +38,7 @@ func run() int {
 	}
 	var usage usageError
 	if errors.As(err, &usage) {
-		fmt.Fprintln(os.Stderr, "Run 'apim-edge --help' for the commands and their flags.")
+		fmt.Fprintf(os.Stderr, "Run '%s --help' for what it takes.\n", cmd.CommandPath())
 		return 2
 	}
 	return 1
@@ -59,28 +59,20 @@ that expects its subscription key in the field api-key, and accepts what today's
 clients send: Authorization: Bearer <subscription key>.
 
   apim-edge demo                                              see it work
-  apim-edge serve --upstream https://contoso.azure-api.net    put it to work`,
+  apim-edge serve --upstream https://contoso.azure-api.net    put it to work
+
+The word serve may be left out. Exit code 2 is wrong usage, with what was meant.`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noArguments,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate(versionText())
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(wrongFlag)
+	serveUnsaid(root)
 	root.AddCommand(newServeCommand(), newDemoCommand(startDemoEdge), newCheckCommand(), newExplainCommand(), newHealthCommand(), newVersionCommand())
+	refuseUnknown(root)
 	return root
-}
-
-func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	hint := ""
-	if alike := cmd.SuggestionsFor(args[0]); len(alike) > 0 {
-		hint = fmt.Sprintf("; did you mean %q?", alike[0])
-	}
-	return usageError{fmt.Errorf("%q is not a command or argument of %s%s", args[0], cmd.CommandPath(), hint)}
 }
 
 // colorWanted follows no-color.org: any value but the empty one switches off.

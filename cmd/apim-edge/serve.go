@@ -25,6 +25,7 @@ type source struct {
 func (s *source) addTo(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVarP(&s.file, "config", "c", "", "configuration file (YAML); see configs/reference.yaml")
+	alsoFile(f)
 	f.StringVarP(&s.upstream, "upstream", "u", "", "URL of the legacy API, for example https://contoso.azure-api.net")
 	f.StringVar(&s.listen, "listen", "", "address for clients (default :8080)")
 	f.StringVar(&s.admin, "admin", "", `address for health and metrics (default 127.0.0.1:9090; "" switches it off)`)
@@ -49,7 +50,7 @@ func (s *source) load(cmd *cobra.Command) (config.Config, error) {
 func newServeCommand() *cobra.Command {
 	var from source
 	cmd := &cobra.Command{
-		Use:   "serve",
+		Use: "serve", Aliases: []string{"run", "start"}, SuggestFor: []string{"proxy", "up", "server"},
 		Short: "Serve clients in front of the legacy API",
 		Long: `serve accepts clients and forwards to the legacy API. Either of the two is enough:
 

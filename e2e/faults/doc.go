@@ -5,10 +5,10 @@
 // and what it must not let anyone do to the others: slow heads and bodies,
 // answers that nobody reads, connections that say nothing, floods.
 //
-// The edge is the built binary, the upstream a process of its own (this test
-// binary, in another role), so that both can be stopped and killed. Three records
-// are laid side by side for each exchange, by its nonce: what the client saw, what
-// arrived at the upstream, and the access line.
+// These are the named situations of package load, which has the clients, the
+// upstream (this test binary, in another role, so that it can be stopped and
+// killed), and the ledger that lays three records of each exchange side by side:
+// what its client saw, what arrived at the upstream, and the access line.
 //
 //	go test -tags e2e -count 1 ./e2e/faults
 //	go test -tags e2e -count 1 ./e2e/faults -run UnderLoad -faults.for 2m -faults.clients 1000

@@ -3,343 +3,247 @@
 package faults
 
 import (
-	"bufio"
-	"encoding/json"
-	"fmt"
-	"io"
-	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/e2e/internal/load"
+	"github.com/apim-edge/apim-edge/internal/testcert"
 )
 
-// edge is a running apim-edge with its log.
-type edge struct {
-	t              *testing.T
-	clients, admin string // addresses
-	file           string // its configuration
-	cmd            *exec.Cmd
-	exited         chan struct{}
-
-	mu    sync.Mutex
-	lines []logLine
-	other strings.Builder // what is no JSON, such as a panic
-	err   error           // how it ended
+// stage is an edge between clients and an upstream.
+type stage struct {
+	*edge.Edge
+	t        *testing.T
+	ledger   *load.Ledger
+	load     *load.Load
+	settings *load.Settings
+	up       *load.Upstream
 }
 
-// logLine is one line of the log, as far as these tests look into it.
-type logLine struct {
-	Level, Message, Listener, Address string
-	RequestID                         string `json:"request_id"`
-	Method, Path, Reason, Cause       string
-	Status                            int
-	Bytes, Events, Aborted            int64
-	Error                             string
+// leg is how the two sides are spoken to.
+type leg struct {
+	name   string
+	secure bool
 }
 
-// common is what each configuration of these tests has.
-const common = `log: {format: json}
-admin: {address: "127.0.0.1:0", pprof: true}
-`
+var legs = []leg{{"plain", false}, {"TLS on both sides", true}}
 
-// start runs the edge with text as its configuration until the end of the test.
-func start(t *testing.T, text string) *edge {
+// bounds are for a load: no fault lasts long, and nothing is kept for long.
+const bounds = "response_head: 2s, stream_idle: 2s, upstream_keep_alive: 3s, drain: 2s"
+
+// sides are the certificates of the two sides; nil: that side is plain.
+type sides struct{ client, upstream *testcert.Certificate }
+
+// start runs an edge until the end of the test, with what change makes of its
+// configuration.
+func start(t *testing.T, secure sides, change func(s *load.Settings)) *stage {
 	t.Helper()
-	e := &edge{t: t, file: filepath.Join(t.TempDir(), "config.yaml")}
-	e.write(text)
-	e.run()
-	t.Cleanup(e.kill)
-	return e
+	s := &stage{t: t, ledger: load.NewLedger()}
+	var err error
+	if s.up, err = load.NewUpstream(s.ledger, secure.upstream); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.up.Kill)
+	s.settings = &load.Settings{File: filepath.Join(t.TempDir(), "config.yaml"), Secure: secure.client, Timeouts: bounds, Legs: []*load.Leg{
+		{Name: "openai", Upstream: s.up},
+		{Name: "abuse", Upstream: s.up},
+		{Name: "patient", Upstream: s.up, Patient: true},
+	}}
+	change(s.settings)
+	s.write()
+	s.Edge = &edge.Edge{Binary: binaryUnderTest, Config: s.settings.File, OnLine: s.ledger.Line}
+	s.run()
+	t.Cleanup(s.Kill)
+	s.load = load.New(s.ledger, s.Address(), nil, s.settings.Legs, 1)
+	if secure.client != nil {
+		s.load.TLS = secure.client.Client()
+	}
+	return s
 }
 
-// write replaces the configuration in one step, as editors and ConfigMaps do.
-func (e *edge) write(text string) {
-	e.t.Helper()
-	if !strings.Contains(text, "listen:") {
-		text += "listen: {address: \"127.0.0.1:0\"}\n"
+// stage is an edge that is spoken to like this. more is added to the configuration.
+func (l leg) stage(t *testing.T, more string) *stage {
+	t.Helper()
+	secure := sides{}
+	if l.secure {
+		id := newCertificate(t)
+		secure = sides{id, id}
 	}
-	next := e.file + ".next"
-	if err := os.WriteFile(next, []byte(common+text), 0o600); err != nil {
-		e.t.Error(err)
-	}
-	if err := os.Rename(next, e.file); err != nil {
-		e.t.Error(err)
-	}
+	return start(t, secure, func(s *load.Settings) { s.More = more })
 }
 
-// run starts the process, with the shell's commands in front, and waits until it
-// listens.
-func (e *edge) run(shell ...string) {
-	e.t.Helper()
-	script := strings.Join(append(shell, `exec "$0" serve --config "$1"`), "; ")
-	e.cmd = exec.Command("/bin/sh", "-c", script, binaryUnderTest, e.file)
-	reader, writer, err := os.Pipe()
+func newCertificate(t *testing.T) *testcert.Certificate {
+	t.Helper()
+	id, err := testcert.New(t.TempDir(), "faults.test")
 	if err != nil {
-		e.t.Fatal(err)
+		t.Fatal(err)
 	}
-	e.cmd.Stdout, e.cmd.Stderr = writer, writer
-	// A binary with the race detector would sleep for a second at its end.
-	e.cmd.Env = append(os.Environ(), "GOTRACEBACK=all", "GORACE=atexit_sleep_ms=0")
-	e.clients, e.admin, e.exited = "", "", make(chan struct{})
-	e.other.Reset() // a SIGKILL leaves half a line
-	if err := e.cmd.Start(); err != nil {
-		e.t.Fatal(err)
-	}
-	_ = writer.Close()
-	go e.collect(reader, e.exited)
-	eventually(e.t, "the edge to listen", func() bool {
-		select {
-		case <-e.exited:
-			return true
-		default:
-		}
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		return e.clients != ""
-	})
-	if e.clients == "" {
-		e.t.Fatalf("the edge has not come up: %s", e.text())
+	return id
+}
+
+func (s *stage) write() {
+	s.t.Helper()
+	if err := s.settings.Write(); err != nil {
+		s.t.Error(err)
 	}
 }
 
-// collect keeps the log; at its end the edge has gone.
-func (e *edge) collect(r io.ReadCloser, exited chan struct{}) {
-	in := bufio.NewReaderSize(r, 1<<20)
-	for {
-		text, err := in.ReadBytes('\n')
-		if len(text) > 0 {
-			e.note(text)
-		}
-		if err != nil {
-			break
-		}
-	}
-	_ = r.Close()
-	err := e.cmd.Wait()
-	e.mu.Lock()
-	e.err = err
-	e.mu.Unlock()
-	close(exited)
-}
-
-func (e *edge) note(text []byte) {
-	var l logLine
-	bad := json.Unmarshal(text, &l) != nil
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if bad {
-		e.other.Write(text)
-		return
-	}
-	e.lines = append(e.lines, l)
-	if l.Message != "listening" {
-		return
-	}
-	// The admin listener speaks first: who sees both addresses sees clients last.
-	if l.Listener == "admin" {
-		e.admin = l.Address
-	} else {
-		e.clients = l.Address
+// run starts the process, with the shell's commands in front.
+func (s *stage) run(shell ...string) {
+	s.t.Helper()
+	if err := s.Start(shell...); err != nil {
+		s.t.Fatal(err)
 	}
 }
 
-// log returns the lines with the message; none: all.
-func (e *edge) log(message string) (found []logLine) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, l := range e.lines {
-		if message == "" || strings.Contains(l.Message, message) {
-			found = append(found, l)
-		}
+func (s *stage) signal(signal syscall.Signal) {
+	s.t.Helper()
+	if err := s.Signal(signal); err != nil {
+		s.t.Errorf("signal %v: %v", signal, err)
 	}
-	return found
-}
-
-// count is len(log(message)).
-func (e *edge) count(message string) int { return len(e.log(message)) }
-
-// text returns the end of the log that is of use when something is wrong.
-func (e *edge) text() string {
-	var b strings.Builder
-	for _, l := range e.log("") {
-		if l.Message != "exchange" {
-			fmt.Fprintf(&b, "%+v\n", l)
-		}
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	all := b.String() + e.other.String()
-	return all[max(0, len(all)-6000):]
-}
-
-func (e *edge) signal(s syscall.Signal) {
-	e.t.Helper()
-	if err := e.cmd.Process.Signal(s); err != nil {
-		e.t.Errorf("signal %v: %v", s, err)
-	}
-}
-
-func (e *edge) kill() {
-	_ = e.cmd.Process.Kill()
-	<-e.exited
 }
 
 // drained ends the edge as an operator would: it must go by itself, with exit
-// code 0, and have said nothing but log lines: no panic, no race.
-func (e *edge) drained() {
-	e.t.Helper()
-	e.signal(syscall.SIGTERM)
-	e.gone()
+// code 0, and have said nothing but log lines. Then the ledger has all records,
+// and judges: before, an upstream that has stood still may tell what had come.
+func (s *stage) drained(checks ...func()) {
+	s.t.Helper()
+	if _, err := s.Stop(); err != nil {
+		s.t.Errorf("%v: %s", err, s.Words())
+	}
+	for _, check := range checks {
+		check()
+	}
+	s.ledger.Close()
+	s.report()
 }
 
-// gone waits for the end of an edge that drains.
-func (e *edge) gone() {
-	e.t.Helper()
-	select {
-	case <-e.exited:
-	case <-time.After(patience):
-		e.t.Errorf("the edge still runs %s after SIGTERM: %s", patience, e.text())
-		return
+// report fails the test for each finding, but not for more than can be read.
+func (s *stage) report() {
+	s.t.Helper()
+	findings, all := s.ledger.Findings()
+	for _, f := range findings[:min(len(findings), 8)] {
+		s.t.Error(f)
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.err != nil || e.other.Len() > 0 {
-		e.t.Errorf("the edge ended with %v and these words: %s", e.err, e.other.String())
+	if all > 8 {
+		s.t.Errorf("and %d findings more", all-8)
 	}
 }
 
-// get asks the admin listener, on a connection of its own.
-func (e *edge) get(path string) (string, error) {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
-	resp, err := client.Get("http://" + e.admin + path)
+// gather lets n clients work until they are halted.
+func (s *stage) gather(n int, codes map[string]int) *load.Crowd {
+	c := s.load.Gather(n, &load.Crowded, codes)
+	s.t.Cleanup(c.Halt)
+	return c
+}
+
+// await waits until n more clients have seen the outcome while there is such a
+// state of things.
+func (s *stage) await(c *load.Crowd, outcome string, n int, while string) {
+	s.t.Helper()
+	s.reach(c, outcome, c.Count(outcome)+n, while)
+}
+
+// reach waits until n clients have seen the outcome.
+func (s *stage) reach(c *load.Crowd, outcome string, n int, while string) {
+	s.t.Helper()
+	if !eventually(s.t, "more clients to see "+outcome+", "+while, func() bool { return c.Count(outcome) >= n }) {
+		c.MayFail.Store(true) // what follows is the end of the test
+		s.report()
+		s.t.Fatalf("seen so far: %v", c)
+	}
+}
+
+// scrape reads the metrics.
+func (s *stage) scrape() edge.Metrics {
+	m, err := s.Scrape()
 	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode != 200 {
-		err = fmt.Errorf("GET %s: %s %s", path, resp.Status, text)
-	}
-	return string(text), err
-}
-
-// metrics are the values of one scrape, by series as it is written.
-type metrics map[string]float64
-
-func (e *edge) scrape() metrics {
-	text, err := e.get("/metrics")
-	if err != nil {
-		e.t.Error(err)
-	}
-	m := metrics{}
-	for _, line := range strings.Split(text, "\n") {
-		at := strings.LastIndexByte(line, ' ')
-		if at < 0 || line[0] == '#' {
-			continue
-		}
-		m[line[:at]], _ = strconv.ParseFloat(line[at+1:], 64)
+		s.t.Error(err)
 	}
 	return m
 }
 
-// sum adds the series of a metric that have all the labels, as `name="value"`.
-func (m metrics) sum(name string, labels ...string) (sum int) {
-	for series, v := range m {
-		if series != name && !strings.HasPrefix(series, name+"{") {
-			continue
-		}
-		fits := true
-		for _, l := range labels {
-			fits = fits && strings.Contains(series, l)
-		}
-		if fits {
-			sum += int(v)
-		}
-	}
-	return sum
+// wantCounters holds that the metrics say the same as the access lines.
+func (s *stage) wantCounters() {
+	s.t.Helper()
+	var m edge.Metrics
+	eventually(s.t, "the log to have each line", func() bool {
+		m = s.scrape()
+		return m.Sum("apim_edge_requests_total") == int(s.ledger.Lines())
+	})
+	s.ledger.CheckCounters(m)
 }
 
-// files returns how many descriptors the edge has open.
-func (e *edge) files() int {
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", e.cmd.Process.Pid))
+func (s *stage) files() int {
+	_, n, err := s.Files()
 	if err != nil {
-		e.t.Error(err)
+		s.t.Error(err)
 	}
-	return len(entries)
+	return n
 }
 
-// memory returns a value of the edge's status in bytes: VmRSS, or VmHWM for the
-// most that it ever was.
-func (e *edge) memory(name string) int {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", e.cmd.Process.Pid))
+func (s *stage) heap() int {
+	n, err := s.Heap()
 	if err != nil {
-		e.t.Error(err)
+		s.t.Error(err)
 	}
-	for _, line := range strings.Split(string(text), "\n") {
-		if rest, found := strings.CutPrefix(line, name+":"); found {
-			kilobytes, _ := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(rest, "kB")))
-			return kilobytes << 10
-		}
-	}
-	e.t.Errorf("no %s in the status of the edge", name)
-	return 0
+	return n
 }
 
-// heap returns the bytes that are in use behind two collections: pools give away
-// at the second one.
-func (e *edge) heap() int {
-	for range 2 {
-		if _, err := e.get("/debug/pprof/heap?gc=1"); err != nil {
-			e.t.Error(err)
-		}
+func (s *stage) memory(name string) int {
+	n, err := s.Memory(name)
+	if err != nil {
+		s.t.Error(err)
 	}
-	return e.scrape().sum("go_memstats_heap_alloc_bytes")
+	return n
 }
 
 // quiet is what an edge holds that has nothing to do.
 type quiet struct{ goroutines, files, heap int }
 
-func (e *edge) quiet() quiet {
-	q := quiet{heap: e.heap()}
-	q.goroutines = e.scrape().sum("go_goroutines")
-	q.files = e.files()
+func (s *stage) quiet() quiet {
+	q := quiet{heap: s.heap()}
+	q.goroutines = s.scrape().Sum("go_goroutines")
+	q.files = s.files()
 	return q
 }
 
-// wantQuiet waits until the edge holds no more than at its start: no connection,
-// exchange, stream, goroutine or descriptor, and no heap to speak of.
-func (e *edge) wantQuiet(before quiet) {
-	e.t.Helper()
-	var m metrics
+// wantQuiet waits until everything has ended at the upstream, and the edge holds no
+// more than at its start: no connection, exchange, stream, goroutine or descriptor,
+// and no heap to speak of.
+func (s *stage) wantQuiet(before quiet) {
+	s.t.Helper()
+	s.wantQuietUpstream()
+	var m edge.Metrics
 	var files int
-	gone := []string{
-		"apim_edge_client_connections", "apim_edge_exchanges_inflight", "apim_edge_streams_open", "apim_edge_upstream_connections",
-	}
-	ok := eventually(e.t, "the edge to let go of everything", func() bool {
-		files, m = e.files(), e.scrape()
-		for _, name := range gone {
-			if m.sum(name) != 0 {
+	ok := eventually(s.t, "the edge to let go of everything", func() bool {
+		files, m = s.files(), s.scrape()
+		for _, name := range edge.Held {
+			if m.Sum(name) != 0 {
 				return false
 			}
 		}
-		return files <= before.files && m.sum("go_goroutines") <= before.goroutines
+		return files <= before.files && m.Sum("go_goroutines") <= before.goroutines
 	})
 	if !ok {
-		for _, name := range append(gone, "go_goroutines") {
-			e.t.Errorf("%s is %d", name, m.sum(name))
+		for _, name := range append(edge.Held, "go_goroutines") {
+			s.t.Errorf("%s is %d", name, m.Sum(name))
 		}
-		stacks, _ := e.get("/debug/pprof/goroutine?debug=1")
-		e.t.Errorf("%d descriptors and %d goroutines at the start, %d descriptors now; goroutines: %s",
+		stacks, _ := s.Get("/debug/pprof/goroutine?debug=1")
+		s.t.Errorf("%d descriptors and %d goroutines at the start, %d descriptors now; goroutines: %s",
 			before.files, before.goroutines, files, stacks[:min(len(stacks), 6000)])
 	}
 	// Each loop keeps up to 64 free buffers of 16 KiB, and 128 exchanges.
-	if heap := e.heap(); heap > before.heap+8<<20 {
-		e.t.Errorf("the heap holds %d KiB more than at the start", (heap-before.heap)>>10)
+	if heap := s.heap(); heap > before.heap+8<<20 {
+		s.t.Errorf("the heap holds %d KiB more than at the start", (heap-before.heap)>>10)
+	}
+}
+
+func (s *stage) wantQuietUpstream() {
+	s.t.Helper()
+	if err := s.up.AwaitQuiet(); err != nil {
+		s.t.Error(err)
 	}
 }

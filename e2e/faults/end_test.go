@@ -3,7 +3,6 @@
 package faults
 
 import (
-	"fmt"
 	"syscall"
 	"testing"
 )
@@ -15,27 +14,19 @@ func TestDrainUnderLoad(t *testing.T) {
 	for _, l := range legs {
 		t.Run(l.name, func(t *testing.T) {
 			s := l.stage(t, "")
-			b := s.load(*crowd)
-			b.await("complete", *crowd, "before the drain")
 			// Pooled connections that the upstream closes die as they do at any time.
-			b.codes = map[string]int{"edge_draining": 503, "upstream_head_timeout": 504, "upstream_closed_early": 502}
-			b.mayFail.Store(true)
+			c := s.gather(*crowd, map[string]int{"edge_draining": 503, "upstream_head_timeout": 504, "upstream_closed_early": 502})
+			s.await(c, "complete", *crowd, "before the drain")
+			c.MayFail.Store(true)
 			s.signal(syscall.SIGTERM)
-			b.await("refused", *crowd, "the edge having drained")
-			s.gone()
-			b.halt()
-			t.Log(b.seen)
+			s.await(c, "refused", *crowd, "the edge having drained")
+			<-s.Exited()
+			c.Halt()
+			t.Log(c)
 
-			s.up.wantQuiet()
-			b.report(b.faults)
-			b.wantUpstream(s.up)
-			b.wantLines(s.edge, s.up)
-			stopped, left := s.log("stopped"), 0
-			for _, x := range s.log("exchange") {
-				if x.Cause == "drain_aborted" {
-					left++
-				}
-			}
+			s.wantQuietUpstream()
+			s.drained(s.ledger.CheckStrangers)
+			stopped, left := s.Lines("stopped"), s.ledger.Causes()["drain_aborted"]
 			// What the drain has cut are streams that would never have ended.
 			if len(stopped) != 1 || stopped[0].Aborted == 0 || left == 0 {
 				t.Errorf("stopped: %+v, %d lines with drain_aborted; want some that were cut", stopped, left)
@@ -51,37 +42,24 @@ func TestEdgeKilledUnderLoad(t *testing.T) {
 	for _, l := range legs {
 		t.Run(l.name, func(t *testing.T) {
 			s := l.stage(t, "")
-			address := s.clients
-			s.extra = fmt.Sprintf("listen: {address: %q}\n", address)
-			if s.secure != nil {
-				id := s.up.id
-				s.extra = fmt.Sprintf("listen: {address: %q, tls: {cert_file: %q, key_file: %q}}\n", address, id.CertFile, id.KeyFile)
-			}
-			s.write(loadConfig(s.up, 0) + s.extra)
+			s.settings.Listen = s.Address()
+			s.write()
 			before := s.quiet()
-			b := s.load(*crowd)
-			b.mayFail.Store(true)
+			c := s.gather(*crowd, expectedCodes)
+			c.MayFail.Store(true)
+			c.Killed.Store(true)
 			for range 3 {
-				b.await("complete", *crowd, "before the kill")
-				s.edge.kill()
-				b.await("refused", *crowd/10, "the edge being dead")
+				s.await(c, "complete", *crowd, "before the kill")
+				s.Kill()
+				s.await(c, "refused", *crowd/10, "the edge being dead")
 				s.run()
 			}
-			b.await("complete", *crowd, "behind the last start")
-			b.halt()
-			t.Log(b.seen)
+			s.await(c, "complete", *crowd, "behind the last start")
+			c.Halt()
+			t.Log(c)
 
-			s.up.wantQuiet()
 			s.wantQuiet(before)
-			b.report(b.faults)
-			b.wantUpstream(s.up)
-			s.drained()
-			lines := map[string]int{}
-			for _, l := range s.log("exchange") {
-				if lines[l.RequestID]++; lines[l.RequestID] > 1 && l.RequestID != "" {
-					t.Errorf("%d access lines for %s", lines[l.RequestID], l.RequestID)
-				}
-			}
+			s.drained() // no exchange has two lines
 		})
 	}
 }

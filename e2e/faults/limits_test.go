@@ -8,9 +8,10 @@ import (
 	"io"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/load"
 )
 
 // TestBeyondTheLimits: more clients than a limit allows. Those beyond it get 503
@@ -20,32 +21,29 @@ func TestBeyondTheLimits(t *testing.T) {
 	const clients, limit = 200, 20
 	for _, tc := range []struct {
 		name, more, upstream, code string
-		most                       func(*upstream) int
+		most                       func(*load.Upstream) int
 	}{
-		{"limits.connections", "limits: {connections: 20}\n", "", "edge_overloaded", func(u *upstream) int { return u.most.exchanges }},
-		{"limits.exchanges", "limits: {exchanges: 20}\n", "", "edge_overloaded", func(u *upstream) int { return u.most.exchanges }},
-		{"max_connections", "", "max_connections: 20, ", "upstream_unavailable", func(u *upstream) int { return u.most.conns }},
+		{"limits.connections", "limits: {connections: 20}\n", "", "edge_overloaded", (*load.Upstream).MostExchanges},
+		{"limits.exchanges", "limits: {exchanges: 20}\n", "", "edge_overloaded", (*load.Upstream).MostExchanges},
+		{"max_connections", "", ", max_connections: 20", "upstream_unavailable", (*load.Upstream).MostConns},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			s := limited(t, tc.more, tc.upstream)
 			before := s.quiet()
-			b := s.load(clients)
+			c := s.gather(clients, map[string]int{tc.code: 503, "upstream_head_timeout": 504, "upstream_closed_early": 502})
+			checks := []func(){s.ledger.CheckStrangers, s.ledger.CheckNameless}
 			if tc.name == "limits.connections" { // what is not read may meet a reset
-				b.mayFail.Store(true)
+				c.MayFail.Store(true)
+				checks = checks[:1]
 			}
-			b.codes = map[string]int{tc.code: 503, "upstream_head_timeout": 504, "upstream_closed_early": 502}
-			b.await(tc.code, 100, "more clients than "+tc.name)
-			b.await("complete", 100, "more clients than "+tc.name)
-			b.halt()
-			t.Log(b.seen)
-			s.up.wantQuiet()
+			s.await(c, tc.code, 100, "more clients than "+tc.name)
+			s.await(c, "complete", 100, "more clients than "+tc.name)
+			c.Halt()
+			t.Log(c)
 			s.wantQuiet(before)
-			b.report(b.faults)
-			b.wantUpstream(s.up)
-			b.wantCounters(s.edge)
-			s.drained()
-			b.wantLines(s.edge, s.up)
+			s.wantCounters()
+			s.drained(checks...)
 			// An exchange that its client has left, and that has been cut, ends at
 			// the upstream a little later than at the edge.
 			if most := tc.most(s.up); most == 0 || most > 2*limit {
@@ -64,9 +62,10 @@ func TestMemoryStaysWithinItsBound(t *testing.T) {
 	for _, l := range legs {
 		t.Run(l.name, func(t *testing.T) {
 			s := l.stage(t, fmt.Sprintf("limits: {connections: %d}\n", connections))
-			s.edge.kill()
+			s.Kill()
 			s.run(fmt.Sprintf("export GOMEMLIMIT=%d", container/10*9)) // as in a container of that size
-			if lines := s.log("memory limit"); len(lines) != 1 {
+			s.load.Address = s.Address()
+			if lines := s.Lines("memory limit"); len(lines) != 1 {
 				t.Errorf("the log says %+v about the memory limit", lines)
 			}
 			before, refused := s.quiet(), 0
@@ -76,29 +75,28 @@ func TestMemoryStaysWithinItsBound(t *testing.T) {
 				}
 				refused += (f.times - 1) * connections
 				if f.hung {
-					s.up.signal(syscall.SIGSTOP)
+					s.up.Stop()
 				}
 				var placed sync.WaitGroup
 				placed.Add(f.times * connections)
 				s.abuse(f.times*connections, func(a *abuser) error {
 					_ = a.SetWriteDeadline(time.Now().Add(time.Second))
-					f.flood(a, s.secure)
+					f.flood(a, s.load.TLS)
 					placed.Done()
 					placed.Wait()
 					return nil // refused, or held as long as the others
 				})
 				if f.hung {
-					s.up.signal(syscall.SIGCONT)
+					s.up.Continue()
 				}
 				t.Logf("%s: %d KiB at most so far, %d in the bound", f.name, s.memory("VmHWM")>>10, container>>10)
 			}
 			if most := s.memory("VmHWM"); most > container {
 				t.Errorf("%d KiB, want %d KiB at most", most>>10, container>>10)
 			}
-			if got := s.scrape().sum("apim_edge_client_connections_refused_total"); got < refused/2 { // places get free meanwhile
+			if got := s.scrape().Sum("apim_edge_client_connections_refused_total"); got < refused/2 { // places get free meanwhile
 				t.Errorf("%d connections were refused, want about %d: the flood was none", got, refused)
 			}
-			s.up.wantQuiet()
 			s.wantQuiet(before)
 			s.others("the flood being over")
 			s.drained()
@@ -114,36 +112,36 @@ var floods = []struct {
 	hung   bool // the upstream does not go on with a handshake
 	flood  func(*abuser, *tls.Config)
 }{
-	{"most of a head", 50, false, false, func(a *abuser, _ *tls.Config) { _ = a.say(a.head("POST", workFixed) + giantField) }},
+	{"most of a head", 50, false, false, func(a *abuser, _ *tls.Config) { _ = a.say(a.head("POST", small) + giantField) }},
 	{"a giant head that waits for its answer", 3, false, false, func(a *abuser, _ *tls.Config) {
-		_ = a.say(a.head("GET", workSilent+" 1") + giantField + "\r\n")
+		_ = a.say(a.head("GET", load.Part{Fate: load.Hang}) + giantField + "\r\n")
 	}},
 	{"a giant head of many fields that waits", 3, false, false, func(a *abuser, _ *tls.Config) { _ = a.say(manyFields(a)) }},
-	{"an answer that is not read", 3, false, false, func(a *abuser, _ *tls.Config) { _ = a.say(a.head("GET", workTorrent+" 64") + "\r\n") }},
+	{"an answer that is not read", 3, false, false, func(a *abuser, _ *tls.Config) { _ = a.say(a.head("GET", torrent) + "\r\n") }},
 	{"a body that does not go on", 3, false, false, func(a *abuser, _ *tls.Config) {
-		_ = a.say(a.head("POST", workFixed+" 1") + giantField + "Content-Length: 1000000\r\n\r\n" + strings.Repeat("x", 50<<10))
+		_ = a.say(a.head("POST", small) + giantField + "Content-Length: 1000000\r\n\r\n" + strings.Repeat("x", 50<<10))
 	}},
 	{"preflights whose answers are not read", 3, false, false, func(a *abuser, _ *tls.Config) {
-		one := a.head("OPTIONS", "") + giantField + "Origin: " + page + "\r\nAccess-Control-Request-Method: POST\r\n\r\n"
+		one := a.head("OPTIONS", small) + giantField + "Origin: " + load.Origin + "\r\nAccess-Control-Request-Method: POST\r\n\r\n"
 		_ = a.say(strings.Repeat(one, 10))
 	}},
 	{"half a ClientHello", 50, true, false, func(a *abuser, _ *tls.Config) { _ = a.say(string(halfHello(60 << 10))) }},
 	{"half a ClientHello as large as may be", 50, true, false, func(a *abuser, _ *tls.Config) { _ = a.say(string(halfHello(15 << 10))) }},
 	{"most of a head behind a handshake", 3, true, false, func(a *abuser, conf *tls.Config) {
-		_, _ = io.WriteString(tls.Client(a, conf), a.head("POST", workFixed)+giantField)
+		_, _ = io.WriteString(tls.Client(a, conf), a.head("POST", small)+giantField)
 	}},
 	{"a giant head of many fields behind a handshake", 3, true, true, func(a *abuser, conf *tls.Config) {
 		_, _ = io.WriteString(tls.Client(a, conf), manyFields(a))
 	}},
 	{"an answer behind a handshake that is not read", 3, true, false, func(a *abuser, conf *tls.Config) {
-		_, _ = io.WriteString(tls.Client(a, conf), a.head("GET", workTorrent+" 64")+"\r\n")
+		_, _ = io.WriteString(tls.Client(a, conf), a.head("GET", torrent)+"\r\n")
 	}},
 }
 
 var giantField = "X: " + strings.Repeat("x", 60<<10) + "\r\n"
 
 func manyFields(a *abuser) string {
-	return a.head("GET", workSilent+" 1") + giantField + strings.Repeat("a:b\r\n", 400) + "\r\n"
+	return a.head("GET", load.Part{Fate: load.Hang}) + giantField + strings.Repeat("a:b\r\n", 400) + "\r\n"
 }
 
 // halfHello returns the beginning of a ClientHello, in records as large as they

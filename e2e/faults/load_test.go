@@ -3,94 +3,45 @@
 package faults
 
 import (
-	"crypto/tls"
-	"fmt"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/apim-edge/apim-edge/internal/edgeerr"
-	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/e2e/internal/load"
 )
 
-// allCodes are the codes of the edge's errors.
-var allCodes = func() map[string]bool {
-	all := map[string]bool{}
-	for _, c := range edgeerr.Codes() {
-		all[c.String()] = true
-	}
-	return all
-}()
+// expectedCodes are the errors that the faults of the upstream explain.
+var expectedCodes = map[string]int{
+	"upstream_connect_failed": 502, "upstream_closed_early": 502, "upstream_invalid_response": 502,
+	"upstream_head_timeout": 504, "upstream_stalled": 504, "upstream_connect_timeout": 504, "upstream_tls_failed": 502,
+}
 
 // fault is one thing that happens to the upstream, and what clients see of it.
 type fault struct {
 	name  string
-	begin func(*upstream)
+	begin func(*stage)
 	seen  []string // outcomes to wait for before it ends
-	end   func(*upstream)
+	end   func(*stage)
 }
 
 func inMood(mood string, seen ...string) fault {
-	return fault{mood, func(u *upstream) { u.mood(mood) }, seen, func(u *upstream) { u.mood(moodCalm) }}
+	return fault{mood, func(s *stage) { s.load.Mood(mood) }, seen, func(s *stage) { s.load.Mood(load.Calm) }}
+}
+
+func startUpstream(s *stage) {
+	if err := s.up.Start(); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 var upstreamFaults = []fault{
-	inMood(moodSlow, "complete"),
-	inMood(moodTruncate, "cut", "upstream_closed_early"),
-	{"killed", (*upstream).kill, []string{"upstream_connect_failed"}, (*upstream).start},
-	inMood(moodGarbage, "upstream_invalid_response", "cut"),
-	{"hung", func(u *upstream) { u.signal(syscall.SIGSTOP) }, []string{"upstream_head_timeout", "cut"}, func(u *upstream) { u.signal(syscall.SIGCONT) }},
-	inMood(moodClose, "upstream_closed_early"),
-	{"restarted", func(u *upstream) { u.kill(); u.start() }, []string{"complete"}, func(*upstream) {}},
+	inMood(load.Slowly, "complete"),
+	inMood(load.Truncating, "cut", "upstream_closed_early"),
+	{"killed", func(s *stage) { s.up.Kill() }, []string{"upstream_connect_failed"}, startUpstream},
+	inMood(load.Babbling, "upstream_invalid_response", "cut"),
+	{"hung", func(s *stage) { s.up.Stop() }, []string{"upstream_head_timeout", "cut"}, func(s *stage) { s.up.Continue() }},
+	inMood(load.Closing, "upstream_closed_early"),
+	{"restarted", func(s *stage) { s.up.Kill(); startUpstream(s) }, []string{"complete"}, func(*stage) {}},
 }
-
-// loadConfig is for a load: no fault lasts long, and nothing is kept for long.
-func loadConfig(u *upstream, generation int) string {
-	secure := ""
-	if u.id != nil {
-		secure = fmt.Sprintf("tls: {ca_file: %q}, ", u.id.CertFile)
-	}
-	return fmt.Sprintf(`upstreams: {legacy: {url: %q, %smax_idle: %d}}
-routes: {openai: {path_prefix: /, upstream: legacy, cors: {allowed_origins: [%q]}},
-  patient: {path_prefix: %s, upstream: legacy, timeouts: {response_head: 1h, stream_idle: 1h}}}
-timeouts: {response_head: 2s, stream_idle: 2s, upstream_keep_alive: 3s, drain: 2s}
-`, u.url(), secure, 100+generation%2, page, patient)
-}
-
-// leg is how the two sides are spoken to.
-type leg struct {
-	name   string
-	secure bool
-}
-
-var legs = []leg{{"plain", false}, {"TLS on both sides", true}}
-
-// stage is an edge between clients and an upstream.
-type stage struct {
-	*edge
-	up     *upstream
-	extra  string // configuration
-	secure *tls.Config
-}
-
-func (l leg) stage(t *testing.T, extra string) *stage {
-	t.Helper()
-	var id *testcert.Certificate
-	s := &stage{extra: extra}
-	if l.secure {
-		var err error
-		if id, err = testcert.New(t.TempDir(), "faults.test"); err != nil {
-			t.Fatal(err)
-		}
-		s.secure = id.Client()
-		s.extra += fmt.Sprintf("listen: {address: \"127.0.0.1:0\", tls: {cert_file: %q, key_file: %q}}\n", id.CertFile, id.KeyFile)
-	}
-	s.up = startUpstream(t, id)
-	s.edge = start(t, loadConfig(s.up, 0)+s.extra)
-	return s
-}
-
-func (s *stage) load(clients int) *book { return startClients(s.t, clients, s.clients, s.secure) }
 
 // reloads changes the configuration every second, sometimes to nonsense.
 func (s *stage) reloads(stop <-chan struct{}) {
@@ -102,26 +53,26 @@ func (s *stage) reloads(stop <-chan struct{}) {
 			return
 		case <-every.C:
 		}
-		if i%5 == 3 {
-			s.write("upstreams: {legacy: {url: ftp://x}}\n" + s.extra)
-			continue
+		if i%5 != 3 {
+			s.write()
+		} else if err := s.settings.Spoil(); err != nil {
+			s.t.Error(err)
 		}
-		s.write(loadConfig(s.up, i) + s.extra)
 	}
 }
 
 // suffer lets the fault last until clients have seen what comes of it.
-func (s *stage) suffer(f fault, b *book) {
+func (s *stage) suffer(f fault, c *load.Crowd) {
 	s.t.Helper()
 	before := map[string]int{}
 	for _, outcome := range f.seen {
-		before[outcome] = b.count(outcome)
+		before[outcome] = c.Count(outcome)
 	}
-	f.begin(s.up)
+	f.begin(s)
 	for _, outcome := range f.seen {
-		b.reach(outcome, before[outcome]+5, "the upstream being "+f.name)
+		s.reach(c, outcome, before[outcome]+5, "the upstream being "+f.name)
 	}
-	f.end(s.up)
+	f.end(s)
 }
 
 // TestFaultsUnderLoad: whatever happens to the upstream, the configuration and the
@@ -134,27 +85,22 @@ func TestFaultsUnderLoad(t *testing.T) {
 		t.Run(l.name, func(t *testing.T) {
 			s := l.stage(t, "")
 			before := s.quiet()
-			b := s.load(*crowd)
-			go s.reloads(b.stop)
-			b.await("complete", *crowd, "before any fault")
+			c := s.gather(*crowd, expectedCodes)
+			go s.reloads(c.Stopped())
+			s.await(c, "complete", *crowd, "before any fault")
 			for begun, i := time.Now(), 0; i < len(upstreamFaults) || time.Since(begun) < *loadFor; i++ {
 				f := upstreamFaults[i%len(upstreamFaults)]
-				s.suffer(f, b)
-				b.await("complete", *crowd/2, "the upstream having been "+f.name)
+				s.suffer(f, c)
+				s.await(c, "complete", *crowd/2, "the upstream having been "+f.name)
 			}
-			b.halt()
-			t.Log(b.seen, "reloads:", s.count("reloaded"))
-			if s.count("reloaded") == 0 || s.count("reload failed") == 0 {
-				t.Errorf("%d reloads, %d failed: want both", s.count("reloaded"), s.count("reload failed"))
+			c.Halt()
+			t.Log(c, "reloads:", s.Count("reloaded"))
+			if s.Count("reloaded") == 0 || s.Count("reload failed") == 0 {
+				t.Errorf("%d reloads, %d failed: want both", s.Count("reloaded"), s.Count("reload failed"))
 			}
-
-			s.up.wantQuiet()
 			s.wantQuiet(before)
-			b.report(b.faults)
-			b.wantUpstream(s.up)
-			b.wantCounters(s.edge)
-			s.drained()
-			b.wantLines(s.edge, s.up)
+			s.wantCounters()
+			s.drained(s.ledger.CheckStrangers, s.ledger.CheckNameless)
 		})
 	}
 }

@@ -3,49 +3,53 @@
 package faults
 
 import (
-	"bufio"
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/e2e/internal/load"
+	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
 
-// abuser is a client that does what no good one does.
+// abuser is a client that does what no good one does. The ledger does not know it.
 type abuser struct {
-	*net.TCPConn
+	*raw.Conn
 	number int
 	nonce  string
-	in     *bufio.Reader
 }
 
-// abused is an edge with a route of its own for abusers, so that a machine that is
-// slow under them is not taken for an upstream that is silent. more is put in
-// front of the configuration, timeouts among the timeouts.
-func abused(t *testing.T, timeouts, more string) *stage {
+// What abusers ask of the upstream.
+var (
+	small   = load.Part{Fate: load.Good, Framing: load.ByLength}
+	hundred = load.Part{Fate: load.Good, Framing: load.ByLength, Size: 100}
+	flood   = load.Part{Fate: load.Good, Framing: load.ByLength, Size: 64 << 20}
+	torrent = load.Part{Fate: load.Good, Framing: load.Chunked, Size: 64 << 20}
+)
+
+// abused is an edge whose route for abusers is patient, so that a machine that is
+// slow under them is not taken for an upstream that is silent. more is added to
+// the configuration, timeouts to the timeouts.
+func abused(t *testing.T, secure sides, timeouts, more string) *stage {
 	t.Helper()
-	s := &stage{up: startUpstream(t, nil)}
-	s.up.mood(moodLoyal) // no abuser meets a connection that is being closed
-	text := loadConfig(s.up, 0)
-	text = strings.Replace(text, "\ntimeouts: {", "\ntimeouts: {"+timeouts, 1)
-	text = strings.Replace(text, "routes: {", "routes: {abuse: {path_prefix: /abuse, upstream: legacy, timeouts: {stream_idle: 1h, response_head: 1h}, "+
-		fmt.Sprintf("cors: {allowed_origins: [%q]}}, ", page), 1)
-	s.edge = start(t, more+text)
+	s := start(t, secure, func(s *load.Settings) {
+		s.Legs[1].Patient = true
+		s.Timeouts, s.More = timeouts+s.Timeouts, more
+	})
+	s.load.Mood(load.Loyal) // no abuser meets a connection that is being closed
 	return s
 }
 
 // limited is an edge with limits.
 func limited(t *testing.T, more, upstream string) *stage {
 	t.Helper()
-	s := &stage{up: startUpstream(t, nil)}
-	s.edge = start(t, more+strings.Replace(loadConfig(s.up, 0), "{legacy: {", "{legacy: {"+upstream, 1))
-	return s
+	return start(t, sides{}, func(s *load.Settings) { s.More, s.Upstream = more, upstream })
 }
 
 // abuse runs do for n abusers at the same time and returns what was wrong.
@@ -55,15 +59,14 @@ func (s *stage) abuse(n int, do func(*abuser) error) {
 	faults := make(chan string, n)
 	for i := range n {
 		all.Go(func() {
-			conn, err := dial(s.clients, i)
+			conn, err := raw.Dial(s.Address(), raw.Dialer{Client: 1 + i, Buffer: 16 << 10}) // it stalls soon
 			if err != nil {
 				faults <- err.Error()
 				return
 			}
 			defer conn.Close()
-			_ = conn.SetReadBuffer(16 << 10) // so that it stalls soon
-			_ = conn.SetDeadline(time.Now().Add(2 * patience))
-			a := &abuser{TCPConn: conn, number: i, nonce: fmt.Sprintf("abuser-%d", i), in: bufio.NewReader(conn)}
+			_ = conn.SetDeadline(time.Now().Add(2 * edge.Patience))
+			a := &abuser{conn, i, fmt.Sprintf("abuser-%d", i)}
 			if err := do(a); err != nil {
 				faults <- fmt.Sprintf("%s: %v", a.nonce, err)
 			}
@@ -83,8 +86,9 @@ func (s *stage) abuse(n int, do func(*abuser) error) {
 }
 
 // head is a request head without its last line.
-func (a *abuser) head(method, work string) string {
-	return fmt.Sprintf("%s /abuse HTTP/1.1\r\nHost: edge\r\nX-Request-Id: %s\r\nAuthorization: Bearer k-%s\r\nX-Work: %s\r\n",
+func (a *abuser) head(method string, part load.Part) string {
+	work, _ := json.Marshal(part)
+	return fmt.Sprintf("%s /abuse HTTP/1.1\r\nHost: edge\r\nX-Request-Id: %s\r\nAuthorization: Bearer k-%s\r\nX-Part: %s\r\n",
 		method, a.nonce, a.nonce, work)
 }
 
@@ -108,7 +112,7 @@ func (a *abuser) pour(piece string, size int) {
 
 // answer wants one, whole, with the status and the edge's error.
 func (a *abuser) answer(method string, status int, code string) error {
-	resp, err := http.ReadResponse(a.in, &http.Request{Method: method})
+	resp, err := http.ReadResponse(a.In, &http.Request{Method: method})
 	if err != nil {
 		return fmt.Errorf("no answer: %w", err)
 	}
@@ -121,7 +125,7 @@ func (a *abuser) answer(method string, status int, code string) error {
 
 // ended wants the end of the connection without another byte.
 func (a *abuser) ended() error {
-	rest, err := io.ReadAll(a.in)
+	rest, err := io.ReadAll(a.In)
 	if len(rest) > 0 || os.IsTimeout(err) {
 		return fmt.Errorf("%d bytes and then %v, want the end of the connection", len(rest), err)
 	}
@@ -131,11 +135,9 @@ func (a *abuser) ended() error {
 // others holds that good clients are served meanwhile.
 func (s *stage) others(while string) {
 	s.t.Helper()
-	b := startClients(s.t, 20, s.clients, s.secure)
-	b.codes = map[string]int{"upstream_head_timeout": 504, "upstream_closed_early": 502}
-	b.await("complete", 100, while)
-	b.halt()
-	b.report(b.faults)
+	c := s.gather(20, map[string]int{"upstream_head_timeout": 504, "upstream_closed_early": 502})
+	s.await(c, "complete", 100, while)
+	c.Halt()
 }
 
 // startOthers holds the same beside what the test does, and closes what it
@@ -149,31 +151,15 @@ func (s *stage) startOthers(while string) <-chan struct{} {
 	return served
 }
 
-// pss returns the memory of the edge, its part of what is shared included.
-func (e *edge) pss() int {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", e.cmd.Process.Pid))
-	if err != nil {
-		e.t.Error(err)
-	}
-	for _, line := range strings.Split(string(text), "\n") {
-		if rest, found := strings.CutPrefix(line, "Pss:"); found {
-			kilobytes, _ := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(rest, "kB")))
-			return kilobytes << 10
-		}
-	}
-	e.t.Error("no Pss of the edge")
-	return 0
-}
-
 // watchMemory returns what tells the most memory that the edge has had since.
-func (e *edge) watchMemory() (most func() int) {
+func (s *stage) watchMemory() (most func() int) {
 	stop, ended := make(chan struct{}), make(chan int)
 	go func() {
 		look := time.NewTicker(50 * time.Millisecond)
 		defer look.Stop()
 		n := 0
 		for {
-			n = max(n, e.pss())
+			n = max(n, s.memory("Pss"))
 			select {
 			case <-stop:
 				ended <- n
@@ -200,19 +186,10 @@ func wantWithin(t *testing.T, what string, n, before, most, each int) {
 	}
 }
 
-// causes counts the access lines by their cause.
-func (e *edge) causes() map[string]int {
-	all := map[string]int{}
-	for _, l := range e.log("exchange") {
-		all[l.Cause]++
-	}
-	return all
-}
-
-func (e *edge) wantCauses(cause string, n int) {
-	e.t.Helper()
-	eventually(e.t, fmt.Sprintf("%d access lines with %s", n, cause), func() bool { return e.causes()[cause] >= n })
-	if got := e.causes()[cause]; got != n {
-		e.t.Errorf("%d access lines with %s, want %d; there are %v", got, cause, n, e.causes())
+func (s *stage) wantCauses(cause string, n int) {
+	s.t.Helper()
+	eventually(s.t, fmt.Sprintf("%d access lines with %s", n, cause), func() bool { return s.ledger.Causes()[cause] >= n })
+	if all := s.ledger.Causes(); all[cause] != n {
+		s.t.Errorf("%d access lines with %s, want %d; there are %v", all[cause], cause, n, all)
 	}
 }

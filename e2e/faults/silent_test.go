@@ -10,6 +10,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
 
 // TestTenThousandSilentConnections: connections that say nothing cost little, keep
@@ -21,20 +24,20 @@ func TestTenThousandSilentConnections(t *testing.T) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Max < silent+2000 {
 		t.Fatalf("this test needs %d open files, and the limit is %d (%v): raise it with ulimit -n", silent+2000, files.Max, err)
 	}
-	s := abused(t, "client_head: 12s, ", "")
-	before, pss := s.quiet(), s.pss()
+	s := abused(t, sides{}, "client_head: 12s, ", "")
+	before, pss := s.quiet(), s.memory("Pss")
 	most := s.watchMemory()
 
 	var all sync.WaitGroup
 	var ended atomic.Int64
 	faults := make(chan error, silent)
 	for i := range silent {
-		conn, err := dial(s.clients, i)
+		conn, err := raw.Dial(s.Address(), raw.Dialer{Client: 1 + i})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		_ = conn.SetDeadline(time.Now().Add(2 * patience))
+		_ = conn.SetDeadline(time.Now().Add(2 * edge.Patience))
 		all.Go(func() {
 			if n, err := conn.Read(make([]byte, 1)); n > 0 || err == nil || strings.Contains(err.Error(), "timeout") {
 				faults <- fmt.Errorf("connection %d: %d bytes, %v", i, n, err)
@@ -43,7 +46,7 @@ func TestTenThousandSilentConnections(t *testing.T) {
 		})
 	}
 	eventually(t, "the edge to have them all", func() bool {
-		return s.scrape().sum("apim_edge_client_connections") >= silent || ended.Load() > 0
+		return s.scrape().Sum("apim_edge_client_connections") >= silent || ended.Load() > 0
 	})
 	if ended.Load() > 0 {
 		t.Log("the first of them had ended before the last one began")
@@ -57,7 +60,6 @@ func TestTenThousandSilentConnections(t *testing.T) {
 	for err := range faults {
 		t.Fatal(err)
 	}
-	s.up.wantQuiet()
 	s.wantQuiet(before)
 	s.drained()
 }

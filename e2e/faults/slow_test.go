@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/load"
 )
 
 const abusers = 300
@@ -28,11 +30,11 @@ func (a *abuser) trickle(text string) {
 // timeouts.client_head, counted from its first byte, and harms nobody meanwhile.
 func TestSlowHeads(t *testing.T) {
 	t.Parallel()
-	s := abused(t, "client_head: 2s, ", "")
+	s := abused(t, sides{}, "client_head: 2s, ", "")
 	before := s.quiet()
 	served := s.startOthers("300 heads being slow")
 	s.abuse(abusers, func(a *abuser) error {
-		switch head := a.head("POST", workFixed); a.number % 3 {
+		switch head := a.head("POST", small); a.number % 3 {
 		case 0: // says nothing at all, and is told nothing
 			return a.ended()
 		case 1:
@@ -47,7 +49,6 @@ func TestSlowHeads(t *testing.T) {
 	})
 	<-served
 	s.wantCauses("request_timeout", abusers/3*2)
-	s.up.wantQuiet()
 	s.wantQuiet(before)
 	s.drained()
 }
@@ -56,11 +57,11 @@ func TestSlowHeads(t *testing.T) {
 // and the upstream sees it cut; one that goes on slowly is let through.
 func TestSlowBodies(t *testing.T) {
 	t.Parallel()
-	s := abused(t, "request_body_idle: 2s, ", "")
+	s := abused(t, sides{}, "request_body_idle: 2s, ", "")
 	before := s.quiet()
 	served := s.startOthers("300 bodies being slow")
 	s.abuse(abusers, func(a *abuser) error {
-		head := a.head("POST", workFixed+" 100")
+		head := a.head("POST", hundred)
 		switch a.number % 3 {
 		case 0:
 			_ = a.say(head + "Content-Length: 1000\r\n\r\nhalf")
@@ -78,7 +79,6 @@ func TestSlowBodies(t *testing.T) {
 	})
 	<-served
 	s.wantCauses("request_timeout", abusers/3*2)
-	s.up.wantQuiet()
 	s.wantQuiet(before)
 	s.drained()
 }
@@ -87,23 +87,22 @@ func TestSlowBodies(t *testing.T) {
 // limits.slowest, where request_body_idle never would, and its upstream is free.
 func TestBodiesSlowerThanAllowed(t *testing.T) {
 	t.Parallel()
-	s := abused(t, "", "limits: {slowest: 100B}\n")
+	s := abused(t, sides{}, "", "limits: {slowest: 100B}\n")
 	before := s.quiet()
 	s.abuse(abusers, func(a *abuser) error {
-		_ = a.say(a.head("POST", workFixed+" 100") + "Content-Length: 1000\r\n\r\n")
+		_ = a.say(a.head("POST", hundred) + "Content-Length: 1000\r\n\r\n")
 		a.trickle(strings.Repeat("x", 1000))
 		if err := a.answer("POST", 408, "request_timeout"); err != nil {
 			return err
 		}
 		return a.ended()
 	})
-	for _, l := range s.log("exchange") {
-		if !strings.Contains(l.Error, "limits.slowest") {
-			t.Fatalf("the access line says %+v", l)
+	for _, l := range s.Lines("exchange") {
+		if !strings.Contains(l.Text, "limits.slowest") {
+			t.Fatalf("the access line says %s", l.Text)
 		}
 	}
 	s.wantCauses("request_timeout", abusers)
-	s.up.wantQuiet()
 	s.wantQuiet(before)
 	s.drained()
 }
@@ -113,10 +112,10 @@ func TestBodiesSlowerThanAllowed(t *testing.T) {
 func TestReadersSlowerThanAllowed(t *testing.T) {
 	t.Parallel()
 	const readers = 20
-	s := abused(t, "", "limits: {slowest: 64KiB}\n")
+	s := abused(t, sides{}, "", "limits: {slowest: 64KiB}\n")
 	before := s.quiet()
 	s.abuse(readers, func(a *abuser) error {
-		if err := a.say(a.head("GET", workTorrent+" 64") + "\r\n"); err != nil {
+		if err := a.say(a.head("GET", torrent) + "\r\n"); err != nil {
 			return err
 		}
 		for {
@@ -127,12 +126,11 @@ func TestReadersSlowerThanAllowed(t *testing.T) {
 		}
 	})
 	s.wantCauses("client_stalled", readers)
-	for _, l := range s.log("exchange") {
-		if !strings.Contains(l.Error, "limits.slowest") {
-			t.Fatalf("the access line says %+v", l)
+	for _, l := range s.Lines("exchange") {
+		if !strings.Contains(l.Text, "limits.slowest") {
+			t.Fatalf("the access line says %s", l.Text)
 		}
 	}
-	s.up.wantQuiet()
 	s.wantQuiet(before)
 	s.drained()
 }
@@ -141,24 +139,24 @@ func TestReadersSlowerThanAllowed(t *testing.T) {
 // of memory each, stall nobody else, and are ended by timeouts.client_write_stall,
 // which cancels the upstream.
 func TestSlowReaders(t *testing.T) {
-	for _, work := range []string{workFlood, workTorrent} {
-		t.Run(work, func(t *testing.T) {
+	for name, part := range map[string]load.Part{"flood": flood, "torrent": torrent} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := abused(t, "client_write_stall: 4s, ", "")
-			before, pss := s.quiet(), s.pss()
+			s := abused(t, sides{}, "client_write_stall: 4s, ", "")
+			before, pss := s.quiet(), s.memory("Pss")
 			most := s.watchMemory()
 			served := s.startOthers("300 clients not reading")
 			ended := make(chan struct{})
 			go func() {
 				defer close(ended)
-				eventually(t, "all who read nothing to be ended", func() bool { return s.causes()["client_stalled"] >= abusers })
+				eventually(t, "all who read nothing to be ended", func() bool { return s.ledger.Causes()["client_stalled"] >= abusers })
 			}()
 			s.abuse(abusers, func(a *abuser) error {
-				if err := a.say(a.head("GET", fmt.Sprintf("%s 64", work)) + "\r\n"); err != nil {
+				if err := a.say(a.head("GET", part) + "\r\n"); err != nil {
 					return err
 				}
 				<-ended
-				if n, err := io.Copy(io.Discard, a.in); err == nil && n >= 64<<20 {
+				if n, err := io.Copy(io.Discard, a.In); err == nil && n >= 64<<20 {
 					return fmt.Errorf("got all %d bytes", n)
 				}
 				return nil
@@ -166,7 +164,6 @@ func TestSlowReaders(t *testing.T) {
 			<-served
 			wantWithin(t, "clients that read nothing", abusers, pss, most(), 64<<10)
 			s.wantCauses("client_stalled", abusers)
-			s.up.wantQuiet()
 			s.wantQuiet(before)
 			s.drained()
 		})

@@ -7,13 +7,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/peer"
+	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
 
 // told is what Node's parser has read of one answer, or the error that its user
@@ -84,6 +86,11 @@ var answerDifferences = []answerDifference{
 	}},
 	{"only the edge says X-Apim-Edge-*", func(direct, _ *told) bool {
 		return endHere(&direct.Fields, func(name string) bool { return strings.HasPrefix(name, "x-apim-edge-") })
+	}},
+	{"names that some readers take for those of the edge end here", func(direct, _ *told) bool {
+		gone := func(name string) bool { return isNeighbour(name, edgesOwn) }
+		inHead := endHere(&direct.Fields, gone)
+		return endHere(&direct.Trailers, gone) || inHead
 	}},
 	{"the edge speaks HTTP/1.1 whatever the upstream speaks", func(direct, _ *told) bool {
 		older := direct.Version == "1.0"
@@ -219,25 +226,13 @@ type speaker struct {
 
 func newSpeaker(t *testing.T) *speaker {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	u := &speaker{}
+	l, err := peer.Listen("127.0.0.1:0", nil, u.serve)
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &speaker{address: l.Addr().String()}
-	var wait sync.WaitGroup
-	wait.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wait.Go(func() { u.serve(c) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		wait.Wait()
-	})
+	t.Cleanup(l.Close)
+	u.address = l.Address
 	return u
 }
 
@@ -251,11 +246,9 @@ var announced = regexp.MustCompile(`(?i)\r\ncontent-length: 2\r\n`)
 
 // serve answers requests as long as the story leaves the connection open, and
 // longer than any client waits: an end of its own would make an answer complete.
-func (u *speaker) serve(c net.Conn) {
-	defer c.Close()
+func (u *speaker) serve(c *raw.Conn) {
 	_ = c.SetDeadline(time.Now().Add(2 * patience))
-	in := bufio.NewReader(c)
-	for u.listen(in) {
+	for u.listen(c.In) {
 		u.mu.Lock()
 		s := u.says
 		u.mu.Unlock()
@@ -264,9 +257,7 @@ func (u *speaker) serve(c net.Conn) {
 		case "close", "cut":
 			return
 		case "reset":
-			if tcp, ok := c.(*net.TCPConn); ok {
-				_ = tcp.SetLinger(0)
-			}
+			c.Leave(raw.ByReset)
 			return
 		}
 	}

@@ -131,17 +131,56 @@ var requestDifferences = []requestDifference{
 	{"nobody waits for 100 Continue without a body, or in HTTP/1.0", func(direct, edge *heard) bool {
 		return len(edge.values("expect")) == 0 && takeOff("expect")(direct, edge)
 	}},
+	{"an id that is none, or that may be a secret, is made anew", func(direct, edge *heard) bool {
+		ids := direct.values("x-request-id")
+		return len(ids) > 0 && (len(ids) > 1 || !plainID.MatchString(ids[0]) || strings.HasPrefix(ids[0], "eyJ")) && takeOffBoth("x-request-id")(direct, edge)
+	}},
+	{"what proxies say of who asks passes from those that are trusted", takeOffBoth(saidByProxies...)},
+	{"names that some servers read as those of the edge pass from nobody", func(direct, _ *heard) bool {
+		before := len(direct.Fields)
+		direct.Fields = without(direct.Fields, func(name string) bool {
+			return isNeighbour(name, append([]string{"x-request-id", "api-key"}, append(edgesOwn, saidByProxies...)...))
+		})
+		return len(direct.Fields) < before
+	}},
+	{"a key in a subprotocol moves into a field, or ends here", func(direct, edge *heard) bool {
+		return strings.Contains(strings.Join(direct.values("sec-websocket-protocol"), ","), "openai-insecure-api-key") &&
+			takeOffBoth("sec-websocket-protocol")(direct, edge)
+	}},
 	{"trailers cannot carry what belongs into a head", func(direct, _ *heard) bool {
 		before := len(direct.Trailers)
+		inHead := append([]string{"api-key", "x-request-id", "ocp-apim-subscription-key"}, append(edgesOwn, saidByProxies...)...)
 		direct.Trailers = without(direct.Trailers, func(name string) bool {
-			return slices.Contains([]string{"authorization", "api-key", "content-length", "transfer-encoding", "host", "connection", "x-forwarded-for", "x-apim-edge-decision", "ocp-apim-subscription-key", "content-type", "cookie"}, name) ||
+			return isNeighbour(name, inHead) || slices.Contains(inHead, name) || slices.Contains([]string{"authorization", "api-key", "content-length", "transfer-encoding", "host", "connection", "x-forwarded-for", "x-apim-edge-decision", "ocp-apim-subscription-key", "content-type", "cookie"}, name) ||
 				strings.HasPrefix(name, "x-apim-edge-")
 		})
 		return len(direct.Trailers) < before
 	}},
 }
 
+// saidByProxies are the fields with which proxies say who asks, and for what.
+var saidByProxies = []string{
+	"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix", "x-forwarded-server",
+	"x-forwarded-scheme", "x-forwarded-ssl", "x-forwarded-by", "x-forwarded-user", "x-real-ip", "true-client-ip", "x-client-ip",
+	"x-cluster-client-ip", "x-original-url", "x-original-uri", "x-original-host", "x-original-for", "x-original-proto", "x-rewrite-url",
+}
+
+// edgesOwn are names of the connection and of its framing, and the edge's own.
+var edgesOwn = []string{
+	"content-length", "transfer-encoding", "keep-alive", "proxy-authorization", "sec-websocket-protocol",
+	"x-apim-edge-decision", "x-apim-edge-error",
+}
+
+var notInNames = regexp.MustCompile(`[^a-z0-9-]`)
+
+// isNeighbour reports whether a server that reads any mark in a name as another
+// one takes it for one of names.
+func isNeighbour(name string, names []string) bool {
+	return notInNames.MatchString(name) && slices.Contains(names, notInNames.ReplaceAllString(name, "-"))
+}
+
 var (
+	plainID    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$`)
 	keyInQuery = regexp.MustCompile(`(?i)^(s|%73)ubscription(-|%2d)key(=|$)`)
 	absolute   = regexp.MustCompile(`(?i)^https?://[^/?]*(.*)$`)
 )

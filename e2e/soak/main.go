@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/load"
 )
 
 // options are the flags.
@@ -22,10 +24,9 @@ type options struct {
 	duration time.Duration
 	rate     float64
 	streams  int
-	mix      mix
+	mix      load.Mix
 	seed     uint64
 	out      string
-	binary   string
 	race     bool
 	tls      bool
 	color    bool
@@ -59,7 +60,10 @@ Exit code: 0 all held, 1 something did not, 2 wrong usage.
 Flags:
 `
 
-func main() { os.Exit(command(os.Args[1:])) }
+func main() {
+	load.ActUpstream()
+	os.Exit(command(os.Args[1:]))
+}
 
 func command(args []string) int {
 	o := options{command: strings.Join(append([]string{"soak"}, args...), " ")}
@@ -73,13 +77,12 @@ func command(args []string) int {
 	flags.IntVar(&o.streams, "streams", 30, "event streams of up to two minutes that are open all the time")
 	flags.Uint64Var(&o.seed, "seed", 1, "of the choice of work; the same gives the same mix")
 	flags.StringVar(&o.out, "out", "e2e/artifacts/soak", "folder for the report")
-	flags.StringVar(&o.binary, "binary", os.Getenv("EDGE_BINARY"), "apim-edge to use instead of a build of this tree (EDGE_BINARY)")
-	flags.BoolVar(&o.race, "race", false, "build the edge with the race detector; it needs several times as much CPU")
+	flags.BoolVar(&o.race, "race", false, "build the edge with the race detector, unless EDGE_BINARY names one; it needs several times as much CPU")
 	flags.BoolVar(&o.tls, "tls", false, "let clients speak TLS with the edge")
-	only := flags.String("only", "", "kinds of work instead of all, separated by commas: "+strings.Join(kindNames(), ","))
+	only := flags.String("only", "", "kinds of work instead of all, separated by commas: "+strings.Join(load.Everyday.Names(), ","))
 	err := flags.Parse(args)
 	if err == nil {
-		o.mix, err = newMix(strings.FieldsFunc(*only, func(r rune) bool { return r == ',' }))
+		o.mix, err = load.Everyday.Only(strings.FieldsFunc(*only, func(r rune) bool { return r == ',' }))
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "soak: --only:", err)
 		}
@@ -89,8 +92,8 @@ func command(args []string) int {
 		return 0
 	case err != nil:
 		return 2
-	case flags.NArg() > 0 || o.duration <= 0 || o.rate <= 0 || o.streams < 0 || o.race && o.binary != "":
-		fmt.Fprintln(os.Stderr, "soak: --duration and --rate are above 0, --race builds and so goes with no --binary, and there is nothing else; see --help")
+	case flags.NArg() > 0 || o.duration <= 0 || o.rate <= 0 || o.streams < 0:
+		fmt.Fprintln(os.Stderr, "soak: --duration and --rate are above 0, and there is nothing else; see --help")
 		return 2
 	}
 	o.color = os.Getenv("NO_COLOR") == "" && isTerminal(os.Stdout)

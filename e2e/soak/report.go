@@ -62,7 +62,8 @@ func (s *soak) summary() {
 	for _, c := range s.checks {
 		fmt.Fprintf(s.out, "%-4s  %s: %s\n", s.paint(c.ok), c.name, c.detail)
 	}
-	for _, finding := range s.ledger.findings[:min(20, len(s.ledger.findings))] {
+	findings, _ := s.ledger.Findings()
+	for _, finding := range findings[:min(20, len(findings))] {
 		fmt.Fprintln(s.out, "finding:", finding)
 	}
 }
@@ -110,12 +111,13 @@ func (s *soak) markdown() string {
 	})
 	s.latencyTable(&b)
 	s.endingsTable(&b)
-	fmt.Fprintf(&b, "\n## Findings\n\n%d", s.ledger.faults)
-	if s.ledger.faults > len(s.ledger.findings) {
-		fmt.Fprintf(&b, ", of which the first %d", len(s.ledger.findings))
+	findings, all := s.ledger.Findings()
+	fmt.Fprintf(&b, "\n## Findings\n\n%d", all)
+	if all > len(findings) {
+		fmt.Fprintf(&b, ", of which the first %d", len(findings))
 	}
 	b.WriteString("\n\n")
-	for _, finding := range s.ledger.findings {
+	for _, finding := range findings {
 		fmt.Fprintf(&b, "- `%s`\n", strings.ReplaceAll(strings.TrimSpace(finding), "`", "'"))
 	}
 	b.WriteString("\nEach second is in samples.csv, everything that the edge wrote in edge.log.gz.\n")
@@ -150,9 +152,10 @@ func (s *soak) latencyTable(b *strings.Builder) {
 func (s *soak) endingsTable(b *strings.Builder) {
 	b.WriteString("\n## How exchanges ended\n\n\"restart\" means that upstream was down for a part of the time, \"stale\" that it closed an idle connection at that moment.\n\n")
 	markdownTable(b, []string{"kind", "ending", "exchanges"}, func(row func(cells ...string)) {
-		for _, name := range slices.Sorted(maps.Keys(s.ledger.endings)) {
+		endings, _ := s.ledger.Endings()
+		for _, name := range slices.Sorted(maps.Keys(endings)) {
 			kind, ending, _ := strings.Cut(name, ": ")
-			row(kind, ending, strconv.FormatInt(s.ledger.endings[name], 10))
+			row(kind, ending, strconv.FormatInt(endings[name], 10))
 		}
 	})
 }

@@ -1,16 +1,10 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
-	"fmt"
-	"io"
-	"net/http"
 	"os"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 )
 
 // sample is one look at the edge and its load.
@@ -60,122 +54,40 @@ var columns = []struct {
 	{"reloads_failed", func(s *sample) float64 { return s.reloadsFailed }},
 }
 
-// look samples the edge itself; what the load knows is added by the sampler.
-func (e *edge) look() (sample, error) {
-	var s sample
-	metrics, err := e.metrics()
+// look samples the edge; what the load knows besides is added by the sampler.
+func (s *soak) look() (now sample, err error) {
+	m, err := s.edge.Scrape()
 	if err != nil {
-		return s, err
+		return now, err
 	}
 	const mib = 1 << 20
-	s.heap = metrics["go_memstats_heap_inuse_bytes"] / mib
-	s.threads = metrics["go_threads"]
-	s.goroutines = metrics["go_goroutines"]
-	s.clients = metrics["apim_edge_client_connections"]
-	s.upstreams = metrics["apim_edge_upstream_connections"]
-	s.exchanges = metrics["apim_edge_exchanges_inflight"]
-	s.streams = metrics["apim_edge_streams_open"]
-	s.requests = metrics["apim_edge_requests_total"]
-	s.linesLost = metrics["apim_edge_log_lines_lost_total"]
-	s.reloads = metrics[`apim_edge_reloads_total{result="ok"}`]
-	s.reloadsFailed = metrics[`apim_edge_reloads_total{result="failed"}`]
-	s.lines = float64(e.log.exchanges())
-	return s, e.lookFromOutside(&s)
-}
-
-// lookFromOutside asks the kernel.
-func (e *edge) lookFromOutside(s *sample) error {
-	pid := e.cmd.Process.Pid
-	rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	value := func(name string, labels ...string) float64 { return float64(m.Sum(name, labels...)) }
+	now.heap = value("go_memstats_heap_inuse_bytes") / mib
+	now.threads = value("go_threads")
+	now.goroutines = value("go_goroutines")
+	now.clients = value("apim_edge_client_connections")
+	now.upstreams = value("apim_edge_upstream_connections")
+	now.exchanges = value("apim_edge_exchanges_inflight")
+	now.streams = value("apim_edge_streams_open")
+	now.requests = value("apim_edge_requests_total")
+	now.linesLost = value("apim_edge_log_lines_lost_total")
+	now.reloads = value("apim_edge_reloads_total", `result="ok"`)
+	now.reloadsFailed = value("apim_edge_reloads_total", `result="failed"`)
+	now.lines = float64(s.ledger.Lines())
+	pss, err := s.edge.Memory("Pss")
 	if err != nil {
-		return err
+		return now, err
 	}
-	for line := range strings.Lines(string(rollup)) {
-		fields := strings.Fields(line)
-		if len(fields) < 2 {
-			continue
-		}
-		kib, _ := strconv.ParseFloat(fields[1], 64)
-		switch fields[0] {
-		case "Pss:":
-			s.pss = kib / 1024
-		case "Rss:":
-			s.rss = kib / 1024
-		}
-	}
-	descriptors, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	rss, err := s.edge.Memory("Rss")
 	if err != nil {
-		return err
+		return now, err
 	}
-	s.descriptors = float64(len(descriptors))
-	s.edgeTime, s.soakTime = cpuTime(pid), cpuTime(os.Getpid())
-	return nil
-}
-
-// descriptors counts the open descriptors by what they are.
-func (e *edge) descriptors() map[string]int {
-	folder := fmt.Sprintf("/proc/%d/fd/", e.cmd.Process.Pid)
-	kinds := map[string]int{}
-	entries, _ := os.ReadDir(folder)
-	for _, entry := range entries {
-		target, err := os.Readlink(folder + entry.Name())
-		if err != nil {
-			continue
-		}
-		kind, _, _ := strings.Cut(target, ":[")
-		kinds[kind]++
+	now.pss, now.rss = float64(pss)/mib, float64(rss)/mib
+	_, files, err := s.edge.Files()
+	now.descriptors = float64(files)
+	now.edgeTime, now.soakTime = edge.CPUTime(s.edge.Pid()), edge.CPUTime(os.Getpid())
+	for _, leg := range s.settings.Legs {
+		now.soakTime += leg.Upstream.CPUTime()
 	}
-	return kinds
-}
-
-// cpuTime reads user and system time, whose unit is 10 ms on every Linux that has
-// been built for years (USER_HZ).
-func cpuTime(pid int) time.Duration {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])) // the name may hold spaces
-	if len(fields) < 13 {
-		return 0
-	}
-	user, _ := strconv.Atoi(fields[11])
-	system, _ := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * 10 * time.Millisecond
-}
-
-// metrics reads the edge's own metrics: each series, and by the name alone the
-// sum over all series of that name.
-func (e *edge) metrics() (map[string]float64, error) {
-	resp, err := e.scraper.Get("http://" + e.admin + "/metrics")
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, errors.New("/metrics answers " + resp.Status)
-	}
-	return parseMetrics(resp.Body)
-}
-
-func parseMetrics(r io.Reader) (map[string]float64, error) {
-	metrics := map[string]float64{}
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		line := lines.Text()
-		space := strings.LastIndexByte(line, ' ')
-		if space < 0 || line[0] == '#' {
-			continue
-		}
-		value, err := strconv.ParseFloat(line[space+1:], 64)
-		if err != nil {
-			return nil, fmt.Errorf("metric %q: %w", line, err)
-		}
-		series := line[:space]
-		metrics[series] = value
-		if name, _, labelled := strings.Cut(series, "{"); labelled {
-			metrics[name] += value
-		}
-	}
-	return metrics, lines.Err()
+	return now, err
 }

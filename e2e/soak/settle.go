@@ -5,30 +5,33 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/load"
 )
 
 // settle ends the load and checks what the edge is left with.
 func (s *soak) settle() {
 	fmt.Fprintln(s.out, "the load has ended; the edge must come back to where it began")
-	if s.edge.hasExited() {
-		s.check("the edge runs to the end", false, "it ended by itself: %v; its last lines:\n%s", s.edge.err, s.log.last())
+	if s.edge.Gone() {
+		s.check("the edge runs to the end", false, "it ended by itself; its last lines:\n%s", s.edge.Log())
 		return
 	}
-	s.check("the edge runs to the end", true, "process %d", s.edge.cmd.Process.Pid)
+	s.check("the edge runs to the end", true, "process %d", s.edge.Pid())
 	s.awaitClients()
 	s.awaitRest()
 	s.checkCounts()
 	begun := time.Now()
-	err := s.edge.stop(drain + 5*time.Second)
+	_, err := s.edge.Stop()
 	s.check("SIGTERM ends it with exit code 0", err == nil, "%v after %s", orZero(err), time.Since(begun).Round(time.Millisecond))
-	for _, u := range s.upstreams {
-		u.close()
-	}
+	s.ledger.Close()
+	s.ledger.CheckStrangers()
+	s.ledger.CheckNameless()
 	s.checkLog()
-	exchanges, faults := s.ledger.count()
+	_, exchanges := s.ledger.Endings()
+	_, faults := s.ledger.Findings()
 	s.check("every exchange ended as it was meant to", faults == 0, "%d exchanges, %d findings", exchanges, faults)
-	count, p50, p99, longest := s.ledger.cancelTimes()
-	s.check("a departure cancels upstream", count > 0 || len(s.mix.kinds) < len(kinds), "%d departures; upstream was free after %s (p50), %s (p99), %s (longest)",
+	count, p50, p99, longest := s.ledger.CancelTimes()
+	s.check("a departure cancels upstream", count > 0 || len(s.mix.Names()) < len(load.Everyday.Names()), "%d departures; upstream was free after %s (p50), %s (p99), %s (longest)",
 		count, p50.Round(10*time.Microsecond), p99.Round(10*time.Microsecond), longest.Round(10*time.Microsecond))
 }
 
@@ -41,18 +44,8 @@ func orZero(err error) any {
 
 // awaitClients waits for the exchanges that still run.
 func (s *soak) awaitClients() {
-	ended := make(chan struct{})
-	go func() {
-		s.load.all.Wait()
-		close(ended)
-	}()
-	select {
-	case <-ended:
-		s.check("every client comes to its end", true, "")
-	case <-time.After(patience + 5*time.Second):
-		s.check("every client comes to its end", false, "%d still wait", s.load.running)
-	}
-	s.load.pool.tidy(0)
+	running, ended := s.load.Await(load.Patience + 5*time.Second)
+	s.check("every client comes to its end", ended, "%d still wait", running)
 }
 
 // spare is how many descriptors and goroutines more than at the start mean
@@ -62,7 +55,7 @@ const spare = 3
 // awaitRest waits until the edge holds nothing that it did not hold at the start.
 // Idle connections to upstream may stay for their time; then they must go.
 func (s *soak) awaitRest() {
-	limit := upstreamIdle + clientKeepAlive + cancelWithin
+	limit := load.UpstreamIdle + load.ClientKeepAlive + 5*time.Second
 	deadline := time.Now().Add(limit)
 	atRest := func(now *sample) bool {
 		return now.clients == 0 && now.exchanges == 0 && now.streams == 0 && now.upstreams == 0 &&
@@ -71,12 +64,12 @@ func (s *soak) awaitRest() {
 	var now sample
 	var err error
 	for {
-		if now, err = s.edge.look(); err == nil && atRest(&now) || time.Now().After(deadline) {
+		if now, err = s.look(); err == nil && atRest(&now) || time.Now().After(deadline) {
 			break
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	s.ledger.sweep()
+	s.ledger.Sweep()
 	left := func(name string, value, atStart, more float64) {
 		s.check(name, err == nil && value <= atStart+more, "%.0f, at the start %.0f", value, atStart)
 	}
@@ -86,7 +79,8 @@ func (s *soak) awaitRest() {
 	left("no connection to upstream is left", now.upstreams, 0, 0)
 	left("no goroutine is left", now.goroutines, s.before.goroutines, spare)
 	left("no descriptor is left", now.descriptors, s.before.descriptors, spare)
-	s.checks[len(s.checks)-1].detail += fmt.Sprintf(" (%v)", s.edge.descriptors())
+	kinds, _, _ := s.edge.Files()
+	s.checks[len(s.checks)-1].detail += fmt.Sprintf(" (%v)", kinds)
 	s.check("memory at rest", true, "%.1f MiB PSS, at the start %.1f MiB", now.pss, s.before.pss)
 }
 
@@ -95,7 +89,7 @@ func (s *soak) checkCounts() {
 	var now sample
 	var err error
 	for range 50 { // the log is written beside the exchanges
-		if now, err = s.edge.look(); err != nil || now.requests == now.lines {
+		if now, err = s.look(); err != nil || now.requests == now.lines {
 			break
 		}
 		time.Sleep(100 * time.Millisecond)
@@ -103,6 +97,9 @@ func (s *soak) checkCounts() {
 	s.check("one access line for each exchange", err == nil && now.requests == now.lines && now.lines > 0,
 		"requests_total %.0f, access lines %.0f", now.requests, now.lines)
 	s.check("no log line is lost", err == nil && now.linesLost == 0, "%.0f lost", now.linesLost)
+	if m, err := s.edge.Scrape(); err == nil {
+		s.ledger.CheckCounters(m)
+	}
 	changes, signals, spoiled := s.told["changes of the configuration file"], s.told["SIGHUP"], s.told["spoiled configuration files"]
 	s.check("reloads are taken, bad ones are refused", err == nil && now.reloads >= float64(changes) && now.reloadsFailed >= float64(spoiled),
 		"%.0f taken, %.0f refused; the file was changed %d times and spoiled %d times, SIGHUP sent %d times", now.reloads, now.reloadsFailed, changes, spoiled, signals)
@@ -110,19 +107,12 @@ func (s *soak) checkCounts() {
 
 // checkLog holds what can be said when the log is complete.
 func (s *soak) checkLog() {
-	missing := s.log.missing()
-	var ids []string
-	for _, seq := range missing[:min(10, len(missing))] {
-		ids = append(ids, fmt.Sprintf("%s%x", idPrefix, seq))
-	}
-	s.check("who was answered has an access line", len(missing) == 0, "%d have none %s", len(missing), strings.Join(ids, " "))
 	var other []string
-	s.log.mu.Lock()
-	for message, n := range s.log.other {
+	_, messages := s.ledger.Messages("")
+	for message, n := range messages {
 		other = append(other, fmt.Sprintf("%d × %s", n, message))
 	}
-	size := s.log.bytes
-	s.log.mu.Unlock()
 	slices.Sort(other)
-	s.check("no credential is in the log", s.log.secrets() == 0, "searched %.1f MiB; besides access lines: %s", float64(size)/(1<<20), strings.Join(other, "; "))
+	leaks, size := s.ledger.Leaks()
+	s.check("no credential is in the log", leaks == 0, "searched %.1f MiB; besides access lines: %s", float64(size)/(1<<20), strings.Join(other, "; "))
 }

@@ -1,29 +1,34 @@
 package main
 
 import (
+	"compress/gzip"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
+	"syscall"
 	"time"
 
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/e2e/internal/load"
 	"github.com/apim-edge/apim-edge/internal/testcert"
 )
+
+// legs are the routes, each with an upstream of its own: over TCP, over TLS, and
+// one over TCP that is never restarted, so that its streams can last.
+var legs = []string{"plain", "secure", "steady"}
 
 // soak is one run.
 type soak struct {
 	options
-	out       io.Writer // for people
-	began     time.Time
-	ledger    *ledger
-	upstreams map[string]*upstream
-	settings  *settings
-	log       *accessLog
-	edge      *edge
-	load      *load
+	out      io.Writer // for people
+	began    time.Time
+	ledger   *load.Ledger
+	settings *load.Settings
+	edge     *edge.Edge
+	load     *load.Load
 
 	before  sample // before the load
 	samples []sample
@@ -42,7 +47,7 @@ type check struct {
 // run does a whole soak and writes its report. It returns whether everything
 // held; ctx ends the load early.
 func run(ctx context.Context, o options, out io.Writer) (ok bool, err error) {
-	s := &soak{options: o, out: out, upstreams: map[string]*upstream{}, told: map[string]int64{}}
+	s := &soak{options: o, out: out, ledger: load.NewLedger(), told: map[string]int64{}}
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
 		return false, err
 	}
@@ -51,15 +56,17 @@ func run(ctx context.Context, o options, out io.Writer) (ok bool, err error) {
 		return false, err
 	}
 	defer os.RemoveAll(work)
-	keep, err := os.Create(filepath.Join(o.out, "edge.log.gz"))
+	file, err := os.Create(filepath.Join(o.out, "edge.log.gz"))
 	if err != nil {
 		return false, err
 	}
+	defer file.Close()
+	keep := gzip.NewWriter(file)
 	defer keep.Close()
 	if err := s.start(work, keep); err != nil {
 		return false, err
 	}
-	defer s.edge.kill() // in the good case it has gone
+	defer s.close() // in the good case all have gone
 	if err := s.hold(ctx); err != nil {
 		return false, err
 	}
@@ -73,44 +80,57 @@ func run(ctx context.Context, o options, out io.Writer) (ok bool, err error) {
 
 // start brings up the upstreams, the edge, and looks at it before anything happens.
 func (s *soak) start(work string, keep io.Writer) error {
-	marker := make([]byte, 8)
-	_, _ = rand.Read(marker)
-	s.ledger = newLedger("m" + hex.EncodeToString(marker))
 	secure, err := testcert.New(work, "soak.test")
 	if err != nil {
 		return err
 	}
-	for _, leg := range legs {
-		config := secure.Server()
-		if leg != "secure" {
-			config = nil
+	s.settings = &load.Settings{File: filepath.Join(work, "config.yaml"), Timeouts: load.Bounds}
+	if s.tls {
+		s.settings.Secure = secure
+	}
+	for _, name := range legs {
+		id := secure
+		if name != "secure" {
+			id = nil
 		}
-		if s.upstreams[leg], err = newUpstream(leg, config, s.ledger); err != nil {
+		up, err := load.NewUpstream(s.ledger, id)
+		if err != nil {
 			return err
 		}
+		s.settings.Legs = append(s.settings.Legs, &load.Leg{Name: name, Upstream: up, Steady: name == "steady"})
 	}
-	s.settings = &settings{file: filepath.Join(work, "config.yaml"), secure: secure, clientTLS: s.tls, upstreams: s.upstreams}
-	if err := s.settings.write(); err != nil {
+	if err := s.settings.Write(); err != nil {
 		return err
 	}
-	binary, err := findBinary(s.options, work)
+	var flags []string
+	if s.race {
+		flags = append(flags, "-race")
+	}
+	binary, err := edge.Build(work, flags...)
 	if err != nil {
 		return err
 	}
-	s.log = newAccessLog(s.ledger, keep)
-	if s.edge, err = startEdge(binary, s.settings.file, s.log); err != nil {
+	s.edge = &edge.Edge{Binary: binary, Config: s.settings.File, Keep: 40, OnLine: func(l edge.Line) {
+		_, _ = io.WriteString(keep, l.Text)
+		s.ledger.Line(l)
+	}}
+	if err := s.edge.Start(); err != nil {
 		return err
 	}
-	s.load = &load{
-		ledger: s.ledger, upstreams: s.upstreams, seed: s.seed, mix: s.mix, latency: newHistogram(),
-		pool: &pool{address: s.edge.clients},
-	}
+	s.load = load.New(s.ledger, s.edge.Address(), nil, s.settings.Legs, s.seed)
 	if s.tls {
-		s.load.pool.tls = secure.Client()
+		s.load.TLS = secure.Client()
 	}
-	_, _ = s.edge.look() // opens the connection to the admin listener
-	s.before, err = s.edge.look()
+	s.before, err = s.look()
 	return err
+}
+
+// close ends what still runs.
+func (s *soak) close() {
+	s.edge.Kill()
+	for _, leg := range s.settings.Legs {
+		leg.Upstream.Kill()
+	}
 }
 
 // hold keeps the load up for the duration, or until ctx ends or the edge does.
@@ -118,14 +138,16 @@ func (s *soak) hold(ctx context.Context) error {
 	loaded, stop := context.WithTimeout(ctx, s.duration)
 	defer stop()
 	go func() {
-		<-s.edge.exited
+		<-s.edge.Exited()
 		stop()
 	}()
 	s.began = time.Now()
-	s.load.all.Go(func() { s.load.arrivals(loaded, s.rate) })
-	s.load.longStreams(loaded, s.streams)
-	s.load.all.Go(func() { s.restarts(loaded) })
-	s.load.all.Go(func() { s.reloads(loaded) })
+	s.load.Arrivals(loaded, &s.mix, s.rate)
+	s.load.LongStreams(loaded, s.streams)
+	var around sync.WaitGroup
+	around.Go(func() { s.restarts(loaded) })
+	around.Go(func() { s.reloads(loaded) })
+	defer around.Wait()
 	err := s.sampling(loaded)
 	s.took = time.Since(s.began)
 	return err
@@ -137,10 +159,10 @@ func (s *soak) every(usual time.Duration) time.Duration { return min(usual, s.du
 // restarts takes one upstream after the other away for a moment.
 func (s *soak) restarts(ctx context.Context) {
 	for n := 0; wait(ctx, s.every(15*time.Second)); n++ {
-		leg := legs[n%2]
+		leg := s.settings.Legs[n%2]
 		length := 200*time.Millisecond + time.Duration(n%4)*250*time.Millisecond
-		if err := s.upstreams[leg].restart(length); err != nil {
-			s.ledger.found("the soak cannot restart its upstream %s: %v", leg, err)
+		if err := leg.Upstream.Restart(length); err != nil {
+			s.ledger.Found("the soak cannot restart its upstream %s: %v", leg.Name, err)
 			return
 		}
 		s.told["restarts of an upstream"]++
@@ -153,17 +175,17 @@ func (s *soak) reloads(ctx context.Context) {
 		var err error
 		switch n % 4 {
 		case 0, 2:
-			err = s.settings.write() // the edge watches the file
+			err = s.settings.Write() // the edge watches the file
 			s.told["changes of the configuration file"]++
 		case 1:
-			err = s.edge.reload()
+			err = s.edge.Signal(syscall.SIGHUP)
 			s.told["SIGHUP"]++
 		case 3:
-			err = s.settings.spoil()
+			err = s.settings.Spoil()
 			s.told["spoiled configuration files"]++
 		}
 		if err != nil && ctx.Err() == nil {
-			s.ledger.found("the soak cannot reload the edge: %v", err)
+			s.ledger.Found("the soak cannot reload the edge: %v", err)
 			return
 		}
 	}
@@ -192,10 +214,10 @@ func (s *soak) sampling(ctx context.Context) error {
 	interval := max(time.Second, (s.duration / 3000).Round(time.Second))
 	before := s.before
 	for wait(ctx, interval) {
-		now, err := s.edge.look()
+		now, err := s.look()
 		if err != nil {
-			if !s.edge.hasExited() {
-				s.ledger.found("the edge cannot be looked at: %v", err)
+			if !s.edge.Gone() {
+				s.ledger.Found("the edge cannot be looked at: %v", err)
 			}
 			continue
 		}
@@ -203,8 +225,8 @@ func (s *soak) sampling(ctx context.Context) error {
 		s.samples, before = append(s.samples, now), now
 		writeRow(file, &now)
 		progress.say(&now)
-		s.ledger.sweep()
-		s.load.pool.tidy(idleMost)
+		s.ledger.Sweep()
+		s.load.Tidy(load.IdleMost)
 	}
 	return nil
 }
@@ -212,11 +234,12 @@ func (s *soak) sampling(ctx context.Context) error {
 // complete adds what the load knows, and what has changed since the sample before.
 func (s *soak) complete(now, before *sample) {
 	now.at = time.Since(s.began)
-	latency := s.load.takeLatency()
+	latency := s.load.TakeLatency()
 	now.p50, now.p99 = float64(latency.ValueAtQuantile(50))/1e3, float64(latency.ValueAtQuantile(99))/1e3
 	now.longest = float64(latency.Max()) / 1e3
-	ended, faults := s.ledger.count()
-	now.ended, now.findings = ended, float64(faults)
+	_, faults := s.ledger.Findings()
+	_, now.ended = s.ledger.Endings()
+	now.findings = float64(faults)
 	if elapsed := (now.at - before.at).Seconds(); elapsed > 0 {
 		now.rate = float64(now.ended-before.ended) / elapsed
 		now.edgeCPU = (now.edgeTime - before.edgeTime).Seconds() / elapsed
@@ -228,7 +251,7 @@ func (s *soak) check(name string, ok bool, format string, args ...any) {
 	s.checks = append(s.checks, check{name: name, ok: ok, detail: fmt.Sprintf(format, args...)})
 }
 
-// held tells whether all checks and lines are as they must be.
+// held reports whether all checks and lines are as they must be.
 func (s *soak) held() bool {
 	for _, c := range s.checks {
 		if !c.ok {

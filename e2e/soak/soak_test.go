@@ -7,18 +7,21 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/load"
 )
+
+func TestMain(m *testing.M) {
+	load.ActUpstream()
+	os.Exit(m.Run())
+}
 
 // The short soak holds everything but the lines, which need minutes: every
 // exchange ends as it was meant to, and nothing is left.
 func TestAShortSoakHolds(t *testing.T) {
-	everything, err := newMix(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	o := options{
-		duration: 20 * time.Second, rate: 150, streams: 20, seed: uint64(os.Getpid()), mix: everything, out: t.TempDir(),
-		binary: os.Getenv("EDGE_BINARY"), command: "go test",
+		duration: 20 * time.Second, rate: 150, streams: 20, seed: uint64(os.Getpid()), mix: load.Everyday, out: t.TempDir(),
+		command: "go test",
 	}
 	held, err := run(t.Context(), o, t.Output())
 	if err != nil {

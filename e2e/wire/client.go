@@ -6,7 +6,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
 
 // client is one connection of the client.
@@ -30,12 +31,7 @@ func (s *stage) newClient(number int, script clientScript) *client {
 // the story wants have come.
 func (c *client) play(s *stage, address string, secure *tls.Config) {
 	defer s.update(func() { c.done = true })
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		s.fault("client %d: %v", c.number, err)
-		return
-	}
-	if err := c.connect(s, conn.(*net.TCPConn), secure); err != nil {
+	if err := c.connect(s, address, secure); err != nil {
 		s.fault("client %d: %v", c.number, err)
 		return
 	}
@@ -49,20 +45,20 @@ func (c *client) play(s *stage, address string, secure *tls.Config) {
 	if err := c.settle(); err != nil {
 		s.fault("client %d: %v", c.number, err)
 	}
-	c.finish("close")
+	c.finish(raw.ByClose)
 }
 
-func (c *client) connect(s *stage, tcp *net.TCPConn, secure *tls.Config) error {
-	record := &recordConn{TCPConn: tcp}
-	socket := newSocket(s, tcp, record)
-	if secure != nil {
-		conn := tls.Client(record, secure)
-		if err := conn.Handshake(); err != nil {
+func (c *client) connect(s *stage, address string, secure *tls.Config) error {
+	conn, err := raw.Dial(address, raw.Dialer{TLS: secure})
+	if err != nil {
+		return err
+	}
+	if t, isTLS := conn.Conn.(*tls.Conn); isTLS {
+		if err := t.Handshake(); err != nil {
 			return err
 		}
-		socket.conn = conn
 	}
-	s.update(func() { c.socket, c.baseline = socket, s.atUpstream() })
+	s.update(func() { c.socket, c.baseline = &socket{Conn: conn, stage: s, end: raw.Open}, s.atUpstream() })
 	return nil
 }
 
@@ -88,14 +84,14 @@ func (c *client) do(step step) error {
 	case "got":
 		return s.await("the body", func() bool { return c.progress().body >= step.n })
 	case "left":
-		return s.await("the edge to close", func() bool { return c.end != Open })
+		return s.await("the edge to close", func() bool { return c.end != raw.Open })
 	case "after client", "after request", "after upstream":
 		return s.after(step)
 	case "hang", "flush":
 	case "early", "request":
 		return errors.New("only the upstream can do this")
 	default:
-		c.finish(step.verb)
+		c.finish(raw.Leaving(step.verb))
 	}
 	return nil
 }
@@ -120,18 +116,18 @@ func (c *client) settle() error {
 	want := len(c.script.want)
 	endings := want == 0 || c.script.want[want-1].endings
 	err := c.stage.await(fmt.Sprintf("%d responses", want), func() bool {
-		if c.end != Open {
+		if c.end != raw.Open {
 			return true
 		}
 		all, rest, err := c.responses()
 		return err != nil || !endings && len(all) >= want && all[len(all)-1].Complete && len(rest) == 0 ||
 			!endings && len(all) > want
 	})
-	if err != nil || c.end != Open {
+	if err != nil || c.end != raw.Open {
 		return err
 	}
-	c.finish("half-close")
-	return c.stage.await("the end of the connection", func() bool { return c.end != Open })
+	c.finish(raw.ByHalf)
+	return c.stage.await("the end of the connection", func() bool { return c.end != raw.Open })
 }
 
 // responses parses what has come: final responses, and what is left over. The

@@ -6,29 +6,31 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 )
 
 // TestDrainLetsStreamsFinish: SIGTERM during live streams: nobody new gets in,
 // every stream arrives whole, and the process goes with exit code 0.
 func TestDrainLetsStreamsFinish(t *testing.T) {
 	streams := newLiveStreams(t)
-	edge, _ := startLive(t, simpleConfig("http://"+streams.upstream.address))
-	streams.open(edge, manyStreams)
+	under, _ := startLive(t, simpleConfig("http://"+streams.upstream.Address))
+	streams.open(under, manyStreams)
 
-	if err := edge.Signal(syscall.SIGTERM); err != nil {
+	if err := under.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if err := edge.Await("the drain to begin", edge.Logged(`"message":"draining"`)); err != nil {
+	if err := under.Await("the drain to begin", under.Logged(`"message":"draining"`)); err != nil {
 		t.Fatal(err)
 	}
-	all, _, err := fetch(edge.Address(), get("/probe"), nil)
+	all, _, err := fetch(under.Address(), get("/probe"), nil)
 	if err == nil && strings.Contains(string(all), "200 OK") {
 		t.Errorf("a request after SIGTERM: got %q, want it refused", all)
 	}
 	close(streams.release)
 	streams.finish(t, manyStreams)
 
-	log := stopped(t, edge)
+	log := stopped(t, under)
 	if !strings.Contains(log, `"aborted":0`) {
 		t.Errorf("log: want \"aborted\":0, got %q", lastLine(log))
 	}
@@ -39,9 +41,9 @@ func TestDrainLetsStreamsFinish(t *testing.T) {
 func TestDrainEnds(t *testing.T) {
 	const n = 20
 	streams := newLiveStreams(t)
-	edge, _ := startLive(t, simpleConfig("http://"+streams.upstream.address)+"timeouts: {drain: 100ms}\n")
-	streams.open(edge, n)
-	log := stopped(t, edge)
+	under, _ := startLive(t, simpleConfig("http://"+streams.upstream.Address)+"timeouts: {drain: 100ms}\n")
+	streams.open(under, n)
+	log := stopped(t, under)
 	close(streams.release)
 	streams.finish(t, 0)
 
@@ -60,9 +62,9 @@ func TestDrainEnds(t *testing.T) {
 }
 
 // stopped ends the edge and returns its log.
-func stopped(t *testing.T, edge *Edge) string {
+func stopped(t *testing.T, under *edge.Edge) string {
 	t.Helper()
-	log, err := edge.Stop()
+	log, err := under.Stop()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
 
 const manyEvents = 10_000
@@ -43,9 +45,9 @@ func TestTenThousandEvents(t *testing.T) {
 				sendInPieces(conn, append([]byte(tc.head), tc.encode(body)...))
 				return strings.Contains(tc.head, "Length") || strings.Contains(tc.head, "chunked")
 			})
-			edge, _ := startLive(t, simpleConfig(scheme+up.address))
+			under, _ := startLive(t, simpleConfig(scheme+up.Address))
 			request := strings.Replace(get("/long"), "HTTP/1.1", "HTTP/"+tc.version, 1)
-			all, end, err := fetch(edge.Address(), request, nil)
+			all, end, err := fetch(under.Address(), request, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -56,7 +58,7 @@ func TestTenThousandEvents(t *testing.T) {
 			if got, want := sha256.Sum256(m.Body), sha256.Sum256(body); got != want {
 				t.Errorf("hash of the events: got %x (%d bytes), want %x (%d bytes)", got, len(m.Body), want, len(body))
 			}
-			lines := accessLines(t, stopped(t, edge))
+			lines := accessLines(t, stopped(t, under))
 			if len(lines) != 1 || text(lines[0]["events"]) != fmt.Sprint(manyEvents) || lines[0]["cause"] != "complete" {
 				t.Errorf("access lines: got %v, want one with %d events and cause complete", lines, manyEvents)
 			}
@@ -81,8 +83,8 @@ func TestLargeUpload(t *testing.T) {
 				_, err := conn.Write([]byte(plainAnswer))
 				return err == nil
 			})
-			edge, _ := startLive(t, simpleConfig("http://"+up.address))
-			conn, err := net.Dial("tcp", edge.Address())
+			under, _ := startLive(t, simpleConfig("http://"+up.Address))
+			conn, err := net.Dial("tcp", under.Address())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -90,7 +92,7 @@ func TestLargeUpload(t *testing.T) {
 			head := "POST /up HTTP/1.1\r\nHost: edge\r\n" + tc.framing + "\r\n\r\n"
 			sendInPieces(conn, append([]byte(head), tc.encode(body)...))
 			var in []byte
-			if m := readWhile(conn, &in, func() (*Message, error) { return parseResponse(in, "POST", Open) }); m == nil || m.Status() != 200 {
+			if m := readWhile(conn, &in, func() (*Message, error) { return parseResponse(in, "POST", raw.Open) }); m == nil || m.Status() != 200 {
 				t.Fatalf("response: got %q, want 200", in)
 			}
 			if got, want := <-hashes, sha256.Sum256(body); got != want {
@@ -106,7 +108,7 @@ func randomChunks(body []byte) []byte {
 	var b bytes.Buffer
 	for len(body) > 0 {
 		n := min(1+r.IntN(700), len(body))
-		b.Write(chunk(body[:n]))
+		b.Write(raw.Chunk(body[:n]))
 		body = body[n:]
 	}
 	b.WriteString("0\r\n\r\n")

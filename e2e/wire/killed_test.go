@@ -3,52 +3,43 @@
 package wire
 
 import (
-	"bufio"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"os"
-	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
-)
 
-// killedRole makes this test binary an upstream process, so that it can be
-// killed as a machine or an operator would kill it.
-const killedRole = "WIRE_UPSTREAM_HEAD"
+	"github.com/apim-edge/apim-edge/e2e/internal/peer"
+	"github.com/apim-edge/apim-edge/e2e/internal/raw"
+	"github.com/apim-edge/apim-edge/internal/testcert"
+)
 
 // killedBody is what the upstream sends of its body before it stands still.
 var killedBody = events("killed", 0, 10)
 
-// actKilledUpstream listens, prints its address, and answers every request with
-// the head in the environment and the beginning of a body.
-func actKilledUpstream(head string) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic(err)
-	}
-	if cert := os.Getenv("WIRE_UPSTREAM_CERT"); cert != "" {
-		pair, err := tls.LoadX509KeyPair(cert, os.Getenv("WIRE_UPSTREAM_KEY"))
-		if err != nil {
-			panic(err)
-		}
-		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}})
-	}
-	fmt.Println(l.Addr())
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			panic(err)
-		}
-		go serveRaw(conn, func(conn net.Conn, _ *Message) bool {
+// actKilledUpstream is the role of an upstream that can be killed as a machine or
+// an operator would kill it: it answers every request with the head, which is the
+// role's name, and the beginning of a body.
+func actKilledUpstream(head, address string, secure *tls.Config) {
+	l, err := peer.Listen(address, secure, func(conn *raw.Conn) {
+		serveRaw(conn, func(conn net.Conn, _ *Message) bool {
 			body := killedBody
 			if strings.Contains(head, "chunked") {
-				body = chunk(body)
+				body = raw.Chunk(body)
 			}
 			_, _ = conn.Write(append([]byte(head), body...))
 			select {} // until it is killed
 		})
+	})
+	if err != nil {
+		panic(err)
 	}
+	fmt.Println(l.Address)
+	_, _ = io.Copy(io.Discard, os.Stdin) // until the test has gone
+	os.Exit(0)
 }
 
 // TestUpstreamKilledMidStream: SIGKILL of the upstream in the middle of a body.
@@ -58,18 +49,18 @@ func TestUpstreamKilledMidStream(t *testing.T) {
 	for _, tc := range []struct {
 		name, head string
 		secure     bool
-		end        End
+		end        raw.End
 		complete   bool
 		cause      string
 	}{
-		{"chunked", streamHead, false, Closed, false, "upstream_aborted"},
-		{"chunked, over TLS", streamHead, true, Closed, false, "upstream_aborted"},
-		{"fixed length", sse + "Content-Length: 1000000\r\n\r\n", false, Reset, false, "upstream_aborted"},
-		{"fixed length, over TLS", sse + "Content-Length: 1000000\r\n\r\n", true, Reset, false, "upstream_aborted"},
-		{"until close_notify", sse + "\r\n", true, Reset, false, "upstream_aborted"},
+		{"chunked", streamHead, false, raw.Closed, false, "upstream_aborted"},
+		{"chunked, over TLS", streamHead, true, raw.Closed, false, "upstream_aborted"},
+		{"fixed length", sse + "Content-Length: 1000000\r\n\r\n", false, raw.Reset, false, "upstream_aborted"},
+		{"fixed length, over TLS", sse + "Content-Length: 1000000\r\n\r\n", true, raw.Reset, false, "upstream_aborted"},
+		{"until close_notify", sse + "\r\n", true, raw.Reset, false, "upstream_aborted"},
 		// A FIN is all that ends such a body, and the kernel sends one for the dead
 		// (RFC 9112 section 8): only the events tell that it is not whole.
-		{"until the end of the connection", sse + "\r\n", false, Closed, true, "stream_incomplete"},
+		{"until the end of the connection", sse + "\r\n", false, raw.Closed, true, "stream_incomplete"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			address, kill := startKilledUpstream(t, tc.head, tc.secure)
@@ -77,8 +68,8 @@ func TestUpstreamKilledMidStream(t *testing.T) {
 			if tc.secure {
 				scheme = "https://"
 			}
-			edge, _ := startLive(t, simpleConfig(scheme+address))
-			all, end, err := fetch(edge.Address(), get("/a"), func(all []byte) {
+			under, _ := startLive(t, simpleConfig(scheme+address))
+			all, end, err := fetch(under.Address(), get("/a"), func(all []byte) {
 				if strings.Count(string(all), "\n\n") == 10 {
 					kill()
 				}
@@ -94,7 +85,7 @@ func TestUpstreamKilledMidStream(t *testing.T) {
 				t.Errorf("got %d bytes, complete %t, end %s; want %d bytes, complete %t, end %s",
 					len(m.Body), m.Complete, end, len(killedBody), tc.complete, tc.end)
 			}
-			lines := accessLines(t, stopped(t, edge))
+			lines := accessLines(t, stopped(t, under))
 			if len(lines) != 1 || lines[0]["cause"] != tc.cause {
 				t.Errorf("access lines: got %v, want one with cause %s", lines, tc.cause)
 			}
@@ -106,27 +97,14 @@ func TestUpstreamKilledMidStream(t *testing.T) {
 // called many times.
 func startKilledUpstream(t *testing.T, head string, secure bool) (address string, kill func()) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), killedRole+"="+head)
+	var id *testcert.Certificate
 	if secure {
-		id := theatreUnderTest.id
-		cmd.Env = append(cmd.Env, "WIRE_UPSTREAM_CERT="+id.CertFile, "WIRE_UPSTREAM_KEY="+id.KeyFile)
+		id = theatreUnderTest.id
 	}
-	out, err := cmd.StdoutPipe()
+	up, err := peer.Start(head, "127.0.0.1:0", id, func(line string) { address = line })
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	kill = func() { _ = cmd.Process.Kill() }
-	t.Cleanup(func() {
-		kill()
-		_ = cmd.Wait()
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(line), kill
+	t.Cleanup(up.Kill)
+	return address, func() { up.Signal(syscall.SIGKILL) }
 }

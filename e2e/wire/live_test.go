@@ -13,55 +13,27 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/e2e/internal/peer"
+	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
 
-// listener is an upstream written in Go, for what a story cannot say: many
-// exchanges at once, and large ones. It reads requests with the strict parser.
-type listener struct {
-	address string
-	serving sync.WaitGroup
-	mu      sync.Mutex
-	conns   []net.Conn
-}
-
-// listenRaw serves each connection with handle, which is called for one request
-// after the other while it returns true.
-func listenRaw(t *testing.T, secure *tls.Config, handle func(conn net.Conn, request *Message) bool) *listener {
+// listenRaw is an upstream written in Go, for what a story cannot say: many
+// exchanges at once, and large ones. It reads requests with the strict parser and
+// serves each connection with handle, which is called for one request after the
+// other while it returns true.
+func listenRaw(t *testing.T, secure *tls.Config, handle func(conn net.Conn, request *Message) bool) *peer.Listener {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := peer.Listen("127.0.0.1:0", secure, func(conn *raw.Conn) { serveRaw(conn, handle) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &listener{address: l.Addr().String()}
-	s.serving.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			if secure != nil {
-				conn = tls.Server(conn, secure)
-			}
-			s.mu.Lock()
-			s.conns = append(s.conns, conn)
-			s.mu.Unlock()
-			s.serving.Go(func() { serveRaw(conn, handle) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		s.mu.Lock()
-		for _, c := range s.conns {
-			_ = c.Close()
-		}
-		s.mu.Unlock()
-		s.serving.Wait()
-	})
-	return s
+	t.Cleanup(l.Close)
+	return l
 }
 
 func serveRaw(conn net.Conn, handle func(net.Conn, *Message) bool) {
-	defer conn.Close()
 	var in []byte
 	for {
 		request := readWhile(conn, &in, func() (*Message, error) { return parseRequest(in) })
@@ -77,7 +49,7 @@ func serveRaw(conn net.Conn, handle func(net.Conn, *Message) bool) {
 
 // startLive runs the edge with a configuration until the end of the test, and
 // returns its file, too.
-func startLive(t *testing.T, config string) (edge *Edge, file string) {
+func startLive(t *testing.T, config string) (under *edge.Edge, file string) {
 	t.Helper()
 	if binaryUnderTest == "" {
 		t.Fatal("there is no binary; see the build's error in TestStories")
@@ -86,16 +58,16 @@ func startLive(t *testing.T, config string) (edge *Edge, file string) {
 	if err := os.WriteFile(file, []byte(completeConfig(config)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	edge, err := startEdge(binaryUnderTest, file)
+	under, err := edge.Start(binaryUnderTest, file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if log, err := edge.Stop(); err != nil {
+		if log, err := under.Stop(); err != nil {
 			t.Errorf("%v; the end of its log:\n%s", err, log[max(0, len(log)-4096):])
 		}
 	})
-	return edge, file
+	return under, file
 }
 
 func simpleConfig(upstream string) string {
@@ -124,19 +96,16 @@ func accessLines(t *testing.T, log string) (lines []map[string]any) {
 
 // fetch sends request on a connection of its own, which must end with the
 // answer, and returns all that came. seen is called with what has come so far.
-func fetch(address string, request string, seen func(all []byte)) (all []byte, end End, err error) {
-	conn, err := net.Dial("tcp", address)
+func fetch(address string, request string, seen func(all []byte)) (all []byte, end raw.End, err error) {
+	conn, err := raw.Dial(address, raw.Dialer{})
 	if err != nil {
-		return nil, Open, err
+		return nil, raw.Open, err
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(2 * time.Minute)) // a bound for a broken edge
 	if _, err := conn.Write([]byte(request)); err != nil {
-		return nil, Open, err
+		return nil, raw.Open, err
 	}
-	record := &recordConn{TCPConn: conn.(*net.TCPConn)}
-	s := newSocket(newStage(time.Hour), conn, record)
-	defer s.stage.timer.Stop()
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := conn.Read(buffer)
@@ -145,7 +114,7 @@ func fetch(address string, request string, seen func(all []byte)) (all []byte, e
 			seen(all)
 		}
 		if err != nil {
-			return all, s.endOf(err), nil
+			return all, conn.EndOf(err), nil
 		}
 	}
 }
@@ -164,20 +133,18 @@ func events(stream string, from, to int) []byte {
 	return b.Bytes()
 }
 
-func chunk(data []byte) []byte { return fmt.Appendf(nil, "%x\r\n%s\r\n", len(data), data) }
-
 const streamHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 // liveStreams are many streams at once, each of which stands still in its middle
 // until release is closed.
 type liveStreams struct {
-	upstream *listener
+	upstream *peer.Listener
 	release  chan struct{}
 	halfway  sync.WaitGroup
 	ended    sync.WaitGroup
 	mu       sync.Mutex
 	faults   []string
-	ends     map[End]int
+	ends     map[raw.End]int
 	whole    int
 }
 
@@ -185,7 +152,7 @@ const half = 20 // events of a stream before its middle, and behind it
 
 func newLiveStreams(t *testing.T) *liveStreams {
 	t.Helper()
-	s := &liveStreams{release: make(chan struct{}), ends: map[End]int{}}
+	s := &liveStreams{release: make(chan struct{}), ends: map[raw.End]int{}}
 	s.upstream = listenRaw(t, nil, func(conn net.Conn, request *Message) bool {
 		stream := strings.Fields(request.Start)[1]
 		if stream == "/probe" {
@@ -194,11 +161,11 @@ func newLiveStreams(t *testing.T) *liveStreams {
 		}
 		_, _ = conn.Write([]byte(streamHead))
 		for i := range half {
-			_, _ = conn.Write(chunk(events(stream, i, i+1)))
+			_, _ = conn.Write(raw.Chunk(events(stream, i, i+1)))
 		}
 		<-s.release
 		for i := half; i < 2*half; i++ {
-			_, _ = conn.Write(chunk(events(stream, i, i+1)))
+			_, _ = conn.Write(raw.Chunk(events(stream, i, i+1)))
 		}
 		_, err := conn.Write([]byte("0\r\n\r\n"))
 		return err == nil
@@ -207,15 +174,15 @@ func newLiveStreams(t *testing.T) *liveStreams {
 }
 
 // open starts n streams and returns when each client has its first half.
-func (s *liveStreams) open(edge *Edge, n int) {
+func (s *liveStreams) open(under *edge.Edge, n int) {
 	s.halfway.Add(n)
 	for i := range n {
-		s.ended.Go(func() { s.follow(edge, fmt.Sprintf("/stream/%d", i)) })
+		s.ended.Go(func() { s.follow(under, fmt.Sprintf("/stream/%d", i)) })
 	}
 	s.halfway.Wait()
 }
 
-func (s *liveStreams) follow(edge *Edge, stream string) {
+func (s *liveStreams) follow(under *edge.Edge, stream string) {
 	first, there := events(stream, 0, half), false
 	arrive := func() {
 		if !there {
@@ -224,7 +191,7 @@ func (s *liveStreams) follow(edge *Edge, stream string) {
 		}
 	}
 	defer arrive() // a broken stream must not hold up the others
-	all, end, err := fetch(edge.Address(), get(stream), func(all []byte) {
+	all, end, err := fetch(under.Address(), get(stream), func(all []byte) {
 		if !there && bytes.Count(all, []byte("\n\n")) >= half {
 			arrive()
 		}

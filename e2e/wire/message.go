@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
 
 // Field is one field line, its value without the whitespace around it.
@@ -82,11 +84,11 @@ func parseRequest(b []byte) (*Message, error) {
 	if err := m.chooseFraming(None); err != nil {
 		return m, err
 	}
-	return m, m.readBody(b[m.Size:], Open)
+	return m, m.readBody(b[m.Size:], raw.Open)
 }
 
 // parseResponse reads the response to a request with the method.
-func parseResponse(b []byte, method string, end End) (*Message, error) {
+func parseResponse(b []byte, method string, end raw.End) (*Message, error) {
 	m, err := parseHead(b, responseRe)
 	if err != nil || !m.Headed {
 		return m, err
@@ -180,7 +182,7 @@ func (m *Message) chooseFraming(without Framing) error {
 	return nil
 }
 
-func (m *Message) readBody(b []byte, end End) error {
+func (m *Message) readBody(b []byte, end raw.End) error {
 	switch m.Framing {
 	case None:
 		m.Complete = true
@@ -189,7 +191,7 @@ func (m *Message) readBody(b []byte, end End) error {
 	case Chunked:
 		return m.readChunked(b)
 	case Close, Tunnel:
-		m.Body, m.Complete = b, end == Closed
+		m.Body, m.Complete = b, end == raw.Closed
 		m.Size += len(b)
 	}
 	return nil
@@ -288,7 +290,7 @@ func requestProgress(sent []byte) (p progress, methods []string) {
 // responseProgress does the same for the responses to one request.
 func responseProgress(sent []byte, method string) (p progress) {
 	for len(sent) > 0 {
-		m, err := parseResponse(sent, method, Open)
+		m, err := parseResponse(sent, method, raw.Open)
 		if !m.Headed {
 			return p
 		}

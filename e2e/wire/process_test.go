@@ -11,6 +11,9 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
 
 // TestNothingOfTheProcessShowsASecret holds that neither its title nor the dump
@@ -21,42 +24,42 @@ func TestNothingOfTheProcessShowsASecret(t *testing.T) {
 	arrived := atomic.Bool{}
 	up := listenRaw(t, nil, func(conn net.Conn, request *Message) bool {
 		arrived.Store(strings.Contains(fmt.Sprint(request), secret))
-		_, _ = conn.Write(append([]byte(streamHead), chunk(events("a", 0, 3))...))
+		_, _ = conn.Write(append([]byte(streamHead), raw.Chunk(events("a", 0, 3))...))
 		_, _ = conn.Read(make([]byte, 1)) // until the edge has gone
 		return false
 	})
 	file := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(file, []byte(completeConfig(simpleConfig("http://"+up.address))), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(completeConfig(simpleConfig("http://"+up.Address))), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	edge, err := startEdge(binaryUnderTest, file)
+	under, err := edge.Start(binaryUnderTest, file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer edge.kill()
+	defer under.Kill()
 	asked := false
-	_, _, err = fetch(edge.Address(), get("/a?subscription-key="+secret), func(all []byte) {
+	_, _, err = fetch(under.Address(), get("/a?subscription-key="+secret), func(all []byte) {
 		if asked || strings.Count(string(all), "\n\n") < 3 {
 			return
 		}
 		asked = true
-		for name, text := range title(t, edge.cmd.Process.Pid) {
+		for name, text := range title(t, under.Pid()) {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s shows the secret: %q", name, text)
 			}
 		}
-		if err := edge.Signal(syscall.SIGQUIT); err != nil {
+		if err := under.Signal(syscall.SIGQUIT); err != nil {
 			t.Error(err)
 		}
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	<-edge.exited
+	<-under.Exited()
 	if !asked || !arrived.Load() {
 		t.Fatalf("looked at: %t; the secret arrived: %t: this test has not seen what it is about", asked, arrived.Load())
 	}
-	log := edge.Log()
+	log := under.Log()
 	if !strings.Contains(log, "SIGQUIT") || !strings.Contains(log, "goroutine ") {
 		t.Errorf("there is no dump:\n%.400s", log)
 	}

@@ -9,6 +9,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/e2e/internal/peer"
+	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
 
 // uploaders send at the same time: what the edge does for one upload takes
@@ -23,27 +28,18 @@ func TestRefusedBodiesAreAlwaysTold(t *testing.T) {
 	for i := range begun {
 		begun[i] = make(chan struct{}, 1)
 	}
-	up, err := net.Listen("tcp", "127.0.0.1:0")
+	up, err := peer.Listen("127.0.0.1:0", nil, func(conn *raw.Conn) { awaitFirstChunk(conn, &begun) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer up.Close()
-	go func() {
-		for {
-			conn, err := up.Accept()
-			if err != nil {
-				return
-			}
-			go awaitFirstChunk(conn, &begun)
-		}
-	}()
-	edge, _ := startLive(t, simpleConfig("http://"+up.Addr().String()))
+	t.Cleanup(up.Close)
+	under, _ := startLive(t, simpleConfig("http://"+up.Address))
 	var told atomic.Int64
 	var working sync.WaitGroup
 	for i := range uploaders {
 		working.Go(func() {
 			for range uploadsEach {
-				if breakUpload(edge, i, begun[i]) {
+				if breakUpload(under, i, begun[i]) {
 					told.Add(1)
 				}
 			}
@@ -53,7 +49,7 @@ func TestRefusedBodiesAreAlwaysTold(t *testing.T) {
 	if told.Load() != uploaders*uploadsEach {
 		t.Errorf("uploads answered with request_malformed: got %d, want %d", told.Load(), uploaders*uploadsEach)
 	}
-	for _, line := range accessLines(t, stopped(t, edge)) {
+	for _, line := range accessLines(t, stopped(t, under)) {
 		if line["cause"] != "request_malformed" {
 			t.Errorf("cause: got %v, want request_malformed; line %v", line["cause"], line)
 			break
@@ -64,7 +60,6 @@ func TestRefusedBodiesAreAlwaysTold(t *testing.T) {
 // awaitFirstChunk tells the uploader when the first part of its body has come,
 // and reads on until the edge closes the connection.
 func awaitFirstChunk(conn net.Conn, begun *[uploaders]chan struct{}) {
-	defer conn.Close()
 	var in []byte
 	buffer := make([]byte, 1<<10)
 	for said := false; ; {
@@ -80,9 +75,9 @@ func awaitFirstChunk(conn net.Conn, begun *[uploaders]chan struct{}) {
 	}
 }
 
-// breakUpload tells whether the edge says what is wrong.
-func breakUpload(edge *Edge, number int, begun <-chan struct{}) bool {
-	conn, err := net.Dial("tcp", edge.Address())
+// breakUpload reports whether the edge says what is wrong.
+func breakUpload(under *edge.Edge, number int, begun <-chan struct{}) bool {
+	conn, err := net.Dial("tcp", under.Address())
 	if err != nil {
 		return false
 	}
@@ -91,6 +86,21 @@ func breakUpload(edge *Edge, number int, begun <-chan struct{}) bool {
 	<-begun
 	_, _ = conn.Write([]byte("zz\r\n"))
 	var in []byte
-	readWhile(conn, &in, func() (*Message, error) { return parseResponse(in, "POST", Open) })
+	readWhile(conn, &in, func() (*Message, error) { return parseResponse(in, "POST", raw.Open) })
 	return bytes.Contains(in, []byte("request_malformed"))
+}
+
+// within waits, with a bound for a broken edge.
+func within(t *testing.T, what string, group *sync.WaitGroup) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		t.Fatalf("waited %s for %s", patience, what)
+	}
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 )
 
 // manyStreams is the number of live streams that the issue asks for.
@@ -17,46 +19,46 @@ const manyStreams = 200
 // configuration.
 func TestReloadDuringLiveStreams(t *testing.T) {
 	streams := newLiveStreams(t)
-	config := simpleConfig("http://" + streams.upstream.address)
-	edge, file := startLive(t, config)
-	streams.open(edge, manyStreams)
+	config := simpleConfig("http://" + streams.upstream.Address)
+	under, file := startLive(t, config)
+	streams.open(under, manyStreams)
 
 	change := func(text, logged string) {
 		t.Helper()
 		if err := os.WriteFile(file, []byte(completeConfig(text)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := edge.Await(logged, edge.Logged(logged)); err != nil {
+		if err := under.Await(logged, under.Logged(logged)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	change(config+"debug: {decision_header: true}\n", `"trigger":"file"`)
-	if answer := probe(t, edge); !strings.Contains(answer, "X-Apim-Edge-Decision: bearer_key") {
+	if answer := probe(t, under); !strings.Contains(answer, "X-Apim-Edge-Decision: bearer_key") {
 		t.Errorf("after the change of the file: got %q, want a response with the decision", answer)
 	}
 	change("routes: [this is no map\n", `"message":"reload failed`)
-	if answer := probe(t, edge); !strings.Contains(answer, "X-Apim-Edge-Decision: bearer_key") {
+	if answer := probe(t, under); !strings.Contains(answer, "X-Apim-Edge-Decision: bearer_key") {
 		t.Errorf("after a bad file: got %q, want the configuration from before", answer)
 	}
 	if err := os.WriteFile(file, []byte(completeConfig(config)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := edge.Signal(syscall.SIGHUP); err != nil {
+	if err := under.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	if err := edge.Await("a reload by signal", edge.Logged(`"trigger":"signal"`)); err != nil {
+	if err := under.Await("a reload by signal", under.Logged(`"trigger":"signal"`)); err != nil {
 		t.Fatal(err)
 	}
-	if answer := probe(t, edge); strings.Contains(answer, "X-Apim-Edge-Decision") {
+	if answer := probe(t, under); strings.Contains(answer, "X-Apim-Edge-Decision") {
 		t.Errorf("after SIGHUP: got %q, want a response without the decision", answer)
 	}
 	close(streams.release)
 	streams.finish(t, manyStreams)
 }
 
-func probe(t *testing.T, edge *Edge) string {
+func probe(t *testing.T, under *edge.Edge) string {
 	t.Helper()
-	all, _, err := fetch(edge.Address(), get("/probe"), nil)
+	all, _, err := fetch(under.Address(), get("/probe"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

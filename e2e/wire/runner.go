@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 	"github.com/apim-edge/apim-edge/internal/testcert"
 )
 
@@ -37,7 +38,7 @@ func newTheatre(dir string, start func(config string) (edgeUnderTest, error)) (*
 	if err != nil {
 		return nil, err
 	}
-	dead, err := bindOnly()
+	dead, err := raw.Reserve()
 	if err != nil {
 		return nil, err
 	}
@@ -60,9 +61,17 @@ func (t *theatre) placeholders(upstream string) []string {
 	}
 }
 
-// tell plays one story and returns what differs from it, and what was on the
-// wire.
-func (t *theatre) tell(dir string, outline *sections) (faults []string, transcript string) {
+// told is what a story has come to.
+type told struct {
+	faults     []string // what differs from it
+	transcript string   // what was on the wire
+	seen       *seen    // nil: it could not be played
+}
+
+func untold(err error) *told { return &told{faults: []string{err.Error()}} }
+
+// tell plays one story.
+func (t *theatre) tell(dir string, outline *sections) *told {
 	s := newStage(t.patience)
 	defer s.timer.Stop()
 	var secure *tls.Config
@@ -71,31 +80,31 @@ func (t *theatre) tell(dir string, outline *sections) (faults []string, transcri
 	}
 	up, err := newUpstream(s, secure)
 	if err != nil {
-		return []string{err.Error()}, ""
+		return untold(err)
 	}
-	defer up.listener.Close()
-	names := t.placeholders(up.address())
+	defer up.Close()
+	defer close(s.over)
+	names := t.placeholders(up.Address)
 	config := filepath.Join(dir, "config.yaml")
 	if err := os.WriteFile(config, []byte(completeConfig(strings.NewReplacer(names...).Replace(outline.config))), 0o600); err != nil {
-		return []string{err.Error()}, ""
+		return untold(err)
 	}
-	edge, err := t.start(config)
+	under, err := t.start(config)
 	if err != nil {
-		return []string{err.Error()}, ""
+		return untold(err)
 	}
-	names = append(names, "{EDGE}", edge.Address())
+	names = append(names, "{EDGE}", under.Address())
 	story, err := outline.compile(strings.NewReplacer(names...))
 	if err != nil {
-		_, _ = edge.Stop()
-		return []string{err.Error()}, ""
+		_, _ = under.Stop()
+		return untold(err)
 	}
 	up.scripts, up.silent = story.answers, story.silent
-	go up.accept()
-	t.playClients(s, story, edge.Address(), strings.Contains(outline.config, "{CERT}"))
+	t.playClients(s, story, under.Address(), strings.Contains(outline.config, "{CERT}"))
 	if err := s.await("the upstream's part to be over", up.finished); err != nil {
 		s.fault("%v", err)
 	}
-	log, err := edge.Stop()
+	log, err := under.Stop()
 	if err != nil {
 		s.fault("%v", err)
 	}
@@ -104,15 +113,15 @@ func (t *theatre) tell(dir string, outline *sections) (faults []string, transcri
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	faults = append(s.faults, up.verdict()...)
+	faults, seen := append(s.faults, up.verdict()...), &seen{names: names, requests: up.requests()}
 	for _, c := range s.clients {
 		faults = append(faults, c.verdict()...)
+		all, _, _ := c.responses()
+		seen.responses = append(seen.responses, all)
 	}
-	faults = append(faults, checkLog(story, log)...)
-	for _, c := range s.conns {
-		_ = c.conn.Close()
-	}
-	return faults, s.transcript(log)
+	wrong, access := checkLog(story, log)
+	seen.access = access
+	return &told{append(faults, wrong...), s.transcript(log), seen}
 }
 
 // playClients plays one connection after the other; one whose script begins
@@ -121,7 +130,7 @@ func (t *theatre) playClients(s *stage, story *Story, address string, secure boo
 	var config *tls.Config
 	if secure {
 		// In TLS 1.3 the type of a record is encrypted, so that close_notify could
-		// not be told from data; see recordConn.
+		// not be told from data; see package raw.
 		config = t.id.Client()
 		config.MaxVersion = tls.VersionTLS12
 	}
@@ -171,9 +180,8 @@ func completeConfig(config string) string {
 var secretRe = regexp.MustCompile(`k3y-[A-Za-z0-9._~+/-]+|eyJ[A-Za-z0-9_-]{8,}`)
 
 // checkLog wants exactly one access line for each exchange, in order, nothing
-// that is no JSON (a panic, for example), and no secret.
-func checkLog(story *Story, log string) (faults []string) {
-	var access []map[string]any
+// that is no JSON (a panic, for example), and no secret. It returns those lines, too.
+func checkLog(story *Story, log string) (faults []string, access []map[string]any) {
 	for _, line := range contentLines(log) {
 		entry, err := parseLogLine(line)
 		if err != nil {
@@ -204,7 +212,7 @@ func checkLog(story *Story, log string) (faults []string) {
 			faults = append(faults, fmt.Sprintf("log.want, line %d: %s", i+1, fault))
 		}
 	}
-	return faults
+	return faults, access
 }
 
 // bringForward moves the first line that fits to the front: exchanges of

@@ -11,7 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
 
 // standIn does one thing that the edge does, in the simplest way: it moves a
@@ -68,14 +69,14 @@ func (s *standIn) exchange(conn *net.TCPConn) {
 	defer up.Close()
 	_, _ = up.Write(bytes.Replace(in, []byte("Authorization: Bearer "), []byte("api-key: "), 1))
 	var out []byte
-	response := readWhile(up, &out, func() (*Message, error) { return parseResponse(out, request.Method(), Open) })
+	response := readWhile(up, &out, func() (*Message, error) { return parseResponse(out, request.Method(), raw.Open) })
 	if response == nil {
 		_ = conn.SetLinger(0) // a cut is visible
 	}
 	_, _ = conn.Write(out)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fmt.Fprintf(&s.log, "{\"message\":\"exchange\",\"reason\":\"bearer_key\",\"status\":%.3s}\n", out[min(9, len(out)):])
+	fmt.Fprintf(&s.log, "{\"message\":\"exchange\",\"reason\":\"bearer_key\",\"cause\":\"complete\",\"status\":%.3s}\n", out[min(9, len(out)):])
 }
 
 // readWhile reads until a message is complete; nil if it never is.
@@ -163,16 +164,10 @@ func TestRunner(t *testing.T) {
 			if tc.from != "" && text == goodStory {
 				t.Fatalf("%q is not in the story", tc.from)
 			}
-			outline, err := parseSections([]byte(text))
-			if err != nil {
-				t.Fatal(err)
-			}
-			theatre := *theatreUnderTest
-			theatre.start, theatre.patience = startStandIn, time.Second
-			faults, transcript := theatre.tell(t.TempDir(), outline)
-			got := strings.Join(faults, "\n")
+			end := tellToStandIn(t, text)
+			got := strings.Join(end.faults, "\n")
 			if tc.want == "" && got != "" || !strings.Contains(got, tc.want) {
-				t.Errorf("faults: got\n%s\nwant %q\n\n%s", got, tc.want, transcript)
+				t.Errorf("faults: got\n%s\nwant %q\n\n%s", got, tc.want, end.transcript)
 			}
 		})
 	}

@@ -12,7 +12,6 @@ package wire
 
 import (
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -49,7 +48,7 @@ type sections struct {
 	send, wantClient     map[int]section
 	answer, wantUpstream map[int]section
 	log                  []string
-	hasLog, hasConfig    bool
+	hasLog               bool
 	never                bool // the upstream gets no request
 	connects             bool // but it may see connections
 }
@@ -68,15 +67,7 @@ const plainAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 var sectionName = regexp.MustCompile(`^(client\.send|client\.want|upstream\.send|upstream\.want)(\.raw)?(?: ([1-9][0-9]?))?$`)
 
-// readSections reads a file and checks its outline.
-func readSections(path string) (*sections, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	return parseSections(text)
-}
-
+// parseSections reads a file and checks its outline.
 func parseSections(text []byte) (*sections, error) {
 	archive := txtar.Parse(text)
 	s := &sections{

@@ -6,18 +6,19 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/peer"
+	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
 
 // upstream plays the legacy API: it takes the requests in the order of their
 // arrival, on whatever connection, and does for each what its script says.
 type upstream struct {
-	stage    *stage
-	listener net.Listener
-	secure   *tls.Config // nil: plain
-	scripts  []answerScript
-	silent   bool // no connection may come
+	*peer.Listener
+	stage   *stage
+	scripts []answerScript
+	silent  bool // no connection may come
 }
 
 // arrival is one request at the upstream.
@@ -37,36 +38,25 @@ func (a *arrival) message() *Message {
 	return m
 }
 
-func newUpstream(s *stage, secure *tls.Config) (*upstream, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	return &upstream{stage: s, listener: listener, secure: secure}, nil
+// newUpstream listens. secure: over TLS.
+func newUpstream(s *stage, secure *tls.Config) (u *upstream, err error) {
+	u = &upstream{stage: s}
+	u.Listener, err = peer.Listen("127.0.0.1:0", secure, u.play)
+	return u, err
 }
 
-func (u *upstream) address() string { return u.listener.Addr().String() }
-
-// accept serves until the listener is closed.
-func (u *upstream) accept() {
-	for {
-		conn, err := u.listener.Accept()
-		if err != nil {
-			return
-		}
-		record := &recordConn{TCPConn: conn.(*net.TCPConn)}
-		c := newSocket(u.stage, record.TCPConn, record)
-		if u.secure != nil {
-			c.conn = tls.Server(record, u.secure)
-		}
-		var number int
-		u.stage.update(func() {
-			u.stage.conns = append(u.stage.conns, c)
-			number = len(u.stage.conns)
-		})
-		go c.read()
-		go u.serve(c, number)
-	}
+// play serves a connection, which stays as its script has left it until the story
+// is over.
+func (u *upstream) play(conn *raw.Conn) {
+	c := &socket{Conn: conn, stage: u.stage, end: raw.Open}
+	var number int
+	u.stage.update(func() {
+		u.stage.conns = append(u.stage.conns, c)
+		number = len(u.stage.conns)
+	})
+	go c.read()
+	u.serve(c, number)
+	<-u.stage.over
 }
 
 // serve plays one request after the other on a connection.
@@ -77,14 +67,14 @@ func (u *upstream) serve(c *socket, number int) {
 		if a == nil {
 			return
 		}
-		if err := u.play(a); err != nil {
+		if err := u.answer(a); err != nil {
 			u.stage.fault("upstream.send %d: %v", a.number, err)
 		}
 		u.stage.update(func() { a.done = true })
 		var m *Message
 		err := u.stage.await("the request to be complete", func() bool {
 			m = a.message()
-			return m.Complete || c.end != Open
+			return m.Complete || c.end != raw.Open
 		})
 		if err != nil || !m.Complete || a.switched() {
 			return
@@ -103,7 +93,7 @@ func (u *upstream) next(c *socket, conn, offset int) (a *arrival) {
 				return true
 			}
 		}
-		return c.end != Open
+		return c.end != raw.Open
 	})
 	if err != nil || a == nil {
 		return nil
@@ -116,10 +106,10 @@ func (u *upstream) next(c *socket, conn, offset int) (a *arrival) {
 	return a
 }
 
-// play does what the script for the request says.
-func (u *upstream) play(a *arrival) error {
+// answer does what the script for the request says.
+func (u *upstream) answer(a *arrival) error {
 	if a.number > len(u.scripts) {
-		a.finish("close")
+		a.finish(raw.ByClose)
 		return nil // the verdict counts the requests
 	}
 	steps := u.scripts[a.number-1].steps
@@ -140,7 +130,7 @@ func (u *upstream) play(a *arrival) error {
 func (u *upstream) complete(a *arrival) (complete bool, err error) {
 	err = u.stage.await("the whole request", func() bool {
 		complete = a.message().Complete
-		return complete || a.end != Open
+		return complete || a.end != raw.Open
 	})
 	return complete, err
 }
@@ -158,7 +148,7 @@ func (u *upstream) do(a *arrival, step step) error {
 		_, err := u.complete(a)
 		return err
 	case "left":
-		return u.stage.await("the edge to close the connection", func() bool { return a.end != Open })
+		return u.stage.await("the edge to close the connection", func() bool { return a.end != raw.Open })
 	case "got":
 		return u.stage.await("the body", func() bool { return len(a.message().Body)+len(a.tunnel()) >= step.n })
 	case "after client", "after request", "after upstream":
@@ -167,12 +157,12 @@ func (u *upstream) do(a *arrival, step step) error {
 	case "early", "response", "head", "expect":
 		return errors.New("not here")
 	default:
-		a.finish(step.verb)
+		a.finish(raw.Leaving(step.verb))
 	}
 	return nil
 }
 
-// switched tells whether the script has answered 101.
+// switched reports whether the script has answered 101.
 func (a *arrival) switched() bool {
 	a.stage.mu.Lock()
 	defer a.stage.mu.Unlock()
@@ -188,7 +178,7 @@ func (a *arrival) tunnel() []byte {
 	return a.in[a.offset+a.message().Size:]
 }
 
-// finished tells whether every script has been played. The caller holds mu.
+// finished reports whether every script has been played. The caller holds mu.
 func (u *upstream) finished() bool {
 	if len(u.stage.arrived) < len(u.scripts) {
 		return false
@@ -201,6 +191,14 @@ func (u *upstream) finished() bool {
 	return true
 }
 
+// requests are what has arrived. The caller holds mu.
+func (u *upstream) requests() (all []*arrived) {
+	for _, a := range u.stage.arrived {
+		all = append(all, &arrived{Message: a.message(), conn: a.conn, tunnel: a.tunnel(), end: a.end})
+	}
+	return all
+}
+
 // verdict compares what arrived with what the story wants.
 func (u *upstream) verdict() (faults []string) {
 	s := u.stage
@@ -210,7 +208,7 @@ func (u *upstream) verdict() (faults []string) {
 	if u.silent && len(s.conns) > 0 {
 		faults = append(faults, fmt.Sprintf("upstream.want: never, but the edge opened %d connections", len(s.conns)))
 	}
-	used := map[*socket]int{}
+	used, requests := map[*socket]int{}, u.requests()
 	for i, a := range s.arrived {
 		m, err := parseRequest(a.in[a.offset:])
 		used[a.socket] = a.offset + m.Size + len(a.tunnel())
@@ -220,9 +218,8 @@ func (u *upstream) verdict() (faults []string) {
 		if i >= len(u.scripts) {
 			continue
 		}
-		request := &arrived{Message: m, conn: a.conn, tunnel: a.tunnel(), end: a.end}
 		for _, check := range u.scripts[i].want {
-			if err := check(request); err != nil {
+			if err := check(requests[i]); err != nil {
 				faults = append(faults, fmt.Sprintf("upstream.want %d: %v", i+1, err))
 			}
 		}

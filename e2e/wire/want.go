@@ -9,14 +9,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
 
 // received is one final response as the client saw it.
 type received struct {
 	*Message
 	interims []*Message
-	method   string // of the request
-	end      End    // of the connection, after this response; Open before that
+	method   string  // of the request
+	end      raw.End // of the connection, after this response; Open before that
 }
 
 // arrived is one request as the upstream saw it.
@@ -24,7 +26,7 @@ type arrived struct {
 	*Message
 	conn   int    // number of the connection, from 1
 	tunnel []byte // bytes after a request that was answered with 101
-	end    End
+	end    raw.End
 }
 
 type (
@@ -111,7 +113,7 @@ func isComplete(r *received) error {
 
 // endings are the lines about the end of the connection. incomplete is met by
 // any end before the end of the message.
-var endings = map[string]End{"incomplete": Open, "closed": Closed, "reset": Reset, "cut": Cut}
+var endings = map[string]raw.End{"incomplete": raw.Open, "closed": raw.Closed, "reset": raw.Reset, "cut": raw.Cut}
 
 // responseLine reads the lines that only a response can have. It returns nil
 // for those that messageChecks reads.
@@ -132,7 +134,7 @@ func responseLine(line string) (responseCheck, error) {
 		return isComplete, nil
 	case "incomplete":
 		return func(r *received) error {
-			if r.Complete || r.end == Open {
+			if r.Complete || r.end == raw.Open {
 				return fmt.Errorf("want the response without its end, got it complete")
 			}
 			return nil
@@ -204,7 +206,7 @@ func requestLine(line string) (requestCheck, error) {
 		return func(a *arrived) error { return wantEqual("request complete", false, a.Complete) }, nil
 	case "left":
 		return func(a *arrived) error {
-			if a.end == Open || a.end == Local {
+			if a.end == raw.Open || a.end == raw.Local {
 				return fmt.Errorf("want the edge to close the connection, got it %s", a.end)
 			}
 			return nil

@@ -50,6 +50,10 @@ func TestEachRuleCatchesItsFault(t *testing.T) {
 		{"another module is none of ours", "e2e/sdk/go/a.go", importing("main", "net/http"), ""},
 		{"neither is a folder of test data", "proxy/testdata/a.go", importing("a", "net/http"), ""},
 
+		{"a certificate that is not verified", "proxy/a.go", "package proxy\n\nvar c = tls.Config{InsecureSkipVerify: true}\n",
+			"proxy/a.go: names InsecureSkipVerify, but certificates are always verified (SECURITY.md)"},
+		{"one that a test does not verify", "proxy/a_test.go", "package proxy\n\nvar c = tls.Config{InsecureSkipVerify: true}\n", ""},
+
 		{"a file of 399 lines", "corsx/a.go", "package corsx\n" + strings.Repeat("\n", 398), ""},
 		{"a file of 400 lines", "corsx/a.go", "package corsx\n" + strings.Repeat("\n", 399), "corsx/a.go: has 400 lines, at most 399 fit one concern"},
 		{"a long test file", "corsx/a_test.go", "package corsx\n" + strings.Repeat("\n", 399), "corsx/a_test.go: has 400 lines, at most 399 fit one concern"},

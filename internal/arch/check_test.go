@@ -42,7 +42,7 @@ func check(tree fs.FS) ([]string, error) {
 		if err != nil {
 			return err
 		}
-		faults = slices.Concat(faults, checkImports(s), checkLengths(s))
+		faults = slices.Concat(faults, checkImports(s), checkLengths(s), checkVerification(s))
 		return nil
 	})
 	slices.Sort(faults)
@@ -132,6 +132,21 @@ func checkForeign(s source, imported string) (faults []string) {
 			faults = append(faults, fmt.Sprintf("%s: imports %s, which %s must not: %s", s.name, imported, r.folder, r.why))
 		}
 	}
+	return faults
+}
+
+// checkVerification holds what SECURITY.md says: nothing, and so no switch, turns
+// the verification of a certificate off.
+func checkVerification(s source) (faults []string) {
+	if s.test {
+		return nil
+	}
+	ast.Inspect(s.syntax, func(n ast.Node) bool {
+		if name, ok := n.(*ast.Ident); ok && name.Name == "InsecureSkipVerify" {
+			faults = append(faults, fmt.Sprintf("%s: names InsecureSkipVerify, but certificates are always verified (SECURITY.md)", s.name))
+		}
+		return true
+	})
 	return faults
 }
 

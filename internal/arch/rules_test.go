@@ -24,8 +24,9 @@ var mayImport = []row{
 	{"internal/logsink", nil, "it moves lines and knows nothing of their content"},
 	{"internal/signals", nil, "what it imports is initialised before it, and delays it"},
 	{"internal/health", nil, "it holds causes and knows nobody who has one"},
-	{"internal/config", []pattern{"internal/secret"}, "it is data and knows no server"},
+	{"internal/config", []pattern{"rewrite", "corsx", "internal/secret"}, "it is data and knows no server; options are checked by whom they belong to"},
 	{"internal/config/gen", []pattern{"internal/config"}, "it writes the reference of the configuration"},
+	{"internal/curl", nil, "it reads command lines and knows no edge"},
 	{"internal/arch", nil, "it only reads source"},
 	{"internal/testcert", nil, "it makes a certificate and knows nobody who shows it"},
 
@@ -45,6 +46,9 @@ var mayImport = []row{
 		"proxy/admit", "proxy/head", "proxy/record", "proxy/relay", "proxy/route", "proxy/upstream", "proxy/wire",
 	}, "it tells the story of one exchange with the parts above"},
 	{"proxy/front", []pattern{"internal/config", "internal/edgeerr", "proxy", "proxy/wire"}, "it accepts connections and hands them to proxy"},
+	{"proxy/proxytest", []pattern{
+		"internal/config", "internal/edgeerr", "internal/testcert", "proxy", "proxy/front", "proxy/record", "proxy/wire",
+	}, "it is the harness of tests of proxy and proxy/front"},
 
 	// What runs it.
 	{"internal/admin", []pattern{"internal/config", "internal/secret"}, "it shows what others hand to it"},
@@ -57,6 +61,12 @@ var mayImport = []row{
 	{"cmd/...", []pattern{"corsx", "rewrite", "internal/...", "proxy/..."}, "it is the outermost layer"},
 
 	// Tools and black boxes see the edge from outside.
+	{"e2e/internal/edge", nil, "it starts the built binary and looks at it from outside"},
+	{"e2e/internal/raw", nil, "it speaks on sockets and knows no protocol"},
+	{"e2e/internal/peer", []pattern{"internal/testcert", "e2e/internal/raw"}, "it accepts connections and knows nobody who plays on them"},
+	{"e2e/internal/load", []pattern{
+		"internal/edgeerr", "internal/testcert", "e2e/internal/edge", "e2e/internal/peer", "e2e/internal/raw",
+	}, "it is the engine and knows no situation"},
 	{"e2e/...", []pattern{"internal/edgeerr", "internal/lookalike", "internal/testcert"}, "it tests the built binary over sockets"},
 	{"bench/...", []pattern{"internal/lookalike", "internal/testcert"}, "it measures the edge as it measures its peers"},
 }

@@ -8,22 +8,11 @@ import (
 )
 
 // What holds in upstreams and routes that say nothing. They are not in
-// Default because there a name would have to be in a map.
+// Default because there a name would have to be in a map. What credential and cors
+// leave open is filled in by rewrite and corsx (options.go).
 const (
 	defaultMaxIdle = 64
 	defaultName    = "default"
-	keyMark        = "{key}"
-)
-
-var defaultMaxAge = Seconds(600)
-
-var (
-	// APIM looks into one of these two fields and this parameter when nobody
-	// renamed them.
-	defaultAliases      = []string{"api-key", "Ocp-Apim-Subscription-Key"}
-	defaultQueryAliases = []string{"subscription-key"}
-	defaultPlaceholders = []string{"EMPTY", "dummy", "none", "null", "undefined", "sk-no-key-required"}
-	defaultMethods      = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
 )
 
 // Complete returns the configuration with everything filled in that it leaves
@@ -46,11 +35,11 @@ func (c Config) Complete() Config {
 	}
 	only := c.onlyUpstream()
 	if len(c.Routes) == 0 && only != "" {
-		c.Routes = map[string]Route{defaultName: {CORS: CORS{MaxAge: defaultMaxAge}}}
+		c.Routes = map[string]Route{defaultName: {CORS: CORS{MaxAge: defaultMaxAge()}}}
 	}
 	for name, r := range c.Routes {
 		if byHand && r.CORS.MaxAge.Duration == 0 {
-			r.CORS.MaxAge = defaultMaxAge
+			r.CORS.MaxAge = defaultMaxAge()
 		}
 		c.Routes[name] = r.complete(c, only)
 	}
@@ -72,8 +61,7 @@ func (r Route) complete(c Config, onlyUpstream string) Route {
 	fill(&r.Timeouts.ResponseHead, c.Timeouts.ResponseHead)
 	fill(&r.Timeouts.StreamIdle, c.Timeouts.StreamIdle)
 	fill(&r.RequestBody, c.Limits.RequestBody)
-	r.Credential = r.Credential.complete()
-	r.CORS.AllowedMethods = list0(r.CORS.AllowedMethods, defaultMethods)
+	r.Credential, r.CORS = r.Credential.complete(), r.CORS.complete()
 	return r
 }
 
@@ -93,34 +81,12 @@ func unbracket(host string) string {
 	return host
 }
 
-func (c Credential) complete() Credential {
-	fill(&c.Header, "api-key")
-	fill(&c.Value, keyMark)
-	fill(&c.OnConflict, "prefer_explicit")
-	fill(&c.OnMissing, "forward")
-	fill(&c.MisplacedToken, "move")
-	c.Aliases = slices.DeleteFunc(list0(c.Aliases, defaultAliases), func(name string) bool {
-		return strings.EqualFold(name, c.Header) // the target field itself
-	})
-	c.QueryAliases = list0(c.QueryAliases, defaultQueryAliases)
-	c.Placeholders = list0(c.Placeholders, defaultPlaceholders)
-	return c
-}
-
 // fill sets what is unset.
 func fill[T comparable](v *T, to T) {
 	var unset T
 	if *v == unset {
 		*v = to
 	}
-}
-
-// list0 returns a copy of the list, or of the default where there is none.
-func list0(list, otherwise []string) []string {
-	if list == nil {
-		return slices.Clone(otherwise)
-	}
-	return slices.Clone(list)
 }
 
 // trimSlash takes a slash off the end, save that of the root.

@@ -43,6 +43,8 @@ type Config struct {
 
 	// origins tells where each key was written; nil in a Config made by hand.
 	origins map[string]origin
+	// strays are variables that were probably meant to be looked at.
+	strays Problems
 }
 
 // Listen says where clients connect.
@@ -183,7 +185,7 @@ type Credential struct {
 	KeepAuthorization bool `koanf:"keep_authorization"`
 	// Values that SDKs send when they have no key. They count as absent, in
 	// upper or lower case. [] means none.
-	Placeholders []string `koanf:"placeholders"`
+	Placeholders []string `koanf:"placeholders" dollar:"ok"`
 }
 
 // CORS is the cross-origin policy of a route. It is on when allowed_origins
@@ -191,14 +193,16 @@ type Credential struct {
 type CORS struct {
 	// Origins of the pages that may call, for example https://chat.example.com;
 	// one * in the host is a wildcard, as in https://*.example.com, or stands
-	// for any port, as in http://localhost:*. "*" alone allows every page.
+	// for any port, as in http://localhost:*. Apps have schemes of their own, as
+	// in app://- or tauri://localhost. "*" alone allows every page.
 	AllowedOrigins []string `koanf:"allowed_origins"`
-	// Methods that pages may use.
+	// Methods that pages may use. [] means none.
 	AllowedMethods []string `koanf:"allowed_methods"`
 	// Request fields that pages may send besides those of the OpenAI SDKs,
 	// which are always allowed. "*" allows every field.
 	AllowedHeaders []string `koanf:"allowed_headers"`
-	// Response fields that pages may read besides those of the OpenAI SDKs.
+	// Response fields that pages may read besides those of the OpenAI SDKs. "*"
+	// exposes every field, but not together with allow_credentials.
 	ExposedHeaders []string `koanf:"exposed_headers"`
 	// Let pages send cookies. Not together with the origin "*".
 	AllowCredentials bool `koanf:"allow_credentials"`
@@ -277,7 +281,8 @@ type Log struct {
 type Debug struct {
 	// Add X-Apim-Edge-Decision with the credential decision.
 	DecisionHeader bool `koanf:"decision_header"`
-	// Add Server-Timing with the time spent at the edge and at the upstream.
+	// Add Server-Timing: upstream;dur=N, the milliseconds from the first byte of
+	// the request to the response head, connecting and the upload included.
 	ServerTiming bool `koanf:"server_timing"`
 }
 

@@ -152,7 +152,7 @@ func (r *fileReader) value(key string, f field, n *yaml.Node) any {
 	case want == named && n.Kind == yaml.MappingNode:
 		return r.named(key, f.typ.Elem(), n)
 	case want == list && n.Kind == yaml.SequenceNode:
-		return r.list(key, n)
+		return r.list(key, f, n)
 	case (want == section || want == named) && null:
 		return map[string]any{} // everything below it is commented out
 	case want >= text && n.Kind == yaml.ScalarNode && !null:
@@ -160,6 +160,9 @@ func (r *fileReader) value(key string, f field, n *yaml.Node) any {
 	}
 	allowed, meant := want.wanted(), ""
 	switch {
+	case f.typ == upstreamType && n.ShortTag() == "!!str":
+		r.wrong(key, n, show(maskURL(n.Value)), "a section with the key url", "")
+		return nil
 	case want == section:
 		allowed = "a section with the keys " + strings.Join(keysOf(f.typ), ", ")
 	case want == list && n.Kind == yaml.ScalarNode && !null:
@@ -174,8 +177,7 @@ func (r *fileReader) section(key string, t reflect.Type, n *yaml.Node) map[strin
 	r.each(key, n, func(name string, k, v *yaml.Node) {
 		f, ok := fieldNamed(t, name)
 		if !ok {
-			meant := nearest(name, keysOf(t))
-			r.unknown(child(key, name), k, keysOf(t), meant)
+			meant := r.unknown(child(key, name), k, keysOf(t))
 			// One slip is one problem: the section is read as what it
 			// probably is, so that nothing seems to be missing.
 			if f, ok = fieldNamed(t, meant); !ok || has(n, meant) {
@@ -191,17 +193,32 @@ func (r *fileReader) section(key string, t reflect.Type, n *yaml.Node) map[strin
 	return values
 }
 
-func (r *fileReader) unknown(key string, n *yaml.Node, keys []string, meant string) {
+// unknown reports a key that is not known here, and returns the one that is meant.
+func (r *fileReader) unknown(key string, n *yaml.Node, keys []string) (meant string) {
+	others := elsewhere(n.Value)
+	if len(others) == 0 {
+		meant = nearest(n.Value, keys)
+	}
 	p := origin{r.file, n.Line}.problem(key, n.Value, oneOf(keys), meant)
-	p.Text = "unknown key" + didYouMean(meant)
-	if meant == "" {
+	switch {
+	case meant != "":
+		p.Text = "unknown key" + didYouMean(meant)
+	case len(others) > 0:
+		p.Text = "unknown key here; it belongs to " + oneOf(others)
+	case verifying.MatchString(n.Value):
+		p.Text = "unknown key; " + alwaysVerified
+	default:
 		p.Text = "unknown key; allowed here: " + strings.Join(keys, ", ")
 	}
 	r.problems = append(r.problems, p)
+	return meant
 }
 
 func (r *fileReader) named(key string, elem reflect.Type, n *yaml.Node) map[string]any {
 	values := map[string]any{}
+	if r.nameless(key, elem, n) {
+		return values
+	}
 	r.each(key, n, func(name string, k, v *yaml.Node) {
 		sub := child(key, name)
 		r.origins[sub] = r.at(k)
@@ -210,6 +227,20 @@ func (r *fileReader) named(key string, elem reflect.Type, n *yaml.Node) map[stri
 		}
 	})
 	return values
+}
+
+// nameless reports whether keys stand where names belong: url right below upstreams.
+func (r *fileReader) nameless(key string, elem reflect.Type, n *yaml.Node) bool {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		f, ok := fieldNamed(elem, k.Value)
+		null := v.Kind == yaml.ScalarNode && v.ShortTag() == "!!null"
+		if ok && !null && v.Kind != yaml.MappingNode && v.Kind != yaml.AliasNode {
+			r.wrong(key, k, "the key "+f.key, "a name of your own, and "+f.key+" below it, as in "+key+": {openai: {"+f.key+": ...}}", "")
+			return true
+		}
+	}
+	return false
 }
 
 // each calls visit for the pairs of a mapping and reports keys that are not
@@ -245,12 +276,12 @@ func has(n *yaml.Node, key string) bool {
 	return false
 }
 
-func (r *fileReader) list(key string, n *yaml.Node) []string {
+func (r *fileReader) list(key string, f field, n *yaml.Node) []string {
 	values := []string{} // not nil: an empty list says none, silence says the default
 	for i, item := range n.Content {
 		sub := element(key, i)
 		r.origins[sub] = r.at(item)
-		value, _ := r.value(sub, field{typ: reflect.TypeFor[string]()}, item).(string)
+		value, _ := r.value(sub, field{typ: reflect.TypeFor[string](), tag: f.tag}, item).(string)
 		values = append(values, value) // also where it is wrong: places are counted
 	}
 	return values
@@ -265,6 +296,14 @@ func bare(s string) string { return strings.Trim(show(s), `"`) }
 
 func (r *fileReader) scalar(key string, f field, n *yaml.Node) any {
 	want := shapeOf(f.typ)
+	if fault := expandFault(key, f, n.Value); fault != "" {
+		found := show(n.Value)
+		if f.secret() {
+			found = ""
+		}
+		r.problems = append(r.problems, r.at(n).fault(key, found, fault, ""))
+		return nil
+	}
 	value, meant, ok := want.parse(n.Value)
 	zero := n.Value == "0" && (want == duration || want == size)
 	if ok && (zero || n.ShortTag() == tags[want]) {

@@ -26,12 +26,12 @@ func Files(c Config, file string) []string {
 	return slices.DeleteFunc(slices.Compact(files), func(name string) bool { return name == "" })
 }
 
-// CheckFiles returns what is wrong with the files that a valid configuration
-// names: it reads certificates and keys as the edge will.
+// CheckFiles returns what is wrong with the files and variables that a valid
+// configuration names: it reads certificates, keys and secrets as the edge will.
 func (c *Config) CheckFiles() Problems {
 	v := &checker{config: c}
 	v.certificate("listen.tls", c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile)
-	v.secretFile("admin.token", c.Admin.Token)
+	v.secret("admin.token", c.Admin.Token)
 	for _, name := range slices.Sorted(maps.Keys(c.Upstreams)) {
 		key, up := child(child("upstreams", name), "tls"), c.Upstreams[name].TLS
 		v.certificate(key, up.CertFile, up.KeyFile)
@@ -43,11 +43,10 @@ func (c *Config) CheckFiles() Problems {
 	return v.problems
 }
 
-// secretFile reads a secret from its file. Variables are left alone: those of
-// the machine where a configuration is checked are not those where it runs.
-func (v *checker) secretFile(key, ref string) {
+// secret reads a secret from where it is.
+func (v *checker) secret(key, ref string) {
 	source, err := secret.Parse(ref)
-	if err != nil || !strings.HasPrefix(ref, "file:") {
+	if ref == "" || err != nil {
 		return
 	}
 	if _, err := source.Current(); err != nil {

@@ -63,6 +63,8 @@ func TestCheckFiles(t *testing.T) {
 			`edge.yaml:2: admin.token: the secret cannot be read: file:DIR/no: no such file or directory`},
 		{"an empty token", oneUpstream + "admin: {token: file:DIR/empty}\n",
 			`edge.yaml:2: admin.token: the secret cannot be read: file:DIR/empty: is empty`},
+		{"a variable that is not set", oneUpstream + "admin: {token: env:APIM_EDGE_TEST_NOPE}\n",
+			`edge.yaml:2: admin.token: the secret cannot be read: env:APIM_EDGE_TEST_NOPE: the environment variable is not set`},
 		{"a directory", "upstreams: {a: {url: https://a.azure-api.net, tls: {ca_file: DIR}}}\n",
 			`edge.yaml:1: upstreams.a.tls.ca_file: found "DIR", but the file cannot be read: is a directory`},
 	} {

@@ -47,7 +47,7 @@ type field struct {
 	tag   reflect.StructTag
 }
 
-// secret tells whether what stands in the field may be one.
+// secret reports whether what stands in the field may be one.
 func (f field) secret() bool { return f.tag.Get("secret") != "" }
 
 // fieldsOf returns the keys of a section in the order of the struct.
@@ -80,6 +80,7 @@ func keysOf(section reflect.Type) []string {
 }
 
 var (
+	upstreamType = reflect.TypeFor[Upstream]()
 	configType   = reflect.TypeFor[Config]()
 	durationType = reflect.TypeFor[Duration]()
 	sizeType     = reflect.TypeFor[Size]()

@@ -30,7 +30,8 @@ type Options struct {
 const levels = "__"
 
 // Load reads, merges, completes and checks the configuration. All mistakes
-// come back at once, as *Problems.
+// come back at once, as *Problems, along with what is right of a file that could
+// be read.
 func Load(o Options) (Config, error) {
 	var file layer
 	if o.File != "" {
@@ -75,12 +76,13 @@ func merge(file layer, o Options) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	cfg.origins = origins
+	cfg.origins, cfg.strays = origins, strays(o.Environ)
 	cfg = cfg.Complete()
 	problems = append(problems, unspoken(cfg.Validate(), problems)...)
 	if len(problems) > 0 {
+		problems = append(problems, cfg.strays...) // one of them may be what is missing
 		problems.sort()
-		return Config{}, &problems
+		return cfg, &problems
 	}
 	return cfg, nil
 }
@@ -122,7 +124,7 @@ func elementDefaults(user map[string]any) map[string]any {
 		upstreams[name] = map[string]any{"max_idle": defaultMaxIdle}
 	}
 	for _, name := range namesIn(user, "routes") {
-		routes[name] = map[string]any{"cors": map[string]any{"max_age": defaultMaxAge.String()}}
+		routes[name] = map[string]any{"cors": map[string]any{"max_age": defaultMaxAge().String()}}
 	}
 	return map[string]any{"upstreams": upstreams, "routes": routes}
 }
@@ -135,11 +137,14 @@ func namesIn(values map[string]any, section string) []string {
 // unspoken leaves out what only follows from a mistake that is named already:
 // a url that does not parse is not also missing.
 func unspoken(found, known Problems) Problems {
-	wrong := map[string]bool{}
+	wrong, holding := map[string]bool{}, map[string]bool{}
 	for _, p := range known {
-		wrong[p.Key] = true
+		wrong[p.Key], holding[parent(p.Key)] = true, true
 	}
 	return slices.DeleteFunc(found, func(p Problem) bool {
+		if holding[p.Key] && (p.Key == "upstreams" || p.Key == "routes") {
+			return true // the only one that is named was not understood
+		}
 		for key := p.Key; key != ""; key = parent(key) {
 			if wrong[key] {
 				return true

@@ -92,6 +92,28 @@ func (o origin) problem(key, found, allowed, meant string) Problem {
 	return Problem{File: o.file, Line: o.line, Key: key, Found: found, Allowed: allowed, Text: text + didYouMean(meant)}
 }
 
+// fault makes a Problem of "found this, but". An empty found leaves out a value that
+// may be a secret.
+func (o origin) fault(key, found, fault, meant string) Problem {
+	p := Problem{File: o.file, Line: o.line, Key: key, Found: found, Allowed: fault, Text: fault + didYouMean(meant)}
+	if found != "" {
+		p.Text = "found " + found + ", but " + p.Text
+	}
+	return p
+}
+
+// Locate gives problems that show only where a configuration is put to use, such as
+// a file that cannot be read, the places of their keys.
+func (c *Config) Locate(found ...Problem) *Problems {
+	located := Problems(found)
+	for i := range located {
+		at := (&checker{config: c}).at(located[i].Key)
+		located[i].File, located[i].Line = at.file, at.line
+	}
+	located.sort()
+	return &located
+}
+
 func didYouMean(meant string) string {
 	if meant == "" {
 		return ""

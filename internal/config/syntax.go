@@ -27,7 +27,7 @@ var (
 	digits    = regexp.MustCompile(`^[0-9]+$`)
 )
 
-// isHost tells whether s is a host name or an address, without a port. An
+// isHost reports whether s is a host name or an address, without a port. An
 // IPv6 address stands without brackets.
 func isHost(s string) bool {
 	if _, err := netip.ParseAddr(s); err == nil {
@@ -42,7 +42,7 @@ func isHost(s string) bool {
 	return len(s) <= 253 && !digits.MatchString(labels[len(labels)-1])
 }
 
-// isLoopback tells whether only this machine reaches the host.
+// isLoopback reports whether only this machine reaches the host.
 func isLoopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && addr.IsLoopback()
@@ -51,16 +51,6 @@ func isLoopback(host string) bool {
 func isPort(s string) bool {
 	_, err := strconv.ParseUint(s, 10, 16)
 	return err == nil
-}
-
-// isToken tells whether s can be a field name or a method (RFC 9110 5.6.2).
-func isToken(s string) bool {
-	for _, c := range []byte(s) {
-		if !isAlphanumeric(c) && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
-			return false
-		}
-	}
-	return s != ""
 }
 
 func isAlphanumeric(c byte) bool {
@@ -109,7 +99,7 @@ func urlFault(raw string) (fault, meant string) {
 	case err != nil:
 		return "this is no URL", ""
 	case u.ForceQuery || u.RawQuery != "" || strings.Contains(raw, "#"):
-		return "a URL here has no query and no fragment", ""
+		return "a URL here has no query and no fragment", withoutOperation(u)
 	case u.Hostname() == "":
 		return "the URL has no host", ""
 	case !isHost(u.Hostname()):
@@ -120,6 +110,21 @@ func urlFault(raw string) (fault, meant string) {
 		return pathFault(strings.TrimPrefix(rest, u.Host)), ""
 	}
 	return "", ""
+}
+
+// operations end the URLs that portals and documents show, of which the beginning is
+// the url of an upstream.
+var operations = regexp.MustCompile(`/deployments/|/(chat/completions|completions|embeddings|responses|models|realtime|files|batches|images/\w+|audio/\w+)$`)
+
+// withoutOperation returns the URL that is meant where a whole operation stands, or "".
+func withoutOperation(u *url.URL) string {
+	path := strings.TrimSuffix(u.Path, "/")
+	at := operations.FindStringIndex(path)
+	if at == nil {
+		return ""
+	}
+	path = strings.TrimSuffix(path[:at[0]], "/v1")
+	return u.Scheme + "://" + u.Host + strings.TrimSuffix(path, "/openai")
 }
 
 var beforeAt = regexp.MustCompile(`(?s)^(.*//)?.*@`)
@@ -138,43 +143,7 @@ func maskURL(raw string) string {
 	return raw
 }
 
-var (
-	originScheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*$`)
-	defaultPorts = map[string]string{"https": "443", "http": "80"}
-)
-
-// originFault looks at one allowed origin (RFC 6454 7: scheme://host[:port]).
-func originFault(origin string) (fault, meant string) {
-	if origin == "*" || origin == "null" {
-		return "", ""
-	}
-	scheme, rest, ok := strings.Cut(origin, "://")
-	if !ok || !originScheme.MatchString(scheme) {
-		if isHost(origin) {
-			meant = "https://" + origin
-		}
-		return "an origin is scheme://host or scheme://host:port", meant
-	}
-	authority, _, hasPath := strings.Cut(rest, "/")
-	if hasPath {
-		return "an origin has no path, also no slash at its end", scheme + "://" + authority
-	}
-	if origin != strings.ToLower(origin) {
-		return "browsers send origins in lower case", strings.ToLower(origin)
-	}
-	host, port := splitPort(authority)
-	switch {
-	case port != "" && port == defaultPorts[scheme]:
-		return "browsers leave out port " + port + " of " + scheme, scheme + "://" + host
-	case strings.Count(authority, "*") > 1:
-		return "an origin has one * at most", ""
-	case port != "" && port != "*" && !isPort(port):
-		return "the port is no number", ""
-	case !isHost(strings.Trim(strings.Replace(host, "*", "x", 1), "[]")):
-		return "an origin is scheme://host or scheme://host:port", ""
-	}
-	return wildcardFault(host), ""
-}
+var defaultPorts = map[string]string{"https": "443", "http": "80"}
 
 func splitPort(authority string) (host, port string) {
 	colon := strings.LastIndex(authority, ":")
@@ -182,14 +151,4 @@ func splitPort(authority string) (host, port string) {
 		return authority, ""
 	}
 	return authority[:colon], authority[colon+1:]
-}
-
-// wildcardFault refuses a * that strangers can meet: https://*example.com also
-// allows https://evilexample.com, which anybody can register.
-func wildcardFault(host string) string {
-	_, after, ok := strings.Cut(host, "*")
-	if !ok || host == "*" || strings.HasPrefix(after, ".") || strings.Count(after, ".") > 1 {
-		return ""
-	}
-	return "the * also allows names that anybody can register; write *. in front of a domain"
 }

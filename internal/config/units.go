@@ -99,11 +99,17 @@ func respell(text string, units map[string]string, v interface {
 	encoding.TextUnmarshaler
 	fmt.Stringer
 }) string {
+	if joined := strings.Join(strings.Fields(text), ""); joined != text && v.UnmarshalText([]byte(joined)) == nil {
+		return v.String()
+	}
 	m := numberAndWord.FindStringSubmatch(text)
 	if m == nil {
 		return ""
 	}
 	unit, ok := units[strings.ToLower(m[2])]
+	if days, err := strconv.Atoi(m[1]); unit == "d" && err == nil {
+		m[1], unit = strconv.Itoa(24*days), "h"
+	}
 	if !ok || v.UnmarshalText([]byte(m[1]+unit)) != nil {
 		return ""
 	}
@@ -114,12 +120,13 @@ var durationWords = map[string]string{
 	"": "s", "s": "s", "sec": "s", "secs": "s", "second": "s", "seconds": "s",
 	"m": "m", "min": "m", "mins": "m", "minute": "m", "minutes": "m",
 	"h": "h", "hr": "h", "hour": "h", "hours": "h",
+	"d": "d", "day": "d", "days": "d",
 	"ms": "ms", "msec": "ms", "millis": "ms",
 }
 
 var sizeWords = map[string]string{
 	"": "B", "b": "B", "byte": "B", "bytes": "B",
-	"k": "KiB", "kb": "KiB", "kib": "KiB",
-	"m": "MiB", "mb": "MiB", "mib": "MiB",
-	"g": "GiB", "gb": "GiB", "gib": "GiB",
+	"k": "KiB", "kb": "KiB", "kib": "KiB", "ki": "KiB",
+	"m": "MiB", "mb": "MiB", "mib": "MiB", "mi": "MiB",
+	"g": "GiB", "gb": "GiB", "gib": "GiB", "gi": "GiB",
 }

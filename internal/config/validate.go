@@ -66,15 +66,9 @@ func (v *checker) wrong(key, found, allowed, meant string) {
 // fault reports a value with a sentence; no fault is no problem. An empty
 // found leaves out a value that may be a secret.
 func (v *checker) fault(key, found, fault, meant string) {
-	if fault == "" {
-		return
+	if fault != "" {
+		v.problems = append(v.problems, v.at(key).fault(key, found, fault, meant))
 	}
-	at := v.at(key)
-	p := Problem{File: at.file, Line: at.line, Key: key, Found: found, Allowed: fault, Text: fault + didYouMean(meant)}
-	if found != "" {
-		p.Text = "found " + found + ", but " + p.Text
-	}
-	v.problems = append(v.problems, p)
 }
 
 // bounds checks what the types and struct tags say, over the whole tree.

@@ -17,6 +17,11 @@ func TestValid(t *testing.T) {
 		{"the subdomains of a domain, with cookies", route(`cors: {allowed_origins: ["https://*.example.com"], allow_credentials: true}`)},
 		{"preview deployments", route(`cors: {allowed_origins: ["https://*-team.apps.example.com"]}`)},
 		{"any port of a developer's machine", route(`cors: {allowed_origins: ["http://localhost:*", "http://[::1]:3000"]}`)},
+		{"the shells of apps", route(`cors: {allowed_origins: ["app://-", "capacitor-electron://-", "tauri://localhost", "ionic://localhost", "app://.", "file://"]}`)},
+		{"every response field", route(`cors: {allowed_origins: ["*"], exposed_headers: ["*"]}`)},
+		{"a preflight that is not remembered", route(`cors: {allowed_origins: ["*"], max_age: 0}`)},
+		{"no method", route(`cors: {allowed_origins: ["*"], allowed_methods: []}`)},
+		{"a placeholder that a client did not expand", route(`credential: {placeholders: ["${OPENAI_API_KEY}"]}`)},
 		{"an extension and an editor", route(`cors: {allowed_origins: ["chrome-extension://abcdefghijklmnop", "vscode-webview://0a1b"]}`)},
 		{"every request field", route(`cors: {allowed_origins: ["*"], allowed_headers: ["*"]}`)},
 		{"way 2", route(`credential: {header: Authorization, value: "Bearer {key}"}`)},
@@ -57,6 +62,19 @@ func TestWarnings(t *testing.T) {
 			`edge.yaml:3: upstreams.b: no route leads to this upstream`},
 		{"keys over plain HTTP", "upstreams: {legacy: {url: 'http://contoso.example.com'}}",
 			`edge.yaml:1: upstreams.legacy.url: found "http://contoso.example.com", but over http:// keys and answers can be read on the way`},
+		{"a prefix in front of itself", "upstreams: {legacy: {url: 'https://contoso.azure-api.net/openai'}}\nroutes: {openai: {path_prefix: /openai}}",
+			`edge.yaml:2: routes.openai.path_prefix: found "/openai", but the upstream's url has /openai as well: /openai/models goes to https://contoso.azure-api.net/openai/openai/models; take it off the url, or write strip_prefix: /openai`},
+		{"a longer prefix in front of a part of itself", "upstreams: {legacy: {url: 'https://contoso.azure-api.net/eu/openai'}}\nroutes: {openai: {path_prefix: /x/openai/v1, strip_prefix: /x}}",
+			`edge.yaml:2: routes.openai.path_prefix: found "/x/openai/v1", but the upstream's url has /openai as well: /x/openai/v1/models goes to https://contoso.azure-api.net/eu/openai/openai/v1/models; take it off the url, or write strip_prefix: /x/openai`},
+		{"a prefix that is taken off before it is put in front", "upstreams: {legacy: {url: 'https://contoso.azure-api.net/openai'}}\nroutes: {openai: {path_prefix: /openai, strip_prefix: /openai}}", ""},
+		{"a prefix and another one", "upstreams: {legacy: {url: 'https://contoso.azure-api.net/eu'}}\nroutes: {openai: {path_prefix: /openai}}", ""},
+		{"the URL of an operation", "upstreams: {legacy: {url: 'https://contoso.azure-api.net/eu/openai/v1/responses'}}",
+			`edge.yaml:1: upstreams.legacy.url: found "https://contoso.azure-api.net/eu/openai/v1/responses", but this is the URL of one operation, and each request's path is put behind it: /models goes to https://contoso.azure-api.net/eu/openai/v1/responses/models; did you mean "https://contoso.azure-api.net/eu"?`},
+		{"the port of http", "upstreams: {legacy: {url: 'https://contoso.azure-api.net:80/openai'}}",
+			`edge.yaml:1: upstreams.legacy.url: found "https://contoso.azure-api.net:80/openai", but port 80 is hardly that of https://; did you mean "https://contoso.azure-api.net/openai"?`},
+		{"the port of https", "upstreams: {legacy: {url: 'http://127.0.0.1:443'}}",
+			`edge.yaml:1: upstreams.legacy.url: found "http://127.0.0.1:443", but port 443 is hardly that of http://; did you mean "http://127.0.0.1"?`},
+		{"their own ports", "upstreams: {legacy: {url: 'https://contoso.azure-api.net:443'}}", ""},
 		{"plain HTTP on this machine", "upstreams: {legacy: {url: 'http://127.0.0.1:8000'}}", ""},
 		{"CORS without origins", oneUpstream + "routes: {all: {cors: {allowed_headers: [x-one]}}}",
 			`edge.yaml:2: routes.all.cors: nothing here has an effect while allowed_origins names no origin`},
@@ -75,6 +93,46 @@ func TestWarnings(t *testing.T) {
 				t.Errorf("Warnings:\ngot  %s\nwant %s", got, tc.want)
 			}
 		})
+	}
+}
+
+// TestOneUnderscore: a variable that would be a key with two underscores is told of;
+// those that Kubernetes makes for Services of such names are not.
+func TestOneUnderscore(t *testing.T) {
+	for name, want := range map[string]string{
+		"APIM_EDGE_LISTEN_ADDRESS":                       "APIM_EDGE__LISTEN__ADDRESS",
+		"APIM_EDGE_LISTEN__ADDRESS":                      "APIM_EDGE__LISTEN__ADDRESS",
+		"APIM_EDGE_LIMITS_REQUEST_BODY":                  "APIM_EDGE__LIMITS__REQUEST_BODY",
+		"APIM_EDGE_TRUSTED_PROXIES":                      "APIM_EDGE__TRUSTED_PROXIES",
+		"APIM_EDGE_UPSTREAMS_MY_API_TLS_CA_FILE":         "APIM_EDGE__UPSTREAMS__MY_API__TLS__CA_FILE",
+		"APIM_EDGE_ROUTES_OPENAI_CORS_MAX_AGE":           "APIM_EDGE__ROUTES__OPENAI__CORS__MAX_AGE",
+		"APIM_EDGE_ROUTES_OPENAI_TIMEOUTS_RESPONSE_HEAD": "APIM_EDGE__ROUTES__OPENAI__TIMEOUTS__RESPONSE_HEAD",
+		"APIM_EDGE_PORT":                                 "",
+		"APIM_EDGE_SERVICE_HOST":                         "",
+		"APIM_EDGE_SERVICE_PORT":                         "",
+		"APIM_EDGE_SERVICE_PORT_HTTP":                    "",
+		"APIM_EDGE_PORT_8080_TCP":                        "",
+		"APIM_EDGE_PORT_8080_TCP_ADDR":                   "",
+		"APIM_EDGE_PORT_8080_TCP_PROTO":                  "",
+		"APIM_EDGE_ROUTES_SERVICE_HOST":                  "",
+		"APIM_EDGE_ADMIN_PORT_9090_TCP_ADDR":             "",
+		"APIM_EDGE_UPSTREAMS_URL":                        "",
+		"APIM_EDGE_LISTEN":                               "",
+		"APIM_EDGE_IMAGE":                                "",
+		"APIM_EDGE":                                      "",
+		"APIM_EDGELISTEN_ADDRESS":                        "",
+		"APIM_EDGE__LISTEN__ADDRESS":                     "",
+	} {
+		got := ""
+		if found := strays([]string{"PATH=/bin", name + "=1", name + "_EMPTY="}); len(found) > 0 {
+			got = found[0].Allowed
+		}
+		if got != want {
+			t.Errorf("%s: meant %q, want %q", name, got, want)
+		}
+	}
+	if found := strays([]string{"APIM_EDGE_LISTEN_ADDRESS=", "APIM_EDGE_UPSTREAMS_a\nb_URL=x"}); len(found) > 0 {
+		t.Errorf("an empty variable, or one with a line break, is told of: %v", found)
 	}
 }
 

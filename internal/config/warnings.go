@@ -23,8 +23,10 @@ func (c *Config) Warnings() Problems {
 		v.upstreamWarnings(child("upstreams", name), name, c.Upstreams[name])
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Routes)) {
+		v.doubledPath(child(child("routes", name), "path_prefix"), c.Routes[name])
 		v.corsWarnings(child(child("routes", name), "cors"), c.Routes[name].CORS)
 	}
+	v.problems = append(v.problems, c.strays...)
 	v.problems.sort()
 	return v.problems
 }
@@ -46,10 +48,40 @@ func (v *checker) upstreamWarnings(key, name string, up Upstream) {
 	if !used {
 		v.fault(key, "", "no route leads to this upstream", "")
 	}
-	u, err := url.Parse(up.URL)
-	if err == nil && strings.EqualFold(u.Scheme, "http") && !isLoopback(u.Hostname()) {
-		v.fault(child(key, "url"), show(maskURL(up.URL)), "over http:// keys and answers can be read on the way", "")
+	if u, err := url.Parse(up.URL); err == nil {
+		v.urlWarnings(child(key, "url"), up.URL, u)
 	}
+}
+
+var portsOfTheOther = map[string]string{"https": "80", "http": "443"}
+
+func (v *checker) urlWarnings(key, written string, u *url.URL) {
+	if port := u.Port(); port != "" && port == portsOfTheOther[u.Scheme] {
+		v.fault(key, show(written), "port "+port+" is hardly that of "+u.Scheme+"://", strings.Replace(written, ":"+port, "", 1))
+	}
+	if meant := withoutOperation(u); meant != "" {
+		v.fault(key, show(written), "this is the URL of one operation, and each request's path is put behind it: "+
+			"/models goes to "+written+"/models", meant)
+	}
+	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
+		v.fault(key, show(written), "over http:// keys and answers can be read on the way", "")
+	}
+}
+
+// doubledPath tells of a prefix that is put in front of itself.
+func (v *checker) doubledPath(key string, r Route) {
+	base := v.config.Upstreams[r.Upstream].URL
+	u, err := url.Parse(base)
+	if err != nil {
+		return
+	}
+	stripped := strings.TrimPrefix(r.PathPrefix, strings.TrimSuffix(r.StripPrefix, "/"))
+	first, _, _ := strings.Cut(strings.TrimPrefix(stripped, "/"), "/")
+	if first == "" || !slices.Contains(strings.Split(u.Path, "/"), first) {
+		return
+	}
+	v.fault(key, show(r.PathPrefix), "the upstream's url has /"+first+" as well: "+r.PathPrefix+"/models goes to "+base+stripped+"/models; "+
+		"take it off the url, or write strip_prefix: "+strings.TrimSuffix(r.StripPrefix, "/")+"/"+first, "")
 }
 
 func (v *checker) corsWarnings(key string, c CORS) {

@@ -144,6 +144,10 @@ func spelling(name string, elements map[string]any) string {
 // there at the level where the name goes wrong.
 func unknownVariable(name string, path []string) Problem {
 	p := Problem{File: name, Text: "no such variable"}
+	if meant := meantVariable(name); meant != "" {
+		p.Allowed, p.Text = meant, p.Text+didYouMean(meant)
+		return p
+	}
 	right, t := []string{}, configType
 	for _, segment := range path {
 		switch shapeOf(t) {

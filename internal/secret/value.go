@@ -50,10 +50,10 @@ func (v Value) Reveal() string {
 	return v.reveal()
 }
 
-// IsZero tells whether v is empty.
+// IsZero reports whether v is empty.
 func (v Value) IsZero() bool { return v.reveal == nil }
 
-// Equal tells whether v and other hold the same content, in a time that
+// Equal reports whether v and other hold the same content, in a time that
 // depends on neither. An empty Value equals nothing, not even another empty
 // one: a token that was never configured must not match one that was never sent.
 func (v Value) Equal(other Value) bool {

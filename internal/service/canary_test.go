@@ -1,14 +1,12 @@
 package service
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -147,7 +145,7 @@ func TestNoSecretIsTold(t *testing.T) {
 		for _, path := range paths {
 			secret := marks.next(slot)
 			request := fmt.Sprintf(strings.ReplaceAll(request, "{PATH}", path), secret)
-			answer := r.rawCut(request + "Connection: close\r\n\r\n")
+			answer := r.raw(request + "Connection: close\r\n\r\n")
 			if strings.Contains(answer, "x-apim-edge-error: ") && strings.Contains(answer, mark) {
 				t.Errorf("%s of %s: the edge's own answer holds a secret:\n%s", slot, path, answer)
 			}
@@ -169,24 +167,6 @@ func TestNoSecretIsTold(t *testing.T) {
 		t.Errorf("%d access lines for %d requests: this test has not seen what it is about", n, len(slots)*len(paths))
 	}
 	explainAll(t, r, marks, paths)
-}
-
-// rawCut is raw for requests that the edge may refuse before all of it is sent.
-func (r *running) rawCut(text string) string {
-	r.t.Helper()
-	c, err := net.Dial("tcp", r.Address)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer c.Close() //nolint:errcheck // a test's end
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
-	_, _ = io.WriteString(c, text)
-	answer, err := io.ReadAll(c)
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		r.t.Fatalf("nothing ends this exchange: %.300q; answered so far: %q", text, answer)
-	}
-	return string(answer)
 }
 
 // tellingUpstream answers as the path says, with a secret in it.

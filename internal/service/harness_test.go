@@ -1,22 +1,19 @@
 package service
 
 import (
-	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // TestMain holds that no test leaves a goroutine behind.
@@ -27,7 +24,7 @@ type running struct {
 	*Service
 	t    *testing.T
 	file string
-	log  *log
+	log  *proxytest.Log
 	http *http.Client
 }
 
@@ -46,7 +43,7 @@ func startIn(t *testing.T, url string, container func() (uint64, error)) *runnin
 
 func startWith(t *testing.T, url, text string, container func() (uint64, error)) *running {
 	t.Helper()
-	r := &running{t: t, file: filepath.Join(t.TempDir(), "config.yaml"), log: &log{}, http: &http.Client{}}
+	r := &running{t: t, file: filepath.Join(t.TempDir(), "config.yaml"), log: &proxytest.Log{}, http: &http.Client{}}
 	r.write(strings.ReplaceAll(text, "{UPSTREAM}", url))
 	s, err := Start(Options{Load: r.load, File: r.file, Log: r.log, Version: "test", Container: container})
 	if err != nil {
@@ -101,51 +98,25 @@ func (r *running) get(path string) string {
 	return r.raw(fmt.Sprintf("GET %s HTTP/1.1\r\nHost: edge\r\napi-key: k1\r\nConnection: close\r\n\r\n", path))
 }
 
-// raw sends text as it is.
+// raw sends text as it is and returns what comes. The edge may refuse the request
+// before all of it is sent, and cut the answer, but it has to end it.
 func (r *running) raw(text string) string {
 	r.t.Helper()
-	c, err := net.Dial("tcp", r.Address)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	c := proxytest.Dial(r.t, r.Address, nil)
 	defer c.Close() //nolint:errcheck // a test's end
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
-	if _, err := io.WriteString(c, text); err != nil {
-		r.t.Fatal(err)
+	_, _ = io.WriteString(c, text)
+	answer, end := c.Rest()
+	if end == proxytest.Open {
+		r.t.Fatalf("nothing ends this exchange: %.300q; answered so far: %q", text, answer)
 	}
-	answer, _ := io.ReadAll(c) // it may be cut
-	return string(answer)
+	return answer
 }
 
 // eventually waits until ok.
 func (r *running) eventually(what string, ok func() bool) {
 	r.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			r.t.Fatalf("never: %s; the log:\n%s", what, r.log)
-		}
-	}
+	proxytest.Eventually(r.t, ok, func() string { return fmt.Sprintf("never: %s; the log:\n%s", what, r.log) })
 }
-
-// log collects what is logged.
-type log struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func (l *log) has(text string) bool { return strings.Contains(l.String(), text) }
 
 // upstream answers every request with its path and key.
 func upstream(t *testing.T) string {

@@ -45,9 +45,7 @@ func (l *logOutput) use(conf config.Log) {
 	l.settings.Store(next)
 }
 
-func (l *logOutput) console(out io.Writer) io.Writer {
-	return zerolog.ConsoleWriter{Out: out, TimeFormat: "15:04:05.000", NoColor: !l.color}
-}
+func (l *logOutput) console(out io.Writer) io.Writer { return people(out, l.color) }
 
 // Sample implements zerolog.Sampler: it asks for the level before a line is made,
 // so that a line that is not wanted costs nothing.

@@ -9,12 +9,13 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // TestTheLevelHoldsForEveryLogger holds it also for those with a sampler of their
 // own, which a logger can have only one of, and after a reload.
 func TestTheLevelHoldsForEveryLogger(t *testing.T) {
-	out := &log{}
+	out := &proxytest.Log{}
 	output, logger := newLog(config.Log{Level: "error", Format: "json"}, Options{Log: out})
 	few := logger.Sample(&zerolog.BurstSampler{Burst: 50, Period: time.Minute})
 	say := func(when string) {
@@ -30,12 +31,12 @@ func TestTheLevelHoldsForEveryLogger(t *testing.T) {
 	say("third")
 	output.sink.Close()
 	for _, line := range []string{"first plain error", "first few error", "second plain info", "second few warn", "third plain error", "third few error"} {
-		if !out.has(line) {
+		if !out.Has(line) {
 			t.Errorf("no line %q", line)
 		}
 	}
 	for _, line := range []string{"first plain info", "first few warn", "third plain info"} {
-		if out.has(line) {
+		if out.Has(line) {
 			t.Errorf("a line %q", line)
 		}
 	}
@@ -44,7 +45,7 @@ func TestTheLevelHoldsForEveryLogger(t *testing.T) {
 // TestALineThatIsNotWantedCostsNothing holds that the level is looked at before a
 // line is made.
 func TestALineThatIsNotWantedCostsNothing(t *testing.T) {
-	output, logger := newLog(config.Log{Level: "warn", Format: "console"}, Options{Log: &log{}})
+	output, logger := newLog(config.Log{Level: "warn", Format: "console"}, Options{Log: &proxytest.Log{}})
 	defer output.sink.Close()
 	if logger.Info() != nil {
 		t.Error("a line is begun that will not be written")
@@ -61,11 +62,11 @@ func TestTheFormatOfATerminal(t *testing.T) {
 		terminal bool
 		json     bool
 	}{{"auto", false, true}, {"auto", true, false}, {"json", true, true}, {"console", false, false}} {
-		out := &log{}
+		out := &proxytest.Log{}
 		output, logger := newLog(config.Log{Level: "info", Format: tc.format}, Options{Log: out, Terminal: tc.terminal})
 		logger.Info().Msg("line")
 		output.sink.Close()
-		if got := strings.HasPrefix(out.String(), "{"); got != tc.json || !out.has("line") {
+		if got := strings.HasPrefix(out.String(), "{"); got != tc.json || !out.Has("line") {
 			t.Errorf("%s, terminal: %v: %q", tc.format, tc.terminal, out)
 		}
 		notice := string(output.notice(3))

@@ -47,10 +47,10 @@ func TestTheContainersLimitIsTheCollectors(t *testing.T) {
 			if got := debug.SetMemoryLimit(-1); got != want {
 				t.Errorf("the collector's limit is %d, want %d", got, want)
 			}
-			if tc.says != "" && !r.log.has(tc.says) {
+			if tc.says != "" && !r.log.Has(tc.says) {
 				t.Errorf("the log does not say %s", tc.says)
 			}
-			if tc.says == "" && tc.want != 0 && r.log.has("memory limit") {
+			if tc.says == "" && tc.want != 0 && r.log.Has("memory limit") {
 				t.Error("the log speaks of a memory limit, and there is none")
 			}
 		})

@@ -2,8 +2,13 @@ package service
 
 import (
 	"errors"
+	"maps"
+	"net/url"
 	"reflect"
 	"runtime/debug"
+	"slices"
+
+	"github.com/rs/zerolog"
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/proxy/route"
@@ -45,7 +50,7 @@ func (s *Service) compile() (_ *route.Snapshot, err error) {
 		return nil, err
 	}
 	if conf.Listen.TLS.CertFile != "" {
-		if err := s.certificate.Load(conf.Listen.TLS); err != nil {
+		if err := s.loadCertificate(conf); err != nil {
 			s.edge.Discard(snapshot)
 			return nil, err
 		}
@@ -66,11 +71,28 @@ func (s *Service) use(snapshot *route.Snapshot, trigger string) error {
 	s.edge.Use(snapshot)
 	now := s.edge.Config()
 	s.output.use(now.Log)
-	s.log.Info().Str("trigger", trigger).Str("config", config.Hash(now)).Msg("reloaded")
+	s.inUse(s.log.Info().Str("trigger", trigger)).Msg("reloaded")
 	for _, key := range needRestart(before, now) {
 		s.log.Warn().Str("key", key).Msg("this change takes effect after a restart only")
 	}
 	return nil
+}
+
+// inUse adds to a line which configuration is in use, and where it comes from.
+func (s *Service) inUse(line *zerolog.Event) *zerolog.Event {
+	now := s.edge.Config()
+	var upstreams []string
+	for _, name := range slices.Sorted(maps.Keys(now.Upstreams)) {
+		at := "?"
+		if u, err := url.Parse(now.Upstreams[name].URL); err == nil {
+			at = u.Redacted()
+		}
+		upstreams = append(upstreams, name+" "+at)
+	}
+	if s.o.File != "" {
+		line.Str("file", s.o.File)
+	}
+	return line.Str("config", config.Hash(now)).Strs("upstreams", upstreams)
 }
 
 // needRestart names the keys that differ and are read at start only.

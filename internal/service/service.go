@@ -104,6 +104,7 @@ func (s *Service) start(conf config.Config) error {
 		return err
 	}
 	s.metrics = record.NewMetrics(s.o.Version, s.output.sink.Lost)
+	s.metrics.WatchCertificates(s.certificate.Current)
 	s.edge = proxy.NewEdge(s.log, s.log, s.metrics, s.loops)
 	s.edge.FollowReadiness(s.health.Ready)
 	snapshot, err := s.edge.Compile(conf)
@@ -121,6 +122,7 @@ func (s *Service) start(conf config.Config) error {
 	for _, w := range conf.Warnings() {
 		s.log.Warn().Str("problem", w.String()).Msg("configuration")
 	}
+	s.inUse(s.log.Info()).Msg("configuration in use")
 	if err := s.front.Serve(); err != nil {
 		s.front.Drain(0)
 		return err
@@ -134,17 +136,25 @@ func (s *Service) start(conf config.Config) error {
 	return nil
 }
 
+// loadCertificate says where the files stand that cannot be used.
+func (s *Service) loadCertificate(conf config.Config) error {
+	if err := s.certificate.Load(conf.Listen.TLS); err != nil {
+		return conf.Locate(config.Problem{Key: "listen.tls", Text: err.Error()})
+	}
+	return nil
+}
+
 func (s *Service) listen(conf config.Config) error {
 	s.front = front.New(s.edge, s.loops, s.log, nil, s.metrics.Clients().Add)
 	if conf.Listen.TLS.CertFile != "" {
-		if err := s.certificate.Load(conf.Listen.TLS); err != nil {
+		if err := s.loadCertificate(conf); err != nil {
 			return err
 		}
 		s.front = front.New(s.edge, s.loops, s.log, s.certificate.Config(), s.metrics.Clients().Add)
 	}
 	addr, err := s.front.Listen(conf.Listen.Address)
 	if err != nil {
-		return fmt.Errorf("listen.address: %w; is another program on this port? Choose another with --listen", err)
+		return bindError("listen.address", err, "Choose another with --listen")
 	}
 	s.Address = addr.String()
 	return nil
@@ -166,7 +176,7 @@ func (s *Service) listenAdmin(conf config.Config) error {
 	}
 	l, err := net.Listen("tcp", conf.Admin.Address)
 	if err != nil {
-		return fmt.Errorf("admin.address: %w; choose another with --admin, or switch the listener off with --admin \"\"", err)
+		return bindError("admin.address", err, `Choose another with --admin, or switch the listener off with --admin ""`)
 	}
 	s.AdminAddress = l.Addr().String()
 	s.log.Info().Str("listener", "admin").Str("address", s.AdminAddress).Msg("listening")

@@ -4,11 +4,13 @@ import (
 	"crypto/tls"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 const minimal = "upstreams: {legacy: {url: '{UPSTREAM}'}}\n"
@@ -21,7 +23,7 @@ func TestAServiceServes(t *testing.T) {
 		t.Errorf("answer %q", got)
 	}
 	for path, want := range map[string]string{
-		"/healthz": "ok", "/readyz": "ready", "/config": "legacy", "/metrics": `apim_edge_requests_total{client="none",reason="explicit_key",route="default",status="2xx"} 1`,
+		"/healthz": "ok", "/readyz": "ready", "/config": "legacy", "/metrics": `apim_edge_requests_total{client="none",code="200",reason="explicit_key",route="default",status="2xx"} 1`,
 	} {
 		r.eventually(path, func() bool {
 			status, body := r.admin("GET", path)
@@ -51,7 +53,7 @@ func TestAReload(t *testing.T) {
 			r.eventually("the new configuration", func() bool { return strings.HasSuffix(r.get("/"), "api-key= x-key=k1") })
 			r.write("upstreams: {legacy: {url: ftp://x}}\n")
 			tc.ask(r)
-			r.eventually("the failure in the log", func() bool { return r.log.has("reload failed") && r.log.has("upstreams.legacy.url") })
+			r.eventually("the failure in the log", func() bool { return r.log.Has("reload failed") && r.log.Has("upstreams.legacy.url") })
 			if got := r.get("/"); !strings.HasSuffix(got, "api-key= x-key=k1") {
 				t.Errorf("after a failed reload the answer is %q", got)
 			}
@@ -83,7 +85,7 @@ func TestAReloadThatPanicsChangesNothing(t *testing.T) {
 	if err := r.Reload("signal"); err == nil {
 		t.Error("Reload = nil, want the panic")
 	}
-	r.eventually("the stack in the log", func() bool { return r.log.has("service_test.go") && r.log.has("panic in a reload") })
+	r.eventually("the stack in the log", func() bool { return r.log.Has("service_test.go") && r.log.Has("panic in a reload") })
 	r.o.Load = load
 	if err := r.Reload("signal"); err != nil {
 		t.Errorf("the next Reload = %v", err)
@@ -99,7 +101,7 @@ func TestAChangeThatNeedsARestartIsNamed(t *testing.T) {
 	if err := r.Reload("signal"); err != nil {
 		t.Fatal(err)
 	}
-	r.eventually("a warning", func() bool { return r.log.has(`"key":"admin"`) && r.log.has("after a restart only") })
+	r.eventually("a warning", func() bool { return r.log.Has(`"key":"admin"`) && r.log.Has("after a restart only") })
 }
 
 // TestReadinessFailsFirst holds that between failing /readyz and the end of the
@@ -131,7 +133,7 @@ func TestReadinessFailsFirst(t *testing.T) {
 		_ = c.Close()
 		t.Error("the listener is open after the end")
 	}
-	if !r.log.has(`"message":"draining"`) || !r.log.has(`"message":"stopped"`) {
+	if !r.log.Has(`"message":"draining"`) || !r.log.Has(`"message":"stopped"`) {
 		t.Errorf("the log does not tell of the drain:\n%s", r.log)
 	}
 }
@@ -164,7 +166,7 @@ func TestAServiceThatCannotStart(t *testing.T) {
 			conf.Listen.Address, conf.Admin.Address = "127.0.0.1:0", "127.0.0.1:0"
 			conf.Upstreams = map[string]config.Upstream{"legacy": {URL: "http://127.0.0.1:1"}}
 			tc.set(&conf)
-			_, err := Start(Options{Load: func() (config.Config, error) { return conf.Complete(), nil }, Log: &log{}})
+			_, err := Start(Options{Load: func() (config.Config, error) { return conf.Complete(), nil }, Log: &proxytest.Log{}})
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("Start = %v, want an error that names %s", err, tc.want)
 			}
@@ -195,10 +197,32 @@ func TestACertificateIsReplacedWhileClientsRun(t *testing.T) {
 	if err := os.WriteFile(first.CertFile, []byte("broken"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.eventually("the failure in the log", func() bool { return r.log.has("reload failed") })
+	r.eventually("the failure in the log", func() bool { return r.log.Has("reload failed") })
 	if got := shown(); got != "second" {
 		t.Errorf("certificate %q after a broken file, want second", got)
 	}
+}
+
+// TestTheExpiryOfCertificatesIsTold holds that it is that of those in use.
+func TestTheExpiryOfCertificatesIsTold(t *testing.T) {
+	one := writeCertificate(t, t.TempDir(), "one")
+	shown := "tls: {cert_file: " + one.CertFile + ", key_file: " + one.KeyFile + "}"
+	r := start(t, "https://127.0.0.1:1", "upstreams: {legacy: {url: '{UPSTREAM}', "+shown+"}}\nlisten: {"+shown+"}\n")
+	defer r.Stop("signal")
+	pair, err := tls.LoadX509KeyPair(one.CertFile, one.KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	series := func(key string) string { return `apim_edge_certificate_expiry_timestamp_seconds{key="` + key + `"} ` }
+	listen := series("listen.tls") + strconv.FormatFloat(float64(pair.Leaf.NotAfter.Unix()), 'g', -1, 64)
+	if _, body := r.admin("GET", "/metrics"); !strings.Contains(body, listen) || !strings.Contains(body, series("upstreams.legacy.tls")) {
+		t.Errorf("no line %s and of the upstream in\n%s", listen, body)
+	}
+	r.write("upstreams: {legacy: {url: 'https://127.0.0.1:1'}}\nlisten: {" + shown + "}\n")
+	r.eventually("the upstream's certificate is gone", func() bool {
+		_, body := r.admin("GET", "/metrics")
+		return strings.Contains(body, listen) && !strings.Contains(body, series("upstreams.legacy.tls"))
+	})
 }
 
 func writeCertificate(t *testing.T, dir, name string) *testcert.Certificate {

@@ -2,7 +2,6 @@ package front
 
 import (
 	"crypto/tls"
-	"fmt"
 	"sync/atomic"
 
 	"github.com/apim-edge/apim-edge/internal/config"
@@ -18,10 +17,17 @@ type Certificate struct {
 func (c *Certificate) Load(t config.ListenTLS) error {
 	cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
 	if err != nil {
-		return fmt.Errorf("listen.tls: %w", err)
+		return err
 	}
 	c.current.Store(&cert)
 	return nil
+}
+
+// Current tells of the certificate in use, if there is one.
+func (c *Certificate) Current(tell func(key string, shown *tls.Certificate)) {
+	if cert := c.current.Load(); cert != nil {
+		tell("listen.tls", cert)
+	}
 }
 
 // Config returns the TLS configuration of a listener that shows the certificate.

@@ -1,105 +1,79 @@
 package front_test
 
 import (
-	"crypto/tls"
+	"errors"
+	"io"
 	"net"
-	"strings"
+	"os"
 	"testing"
+	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
-// TestTLSTroubleIsTold holds that what goes wrong with clients' TLS is counted, and
-// that one line says what to do.
-func TestTLSTroubleIsTold(t *testing.T) {
-	shaking := func(change func(*tls.Config)) func(*testing.T, net.Conn) {
-		return func(t *testing.T, c net.Conn) {
-			conf := authority().Client()
-			change(conf)
-			if tls.Client(c, conf).Handshake() == nil {
-				t.Error("the handshake succeeds")
-			}
-		}
-	}
-	saying := func(text string) func(*testing.T, net.Conn) {
-		return func(_ *testing.T, c net.Conn) { newPeer(t, c, nil, nil).raw(text) }
-	}
+// TestABlankTLSHandshakeIsBounded holds that a client cannot keep a connection by
+// saying nothing where TLS is spoken.
+func TestABlankTLSHandshakeIsBounded(t *testing.T) {
+	e := proxytest.TLSClient.Start(t, func(c *config.Config) { c.Timeouts.TLSHandshake = config.Duration{Duration: 50 * time.Millisecond} }, proxytest.NoConnection)
+	e.Secure = nil // it connects and says nothing
+	c := e.Dial()
+	c.Gone()
+}
+
+// TestHalfAHandshakeHoldsLittle holds that a ClientHello is not collected up to
+// what crypto/tls would take.
+func TestHalfAHandshakeHoldsLittle(t *testing.T) {
+	e := proxytest.TLSClient.Start(t, func(c *config.Config) { c.Timeouts.TLSHandshake = config.Seconds(3600) }, proxytest.EchoKey)
 	for _, tc := range []struct {
-		name, reason string
-		do           func(*testing.T, net.Conn)
-		advice       string // empty: no line
+		name string
+		size int
+		ends bool
 	}{
-		{"plain HTTP", "plain_http", saying(crlf(plainGet)), "https://"},
-		{"a short method", "plain_http", saying("PUT / HTTP/1.1\r\n"), "https://"},
-		{"SSH", "not_tls", saying("SSH-2.0-OpenSSH_9.2\r\n"), "look at"},
-		{"an unknown authority", "certificate_refused", shaking(func(c *tls.Config) { c.RootCAs = nil }), "trust the authority"},
-		{"an unknown authority, TLS 1.2", "certificate_refused", shaking(func(c *tls.Config) { c.RootCAs, c.MaxVersion = nil, tls.VersionTLS12 }), "trust the authority"},
-		{"another name", "certificate_refused", shaking(func(c *tls.Config) { c.ServerName = "other.example.com" }), "names"},
-		{"TLS 1.1", "version", shaking(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }), "update the client"},
-		{"no common cipher", "no_common_cipher", shaking(func(c *tls.Config) {
-			// The edge's key is of another kind.
-			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}
-		}), "listen.tls.key_file"},
-		{"half a ClientHello", "timeout", saying("\x16\x03\x01\x01\x00"), "timeouts.tls_handshake"},
-		{"a ClientHello without end", "too_large", saying("\x16\x03\x01\x40\x00\x01\x00\xff\xff" + strings.Repeat("x", 20<<10)), "look at"},
-		{"a probe", "client_left", func(*testing.T, net.Conn) {}, ""},
+		{"larger than that of any client", 12 << 10, false},
+		{"larger than may be", 60 << 10, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			e := everyLeg[2].start(t, func(c *config.Config) {
-				if tc.reason == "timeout" {
-					c.Timeouts.TLSHandshake = short
-				}
-			}, noConnection)
-			name := `apim_edge_tls_handshakes_failed_total{reason="` + tc.reason + `"}`
-			c, err := net.Dial("tcp", e.address)
+			c, err := net.Dial("tcp", e.Address)
 			if err != nil {
 				t.Fatal(err)
 			}
-			tc.do(t, c)
-			if tc.reason == "client_left" {
-				_ = c.Close()
-			}
-			e.wantMetric(name, 1)
-			_ = c.Close()
-			if tc.advice == "" {
+			defer c.Close() //nolint:errcheck // a test's end
+			go func() { _, _ = c.Write(halfHello(tc.size)) }()
+			if !tc.ends {
+				e.WantMetric("apim_edge_client_connections", 1)
 				return
 			}
-			eventually(t, func() bool { return strings.Contains(e.log.String(), `"level":"warn"`) }, func() string { return "no warning:\n" + e.log.String() })
-			if text := e.log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, `"reason":"`+tc.reason+`"`) || !strings.Contains(text, tc.advice) {
-				t.Errorf("the log says\n%s\nwant one line with %s and %q", text, tc.reason, tc.advice)
+			_ = c.SetDeadline(time.Now().Add(proxytest.Patience))
+			if _, err := io.Copy(io.Discard, c); errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error("the edge waits for the rest")
 			}
+			e.WantMetric("apim_edge_client_connections", 0)
 		})
 	}
 }
 
-// TestPlainHTTPOnTheTLSPortIsAnswered holds that the client reads what to do, however
-// much it goes on to say.
-func TestPlainHTTPOnTheTLSPortIsAnswered(t *testing.T) {
-	e := everyLeg[2].start(t, nil, noConnection)
-	e.secure = nil
-	m := e.ask("POST / HTTP/1.1\nHost: edge\nContent-Length: 200000\n\n" + strings.Repeat("x", 200000))
-	wantError(t, m, 400, "request_malformed", "false")
-	if !strings.Contains(m.body, "https://") {
-		t.Errorf("body %s", m.body)
+// halfHello returns the beginning of a ClientHello, in records as large as they
+// may be.
+func halfHello(size int) []byte {
+	message := append([]byte{1, 0, 0xff, 0}, make([]byte, size)...)
+	var records []byte
+	for len(message) > 0 {
+		n := min(len(message), 16<<10)
+		records = append(records, 22, 3, 1, byte(n>>8), byte(n))
+		records = append(records, message[:n]...)
+		message = message[n:]
 	}
+	return records
 }
 
-// TestTLSTroubleIsExpected holds that every reason is in the metrics from the start:
-// what is born at 1 does not show in increase().
-func TestTLSTroubleIsExpected(t *testing.T) {
-	e := everyLeg[2].start(t, nil, noConnection)
-	families, err := e.metrics.Registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	for _, family := range families {
-		if family.GetName() == "apim_edge_tls_handshakes_failed_total" {
-			n = len(family.GetMetric())
-		}
-	}
-	if n != 10 {
-		t.Errorf("%d reasons at the start, want 10", n)
-	}
+// TestADrainDoesNotWaitForAHandshake holds it for clients that connect and say
+// nothing where TLS is spoken.
+func TestADrainDoesNotWaitForAHandshake(t *testing.T) {
+	e := proxytest.TLSClient.Start(t, func(c *config.Config) { c.Timeouts.TLSHandshake = config.Duration{Duration: time.Hour} }, proxytest.NoConnection)
+	e.Secure = nil
+	c := e.Dial()
+	e.WantMetric("apim_edge_client_connections", 1)
+	e.Front.Drain(time.Millisecond)
+	c.Gone()
 }

@@ -60,7 +60,7 @@ func (s *Server) refuse(sock *wire.Socket) {
 		return
 	}
 	s.refusals++
-	c.Within(refusalTime)
+	c.ExpireAfter(refusalTime)
 }
 
 // Wake implements wire.Handler.

@@ -236,7 +236,7 @@ var between = regexp.MustCompile("[^a-z0-9]")
 const saidByProxies = `x-real-ip x-client-ip x-cluster-client-ip true-client-ip x-original-url x-original-uri x-original-host x-original-for
 	x-original-proto x-rewrite-url`
 
-// nominated tells whether a Connection field names name.
+// nominated reports whether a Connection field names name.
 func nominated(fields [][2]string, name string) bool {
 	for _, list := range valuesOf(fields, "Connection") {
 		for member := range strings.SplitSeq(list, ",") {

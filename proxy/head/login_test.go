@@ -44,7 +44,7 @@ func TestBelongsToConnection(t *testing.T) {
 // TestAKeyThatIsALogin holds it where the upstream takes its key in Authorization:
 // what counts is what goes up, not where the client has put it.
 func TestAKeyThatIsALogin(t *testing.T) {
-	policy, err := rewrite.NewPolicy(rewrite.Options{Header: "Authorization", Value: "{key}", Aliases: []string{"api-key"}})
+	policy, err := rewrite.NewPolicy(rewrite.Options{Header: "Authorization", Value: "Bearer {key}", Aliases: []string{"api-key"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ const (
 	IDBytes     = 128
 	originBytes = 256
 	errorBytes  = 512
+	AskedBytes  = 256
 )
 
 // cutMark ends a text that was cut. It has a space, which none of method, path

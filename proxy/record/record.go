@@ -30,6 +30,8 @@ type Record struct {
 	Notes  rewrite.Notes
 	// CORSRefused is what CORS refused: origin, method or header; empty for nothing.
 	CORSRefused string
+	// CORSAsked is the method, or the names of fields, that were refused.
+	CORSAsked []byte
 
 	Status         int // sent to the client; 0: nothing was
 	UpstreamStatus int // 0: no answer came

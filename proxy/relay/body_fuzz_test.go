@@ -275,7 +275,7 @@ func judge(body, got []byte, length int64, dechunk bool, verdict error) string {
 	return ""
 }
 
-// endsForTheHasty tells whether a reader that takes the last chunk for the end,
+// endsForTheHasty reports whether a reader that takes the last chunk for the end,
 // without what follows it, finds one.
 func endsForTheHasty(body []byte) bool {
 	_, err := io.ReadAll(httputil.NewChunkedReader(bytes.NewReader(body)))

@@ -12,7 +12,7 @@ import (
 
 // share is how many buffers one body may move before the loop looks after the
 // others.
-const share = 8
+const buffersPerTurn = 8
 
 // Down is one response body on its way from the upstream to the client.
 type Down struct {
@@ -100,9 +100,9 @@ func (d *Down) Go() error {
 		d.told = d.Track.events != nil && d.Track.events.Final
 		switch {
 		case d.Track.Done() && !d.stuck():
-			d.From.Within(0)
+			d.From.ExpireAfter(0)
 			return nil
-		case turn == share:
+		case turn == buffersPerTurn:
 			d.From.Loop().Again(d.From)
 			return wire.ErrWait
 		}
@@ -116,7 +116,7 @@ func (d *Down) Go() error {
 		if err != nil {
 			return d.noBytes(err)
 		}
-		d.From.Within(0)
+		d.From.ExpireAfter(0)
 		d.silent = 0
 		if d.reads++; d.reads == ackLaterFrom && d.Track.events != nil {
 			d.From.AckLater()
@@ -134,7 +134,7 @@ func (d *Down) Leave() bool {
 	if d.told && !d.alone {
 		d.alone = true
 		d.Track.events = nil // what nobody gets is no event
-		d.From.Within(0)
+		d.From.ExpireAfter(0)
 	}
 	return d.alone
 }
@@ -160,7 +160,7 @@ func (d *Down) awaitEnd() error {
 		switch {
 		case errors.Is(err, wire.ErrWait) && !d.From.Expired():
 			if !d.From.Armed() {
-				d.From.Within(endTime)
+				d.From.ExpireAfter(endTime)
 			}
 			return wire.ErrWait
 		case err != nil:
@@ -172,13 +172,13 @@ func (d *Down) awaitEnd() error {
 			return nil
 		}
 	}
-	d.From.Within(0)
+	d.From.ExpireAfter(0)
 	return nil
 }
 
 // awaitClient waits for room, and not for the upstream.
 func (d *Down) awaitClient() error {
-	d.From.Within(0)
+	d.From.ExpireAfter(0)
 	return wire.ErrWait
 }
 
@@ -187,7 +187,7 @@ func (d *Down) spliceTurn() error {
 	d.Bytes += n
 	switch {
 	case err == nil:
-		d.From.Within(0)
+		d.From.ExpireAfter(0)
 		return nil
 	case d.To.Failed() != nil:
 		return clientError(d.To.Failed())
@@ -242,9 +242,9 @@ func (d *Down) wait() error {
 		}
 	}
 	if d.Heartbeat > 0 {
-		d.From.Within(d.Heartbeat)
+		d.From.ExpireAfter(d.Heartbeat)
 	} else {
-		d.From.Within(d.Idle)
+		d.From.ExpireAfter(d.Idle)
 	}
 	return wire.ErrWait
 }

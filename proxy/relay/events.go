@@ -169,5 +169,5 @@ func (e *Events) name(name []byte) {
 // has come without any.
 func (e *Events) Incomplete() bool { return !e.Final && e.api != foreign }
 
-// Between tells that no event is under way.
+// Between reports whether no event is under way.
 func (e *Events) Between() bool { return e.length == 0 && !e.fields }

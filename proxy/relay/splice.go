@@ -13,7 +13,7 @@ type splicer struct {
 	failed bool // no pipe could be had
 }
 
-// serves tells whether the rest of the body goes this way.
+// serves reports whether the rest of the body goes this way.
 func (s *splicer) serves(t *Tracker, from, to *wire.Conn) bool {
 	if s.pipe != nil {
 		return true
@@ -39,7 +39,7 @@ func (s *splicer) turn(t *Tracker, from, to *wire.Conn) (n int64, err error) {
 	return n, s.pipe.Drain(to)
 }
 
-// stuck tells that bytes wait in the pipe for room.
+// stuck reports whether bytes wait in the pipe for room.
 func (s *splicer) stuck() bool { return s.pipe != nil && s.pipe.Held() > 0 }
 
 // Close gives the pipe back.

@@ -77,13 +77,13 @@ const known = 0xff
 // Strict has the framing judged as that of a request.
 func (t *Tracker) Strict() { t.strict = true }
 
-// Done tells that the body is complete.
+// Done reports whether the body is complete.
 func (t *Tracker) Done() bool { return t.state == finished }
 
-// IsChunked tells that the body is framed in chunks.
+// IsChunked reports whether the body is framed in chunks.
 func (t *Tracker) IsChunked() bool { return t.chunked }
 
-// InTrailer tells that the last chunk has been seen and the trailer section is
+// InTrailer reports whether the last chunk has been seen and the trailer section is
 // not complete.
 func (t *Tracker) InTrailer() bool { return t.state == inTrailer }
 
@@ -103,10 +103,10 @@ func (t *Tracker) Skip(n int64) {
 	}
 }
 
-// AtEnd tells whether the body may end here because the connection ends.
+// AtEnd reports whether the body may end here because the connection ends.
 func (t *Tracker) AtEnd() bool { return t.state == inClose }
 
-// Between tells that everything so far forms whole chunks.
+// Between reports whether everything so far forms whole chunks.
 func (t *Tracker) Between() bool { return t.state == inSize && t.digits == 0 }
 
 // Scan follows p and returns how many of its bytes may be passed on. Fewer than

@@ -49,7 +49,7 @@ func (t *Tunnel) Go() error {
 	case up+down == 0 && t.Upstream.Expired():
 		return edgeerr.Wrap(edgeerr.StreamIdle, errIdle)
 	default:
-		t.Upstream.Within(t.Idle)
+		t.Upstream.ExpireAfter(t.Idle)
 	}
 	return wire.ErrWait
 }
@@ -74,7 +74,7 @@ var errTunnelLeft = errors.New("the client closed the tunnel")
 // move moves what is there, at most its share of a turn. read is never nil:
 // wire.ErrWait where there is no more to read or no room for it.
 func move(from, to *wire.Conn) (n int64, read, write error) {
-	for range share {
+	for range buffersPerTurn {
 		if to.Backlog() > 0 {
 			return n, wire.ErrWait, nil
 		}

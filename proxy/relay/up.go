@@ -63,12 +63,12 @@ func (u *Up) Go(in **wire.Buf) error {
 		case u.To.Failed() != nil || u.To.Stalled():
 			return ErrUpstreamWrite
 		case u.Track.Done() && !u.stuck():
-			u.From.Within(0)
+			u.From.ExpireAfter(0)
 			u.rest()
 			return nil
 		case u.To.Backlog() > 0:
 			return u.awaitUpstream()
-		case turn == share:
+		case turn == buffersPerTurn:
 			u.From.Loop().Again(u.From)
 			return wire.ErrWait
 		}
@@ -82,13 +82,13 @@ func (u *Up) Go(in **wire.Buf) error {
 		if *in, err = u.From.Read(*in); err != nil {
 			return u.noBytes(err)
 		}
-		u.From.Within(0)
+		u.From.ExpireAfter(0)
 	}
 }
 
 // awaitUpstream waits for room, and not for the client.
 func (u *Up) awaitUpstream() error {
-	u.From.Within(0)
+	u.From.ExpireAfter(0)
 	u.rest()
 	return wire.ErrWait
 }
@@ -105,7 +105,7 @@ func (u *Up) rest() {
 // likes: it has its answer, whose own bounds end the exchange.
 func (u *Up) AnyPace() {
 	u.Idle, u.Slowest = 0, wire.Pace{}
-	u.From.Within(0)
+	u.From.ExpireAfter(0)
 	u.rest()
 }
 
@@ -117,7 +117,7 @@ func (u *Up) spliceTurn() error {
 	u.Bytes += n
 	switch {
 	case err == nil:
-		u.From.Within(0)
+		u.From.ExpireAfter(0)
 		return nil
 	case u.To.Failed() != nil:
 		return ErrUpstreamWrite
@@ -141,7 +141,7 @@ func (u *Up) noBytes(err error) error {
 			u.From.AtLeast(u.Slowest)
 		}
 		if !u.From.Armed() {
-			u.From.Within(u.Idle)
+			u.From.ExpireAfter(u.Idle)
 		}
 		return wire.ErrWait
 	case errors.Is(err, io.EOF):

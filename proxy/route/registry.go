@@ -8,10 +8,9 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
@@ -21,9 +20,10 @@ import (
 // registry holds the upstreams of all snapshots in use, so that a reload that
 // does not change an upstream keeps its connections.
 type Registry struct {
-	loops []*wire.Loop
-	mu    sync.Mutex
-	known map[string]*handle // by everything that makes an upstream what it is
+	loops   []*wire.Loop
+	mu      sync.Mutex
+	known   map[string]*handle   // by everything that makes an upstream what it is
+	leaving []*upstream.Upstream // of no snapshot any more, but with connections in use
 }
 
 type handle struct {
@@ -38,11 +38,11 @@ func NewRegistry(loops []*wire.Loop) *Registry {
 }
 
 // get returns the upstream with exactly these settings, a new one if need be.
-// release gives it back.
-func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (*handle, error) {
+// release gives it back. An error belongs to a key of the upstream's section.
+func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (h *handle, key string, err error) {
 	parsed, err := url.Parse(u.URL)
-	if err != nil || parsed.Host == "" {
-		return nil, errors.New("url: not a URL such as https://contoso.azure-api.net")
+	if err != nil {
+		return nil, "url", errors.New("this is no URL") // the library's text has the whole of it
 	}
 	o := upstream.Options{
 		Name: name, Address: address(parsed), Connect: t.Connect.Duration, TLSHandshake: t.TLSHandshake.Duration,
@@ -51,25 +51,25 @@ func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (*hand
 	}
 	material := ""
 	if parsed.Scheme == "https" {
-		if o.TLS, material, err = clientTLS(u.TLS, parsed.Hostname()); err != nil {
-			return nil, fmt.Errorf("tls.%w", err)
+		if o.TLS, material, key, err = clientTLS(u.TLS, parsed.Hostname()); err != nil {
+			return nil, "tls." + key, err
 		}
 	}
-	key := fmt.Sprintf("%s|%+v|%v|%v|%v|%v|%x", name, u, t.Connect, t.TLSHandshake, t.UpstreamKeepAlive, t.RequestBodyIdle, sha256.Sum256([]byte(material)))
+	settings := fmt.Sprintf("%s|%+v|%v|%v|%v|%v|%x", name, u, t.Connect, t.TLSHandshake, t.UpstreamKeepAlive, t.RequestBodyIdle, sha256.Sum256([]byte(material)))
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	h := g.known[key]
+	h = g.known[settings]
 	if h == nil {
-		h = &handle{key: key, Target: &upstream.Target{
+		h = &handle{key: settings, Target: &upstream.Target{
 			Upstream: upstream.New(o, g.loops), Prefix: strings.TrimSuffix(parsed.EscapedPath(), "/"),
 		}}
 		if !u.PreserveHost {
 			h.Host = []byte(parsed.Host)
 		}
-		g.known[key] = h
+		g.known[settings] = h
 	}
 	h.users++
-	return h, nil
+	return h, "", nil
 }
 
 // Release gives back what a snapshot that is not going to be used any more has taken.
@@ -84,11 +84,18 @@ func (g *Registry) release(handles []*handle) {
 		if h.users--; h.users == 0 {
 			delete(g.known, h.key)
 			h.Close()
+			g.leaving = append(g.leaving, h.Upstream)
 		}
 	}
+	g.forget()
 }
 
-// all returns the upstreams in use.
+// forget forgets those that have left.
+func (g *Registry) forget() {
+	g.leaving = slices.DeleteFunc(g.leaving, func(u *upstream.Upstream) bool { return u.Open() == 0 })
+}
+
+// All returns the upstreams in use.
 func (g *Registry) All() []*upstream.Upstream {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -97,45 +104,6 @@ func (g *Registry) All() []*upstream.Upstream {
 		ups = append(ups, h.Upstream)
 	}
 	return ups
-}
-
-var (
-	poolConns  = prometheus.NewDesc("apim_edge_upstream_connections", "Connections to the upstream.", []string{"upstream", "state"}, nil)
-	poolEvents = prometheus.NewDesc("apim_edge_upstream_connection_events_total",
-		"What happened to connections: dialed, dial_failed, reused, found_dead, unasked (upstream sent bytes that nobody had asked for).", []string{"upstream", "event"}, nil)
-)
-
-// Describe implements prometheus.Collector.
-func (g *Registry) Describe(ch chan<- *prometheus.Desc) {
-	ch <- poolConns
-	ch <- poolEvents
-}
-
-// Collect implements prometheus.Collector. Two generations of one upstream can
-// overlap during a reload; they are added up.
-func (g *Registry) Collect(ch chan<- prometheus.Metric) {
-	type sum struct{ open, idle, dialed, failed, reused, dead, unasked int64 }
-	sums := map[string]sum{}
-	for _, u := range g.All() {
-		s := sums[u.Name]
-		s.open += u.Open()
-		s.idle += u.Idle()
-		s.dialed += u.Stats.Dials.Load()
-		s.failed += u.Stats.DialsFailed.Load()
-		s.reused += u.Stats.Reused.Load()
-		s.dead += u.Stats.FoundDead.Load()
-		s.unasked += u.Stats.Unasked.Load()
-		sums[u.Name] = s
-	}
-	for name, s := range sums {
-		ch <- prometheus.MustNewConstMetric(poolConns, prometheus.GaugeValue, float64(s.open), name, "open")
-		ch <- prometheus.MustNewConstMetric(poolConns, prometheus.GaugeValue, float64(s.idle), name, "idle")
-		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.dialed), name, "dialed")
-		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.failed), name, "dial_failed")
-		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.reused), name, "reused")
-		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.dead), name, "found_dead")
-		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(s.unasked), name, "unasked")
-	}
 }
 
 // address returns host:port to dial for a URL.
@@ -155,8 +123,9 @@ func address(u *url.URL) string {
 }
 
 // clientTLS builds the TLS configuration towards an upstream. material is the
-// content of the files, so that a changed file makes another upstream.
-func clientTLS(t config.UpstreamTLS, host string) (conf *tls.Config, material string, err error) {
+// content of the files, so that a changed file makes another upstream. An error
+// belongs to the key.
+func clientTLS(t config.UpstreamTLS, host string) (conf *tls.Config, material, key string, err error) {
 	conf = &tls.Config{
 		ServerName: host, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
 		ClientSessionCache: tls.NewLRUClientSessionCache(64),
@@ -167,21 +136,21 @@ func clientTLS(t config.UpstreamTLS, host string) (conf *tls.Config, material st
 	if t.CAFile != "" {
 		pem, err := os.ReadFile(t.CAFile)
 		if err != nil {
-			return nil, "", fmt.Errorf("ca_file: %w", err)
+			return nil, "", "ca_file", err
 		}
 		conf.RootCAs = x509.NewCertPool()
 		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, "", fmt.Errorf("ca_file: %s holds no PEM certificate", t.CAFile)
+			return nil, "", "ca_file", fmt.Errorf("%s holds no PEM certificate", t.CAFile)
 		}
 		material += string(pem)
 	}
 	if t.CertFile != "" {
 		cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
 		if err != nil {
-			return nil, "", fmt.Errorf("cert_file: %w", err)
+			return nil, "", "cert_file", err
 		}
 		conf.Certificates = []tls.Certificate{cert}
 		material += string(cert.Certificate[0])
 	}
-	return conf, material, nil
+	return conf, material, "", nil
 }

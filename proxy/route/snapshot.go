@@ -1,10 +1,9 @@
 package route
 
 import (
-	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,44 +46,59 @@ type Route struct {
 	DropRequestTrailer, DropResponseTrailer func(name []byte) bool
 }
 
-// Compile builds everything that conf needs and touches nothing that runs.
-// Upstreams that are as before keep their connections. The error lists every
-// fault.
+// Compile builds everything that conf needs and touches nothing that runs. conf is
+// complete; what config.Load returns is also right, so that only its files can be at
+// fault. Upstreams that are as before keep their connections. The error lists every
+// fault, as *config.Problems.
 func (g *Registry) Compile(conf config.Config, metrics *record.Metrics) (*Snapshot, error) {
 	s := &Snapshot{Config: conf, Hash: config.Hash(conf)}
-	var faults []error
+	var problems config.Problems
+	fail := func(text string, key ...string) {
+		problems = append(problems, config.Problem{Key: config.Key(key...), Text: text})
+	}
 	handles := map[string]*handle{}
 	for name, u := range conf.Upstreams {
-		h, err := g.get(name, u, conf.Timeouts)
+		h, key, err := g.get(name, u, conf.Timeouts)
 		if err != nil {
-			faults = append(faults, fmt.Errorf("upstreams.%s.%w", name, err))
+			fail(err.Error(), "upstreams", name, key)
 			continue
 		}
 		handles[name] = h
 		s.used = append(s.used, h)
 	}
 	for name, r := range conf.Routes {
-		compiled, err := compileRoute(name, r, conf, handles, metrics)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("routes.%s.%w", name, err))
-			continue
+		h := handles[r.Upstream]
+		if _, named := conf.Upstreams[r.Upstream]; !named {
+			fail("no upstream named "+strconv.Quote(r.Upstream), "routes", name, "upstream")
+		} else if h == nil {
+			continue // that is said already
+		} else if compiled, err := compileRoute(name, r, h, metrics); err != nil {
+			fail(err.Error(), "routes", name)
+		} else {
+			s.Routes = append(s.Routes, compiled)
 		}
-		s.Routes = append(s.Routes, compiled)
 	}
 	for _, t := range conf.TrustedProxies {
 		p, err := parsePrefix(t)
 		if err != nil {
-			faults = append(faults, fmt.Errorf("trusted_proxies: %w", err))
-			continue
+			fail(err.Error(), "trusted_proxies")
 		}
 		s.trusted = append(s.trusted, p)
 	}
-	if len(faults) > 0 {
+	if len(problems) > 0 {
 		g.release(s.used)
-		return nil, errors.Join(faults...)
+		return nil, conf.Locate(problems...)
 	}
 	slices.SortFunc(s.Routes, moreSpecific)
 	return s, nil
+}
+
+// Metrics returns those of every route.
+func (s *Snapshot) Metrics() (all []*record.Route) {
+	for _, r := range s.Routes {
+		all = append(all, r.Metrics)
+	}
+	return all
 }
 
 // moreSpecific puts routes with a host first, then longer prefixes.
@@ -100,65 +114,33 @@ func moreSpecific(a, b *Route) int {
 
 func parsePrefix(s string) (netip.Prefix, error) {
 	if p, err := netip.ParsePrefix(s); err == nil {
-		return p.Masked(), nil
+		return p, nil
 	}
 	a, err := netip.ParseAddr(s)
-	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%q is neither an address nor a network such as 10.0.0.0/8", s)
-	}
-	return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
+	return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), err
 }
 
-func compileRoute(name string, r config.Route, conf config.Config, handles map[string]*handle, metrics *record.Metrics) (*Route, error) {
-	h, ok := handles[r.Upstream]
-	if !ok {
-		return nil, fmt.Errorf("upstream: no usable upstream named %q", r.Upstream)
-	}
-	c := r.Credential
-	policy, err := rewrite.NewPolicy(rewrite.Options{
-		Header: c.Header, Value: c.Value, Aliases: c.Aliases, QueryAliases: c.QueryAliases,
-		RejectConflict: c.OnConflict == "reject", RejectMissing: c.OnMissing == "reject",
-		KeepMisplacedToken: c.MisplacedToken == "keep", KeepAuthorization: c.KeepAuthorization,
-		Placeholders: c.Placeholders,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("credential: %w", err)
-	}
+// compileRoute compiles what is complete: it has no defaults of its own.
+func compileRoute(name string, r config.Route, h *handle, metrics *record.Metrics) (*Route, error) {
 	out := &Route{
 		Name: name, prefix: strings.TrimSuffix(r.PathPrefix, "/"), host: newHostRule(r.Host),
-		Strip: strings.TrimSuffix(r.StripPrefix, "/"), Target: h.Target, Credential: policy, WithholdOrigin: r.CORS.WithholdOrigin,
-		CheckUpgrades: r.CORS.CheckUpgrades && len(r.CORS.AllowedOrigins) > 0,
-		BodyLimit:     conf.Limits.RequestBody.Bytes,
-		Heartbeat:     r.Heartbeat.Duration, ResponseHead: conf.Timeouts.ResponseHead.Duration,
-		StreamIdle: conf.Timeouts.StreamIdle.Duration, Metrics: metrics.Route(name),
+		Strip: strings.TrimSuffix(r.StripPrefix, "/"), Target: h.Target,
+		WithholdOrigin: r.CORS.WithholdOrigin, BodyLimit: r.RequestBody.Bytes, Heartbeat: r.Heartbeat.Duration,
+		ResponseHead: r.Timeouts.ResponseHead.Duration, StreamIdle: r.Timeouts.StreamIdle.Duration,
+		Metrics: metrics.Route(name, h.Name),
 	}
-	if r.RequestBody.Bytes > 0 {
-		out.BodyLimit = r.RequestBody.Bytes
+	var err error
+	if out.Credential, err = rewrite.NewPolicy(r.Credential.Options()); err != nil {
+		return nil, err
 	}
-	if r.Timeouts.ResponseHead.Duration > 0 {
-		out.ResponseHead = r.Timeouts.ResponseHead.Duration
-	}
-	if r.Timeouts.StreamIdle.Duration > 0 {
-		out.StreamIdle = r.Timeouts.StreamIdle.Duration
-	}
-	if out.CORS, err = compileCORS(r.CORS); err != nil {
-		return nil, fmt.Errorf("cors: %w", err)
+	if len(r.CORS.AllowedOrigins) > 0 {
+		out.CheckUpgrades = r.CORS.CheckUpgrades
+		if out.CORS, err = corsx.New(r.CORS.Options()); err != nil {
+			return nil, err
+		}
 	}
 	out.DropRequestTrailer, out.DropResponseTrailer = head.DropFromRequest(out.Credential), head.DropFromResponse(out.CORS)
 	return out, nil
-}
-
-// compileCORS returns nil where no origin is named.
-func compileCORS(c config.CORS) (*corsx.Policy, error) {
-	if len(c.AllowedOrigins) == 0 {
-		return nil, nil
-	}
-	return corsx.New(corsx.Options{
-		AllowedOrigins: c.AllowedOrigins, AllowedMethods: c.AllowedMethods,
-		AllowedHeaders: c.AllowedHeaders, ExposedHeaders: c.ExposedHeaders,
-		AllowCredentials: c.AllowCredentials, MaxAge: c.MaxAge.Duration,
-		AllowPrivateNetwork: c.AllowPrivateNetwork,
-	})
 }
 
 // trusts reports whether what the peer says of others is believed.

@@ -66,7 +66,7 @@ func TestTheWaysInWhichABoundConnectionEnds(t *testing.T) {
 		{"the peer closes it", func(p *pooling, s *server, _ *Conn) { _ = s.next(p.t).Close() }},
 		{"bytes that nobody asked for", func(p *pooling, s *server, _ *Conn) { _, _ = io.WriteString(s.next(p.t), "x") }},
 		{"upstream_keep_alive", func(_ *pooling, _ *server, c *Conn) {
-			c.Loop().Do(func() { c.Within(10 * time.Millisecond) })
+			c.Loop().Do(func() { c.ExpireAfter(10 * time.Millisecond) })
 		}},
 		{"the upstream is no longer used", func(p *pooling, _ *server, _ *Conn) { p.Close() }},
 		{"another client needs the room", func(p *pooling, _ *server, _ *Conn) { discard(p.mustDial(0)) }},

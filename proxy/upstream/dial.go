@@ -181,7 +181,7 @@ func (u *Upstream) explainAdopt(err error) error {
 
 const outOfFiles = "apim-edge has no file descriptor left for a connection; wait and repeat, or raise LimitNOFILE"
 
-// exhausted tells that it is this machine that has nothing left, and not the
+// exhausted reports whether it is this machine that has nothing left, and not the
 // upstream that is at fault.
 func exhausted(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)

@@ -59,7 +59,7 @@ func (u *Upstream) Pooled(l *wire.Loop, mine *Bound, owner Owner, waited int) (c
 		if c.Silent() {
 			u.Stats.Reused.Add(1)
 			c.owner = owner
-			c.Within(0)
+			c.ExpireAfter(0)
 			return c, false
 		}
 		u.Stats.FoundDead.Add(1)
@@ -118,7 +118,7 @@ func (c *Conn) Keep() {
 	c.up.idle.Add(1)
 	c.Used, c.owner = true, nil
 	c.Rest()
-	c.Within(c.up.KeepAlive)
+	c.ExpireAfter(c.up.KeepAlive)
 	if c.bound == nil {
 		p.conns = append(p.conns, c)
 	}

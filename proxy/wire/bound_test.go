@@ -17,7 +17,7 @@ func (s *side) expired() (is bool) {
 // TestABoundExpiresOnceAndNotBefore holds it on a clock that the test moves.
 func TestABoundExpiresOnceAndNotBefore(t *testing.T) {
 	s, _ := pair(t, startFrozenLoop(t))
-	within := func(d time.Duration) { s.do(func(c *Conn) { c.Within(d) }) }
+	within := func(d time.Duration) { s.do(func(c *Conn) { c.ExpireAfter(d) }) }
 	for _, step := range []struct {
 		name    string
 		within  time.Duration // a new bound, if it is not negative
@@ -71,7 +71,7 @@ func TestABoundIsNeverEarly(t *testing.T) {
 				for begun := time.Now(); time.Since(begun) < tc.busy; { //nolint:revive // it is busy
 				}
 				start = time.Now()
-				c.Within(bound)
+				c.ExpireAfter(bound)
 			})
 			s.until("the bound expires", (*Conn).Expired)
 			if took := end.Sub(start); took < bound {
@@ -81,11 +81,11 @@ func TestABoundIsNeverEarly(t *testing.T) {
 	}
 }
 
-// TestWhatComesInTimeTakesNoBoundBack holds that only Within does: a head that
+// TestWhatComesInTimeTakesNoBoundBack holds that only ExpireAfter does: a head that
 // comes byte by byte gains nothing.
 func TestWhatComesInTimeTakesNoBoundBack(t *testing.T) {
 	s, far := pair(t, startFrozenLoop(t))
-	s.do(func(c *Conn) { c.Within(time.Minute) })
+	s.do(func(c *Conn) { c.ExpireAfter(time.Minute) })
 	s.at(time.Hour)
 	_, _ = far.Write([]byte("x"))
 	if _, err := s.read(); err != nil {
@@ -117,7 +117,7 @@ func TestAConnectionIsNotWokenOnceItIsClosed(t *testing.T) {
 	}
 	l.Do(func() {
 		for _, s := range sides {
-			s.conn.Within(time.Minute)
+			s.conn.ExpireAfter(time.Minute)
 		}
 		l.sweep(1 * time.Hour)
 		l.sweep(2 * time.Hour)

@@ -73,7 +73,7 @@ func TestNothingIsDoneOnAClosedConnection(t *testing.T) {
 				c.CloseWrite()
 				c.Close()
 				c.Abort(true)
-				c.Within(1)
+				c.ExpireAfter(1)
 				l.Again(c)
 			})
 			next.write([]byte("hello"))

@@ -162,7 +162,7 @@ func (l *Loop) sweep(now time.Duration) {
 	}
 }
 
-// hasStalled tells that the peer has taken nothing for too long. What it takes
+// hasStalled reports whether the peer has taken nothing for too long. What it takes
 // may be less than what makes the kernel ask for more (a third of its buffer,
 // which grows to megabytes), so the kernel is asked.
 func (c *Conn) hasStalled(now time.Duration) bool {

@@ -8,7 +8,7 @@ import (
 	"net"
 	"os"
 	"runtime"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -28,7 +28,15 @@ type socket struct {
 	inErr  error
 	tokens chan struct{}
 	gone   chan struct{}
-	seen   atomic.Bool // something has come that the loop may not know of yet
+
+	mu   sync.Mutex // guards came
+	came []arrival  // what has been read and the loop does not know of yet
+}
+
+// arrival is what one read of the socket has returned.
+type arrival struct {
+	p   []byte
+	err error
 }
 
 func (l *Loop) start() error {
@@ -85,35 +93,46 @@ func (c *Conn) readOn() {
 		}
 		p := make([]byte, BufSize)
 		n, err := c.sock.Read(p)
-		c.seen.Store(true)
-		if !c.loop.Post(func() { c.arrived(p[:n], err) }) || err != nil {
+		c.mu.Lock()
+		c.came = append(c.came, arrival{p[:n], err})
+		c.mu.Unlock()
+		if !c.loop.Post(c.arrived) || err != nil {
 			return
 		}
 	}
 }
 
-// settle gives the goroutine that reads a moment to notice what has come: its word
-// may be on the way while a pooled connection is chosen.
+// settle gives the goroutine that reads a moment to notice what has come, and takes
+// it: its word may be on the way while a pooled connection is chosen.
 func (c *Conn) settle() {
-	if time.Sleep(200 * time.Microsecond); c.seen.Load() {
-		c.left = true // whatever it is, nobody has asked for it
-	}
+	time.Sleep(200 * time.Microsecond)
+	c.collect()
 }
 
-func (c *Conn) arrived(p []byte, err error) {
-	c.seen.Store(false)
+// arrived runs on the loop when something has been read.
+func (c *Conn) arrived() {
 	if c.closed {
 		return
 	}
-	if len(p) > 0 {
-		c.inbox = append(c.inbox, p)
-	}
-	if err != nil {
-		c.inErr, c.left = err, true
-	}
-	c.ready = true
-	if !c.closing {
+	if c.collect(); !c.closing {
 		c.Rouse()
+	}
+}
+
+// collect takes what has been read.
+func (c *Conn) collect() {
+	c.mu.Lock()
+	came := c.came
+	c.came = nil
+	c.mu.Unlock()
+	for _, a := range came {
+		if len(a.p) > 0 {
+			c.inbox = append(c.inbox, a.p)
+		}
+		if a.err != nil {
+			c.inErr, c.left = a.err, true
+		}
+		c.ready = true
 	}
 }
 
@@ -160,7 +179,8 @@ func (c *Conn) writable() {
 	c.Rouse()
 }
 
-// unacked returns 0: what the peer takes is seen by trying to send more.
+// unacked returns 0: what the peer takes is seen by trying to send more. So the pace
+// of one that reads (TakeAtLeast) is that of the lumps which the kernel takes.
 func (c *Conn) unacked() int { return 0 }
 
 // AckLater does nothing here.

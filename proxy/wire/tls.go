@@ -14,7 +14,13 @@ func (c *Conn) readTLS(p []byte) (int, error) {
 	if c.src.records == 0 && !c.ready {
 		return 0, ErrWait // crypto/tls would allocate to find that out
 	}
+	if c.src.owed > maxOwed {
+		c.failed = errOwed
+		return 0, c.failed
+	}
+	c.src.reading = true
 	n, err := c.tls.Read(p)
+	c.src.reading = false
 	switch {
 	case n > 0:
 		if n < len(p) { // a record was read to its end
@@ -36,6 +42,14 @@ func (c *Conn) readTLS(p []byte) (int, error) {
 	return 0, err
 }
 
+// maxOwed bounds what crypto/tls may have to say while it reads to a peer that does
+// not read. It answers each KeyUpdate that asks for one (RFC 8446 section 4.6.3), and
+// counts them only where no content comes in between: what waited to be sent grew by
+// as much as a client sent, to 368 MB for one.
+const maxOwed = BufSize
+
+var errOwed = errors.New("the peer asks for new keys and does not read the answers")
+
 // errAgain makes crypto/tls stop reading and keep its state, as it does for any
 // temporary error.
 var errAgain net.Error = again{}
@@ -52,6 +66,9 @@ type tlsSource struct {
 	net.Conn       // of the handshake
 	conn     *Conn // nil during the handshake
 	fin      bool
+
+	reading bool // crypto/tls reads: what it writes now, nobody here has asked for
+	owed    int  // bytes of that, since the backlog began
 
 	records int // the most whole records that crypto/tls may hold unread
 	header  int // how many bytes of the next record's header have been read
@@ -104,7 +121,11 @@ func (s *tlsSource) Write(p []byte) (int, error) {
 	if s.conn == nil {
 		return s.Conn.Write(p)
 	}
-	return s.conn.writeSocket(p)
+	n, err := s.conn.writeSocket(p)
+	if s.reading && s.conn.backlog != nil {
+		s.owed += n
+	}
+	return n, err
 }
 
 // Secured is a connection after its TLS handshake and before a loop has adopted

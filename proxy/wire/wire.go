@@ -70,40 +70,44 @@ type Conn struct {
 	one       [1]byte // what Silent reads into
 }
 
-// Plain tells whether bytes on the socket are the bytes of the message.
+// Unconnected returns a connection to nobody: nothing comes on it, and nothing can
+// be sent. What an exchange does before it sends can be done on it.
+func Unconnected() *Conn { return &Conn{loop: &Loop{begun: time.Now()}, failed: net.ErrClosed} }
+
+// Plain reports whether bytes on the socket are the bytes of the message.
 func (c *Conn) Plain() bool { return c.tls == nil }
 
 // Loop returns the loop that the connection belongs to.
 func (c *Conn) Loop() *Loop { return c.loop }
 
-// Left tells whether the peer has sent FIN or RST. What it has sent before can
+// Left reports whether the peer has sent FIN or RST. What it has sent before can
 // still be read.
 func (c *Conn) Left() bool { return c.left }
 
-// Closed tells whether Close or Abort has been called.
+// Closed reports whether Close or Abort has been called.
 func (c *Conn) Closed() bool { return c.closed }
 
-// Closing tells that the connection closes as soon as its backlog is sent.
+// Closing reports whether the connection closes as soon as its backlog is sent.
 func (c *Conn) Closing() bool { return c.closing || c.closed }
 
-// Within bounds the wait from now on: after d the handler is woken and Expired
+// ExpireAfter bounds the wait from now on: after d the handler is woken and Expired
 // is true. 0 takes the bound away.
-func (c *Conn) Within(d time.Duration) {
+func (c *Conn) ExpireAfter(d time.Duration) {
 	c.wait, c.expired = bound{within: d}, false
 }
 
-// Armed reports whether Within bounds the wait under way: a bound that has passed,
+// Armed reports whether ExpireAfter bounds the wait under way: a bound that has passed,
 // or has been taken away, is none.
 func (c *Conn) Armed() bool { return c.wait.within > 0 }
 
-// Expired tells that the bound set by Within has passed.
+// Expired reports whether the bound set by ExpireAfter has passed.
 func (c *Conn) Expired() bool { return c.expired }
 
-// Stalled tells that the peer has taken no byte of the backlog for the time that
+// Stalled reports whether the peer has taken no byte of the backlog for the time that
 // was given to Adopt.
 func (c *Conn) Stalled() bool { return c.stalled }
 
-// Silent tells that an idle connection is open and nothing has come on it, as
+// Silent reports whether an idle connection is open and nothing has come on it, as
 // far as the loop knows. It takes a byte where there is one: a connection that was
 // not silent is not to be used again.
 func (c *Conn) Silent() bool {
@@ -219,7 +223,7 @@ func (c *Conn) awaitRoom() {
 // Backlog returns how many bytes wait to be sent.
 func (c *Conn) Backlog() int { return c.backlog.Len() }
 
-// flush sends of the backlog what the kernel takes, and tells whether it is gone.
+// flush sends of the backlog what the kernel takes, and reports whether it is gone.
 func (c *Conn) flush() bool {
 	if c.backlog == nil {
 		return true
@@ -247,6 +251,9 @@ func (c *Conn) flush() bool {
 func (c *Conn) drop() {
 	c.backlog.Release()
 	c.backlog, c.stallWait = nil, bound{}
+	if c.src != nil {
+		c.src.owed = 0
+	}
 }
 
 // Failed returns the error by which sending has ended, or nil.

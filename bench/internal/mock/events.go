@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
-
-	"golang.org/x/sys/unix"
 )
 
 // An event is one chunk that looks like a chat completion chunk; its content
@@ -123,8 +121,6 @@ func (s *stream) isFull() bool {
 	if err != nil {
 		return false
 	}
-	queued := 0
-	_ = raw.Control(func(fd uintptr) { queued, _ = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
-	s.full = queued > queueLimit
+	_ = raw.Control(func(fd uintptr) { s.full = queued(fd) > queueLimit })
 	return s.full
 }

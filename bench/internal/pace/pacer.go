@@ -70,8 +70,7 @@ func (p *Pacer) Close() {
 func (p *Pacer) run() {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	// Without it the kernel may round a nap up by 50 µs.
-	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
+	sharpen()
 	for {
 		next, state := p.next()
 		switch state {

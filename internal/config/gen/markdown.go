@@ -32,7 +32,9 @@ written with an underscore.
 - Lists are separated by commas and replace the list below them.
 - An empty variable says nothing.
 - A variable that belongs to no key is an error, so that a slip is seen. ` + "`APIM_EDGE_PORT`" + ` and the
-  like, which Kubernetes sets by itself, have one underscore and are not looked at.
+  like, which Kubernetes sets by itself, have one underscore and are not looked at. Where such a
+  name would be a key with two, a warning says so.
+- Nothing in the file is expanded: a value such as ` + "`${HOST}`" + ` is an error.
 
 **Unset and empty.** A key that is not written has its default. ` + "`[]`" + ` is a list without elements, and
 0 is 0. A section with nothing below it says nothing. In lists and sections there are no further

@@ -1,0 +1,130 @@
+//go:build linux && !portable && !race
+
+package proxy_test
+
+import (
+	"bytes"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
+)
+
+// quiet answers each request of a fixed size with reply, without allocating.
+func quiet(size int, reply []byte) func(*proxytest.Peer) {
+	return func(c *proxytest.Peer) {
+		buf := make([]byte, size)
+		for {
+			if _, err := io.ReadFull(c, buf); err != nil {
+				return
+			}
+			if _, err := c.Write(reply); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// allocationsPerRun is testing.AllocsPerRun without its GOMAXPROCS(1): a loop keeps
+// a processor while it waits, and would hand over the only one after 10 ms.
+func allocationsPerRun(runs uint64, f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range runs {
+		f()
+	}
+	runtime.ReadMemStats(&after)
+	return (after.Mallocs - before.Mallocs) / runs
+}
+
+// sdkHead is a request as openai-python sends it: 14 fields.
+const sdkHead = "POST /openai/v1/chat/completions HTTP/1.1\nHost: edge.example.com\nAccept-Encoding: gzip, deflate\n" +
+	"Connection: keep-alive\nAccept: application/json\nContent-Type: application/json\nUser-Agent: OpenAI/Python 2.34.0\n" +
+	"X-Stainless-Lang: python\nX-Stainless-Package-Version: 2.34.0\nX-Stainless-OS: Linux\nX-Stainless-Arch: x64\n" +
+	"X-Stainless-Runtime: CPython\nAuthorization: Bearer 0123456789abcdef0123456789abcdef\nX-Request-Id: 0123456789abcdef0123456789abcdef\n" +
+	"Content-Length: 2\n\n{}"
+
+// TestAnExchangeAllocatesNothing (not for the portable twin, nor under the race
+// detector, which empties pools by chance) measures the whole process, client and upstream
+// included: whatever is allocated was allocated by the edge.
+func TestAnExchangeAllocatesNothing(t *testing.T) {
+	for _, share := range []string{"all", "client"} {
+		t.Run("share "+share, func(t *testing.T) { exchangeAllocatesNothing(t, share) })
+	}
+}
+
+func exchangeAllocatesNothing(t *testing.T, share string) {
+	reply := []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\nhello, world!")
+	sent := make(chan int, 1)
+	first := proxytest.StartUpstream(t, func(c *proxytest.Peer) {
+		n, _ := c.Read(make([]byte, 4096)) // the edge sends head and body in one write
+		sent <- n
+		_, _ = c.Write(reply)
+	})
+	c := proxytest.StartEdge(t, first, nil).Dial()
+	c.Send(sdkHead)
+	size := <-sent
+	_ = c.Close()
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, quiet(size, reply)), func(conf *config.Config) {
+		conf.Log.Access = false
+		u := conf.Upstreams["legacy"]
+		u.Share = share
+		conf.Upstreams["legacy"] = u
+	})
+	c = e.Dial()
+	request := []byte(strings.ReplaceAll(sdkHead, "\n", "\r\n"))
+	answer := make([]byte, 4096)
+	exchange := func() {
+		if _, err := c.Write(request); err != nil {
+			t.Fatal(err)
+		}
+		for n := 0; !bytes.HasSuffix(answer[:n], []byte("world!")); {
+			m, err := c.Read(answer[n:])
+			if err != nil {
+				t.Fatalf("%v after %q", err, answer[:n])
+			}
+			n += m
+		}
+	}
+	for range 200 {
+		exchange()
+	}
+	if got := allocationsPerRun(2000, exchange); got > 0 {
+		t.Errorf("an exchange allocates %v times, want 0", got)
+	}
+}
+
+// TestAnEventAllocatesNothing is the same for the events of a stream.
+func TestAnEventAllocatesNothing(t *testing.T) {
+	event := []byte("e\r\ndata: 12345 \n\n\r\n")
+	next := make(chan struct{})
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(c *proxytest.Peer) {
+		c.Request()
+		c.Send("HTTP/1.1 200 OK\nContent-Type: text/event-stream\nTransfer-Encoding: chunked\n\n")
+		for range next {
+			if _, err := c.Write(event); err != nil {
+				return
+			}
+		}
+	}), nil)
+	defer close(next)
+	c := e.Dial()
+	c.Send(proxytest.Request)
+	c.Head()
+	answer := make([]byte, len(event))
+	one := func() {
+		next <- struct{}{}
+		if _, err := io.ReadFull(c, answer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 50 {
+		one()
+	}
+	if got := allocationsPerRun(2000, one); got > 0 {
+		t.Errorf("an event allocates %v times, want 0", got)
+	}
+}

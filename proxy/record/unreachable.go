@@ -1,0 +1,38 @@
+package record
+
+import (
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"github.com/apim-edge/apim-edge/internal/edgeerr"
+)
+
+// Unreachable warns of upstreams that cannot be reached, a few times a minute for
+// each: the access line says it as well, but is not written at the level warn.
+type Unreachable struct {
+	log zerolog.Logger
+	few sync.Map // of *zerolog.Logger, by the upstream's name
+}
+
+// NewUnreachable returns an observer that writes to log.
+func NewUnreachable(log zerolog.Logger) *Unreachable { return &Unreachable{log: log} }
+
+// Observe implements Observer.
+func (u *Unreachable) Observe(r *Record) {
+	switch r.Code {
+	case edgeerr.UpstreamUnresolved, edgeerr.UpstreamConnectFailed, edgeerr.UpstreamTLSFailed, edgeerr.UpstreamConnectTimeout:
+		u.of(r.Upstream).Warn().Str("upstream", r.Upstream).Str("cause", r.Code.String()).
+			Bytes("error", Fit([]byte(causeOf(r.Err)), errorBytes)).Str("to_do", r.Code.Advice()).
+			Msg("an upstream cannot be reached")
+	}
+}
+
+func (u *Unreachable) of(upstream string) *zerolog.Logger {
+	if l, ok := u.few.Load(upstream); ok {
+		return l.(*zerolog.Logger)
+	}
+	log := few(u.log)
+	l, _ := u.few.LoadOrStore(upstream, &log)
+	return l.(*zerolog.Logger)
+}
