@@ -158,7 +158,7 @@ func (a *attempt) awaitHead(x *Exchange) error {
 			}
 			continue
 		}
-		if err := a.scan.Fault(); err != nil {
+		if err := a.scan.ResponseFault(a.in.Bytes()); err != nil {
 			return a.invalid(err)
 		}
 		if a.in != nil && !a.in.MakeRoom(head.MaxResponse) {
@@ -205,15 +205,20 @@ func (a *attempt) awaitRoom(c *Client) error {
 // taken it off while the client was waited for.
 func (a *attempt) awaitMore(x *Exchange) error {
 	switch {
-	case a.conn.Expired(), a.conn.Stalled():
-		return &edgeerr.Error{Code: edgeerr.UpstreamHeadTimeout, Err: errNoHead}
+	case a.conn.Stalled():
+		return edgeerr.Wrap(edgeerr.UpstreamStalled, errNotTaken)
+	case a.conn.Expired():
+		return edgeerr.Wrap(edgeerr.UpstreamHeadTimeout, errNoHead)
 	case x.upload.state != uploadActive && !a.conn.Armed():
 		a.conn.ExpireAfter(x.route.ResponseHead)
 	}
 	return wire.ErrWait
 }
 
-var errNoHead = errors.New("no response head within response_head")
+var (
+	errNoHead   = errors.New("no response head within response_head")
+	errNotTaken = errors.New("no byte of the request body taken within timeouts.request_body_idle")
+)
 
 // takeHead takes the head of n bytes that has come. final reports whether it is
 // not an interim one.
@@ -225,7 +230,7 @@ func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
 		a.conn.LogIn(&x.client.bound)
 	}
 	switch status := a.resp.Status; {
-	case status == 101 && !x.traits.Websocket: // bytes of another protocol, to a client of HTTP
+	case status == 101 && !(x.traits.Websocket && a.resp.Switch): // bytes of another protocol, to a client of HTTP
 		return false, a.invalid(head.ErrSwitch)
 	case status >= 200 || status == 101:
 		a.firstByte = x.client.Loop().Now() - x.start
@@ -302,6 +307,14 @@ func (a *attempt) keep() {
 	conn := a.conn
 	a.conn = nil
 	conn.Keep()
+}
+
+// cancel resets the connection. FIN would stand behind what the upstream has not
+// taken, and one that does not read would not see it.
+func (a *attempt) cancel() {
+	if a.conn != nil {
+		a.conn.Abort(true)
+	}
 }
 
 // drop leaves the connection, or the dial that is under way.

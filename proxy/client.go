@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
@@ -19,13 +20,16 @@ type Client struct {
 	// in has the bytes that were read and not yet consumed. It is nil if there are
 	// none, but for the time in which it holds the head of x.req. Between two
 	// exchanges what is in it is the beginning of the next request.
-	in *wire.Buf
+	in   *wire.Buf
+	scan head.Scan // of the request's head that is to come, or is coming
 	// address is never IPv4 in the form of IPv6: that would match no prefix of IPv4 in
 	// trusted_proxies.
-	address   netip.Addr
-	tls       bool
-	served    bool           // has carried an exchange: a drain lets it wait for no other
-	lingering int            // bytes that may still come in behind the last answer; 0: not lingering
+	address netip.Addr
+	tls     bool
+	served  bool // has carried an exchange: a drain lets it wait for no other
+	// lingering is until when what comes in behind the last answer is read, by the clock
+	// of the loop; 0: not lingering.
+	lingering time.Duration
 	running   bool           // act is on the stack, so that nothing it does enters it again
 	cutting   bool           // will be reset in a moment: nothing is read or sent meanwhile
 	broken    bool           // something has panicked: what it held goes to the collector
@@ -130,8 +134,12 @@ func (c *Client) awaitRequest() bool {
 	case c.Backlog() > 0:
 		return false // who does not read answers gets no further ones, and pipelining piles up none
 	}
-	if c.in.Len() == 0 {
-		in, err := c.Read(nil)
+	for c.nothingAsked() {
+		if c.in != nil {
+			c.in.MakeRoom(wire.BufSize)
+		}
+		in, err := c.Read(c.in)
+		c.in = in
 		switch {
 		case errors.Is(err, wire.ErrWait) && !c.Expired() && (!c.served || !c.edge.draining.Load()):
 			return false
@@ -139,10 +147,18 @@ func (c *Client) awaitRequest() bool {
 			c.Close()
 			return false
 		}
-		c.in = in
 	}
 	c.x = begin(c)
 	return true
+}
+
+// nothingAsked drops the empty lines that some clients send behind a body, and
+// reports whether no byte of a request has come: who sends no more than such lines
+// is owed no answer.
+func (c *Client) nothingAsked() bool {
+	c.in.Consume(c.scan.BlankLines(c.in.Bytes()))
+	c.dropEmpty()
+	return c.in.Len() == 0 || string(c.in.Bytes()) == "\r"
 }
 
 // awaitNext bounds the wait for the next request. What bounded the exchange is gone
@@ -155,7 +171,7 @@ func (c *Client) awaitNext() {
 // CloseIfIdle ends the connection if it waits for a request. One of which a byte has
 // come is let finish: its client could not tell whether it has run.
 func (c *Client) CloseIfIdle() {
-	if c.x == nil && c.in.Len() == 0 && c.lingering == 0 {
+	if c.x == nil && c.nothingAsked() && c.lingering == 0 {
 		c.Close()
 		c.run()
 	}
@@ -164,7 +180,11 @@ func (c *Client) CloseIfIdle() {
 // End aborts the exchange under way and closes the connection.
 func (c *Client) End() {
 	c.act(func(c *Client) {
-		if c.x != nil {
+		switch {
+		case c.x == nil:
+		case c.x.down.Left():
+			c.x.end(nil)
+		default:
 			c.x.end(edgeerr.Wrap(edgeerr.ClientLeft, errDrained))
 		}
 		switch {
@@ -201,36 +221,38 @@ func (c *Client) cut(reset, headOut bool) {
 	})
 }
 
-// What may still come in behind the last answer of a connection.
+// How long what a client still sends is read behind the last answer of its
+// connection: in all, and without a byte. How much that is does not matter: clients
+// that write everything before they read (requests, Java) get no answer before.
 const (
-	lingerBytes = 8 << 20
-	lingerTime  = 2 * time.Second
+	lingerTime  = 30 * time.Second
+	lingerPause = 5 * time.Second
 )
 
 // closeLingering lets the client read the answer: closing while its bytes are
 // still coming in would be a reset that takes the answer with it (RFC 9112
-// section 9.6). What comes is thrown away, within bounds.
+// section 9.6). What comes is thrown away, for a time.
 func (c *Client) closeLingering() {
 	c.in.Release() // nobody will read on in it
 	c.in = nil
-	c.lingering = lingerBytes
+	c.lingering = c.Loop().Now() + lingerTime
 	c.CloseWrite()
-	c.ExpireAfter(lingerTime)
+	c.ExpireAfter(lingerPause)
 }
 
 // drainInput throws away what comes, each buffer at once: a lingering connection holds
 // none.
 func (c *Client) drainInput() bool {
 	in, err := c.Read(nil)
-	c.lingering -= in.Len()
 	in.Release()
 	if errors.Is(err, wire.ErrWait) && !c.Expired() && !c.Stalled() {
 		return false
 	}
-	if err != nil || c.lingering <= 0 {
+	if err != nil || c.Loop().Now() >= c.lingering {
 		c.Close()
 		return false
 	}
+	c.ExpireAfter(lingerPause)
 	return true
 }
 

@@ -26,7 +26,8 @@ type Edge struct {
 	observers []record.Observer // of every exchange, at its end: on all loops, several at a time
 
 	running  admit.Running
-	draining atomic.Bool // never taken back
+	draining atomic.Bool  // never taken back
+	ready    func() error // nil: it always is
 }
 
 // NewEdge returns an edge without a configuration: Use gives it one. loops are
@@ -74,6 +75,10 @@ func (e *Edge) Inflight() int64 { return e.running.Count() }
 
 // Drain makes every answer from now on the last one of its connection.
 func (e *Edge) Drain() { e.draining.Store(true) }
+
+// FollowReadiness has listen.health_path say what ready says: nil is ready. It comes
+// before the first client.
+func (e *Edge) FollowReadiness(ready func() error) { e.ready = ready }
 
 // Draining reports whether Drain has been called.
 func (e *Edge) Draining() bool { return e.draining.Load() }

@@ -105,6 +105,9 @@ func (x *Exchange) dropUpstream(edgeerr.Code, error) {
 	if x.answer == answerUpstream && x.body != head.Plain {
 		x.route.Metrics.StreamEnded()
 	}
+	if x.upload.abandoned() && x.upload.Unsent() {
+		x.attempt.cancel()
+	}
 	x.attempt.drop()
 }
 
@@ -119,6 +122,9 @@ func (x *Exchange) uncount(edgeerr.Code, error) {
 // tell has the observers know what became of the exchange. The record is that of the
 // loop, since one exchange ends at a time, and its texts are those of kept.
 func (x *Exchange) tell(code edgeerr.Code, err error) {
+	if x.answer == answerProbe {
+		return
+	}
 	k, a := &x.kept, &x.attempt
 	r := &x.client.store.record
 	*r = record.Record{
@@ -127,7 +133,7 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 		Status: x.status, UpstreamStatus: a.status, Up: a.taken, Down: x.down.Bytes, Events: x.events.Count, Retries: x.retries,
 		FirstByte: a.firstByte, Duration: x.client.Loop().Now() - x.start,
 		Stream: x.answer == answerUpstream && x.body != head.Plain, Sent: a.taken > 0,
-		Cut: x.answer == answerUpstream && code != edgeerr.None && code.Status() == 0, Code: code, Err: err,
+		Cut: x.answer == answerUpstream && code != edgeerr.None, Code: code, Err: err,
 	}
 	if x.route != nil {
 		r.Route, r.Upstream = x.route.Metrics, x.route.Target.Name
@@ -143,9 +149,9 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 }
 
 // streamIncomplete reports whether an event stream ended in order but without the
-// event that ends an OpenAI stream: most SDKs take it for complete.
+// event that ends a stream of its API: most SDKs take it for complete.
 func (x *Exchange) streamIncomplete() bool {
-	return x.body == head.Events && x.status == 200 && !x.traits.Head && !x.events.Final
+	return x.body == head.Events && x.status == 200 && !x.traits.Head && x.events.Incomplete()
 }
 
 // leave gives back what the exchange has, and says what the client's connection

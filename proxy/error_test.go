@@ -75,6 +75,9 @@ var provocations = map[edgeerr.Code]provocation{
 	edgeerr.UpstreamConnectTimeout: {request: head + "\n", upstream: func(t *testing.T) string { return "http://" + deaf(t) },
 		change: func(c *config.Config) { c.Timeouts.Connect = short }},
 	edgeerr.UpstreamHeadTimeout: {request: head + "\n", upstream: silent, change: func(c *config.Config) { c.Timeouts.ResponseHead = short }},
+	edgeerr.UpstreamStalled: {request: head + "Content-Length: 33554432\n\n" + strings.Repeat("x", 32<<20), upstream: func(t *testing.T) string {
+		return proxytest.StartUpstream(t, func(up *proxytest.Peer) { up.Head(); <-t.Context().Done() }) // it reads no more
+	}, change: func(c *config.Config) { c.Timeouts.RequestBodyIdle = short }},
 }
 
 func small(c *config.Config) { c.Limits.Head = config.Size{Bytes: 4 << 10} }

@@ -22,7 +22,6 @@ type Exchange struct {
 	start  time.Duration   // by the clock of the loop
 	step   int             // of the story; only ever raised
 	ended  int             // steps of its end that have been begun; only ever raised
-	scan   head.Scan       // of the request's head, as far as it has come
 
 	// req dies as soon as an upstream has taken it, so that a silent stream needs
 	// no head; traits and kept are what outlives it. Once parsed it aliases the bytes
@@ -30,6 +29,7 @@ type Exchange struct {
 	req      *head.Request
 	traits   head.Traits      // from note on; of a head that was refused Head alone
 	kept     kept             // copies: it aliases no buffer
+	overlong bool             // the request line is beyond limits.head; what is read now is for its Origin
 	admitted bool             // counted among those that run: uncount counts it out
 	decision rewrite.Decision // aliases the head, too, and dies with req
 	reason   rewrite.Reason   // reason and notes are what outlives decision
@@ -73,12 +73,14 @@ type answer uint8
 const (
 	answerNone answer = iota
 	answerPreflight
+	answerOptions // which may be forwarded no further
+	answerProbe   // of the edge's health: no exchange to whoever counts them
 	answerError
 	answerUpstream
 )
 
 func (a answer) String() string {
-	return [...]string{"none", "preflight", "error", "upstream"}[a]
+	return [...]string{"none", "preflight", "options", "probe", "error", "upstream"}[a]
 }
 
 // begin takes an exchange, and the room for its head, from the store of the loop. What
@@ -180,6 +182,9 @@ func (x *Exchange) relayed() head.Relayed {
 	r := head.Relayed{
 		Response: x.attempt.resp, CORS: x.route.CORS, Method: x.kept.method, Origin: x.kept.origin,
 		Dechunk: x.down.Dechunk, Close: x.next != nextRequest,
+	}
+	if !x.attempt.resp.Dated {
+		r.Date = x.client.store.date.at(x.client.Loop().Now())
 	}
 	debug := &x.snap.Config.Debug
 	if debug.DecisionHeader {

@@ -18,13 +18,15 @@ func headText(m proxytest.Message, upstream string) string {
 		b.WriteString(f[0] + ": " + f[1] + "\n")
 	}
 	out := strings.ReplaceAll(b.String(), upstream, "UPSTREAM")
-	out = edgesName.ReplaceAllString(out, "Via: 1.1 apim-edge\n")
+	out = edgesName.ReplaceAllString(out, "Via: 1.$1 apim-edge\n")
+	out = madeDate.ReplaceAllString(out, "Date: MADE")
 	return madeID.ReplaceAllString(out, "X-Request-Id: MADE")
 }
 
 var (
 	madeID    = regexp.MustCompile(`X-Request-Id: [0-9a-f]{32}`)
-	edgesName = regexp.MustCompile(`Via: 1\.1 apim-edge-[0-9a-f]{12}\n`)
+	edgesName = regexp.MustCompile(`Via: 1\.([01]) apim-edge-[0-9a-f]{12}\n`)
+	madeDate  = regexp.MustCompile(`Date: [A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT`)
 )
 
 // TestWhatTheUpstreamIsSent holds the whole head, field by field, in its order
@@ -112,6 +114,21 @@ func TestWhatTheUpstreamIsSent(t *testing.T) {
 			func(_ *config.Config, _ *config.Route, u *config.Upstream) { u.PreserveHost = true },
 			"GET / HTTP/1.1\nHost: Edge.example.com:8080\n\n",
 			"GET / HTTP/1.1\nHost: Edge.example.com:8080\nX-Forwarded-For: 127.0.0.1\nX-Forwarded-Proto: http\nX-Forwarded-Host: Edge.example.com:8080\n" + end,
+		},
+		{
+			"a client of HTTP/1.0 that names no host (RFC 9110 section 7.6.3)", nil,
+			"GET / HTTP/1.0\n\n",
+			"GET / HTTP/1.1\nHost: UPSTREAM\nX-Forwarded-For: 127.0.0.1\nX-Forwarded-Proto: http\nX-Request-Id: MADE\nVia: 1.0 apim-edge\n",
+		},
+		{
+			"OPTIONS is forwarded once less (RFC 9110 section 7.6.2)", nil,
+			"OPTIONS /a HTTP/1.1\nHost: edge\nConnection: max-forwards\nMax-Forwards: 10\n\n",
+			"OPTIONS /a HTTP/1.1\nHost: UPSTREAM\nMax-Forwards: 9\n" + own + end,
+		},
+		{
+			"what is no number of times, or of another method, goes through", nil,
+			"POST /a HTTP/1.1\nHost: edge\nMax-Forwards: 0\n\n",
+			"POST /a HTTP/1.1\nHost: UPSTREAM\nMax-Forwards: 0\n" + own + end,
 		},
 		{
 			"an id of the client is kept", nil,
@@ -225,32 +242,47 @@ func TestWhatTheClientIsSent(t *testing.T) {
 		},
 		{
 			"no reason phrase", false, false,
-			"HTTP/1.1 200\n" + body, "HTTP/1.1 200\n" + body,
+			"HTTP/1.1 200\n" + body, "HTTP/1.1 200\n" + body + "Date: MADE\n",
 		},
 		{
 			"hop-by-hop fields end here", false, false,
 			"HTTP/1.1 200 OK\nConnection: keep-alive, X-Hop, content-length\nX-Hop: 1\nKeep-Alive: timeout=5\nProxy-Authenticate: x\nUpgrade: h2c\n" + body,
-			"HTTP/1.1 200 OK\n" + body,
+			"HTTP/1.1 200 OK\n" + body + "Date: MADE\n",
 		},
 		{
 			"nobody speaks for the edge", false, false,
 			"HTTP/1.1 200 OK\nX-Apim-Edge-Error: forged\nX-Apim-Edge-Decision: forged\n" + body,
-			"HTTP/1.1 200 OK\n" + body,
+			"HTTP/1.1 200 OK\n" + body + "Date: MADE\n",
 		},
 		{
 			"redirects are passed on", false, false,
 			"HTTP/1.1 307 Temporary Redirect\nLocation: https://elsewhere.example.com/\n" + body,
-			"HTTP/1.1 307 Temporary Redirect\nLocation: https://elsewhere.example.com/\n" + body,
+			"HTTP/1.1 307 Temporary Redirect\nLocation: https://elsewhere.example.com/\n" + body + "Date: MADE\n",
+		},
+		{
+			"a date that upstream's Connection names is the edge's", false, false,
+			"HTTP/1.1 200 OK\nConnection: date\nDate: x\n" + body,
+			"HTTP/1.1 200 OK\n" + body + "Date: MADE\n",
+		},
+		{
+			"what the client has to ask for is told (RFC 9110 section 15.5.22)", false, false,
+			"HTTP/1.1 426 Upgrade Required\nConnection: Upgrade\nUpgrade: HTTP/3.0\nDate: x\n" + body,
+			"HTTP/1.1 426 Upgrade Required\nUpgrade: HTTP/3.0\nDate: x\n" + body + "Connection: Upgrade\n",
+		},
+		{
+			"nothing to ask for is invented", false, false,
+			"HTTP/1.1 426 Upgrade Required\nConnection: Upgrade\nDate: x\n" + body,
+			"HTTP/1.1 426 Upgrade Required\nDate: x\n" + body,
 		},
 		{
 			"upstream's own CORS fields, where the route has no policy", false, false,
 			"HTTP/1.1 200 OK\nAccess-Control-Allow-Origin: *\nVary: X\n" + body,
-			"HTTP/1.1 200 OK\nAccess-Control-Allow-Origin: *\nVary: X\n" + body,
+			"HTTP/1.1 200 OK\nAccess-Control-Allow-Origin: *\nVary: X\n" + body + "Date: MADE\n",
 		},
 		{
 			"the edge's decision, where that is asked for", false, true,
 			"HTTP/1.1 200 OK\n" + body,
-			"HTTP/1.1 200 OK\n" + body + "X-Apim-Edge-Decision: no_credential\n",
+			"HTTP/1.1 200 OK\n" + body + "X-Apim-Edge-Decision: no_credential\nDate: MADE\n",
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -309,4 +341,51 @@ func TestCORSFieldsOfAnUpstreamAreReplaced(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestAnOptionsThatMayGoNoFurther holds that the edge answers it (RFC 9110 section
+// 7.6.2), and that the connection goes on.
+func TestAnOptionsThatMayGoNoFurther(t *testing.T) {
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, proxytest.NoConnection), nil)
+	c := e.Dial()
+	for range 2 {
+		c.Send("OPTIONS /a HTTP/1.1\nHost: edge\nMax-Forwards: 0\n\n")
+		const want = "HTTP/1.1 204 No Content\nAllow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\nDate: MADE\n"
+		if m := c.Answer("OPTIONS"); headText(m, "no upstream") != want {
+			t.Errorf("answer\n%s\nwant\n%s", headText(m, "no upstream"), want)
+		}
+		e.WantExchange(204, "complete")
+	}
+}
+
+// TestAHeadWithoutABodyHasNoLength holds that a field that no 204 may have ends here
+// (RFC 9110 section 8.6, RFC 9112 section 6.1), and is kept where it tells something.
+func TestAHeadWithoutABodyHasNoLength(t *testing.T) {
+	for _, tc := range []struct{ name, answer, want string }{
+		{"204 with a length", "HTTP/1.1 204 No Content\nContent-Length: 0\nDate: x\n", "HTTP/1.1 204 No Content\nDate: x\n"},
+		{"204 in chunks", "HTTP/1.1 204 No Content\nTransfer-Encoding: chunked\nDate: x\n", "HTTP/1.1 204 No Content\nDate: x\n"},
+		{"304 with a length", "HTTP/1.1 304 Not Modified\nContent-Length: 5\nDate: x\n", "HTTP/1.1 304 Not Modified\nContent-Length: 5\nDate: x\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+				up.Request()
+				up.Send(tc.answer + "\n")
+				up.Gone()
+			}), nil)
+			if m := e.Ask(proxytest.PlainGet); headText(m, "no upstream") != tc.want {
+				t.Errorf("answer\n%s\nwant\n%s", headText(m, "no upstream"), tc.want)
+			}
+		})
+	}
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+		up.Request()
+		up.Send("HTTP/1.1 103 Early Hints\nContent-Length: 0\nLink: </a>\n\nHTTP/1.1 200 OK\nContent-Length: 0\n\n")
+		up.Gone()
+	}), nil)
+	c := e.Dial()
+	c.Send(proxytest.PlainGet)
+	if m := c.Head(); headText(m, "no upstream") != "HTTP/1.1 103 Early Hints\nLink: </a>\n" {
+		t.Errorf("interim answer\n%s", headText(m, "no upstream"))
+	}
+	c.Answer("GET")
 }

@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -81,5 +82,32 @@ func TestARefusedHeadIsNotAwaited(t *testing.T) {
 			proxytest.WantError(t, c.Answer("GET"), 502, "upstream_invalid_response", "false")
 			e.WantExchange(502, "upstream_invalid_response")
 		})
+	}
+}
+
+// TestAnOverlongRequestLineShowsItsOrigin holds that a page can read why its URL was
+// refused, however much of the head comes at once.
+func TestAnOverlongRequestLineShowsItsOrigin(t *testing.T) {
+	for _, length := range []int{4 << 10, 5 << 10, 16 << 10, 17 << 10, 30 << 10} {
+		for _, piece := range []int{1 << 20, 1500} {
+			t.Run(strconv.Itoa(length)+" in pieces of "+strconv.Itoa(piece), func(t *testing.T) {
+				e := proxytest.StartEdge(t, proxytest.StartUpstream(t, proxytest.NoConnection), func(c *config.Config) {
+					small(c)
+					c.Routes["api"] = config.Route{PathPrefix: "/", CORS: config.CORS{AllowedOrigins: []string{proxytest.Page}}}
+				})
+				c := e.Dial()
+				for rest := proxytest.CRLF("GET /" + strings.Repeat("x", length) + " HTTP/1.1\nHost: edge\nOrigin: " + proxytest.Page + "\n\n"); rest != ""; {
+					n := min(piece, len(rest))
+					if _, err := c.Write([]byte(rest[:n])); err != nil {
+						break // it is refused already
+					}
+					rest = rest[n:]
+				}
+				m := c.Answer("GET")
+				proxytest.WantError(t, m, 414, "uri_too_long", "false")
+				wantReadable(t, m, length < 16<<10) // as much again is looked at, at least
+				e.WantExchange(414, "uri_too_long")
+			})
+		}
 	}
 }

@@ -3,7 +3,9 @@ package proxy
 import (
 	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
+	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
 // checkUpgrade refuses the WebSocket handshake of a page whose origin is not
@@ -47,6 +49,26 @@ func (x *Exchange) answerPreflight() error {
 		x.refused = cause
 		x.kept.asked = x.kept.keep([]byte(x.route.CORS.Unlisted(asked, cause)), record.AskedBytes)
 	}
+	x.status, x.answer = 204, answerPreflight
+	return x.answerHere(out, answer, "")
+}
+
+// answerLastHop answers an OPTIONS that may be forwarded no further, as whoever is
+// asked last does (RFC 9110 section 7.6.2).
+func (x *Exchange) answerLastHop() error {
+	if x.req.Hops != 0 {
+		return nil
+	}
+	out := x.client.Loop().GetBuf()
+	x.status, x.answer = 204, answerOptions
+	return x.answerHere(out, append(out.Empty(), "HTTP/1.1 204 No Content\r\n"+head.Allow...), "")
+}
+
+// answerHere ends answer, a head that is complete but for what all have, and sends it
+// in out with a body.
+func (x *Exchange) answerHere(out *wire.Buf, answer []byte, body string) error {
+	answer = append(answer, "Date: "...)
+	answer = append(append(answer, x.client.store.date.at(x.client.Loop().Now())...), "\r\n"...)
 	if !x.endsInBuffer() || x.edge.draining.Load() {
 		x.closing(nextClose)
 	}
@@ -54,7 +76,11 @@ func (x *Exchange) answerPreflight() error {
 		x.closing(nextLinger)
 		answer = append(answer, "Connection: close\r\n"...)
 	}
-	out.Set(append(answer, "\r\n"...))
-	x.status, x.answer, x.reply = 204, answerPreflight, out // advance sends it; explain shows it
+	answer = append(answer, "\r\n"...)
+	if !x.traits.Head {
+		answer = append(answer, body...)
+	}
+	out.Set(answer)
+	x.reply = out
 	return errAnswered
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"strconv"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -26,6 +27,22 @@ type Refusal struct {
 
 // requestIDSize is the length of an id that the edge has made.
 const requestIDSize = 32
+
+// PlainOnTLS returns what a client is told that speaks plain HTTP where TLS is
+// spoken.
+func PlainOnTLS() []byte {
+	o := head.Own{
+		Err: edgeerr.New(edgeerr.RequestMalformed, "this is plain HTTP on a TLS port; use https:// in base_url"),
+		ID:  appendID(nil), Date: time.Now(), Close: true,
+	}
+	return o.Append(nil)
+}
+
+// HandshakeFailed counts a TLS handshake with a client that has failed.
+func (e *Edge) HandshakeFailed(reason string) { e.metrics.Handshake(reason).Inc() }
+
+// ExpectHandshakeFailures has the reason in the metrics before it has occurred.
+func (e *Edge) ExpectHandshakeFailures(reason string) { e.metrics.Handshake(reason) }
 
 // NewRefusal makes the text, once for all.
 func (e *Edge) NewRefusal() *Refusal {

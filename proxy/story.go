@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"io"
+	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy/admit"
@@ -16,8 +17,10 @@ import (
 // answers, or aborts if the head of an answer is out.
 var story = [...]func(*Exchange) error{
 	(*Exchange).readHead,        // from the client; refuse what two parsers could read differently
+	(*Exchange).answerHealth,    // to balancers that probe this port
 	(*Exchange).findRoute,       // by host and path, in the snapshot that holds to the end
 	(*Exchange).answerPreflight, // at the edge; the upstream is never asked
+	(*Exchange).answerLastHop,   // which asks nobody else, either
 	(*Exchange).checkUpgrade,    // of a page: CORS does not cover WebSockets
 	(*Exchange).admit,           // within limits
 	(*Exchange).decide,          // what becomes of the credentials
@@ -57,10 +60,10 @@ var errAnswered = errors.New("answered at the edge")
 // and one that has ended its side behind a request that is refused still reads why.
 // The upload goes on here, beside the answer.
 func (x *Exchange) interruption() error {
-	if x.admitted && x.client.Left() {
+	if x.admitted && x.client.Left() && !x.down.Leave() {
 		return edgeerr.Wrap(edgeerr.ClientLeft, errLeft)
 	}
-	if x.upload.state == uploadActive {
+	if x.upload.state == uploadActive && !x.down.Left() {
 		return x.goOnUploading()
 	}
 	return nil
@@ -78,8 +81,11 @@ func (x *Exchange) readHead() error {
 	conf := &x.edge.snapshot.Load().Config
 	limit := int(conf.Limits.Head.Bytes)
 	for {
-		c.in.Consume(x.scan.BlankLines(c.in.Bytes()))
-		if n := x.scan.End(c.in.Bytes()); n > 0 && n <= limit {
+		n := c.scan.End(c.in.Bytes())
+		switch {
+		case n > 0 && x.overlong:
+			return x.refusePart(errOverlong)
+		case n > 0 && n <= limit:
 			c.ExpireAfter(0)
 			text := c.in.Hold(n)
 			err := x.req.Parse(text)
@@ -89,11 +95,13 @@ func (x *Exchange) readHead() error {
 			}
 			return err
 		}
-		if err := head.CheckPrefix(&x.scan, c.in.Bytes()); err != nil {
+		if err := head.CheckPrefix(&c.scan, c.in.Bytes()); err != nil && !x.overlong {
 			return x.refusePart(err)
 		}
 		if c.in.Len() > 0 && !c.in.MakeRoom(limit) {
-			return x.refusePart(head.TooLarge(c.in.Bytes()))
+			if err := x.tooLarge(limit); err != nil {
+				return err
+			}
 		}
 		in, err := c.Read(c.in)
 		c.in = in
@@ -116,9 +124,37 @@ func (x *Exchange) refusePart(err error) error {
 	return err
 }
 
+// tooLarge refuses a head beyond limits.head. Where that is the request line's fault,
+// the Origin that a page needs to be shown why is still to come: nil has it looked
+// for in as much again, for a moment.
+func (x *Exchange) tooLarge(limit int) error {
+	c := x.client
+	whole, err := head.TooLarge(c.in.Bytes(), limit)
+	switch {
+	case x.overlong:
+		return x.refusePart(errOverlong)
+	case whole:
+		return x.refusePart(err)
+	}
+	x.overlong = true
+	c.in.Consume(c.in.Len())
+	c.scan = head.Scan{}
+	c.ExpireAfter(overlongTime)
+	return nil
+}
+
+// overlongTime is how long the rest of a head is awaited whose request line is too
+// long: clients send a head as a whole.
+const overlongTime = 500 * time.Millisecond
+
+var errOverlong = edgeerr.New(edgeerr.URITooLong, "")
+
 // awaitRestOfHead bounds the wait for a whole head from its first byte, so that
 // a client that sends byte by byte gains nothing.
 func (x *Exchange) awaitRestOfHead() error {
+	if x.client.Expired() && x.overlong {
+		return x.refusePart(errOverlong)
+	}
 	if x.client.Expired() {
 		return x.refusePart(edgeerr.New(edgeerr.RequestTimeout, "the request head did not arrive within timeouts.client_head"))
 	}

@@ -204,3 +204,21 @@ func TestARefusedHandshakeIsAnAnswer(t *testing.T) {
 	e.WantExchange(401, "complete")
 	e.WantExchange(200, "complete")
 }
+
+// TestASwitchToAnotherProtocol holds that a 101 has to name what was asked for (RFC
+// 9110 section 7.8): nobody here could tell where another protocol ends.
+func TestASwitchToAnotherProtocol(t *testing.T) {
+	for _, fields := range []string{
+		"Upgrade: h2c\n", "Upgrade: websocket, h2c\n", "Upgrade: websocket\nUpgrade: h2c\n", "",
+	} {
+		t.Run(fields, func(t *testing.T) {
+			e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+				up.Request()
+				up.Send("HTTP/1.1 101 Switching Protocols\nConnection: Upgrade\n" + fields + "\n")
+				up.Gone()
+			}), nil)
+			proxytest.WantError(t, e.Ask(proxytest.Handshake), 502, "upstream_invalid_response", "false")
+			e.WantExchange(502, "upstream_invalid_response")
+		})
+	}
+}

@@ -12,7 +12,7 @@ import (
 // expectedCodes are the errors that the faults of the upstream explain.
 var expectedCodes = map[string]int{
 	"upstream_connect_failed": 502, "upstream_closed_early": 502, "upstream_invalid_response": 502,
-	"upstream_head_timeout": 504, "upstream_connect_timeout": 504, "upstream_tls_failed": 502,
+	"upstream_head_timeout": 504, "upstream_stalled": 504, "upstream_connect_timeout": 504, "upstream_tls_failed": 502,
 }
 
 // fault is one thing that happens to the upstream, and what clients see of it.

@@ -54,6 +54,11 @@ type Listen struct {
 	// Serve HTTPS instead of HTTP. Both files are needed; they are read again
 	// when they change.
 	TLS ListenTLS `koanf:"tls"`
+	// Path that apim-edge answers by itself, before any route: 200 while it is
+	// ready, 503 while it is not, as /readyz of the admin listener does. For
+	// balancers that probe the port of the traffic, for example /healthz. Only
+	// GET and HEAD are answered. Empty: none.
+	HealthPath string `koanf:"health_path"`
 }
 
 // ListenTLS is the certificate shown to clients.
@@ -234,7 +239,8 @@ type CORS struct {
 type Timeouts struct {
 	// Time for a client to send a request head, from its first byte.
 	ClientHead Duration `koanf:"client_head" min:"1ms"`
-	// Time without a byte of the request body.
+	// Time without a byte of the request body, from the client or taken by the
+	// upstream.
 	RequestBodyIdle Duration `koanf:"request_body_idle" min:"1ms"`
 	// Time to establish the TCP connection to the upstream.
 	Connect Duration `koanf:"connect" min:"1ms"`

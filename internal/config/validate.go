@@ -165,6 +165,7 @@ func (v *checker) listeners() {
 	listen, admin := v.config.Listen, v.config.Admin
 	v.address("listen.address", listen.Address)
 	v.pair("listen.tls", listen.TLS.CertFile, listen.TLS.KeyFile)
+	v.healthPath("listen.health_path", listen.HealthPath)
 	if admin.Token != "" {
 		v.fault("admin.token", "", referenceFault(admin.Token), "")
 	}
@@ -180,6 +181,21 @@ func (v *checker) listeners() {
 	if port == adminPort && port != "0" && port != "" && (host == adminHost || anyHost(host) || anyHost(adminHost)) {
 		v.fault("admin.address", show(admin.Address), "the clients' listener has this port", "")
 	}
+}
+
+// healthPath checks the path that the edge answers by itself. Where a route has it as
+// its own, one of the two would never be asked.
+func (v *checker) healthPath(key, path string) {
+	if path == "" {
+		return
+	}
+	fault := pathFault(path)
+	for _, name := range slices.Sorted(maps.Keys(v.config.Routes)) {
+		if v.config.Routes[name].PathPrefix == path {
+			fault = "routes." + name + ".path_prefix is the same path, which apim-edge would answer by itself"
+		}
+	}
+	v.fault(key, show(path), fault, meantPath(path))
 }
 
 func anyHost(host string) bool {

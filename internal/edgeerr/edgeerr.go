@@ -43,6 +43,9 @@ const (
 	UpstreamUnavailable
 	UpstreamConnectTimeout
 	UpstreamHeadTimeout
+	// UpstreamStalled: the upstream took no byte of a request body for
+	// request_body_idle.
+	UpstreamStalled
 	// UpstreamAborted and ClientLeft exist in logs and metrics only: the head
 	// was out already, or nobody is there to read an answer.
 	UpstreamAborted
@@ -128,6 +131,7 @@ var table = [count]row{
 	UpstreamUnavailable:     {"upstream_unavailable", 503, overloaded, Edge, RetryYes, 1, "all connections that the upstream may have are in use", "wait and repeat, or raise max_connections of the upstream"},
 	UpstreamConnectTimeout:  {"upstream_connect_timeout", 504, serverError, Upstream, RetryYes, 0, "no connection to the upstream in time; nothing was sent", "check the network, or raise timeouts.connect or timeouts.tls_handshake"},
 	UpstreamHeadTimeout:     {"upstream_head_timeout", 504, serverError, Upstream, RetryNo, 0, "the upstream sent no response head in time; it may still be working", "raise timeouts.response_head if the model thinks longer"},
+	UpstreamStalled:         {"upstream_stalled", 504, serverError, Upstream, RetryNo, 0, "the upstream took no more of the request body in time; it may have begun to work", "look at the upstream, or raise timeouts.request_body_idle if it reads so slowly"},
 	UpstreamAborted:         {"upstream_aborted", 0, serverError, Upstream, RetryUnsaid, 0, "the upstream ended its answer early; the client's connection was aborted", "look at the upstream"},
 	ClientLeft:              {"client_left", 0, invalidRequest, Client, RetryUnsaid, 0, "the client closed its connection; the upstream was cancelled", "nothing"},
 	ClientStalled:           {"client_stalled", 0, invalidRequest, Client, RetryUnsaid, 0, "the client took no byte in time; the exchange was aborted", "read faster, or raise timeouts.client_write_stall, or lower limits.slowest"},

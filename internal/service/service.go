@@ -106,6 +106,7 @@ func (s *Service) start(conf config.Config) error {
 	s.metrics = record.NewMetrics(s.o.Version, s.output.sink.Lost)
 	s.metrics.WatchCertificates(s.certificate.Current)
 	s.edge = proxy.NewEdge(s.log, s.log, s.metrics, s.loops)
+	s.edge.FollowReadiness(s.health.Ready)
 	snapshot, err := s.edge.Compile(conf)
 	if err != nil {
 		return err

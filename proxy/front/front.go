@@ -27,6 +27,7 @@ type Server struct {
 	tls    *tls.Config         // nil: plain HTTP
 	count  func(delta float64) // from any goroutine
 
+	insecure zerolog.Logger // TLS trouble with clients: a few lines a minute
 	crowded  zerolog.Logger // too many connections: a line a minute
 	refusal  *proxy.Refusal // what those are told
 	refusals int            // how many of them are on their way out; on the loop that accepts
@@ -56,7 +57,11 @@ func New(edge *proxy.Edge, loops []*wire.Loop, log zerolog.Logger, conf *tls.Con
 	}
 	s.scarce = log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Minute})
 	s.crowded = log.Sample(&zerolog.BurstSampler{Burst: 1, Period: time.Minute})
+	s.insecure = log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Minute})
 	s.refusal = edge.NewRefusal()
+	if conf != nil {
+		s.countFailures()
+	}
 	s.handshakes, s.endThem = context.WithCancel(context.Background())
 	return s
 }
@@ -135,7 +140,7 @@ func (s *Server) secure(l int, sock *wire.Socket, timeout time.Duration) {
 	stop := context.AfterFunc(s.handshakes, func() { _ = tcp.Close() })
 	secured, err := wire.Handshake(&handshaking{tcp, mostHandshake}, tls.Server, s.tls, timeout)
 	if !stop() || err != nil { // not stopped: closed under a handshake that was just done
-		_ = tcp.Close()
+		s.notSecured(tcp, err)
 		s.gone(l, nil)
 		return
 	}

@@ -3,6 +3,7 @@ package head
 import (
 	"bytes"
 	"errors"
+	"slices"
 )
 
 // connection is what the Connection fields of a head say (RFC 9110 section 7.6.1).
@@ -48,6 +49,10 @@ func (c *connection) readConnection(v []byte) error {
 	}
 	return nil
 }
+
+// upgrades reports whether the answer has to tell the client which protocols it has
+// to ask for (RFC 9110 section 15.5.22): those are upstream's, and pass.
+func (r *Response) upgrades() bool { return r.Status == 426 && slices.Contains(r.kinds, kUpgrade) }
 
 // nominates reports whether a Connection field names the field.
 func (c *connection) nominates(name []byte) bool {

@@ -40,6 +40,8 @@ const (
 	kContentEncoding
 	kAPIMRequestID
 	kTrailer
+	kMaxForwards
+	kDate
 	kLogin // WWW-Authenticate, Persistent-Auth
 	kKeepAlive
 	kVia
@@ -89,6 +91,8 @@ var names = map[string]kind{
 	"content-encoding":                       kContentEncoding,
 	"apim-request-id":                        kAPIMRequestID,
 	"trailer":                                kTrailer,
+	"max-forwards":                           kMaxForwards,
+	"date":                                   kDate,
 	"www-authenticate":                       kLogin,
 	"persistent-auth":                        kLogin,
 	"via":                                    kVia,

@@ -2,6 +2,7 @@ package head
 
 import (
 	"net/netip"
+	"strconv"
 
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -44,7 +45,11 @@ func (f *Forwarded) Append(dst []byte) []byte {
 	}
 	dst = append(dst, "\r\n"...)
 	for i, k := range r.kinds {
-		if f.passes(i, k) {
+		switch {
+		case k == kMaxForwards && r.Hops > 0:
+			dst = append(append(dst, r.Fields[i].Name...), ": "...)
+			dst = append(strconv.AppendInt(dst, r.Hops-1, 10), "\r\n"...)
+		case f.passes(i, k):
 			dst = appendField(dst, r.Fields[i].Name, r.Fields[i].Value)
 		}
 	}
@@ -58,7 +63,11 @@ func (f *Forwarded) Append(dst []byte) []byte {
 	if r.Websocket {
 		dst = append(dst, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
 	}
-	dst = append(dst, "Via: 1.1 "...)
+	if r.HTTP10 {
+		dst = append(dst, "Via: 1.0 "...) // as it was received
+	} else {
+		dst = append(dst, "Via: 1.1 "...)
+	}
 	dst = append(dst, f.Name...)
 	return append(dst, "\r\n\r\n"...)
 }
@@ -102,14 +111,14 @@ func (f *Forwarded) appendTarget(dst []byte) []byte {
 func (f *Forwarded) passes(i int, k kind) bool {
 	r := f.Request
 	switch k {
-	case kOther, kUserAgent, kTrailer, kContentType, kContentEncoding, kVary, kAPIMRequestID, kLogin, kVia,
+	case kOther, kUserAgent, kTrailer, kMaxForwards, kDate, kContentType, kContentEncoding, kVary, kAPIMRequestID, kLogin, kVia,
 		kRequestMethod, kRequestHeaders, kRequestPrivate:
 		if f.Policy.Takes(&r.Fields[i]) {
 			return false
 		}
 		// A client may not name away what the edge adds or needs (RFC 9110
 		// section 7.6.1), so only fields of no meaning here can be nominated.
-		return k != kOther && k != kVia || !r.nominates(r.Fields[i].Name)
+		return k != kOther && k != kVia && k != kDate || !r.nominates(r.Fields[i].Name)
 	case kContentLength, kTransferEncoding:
 		return true // one line, and known to be exact
 	case kExpect:
@@ -140,15 +149,19 @@ func (f *Forwarded) appendForwarding(dst []byte) []byte {
 	if !said {
 		dst = append(dst, proto...)
 	}
-	dst = append(dst, "\r\nX-Forwarded-Host: "...)
+	dst = append(dst, "\r\n"...)
+	mark := len(dst)
+	dst = append(dst, "X-Forwarded-Host: "...)
 	if dst, said = f.appendSaid(dst, kForwardedHost, ""); !said {
 		dst = append(dst, f.Request.Host...)
 	}
-	dst = append(dst, "\r\n"...)
+	if dst = append(dst, "\r\n"...); !said && len(f.Request.Host) == 0 {
+		dst = dst[:mark] // HTTP/1.0 can do without Host
+	}
 	if !f.Trusted {
 		return dst
 	}
-	mark := len(dst)
+	mark = len(dst)
 	dst = append(dst, "Forwarded: "...)
 	if dst, said = f.appendSaid(dst, kForwarded, ", "); !said {
 		return dst[:mark]

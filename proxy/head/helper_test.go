@@ -204,7 +204,7 @@ var meaningful = func() map[string]bool {
 	for _, name := range strings.Fields(`host connection content-length transfer-encoding expect upgrade keep-alive proxy-connection te
 		proxy-authenticate proxy-authorization http2-settings origin access-control-request-method access-control-request-headers
 		access-control-request-private-network user-agent x-request-id x-forwarded-for x-forwarded-proto x-forwarded-host forwarded
-		vary content-type content-encoding apim-request-id trailer`) {
+		vary content-type content-encoding apim-request-id trailer max-forwards`) {
 		set[name] = true
 	}
 	return set

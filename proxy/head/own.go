@@ -37,6 +37,9 @@ func (o *Own) Append(dst []byte) []byte {
 	return append(dst, body...)
 }
 
+// Allow names the methods that are known to be forwarded (RFC 9110 section 10.2.1).
+const Allow = "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
+
 type errorJSON struct {
 	StatusCode int    `json:"statusCode"`
 	Message    string `json:"message"`
@@ -95,7 +98,7 @@ func (o *Own) appendHead(dst []byte, length int) []byte {
 		dst = append(dst, "WWW-Authenticate: Bearer realm=\"apim-edge\"\r\n"...)
 	}
 	if e.Code == edgeerr.MethodNotAllowed {
-		dst = append(dst, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"...)
+		dst = append(dst, Allow...)
 	}
 	dst = o.appendCORS(dst)
 	if o.Close {

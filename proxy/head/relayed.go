@@ -19,6 +19,8 @@ type Relayed struct {
 	Dechunk bool
 	// Close tells that the connection ends behind the answer.
 	Close bool
+	// Date is added where it is not nil (RFC 9110 section 6.6.1).
+	Date []byte
 	// Decision is for X-Apim-Edge-Decision, UpstreamTime for Server-Timing. Empty
 	// and 0: no such field.
 	Decision     string
@@ -50,6 +52,14 @@ func (a *Relayed) Append(dst []byte) (out []byte, allowed bool) {
 	if a.Response.Status == 101 {
 		return append(dst, "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"...), allowed
 	}
+	if a.Date != nil {
+		dst = append(dst, "Date: "...)
+		dst = append(dst, a.Date...)
+		dst = append(dst, "\r\n"...)
+	}
+	if a.Response.upgrades() {
+		dst = append(dst, "Connection: Upgrade\r\n"...)
+	}
 	if a.Close {
 		dst = append(dst, "Connection: close\r\n"...)
 	}
@@ -69,18 +79,24 @@ func (a *Relayed) appendUpstreamFields(dst []byte) []byte {
 	for i, k := range r.kinds {
 		name := r.fields[i].Name
 		switch k {
-		case kConnection, kUpgrade, kHopByHop, kKeepAlive, kEdge,
-			kContentLength | kNeighbour, kTransferEncoding | kNeighbour, kHopByHop | kNeighbour, kKeepAlive | kNeighbour, kEdge | kNeighbour:
-			continue
-		case kTransferEncoding:
-			if a.Dechunk {
+		case kUpgrade:
+			if !r.upgrades() {
 				continue
 			}
+		case kContentLength, kTransferEncoding:
+			// Neither may be in a head that no body can follow, 304 and HEAD aside
+			// (RFC 9110 section 8.6, RFC 9112 section 6.1).
+			if r.Status < 200 || r.Status == 204 || k == kTransferEncoding && a.Dechunk {
+				continue
+			}
+		case kConnection, kHopByHop, kKeepAlive, kEdge,
+			kContentLength | kNeighbour, kTransferEncoding | kNeighbour, kHopByHop | kNeighbour, kKeepAlive | kNeighbour, kEdge | kNeighbour:
+			continue
 		case kVary, kRequestMethod, kRequestHeaders, kRequestPrivate:
 			if a.CORS != nil {
 				continue
 			}
-		case kOther, kVia, kProxy, kProxy | kNeighbour, kRequestID | kNeighbour, kForwardedFor | kNeighbour, kForwardedProto | kNeighbour, kForwardedHost | kNeighbour:
+		case kOther, kVia, kDate, kProxy, kProxy | kNeighbour, kRequestID | kNeighbour, kForwardedFor | kNeighbour, kForwardedProto | kNeighbour, kForwardedHost | kNeighbour:
 			if a.CORS != nil && corsx.Owned(name) {
 				continue
 			}
@@ -132,7 +148,7 @@ func neverTrailer(name []byte) bool {
 	switch kindOf(name) &^ kNeighbour {
 	case kOther:
 		return EqualFold(name, "authorization") || EqualFold(name, "set-cookie")
-	case kUserAgent, kRequestID, kAPIMRequestID:
+	case kUserAgent, kRequestID, kAPIMRequestID, kDate:
 		return false
 	}
 	return true

@@ -30,6 +30,7 @@ type Request struct {
 	connection
 	Size   int   // of the head
 	Length int64 // of the body; -1: chunked
+	Hops   int64 // how often OPTIONS may be forwarded; negative: as often as need be
 
 	Origin, UserAgent []byte
 	ID                []byte // X-Request-Id; empty, but not nil, where it cannot be kept
@@ -229,6 +230,10 @@ func (r *Request) keep(k kind, v []byte) {
 		r.via = true
 	case kRequestID:
 		r.readID(v)
+	case kMaxForwards:
+		if n, ok := parseLength(v); ok && string(r.Method) == "OPTIONS" && (r.Hops < 0 || n < r.Hops) {
+			r.Hops = n
+		}
 	}
 }
 
@@ -236,7 +241,7 @@ func (r *Request) keep(k kind, v []byte) {
 func (r *Request) forget() {
 	r.Host, r.Origin, r.UserAgent, r.ID = nil, nil, nil, nil
 	r.requestMethod, r.requestHeaders, r.joined, r.requestPrivate, r.via = nil, nil, r.joined[:0], false, false
-	r.Length, r.Expect, r.Websocket = 0, false, false
+	r.Length, r.Hops, r.Expect, r.Websocket = 0, -1, false, false
 	r.connection.reset(r.HTTP10)
 }
 

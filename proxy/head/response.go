@@ -19,6 +19,8 @@ type Response struct {
 	http10  bool
 	sse     bool
 	encoded bool  // Content-Encoding: nobody here can read the body
+	Dated   bool  // it has a Date that passes
+	Switch  bool  // Upgrade names a WebSocket and nothing else
 	Length  int64 // of the body: its bytes, chunkedBody or untilClose
 	Login   bool  // whoever asked has logged in on this connection, or is about to
 	Idle    int64 // how many seconds the connection may be idle; -1: it does not say
@@ -39,7 +41,7 @@ var (
 	errLength      = errors.New("Content-Length is not one number (RFC 9112 section 6.3)")
 	errBoth        = errors.New("the head has both Content-Length and Transfer-Encoding (RFC 9112 section 6.1)")
 	errCoding      = errors.New("Transfer-Encoding is not chunked alone (RFC 9112 section 6.1)")
-	ErrSwitch      = errors.New("101 Switching Protocols without being asked")
+	ErrSwitch      = errors.New("101 Switching Protocols without being asked, or to another protocol than was asked for (RFC 9110 section 7.8)")
 	ErrSize        = errors.New("the response head is larger than 256 KiB")
 	ErrManyInterim = errors.New("more than 100 interim responses")
 )
@@ -78,8 +80,8 @@ func (r *Response) parseLine(line []byte) error {
 func (r *Response) readFields() error {
 	r.connection.reset(r.http10)
 	r.Length, r.sse, r.encoded, r.Login, r.Idle = UntilClose, false, false, false, -1
-	r.APIMID, r.vary = nil, r.vary[:0]
-	chunked, lengths := 0, 0
+	r.APIMID, r.vary, r.Dated, r.Switch = nil, r.vary[:0], false, false
+	chunked, lengths, upgrades := 0, 0, 0
 	for i, k := range r.kinds {
 		v := r.fields[i].Value
 		switch k {
@@ -101,6 +103,11 @@ func (r *Response) readFields() error {
 			r.sse = isEventStream(v)
 		case kContentEncoding:
 			r.encoded = !EqualFold(v, "identity")
+		case kUpgrade:
+			upgrades++
+			r.Switch = upgrades == 1 && EqualFold(v, "websocket")
+		case kDate:
+			r.Dated = true
 		case kAPIMRequestID:
 			r.APIMID = v
 		case kKeepAlive:
@@ -111,6 +118,7 @@ func (r *Response) readFields() error {
 			r.vary = append(r.vary, v)
 		}
 	}
+	r.Dated = r.Dated && !r.nominates([]byte("date"))
 	if chunked > 0 {
 		if lengths > 0 {
 			return errBoth

@@ -14,6 +14,7 @@ type Scan struct {
 	line  int // where the line under way begins
 	seen  int // how far its end has been looked for
 	lines int // complete ones
+	valid int // how far they have been judged, see ResponseFault
 	blank int // empty lines that were dropped before the first one
 	bare  bool
 }
@@ -84,10 +85,12 @@ func CheckPrefix(s *Scan, p []byte) error {
 	return nil
 }
 
-// TooLarge returns the error for a head beyond the limit that begins with p.
-func TooLarge(p []byte) error {
-	if bytes.IndexByte(p, '\n') >= 0 {
-		return edgeerr.New(edgeerr.HeadTooLarge, "")
+// TooLarge returns the error for a head beyond the limit that begins with p. whole
+// reports whether p has all of the request line.
+func TooLarge(p []byte, limit int) (whole bool, err error) {
+	end := bytes.IndexByte(p, '\n')
+	if end >= 0 && end < limit {
+		return true, edgeerr.New(edgeerr.HeadTooLarge, "")
 	}
-	return edgeerr.New(edgeerr.URITooLong, "")
+	return end >= 0, edgeerr.New(edgeerr.URITooLong, "")
 }

@@ -32,6 +32,7 @@ type Metrics struct {
 	configInfo *prometheus.GaugeVec
 	clients    prometheus.Gauge
 	turnedAway prometheus.Counter
+	handshakes *prometheus.CounterVec
 	admins     prometheus.Gauge
 
 	lastReload, lastReloadSuccess prometheus.Gauge
@@ -94,6 +95,7 @@ func NewMetrics(version string, lost func() float64) *Metrics {
 		m.notes[n] = notes.WithLabelValues(n.String())
 	}
 	m.turnedAway = f.counter("client_connections_refused_total", "Connections of clients refused beyond limits.connections.").WithLabelValues()
+	m.handshakes = f.counter("tls_handshakes_failed_total", "TLS handshakes with clients that failed, by reason.", "reason")
 	m.process(f, version)
 	f.MustRegister(
 		(*streams)(m), &m.certificates,
@@ -130,6 +132,11 @@ func (m *Metrics) Watch(inflight func() int64, pools prometheus.Collector) {
 	m.Registry.MustRegister(pools, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: "apim_edge", Name: "exchanges_inflight", Help: "Exchanges that run.",
 	}, func() float64 { return float64(inflight()) }))
+}
+
+// Handshake is the counter of TLS handshakes with clients that failed for a reason.
+func (m *Metrics) Handshake(reason string) prometheus.Counter {
+	return m.handshakes.WithLabelValues(reason)
 }
 
 // Refused counts a connection of a client beyond limits.connections.

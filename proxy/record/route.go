@@ -55,7 +55,7 @@ func (r *Route) attach() {
 	for _, c := range all {
 		r.errors[c] = m.errors.WithLabelValues(name, r.Upstream, c.String())
 		if c.Status() == 0 {
-			r.cuts[c] = m.cuts.WithLabelValues(name, r.Upstream, c.String(), sideOf(c))
+			r.cuts[c] = m.cuts.WithLabelValues(name, r.Upstream, c.String(), c.Source().String())
 		}
 	}
 	for i, repair := range repairs {
@@ -139,7 +139,7 @@ func (r *Route) cut(code edgeerr.Code) prometheus.Counter {
 	if r.gone.Load() { // or the series would come back
 		r = r.m.none
 	}
-	return r.m.cuts.WithLabelValues(r.Name, r.Upstream, code.String(), sideOf(code))
+	return r.m.cuts.WithLabelValues(r.Name, r.Upstream, code.String(), code.Source().String())
 }
 
 // preflight returns the counter of preflights with what CORS refused of them.
@@ -150,16 +150,6 @@ func (r *Route) preflight(refused string) prometheus.Counter {
 		}
 	}
 	return r.preflights[0]
-}
-
-func sideOf(code edgeerr.Code) string {
-	switch code {
-	case edgeerr.ClientLeft, edgeerr.ClientStalled:
-		return "client"
-	case edgeerr.DrainAborted:
-		return "edge"
-	}
-	return "upstream"
 }
 
 // codes are the values of the label code: the statuses that tell something of their

@@ -38,7 +38,20 @@ type Down struct {
 	data    []byte        // of the chunks of one read, where Dechunk is on; Track fills it
 	silent  time.Duration // how long nothing has come, in heartbeats
 	reads   int           // so far
+	early   bool          // a comment stands before all that upstream has sent
+	told    bool          // the client has been sent the event that ends the stream
+	alone   bool          // and has left: nobody gets what else there is to come
+	after   int64         // bytes that have come since
 }
+
+// What the upstream still has to say behind the event that ends a stream, when the
+// client has left, is awaited so long, and so much of it: the end of the message
+// follows at once (50 ms later at 10 of 10 clients that were watched), and the
+// connection can carry another exchange.
+const (
+	endTime  = time.Second
+	endBytes = 64 << 10
+)
 
 // ackLaterFrom is the read of a stream from which on acknowledgements may wait.
 // Not from the first: an upstream that has Nagle's algorithm on waits for the
@@ -75,12 +88,20 @@ func (d *Down) Start(out, in *wire.Buf) error {
 func (d *Down) Go() error {
 	for turn := 0; ; turn++ {
 		switch {
+		case d.alone:
+			return d.awaitEnd()
 		case d.To.Stalled():
 			return Stalled(d.To)
 		case d.To.Failed() != nil:
-			return clientError(d.To.Failed())
+			if err := d.lost(d.To.Failed()); err != nil {
+				return err
+			}
+			continue
 		case d.To.Backlog() > 0:
 			return d.awaitClient()
+		}
+		d.told = d.Track.events != nil && d.Track.events.Final
+		switch {
 		case d.Track.Done() && !d.stuck():
 			d.From.ExpireAfter(0)
 			return nil
@@ -107,6 +128,55 @@ func (d *Down) Go() error {
 			return err
 		}
 	}
+}
+
+// Leave takes note that the client has left. It reports whether that is in order:
+// clients of OpenAI's APIs leave at the event that ends a stream, and not at the end
+// of the message, which is nothing to them.
+func (d *Down) Leave() bool {
+	if d.told && !d.alone {
+		d.alone = true
+		d.Track.events = nil // what nobody gets is no event
+		d.From.ExpireAfter(0)
+	}
+	return d.alone
+}
+
+// Left reports whether the client has left in order.
+func (d *Down) Left() bool { return d.alone }
+
+// lost returns what it means that nothing can be sent to the client any more: nil
+// where it has left in order.
+func (d *Down) lost(err error) error {
+	if err == nil || d.Leave() {
+		return nil
+	}
+	return edgeerr.Wrap(edgeerr.ClientLeft, err)
+}
+
+// awaitEnd reads on to the end of the message, for nobody. nil: it has come, or is
+// not worth more waiting; Track knows which. A body that the end of the connection
+// delimits leaves no connection to wait for.
+func (d *Down) awaitEnd() error {
+	for !d.Track.Done() && !d.Track.AtEnd() && d.after < endBytes {
+		in, err := d.From.Read(nil)
+		switch {
+		case errors.Is(err, wire.ErrWait) && !d.From.Expired():
+			if !d.From.Armed() {
+				d.From.ExpireAfter(endTime)
+			}
+			return wire.ErrWait
+		case err != nil:
+			return nil
+		}
+		d.after += int64(in.Len())
+		pass, err := d.Track.Scan(in.Bytes())
+		if d.rest(in, pass, err) != nil {
+			return nil
+		}
+	}
+	d.From.ExpireAfter(0)
+	return nil
 }
 
 // awaitClient waits for room, and not for the upstream: while it lasts nothing is read
@@ -184,22 +254,18 @@ func (d *Down) wait() error {
 	return wire.ErrWait
 }
 
-// beat sends an SSE comment as a chunk of its own, if no chunk and no event is
-// under way: inside either it would be part of it.
-func (d *Down) beat() error {
-	if d.Dechunk || !d.Track.Between() || d.Track.events == nil || !d.Track.events.Between() {
-		return nil
-	}
-	_, err := d.To.Write([]byte("3\r\n:\n\n\r\n"))
-	return clientError(err)
-}
-
 // pass sends what may be sent of in, and releases it. Behind the line of the last chunk
 // nothing goes past the trailer.
 func (d *Down) pass(in *wire.Buf) error {
 	if in.Len() == 0 {
 		in.Release()
 		return nil
+	}
+	if d.early {
+		d.early = false
+		if size := markedChunk(in.Bytes()); size > 0 {
+			return d.passUnmarked(in, size)
+		}
 	}
 	if d.Track.InTrailer() {
 		return d.rest(in, 0, nil)
@@ -212,19 +278,22 @@ func (d *Down) pass(in *wire.Buf) error {
 	if err == nil && pass == in.Len() && !d.Dechunk {
 		d.Bytes += int64(pass)
 		_, err := d.To.Send(in) // the whole: nothing is copied
-		return clientError(err)
+		return d.lost(err)
 	}
 	send := in.Bytes()[:pass]
 	if d.Dechunk {
 		send = d.data
 	}
 	if len(send) > 0 {
-		if _, werr := d.To.Write(send); werr != nil {
+		_, werr := d.To.Write(send)
+		if werr = d.lost(werr); werr != nil {
 			in.Release()
-			return clientError(werr)
+			return werr
 		}
 	}
-	d.Bytes += int64(len(send))
+	if !d.alone {
+		d.Bytes += int64(len(send))
+	}
 	return d.rest(in, pass, err)
 }
 
@@ -247,12 +316,12 @@ func (d *Down) rest(in *wire.Buf, pass int, err error) error {
 	}
 	d.Track.EndTrailer()
 	d.Excess = excess > 0
-	if d.Dechunk {
+	if d.Dechunk || d.alone {
 		return nil
 	}
 	d.Bytes += int64(len(section))
 	_, err = d.To.Write(section)
-	return clientError(err)
+	return d.lost(err)
 }
 
 func clientError(err error) error {

@@ -8,22 +8,60 @@ import "bytes"
 type Events struct {
 	// Count is the number of events that are complete.
 	Count int64
-	// Final tells that the last event was one that ends an OpenAI stream.
+	// Final tells that the last event was one that ends a stream.
 	Final bool
 
-	kept    [28]byte // the start of a line that is not complete
-	length  int      // of that line so far
-	fields  bool     // the event under way has a field
-	closing bool     // and says that it is the last one
+	api     knowledge // of the API whose events these are
+	fields  bool      // the event under way has a field
+	told    bool      // and has said what it is
+	closing bool      // namely the last one
+	marked  bool      // the first line has been looked at for a byte-order mark
+	length  int32     // of the line that is not complete, as far as it is kept or one more
+	kept    [44]byte  // its start: as long as the longest name in the table needs
 }
 
-// The lines by which an OpenAI stream says that it is complete: chat completions
-// end with [DONE], responses with one of three events, assistants with done.
-var finalLines = [][]byte{
-	[]byte("data: [DONE]"), []byte("data:[DONE]"),
-	[]byte("event: response.completed"), []byte("event: response.incomplete"), []byte("event: response.failed"),
-	[]byte("event: error"), []byte("event: done"), []byte("event: message_stop"),
+// knowledge is what the edge knows of the API of a stream. It is only ever raised.
+type knowledge uint8
+
+const (
+	unsaid   knowledge = iota // no event has said anything yet
+	foreign                   // none so far is one that the edge knows
+	familiar                  // how a stream of this API ends is known
+)
+
+// apis are the streams whose end is known: by the names of their events, which stand
+// in a line of their own or as the first member of the data. final are the events
+// that end one; an error ends any.
+//
+// Sources: the schemas of these names in the OpenAPI document of OpenAI
+// (CreateSpeechResponseStreamEvent, CreateTranscriptionResponseStreamEvent,
+// ImageGenStreamEvent, ImageEditStreamEvent, ResponseStreamEvent,
+// AssistantStreamEvent), and "Streaming messages" in the API reference of Anthropic.
+var apis = []struct {
+	family string
+	final  []string
+}{
+	{"response.", []string{"response.completed", "response.incomplete", "response.failed"}},
+	{"message_", []string{"message_stop"}},
+	{"content_block_", nil}, // of the same stream
+	{"thread.", nil},        // ends with done
+	{"done", []string{"done"}},
+	{"speech.audio.", []string{"speech.audio.done"}},
+	{"transcript.text.", []string{"transcript.text.done"}},
+	{"image_generation.", []string{"image_generation.completed"}},
+	{"image_edit.", []string{"image_edit.completed"}},
 }
+
+// Chat completions and completions have events without a name, whose data is of
+// these kinds alone (CreateChatCompletionStreamResponse and "stream" of
+// CreateChatCompletionRequest in the OpenAPI document): the last one is [DONE].
+// JSON-RPC (the Model Context Protocol) has such events too, and no last one.
+const (
+	lastData  = "[DONE]"
+	errorData = `{"error":`
+	typeData  = `{"type":`
+	rpcData   = `{"jsonrpc":`
+)
 
 // Feed takes the next bytes of the body.
 func (e *Events) Feed(p []byte) {
@@ -34,10 +72,10 @@ func (e *Events) Feed(p []byte) {
 			return
 		}
 		if e.length == 0 {
-			e.line(p[:end], end)
+			e.line(p[:end])
 		} else {
 			e.keep(p[:end])
-			e.line(e.kept[:min(e.length, len(e.kept))], e.length)
+			e.line(e.kept[:min(int(e.length), len(e.kept))])
 		}
 		e.length = 0
 		p = p[end+1:]
@@ -45,39 +83,91 @@ func (e *Events) Feed(p []byte) {
 }
 
 func (e *Events) keep(p []byte) {
-	if e.length < len(e.kept) {
+	if int(e.length) < len(e.kept) {
 		copy(e.kept[e.length:], p)
 	}
-	e.length += len(p)
+	e.length = int32(min(int(e.length)+len(p), len(e.kept)+1)) //nolint:gosec // 45 at most
 }
 
-// line takes a complete line: what is kept of it, and its length.
-func (e *Events) line(start []byte, length int) {
-	if length == 0 || length == 1 && start[0] == '\r' {
+// line takes a complete line, or what is kept of it.
+func (e *Events) line(line []byte) {
+	if !e.marked {
+		e.marked = true
+		line = bytes.TrimPrefix(line, byteOrderMark)
+	}
+	if len(line) == 0 || len(line) == 1 && line[0] == '\r' {
 		if e.fields {
 			e.Count++
 			e.Final = e.closing
 		}
-		e.fields, e.closing = false, false
+		e.fields, e.told, e.closing = false, false, false
 		return
 	}
-	if start[0] == ':' {
+	if line[0] == ':' {
 		return // a comment
 	}
 	e.fields = true
-	if c := start[0]; (c == 'd' || c == 'e') && isFinal(start) {
-		e.closing = true
+	switch {
+	case line[0] == 'd' && hasPrefix(line, "data:"):
+		e.data(trimSpace(line[len("data:"):]))
+		e.told = true
+	case line[0] == 'e' && hasPrefix(line, "event:"):
+		e.told = true
+		e.name(bytes.TrimSuffix(trimSpace(line[len("event:"):]), []byte{'\r'}))
 	}
 }
 
-func isFinal(line []byte) bool {
-	for _, f := range finalLines {
-		if bytes.HasPrefix(line, f) {
-			return true
-		}
-	}
-	return false
+// A stream may begin with one, which is no part of the first field's name.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+func hasPrefix(p []byte, prefix string) bool {
+	return len(p) >= len(prefix) && string(p[:len(prefix)]) == prefix
 }
+
+func trimSpace(value []byte) []byte { return bytes.TrimPrefix(value, []byte{' '}) }
+
+// data takes a line of data. Where the event has no name, its first one tells what
+// it is.
+func (e *Events) data(value []byte) {
+	switch {
+	case hasPrefix(value, lastData):
+		e.closing = true
+		if !e.told {
+			e.api = familiar
+		}
+	case e.told:
+	case hasPrefix(value, typeData):
+		value = bytes.TrimPrefix(trimSpace(value[len(typeData):]), []byte{'"'})
+		name, _, _ := bytes.Cut(value, []byte{'"'})
+		e.name(name)
+	case hasPrefix(value, rpcData):
+		e.api = max(e.api, foreign)
+	default:
+		e.api = familiar
+		e.closing = hasPrefix(value, errorData)
+	}
+}
+
+// name takes the name of an event.
+func (e *Events) name(name []byte) {
+	e.closing = string(name) == "error"
+	for i := range apis {
+		if !hasPrefix(name, apis[i].family) {
+			continue
+		}
+		e.api = familiar
+		for _, final := range apis[i].final {
+			e.closing = e.closing || string(name) == final
+		}
+		return
+	}
+	e.api = max(e.api, foreign)
+}
+
+// Incomplete reports whether the stream, which has ended, has ended too early: it
+// belongs to an API whose streams have a last event, and has come without it, or it
+// has come without any.
+func (e *Events) Incomplete() bool { return !e.Final && e.api != foreign }
 
 // Between reports whether no event is under way.
 func (e *Events) Between() bool { return e.length == 0 && !e.fields }

@@ -104,11 +104,16 @@ func (u *Up) rest() {
 	}
 }
 
-// AnyPace lets the client take its time from now on: it has its answer.
+// AnyPace lets the client take its time from now on, and pause for as long as it
+// likes: it has its answer, whose own bounds end the exchange.
 func (u *Up) AnyPace() {
-	u.Slowest = wire.Pace{}
+	u.Idle, u.Slowest = 0, wire.Pace{}
+	u.From.ExpireAfter(0)
 	u.rest()
 }
+
+// Unsent reports whether bytes of the body wait for the upstream to take them.
+func (u *Up) Unsent() bool { return u.To.Backlog() > 0 || u.stuck() }
 
 func (u *Up) spliceTurn() error {
 	n, err := u.turn(&u.Track, u.From, u.To)
