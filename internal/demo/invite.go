@@ -13,9 +13,11 @@ func (d *demo) invite() {
 	d.out.command(python(d.edgeURL))
 	d.out.say("%s", d.out.style(bold, "Node")+"  (npm install openai)")
 	d.out.command(node(d.edgeURL))
-	d.out.explain(`Other models: slow-reasoning (silent at first), 429, 500, backend-401, cut-chunked, hang. The name says what the look-alike does.`)
+	d.out.explain("Other models: slow-reasoning (first word after %v), 429, 500, backend-401, cut-chunked, hang. The name says what the look-alike does.", d.firstWord)
 	d.out.write("\n")
-	d.out.say("%s", "Serving until Ctrl-C. What reaches the look-alike:")
+	d.out.say("%s", d.out.style(bold, "Metrics, and the configuration in use"))
+	d.out.command(d.adminURL + "/metrics\n" + d.adminURL + "/config")
+	d.out.say("%s", "Serving until Ctrl-C. The log of apim-edge, and what the look-alike saw:")
 	d.out.write("\n")
 }
 
