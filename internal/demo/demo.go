@@ -115,6 +115,7 @@ func Run(ctx context.Context, opt Options) error {
 	d.seen.announce(d.out.ended)
 	d.log.announce(d.out.line)
 	<-ctx.Done()
+	d.out.write("\n") // a terminal has written ^C
 	return nil
 }
 

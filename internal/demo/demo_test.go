@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/goleak"
 )
@@ -173,6 +174,12 @@ func atOnce(o *Options) { o.Pace = time.Millisecond }
 // TestEveryLineIsAsItShouldBe holds all that the demo prints until it only serves.
 func TestEveryLineIsAsItShouldBe(t *testing.T) {
 	s := serving(t, atOnce)
+	for line := range strings.Lines(s.text) {
+		asItCame := strings.HasPrefix(line, `  { "statusCode"`)
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > width && !asItCame {
+			t.Errorf("a line of %d characters, which breaks on a narrow terminal: %q", n, line)
+		}
+	}
 	got := s.text
 	for name, address := range map[string]string{"UPSTREAM": s.upstreamURL, "EDGE": s.edgeURL, "ADMIN": s.adminURL, "PAGE": s.pageURL} {
 		got = strings.ReplaceAll(got, fmt.Sprintf("%-24s", address), "{"+name+"}")

@@ -25,7 +25,7 @@ func (d *demo) show(ctx context.Context) (broken int) {
 	defer transport.CloseIdleConnections()
 	s := &show{demo: d, ctx: ctx, client: &http.Client{Transport: transport}}
 	d.out.headline("apim-edge demo")
-	d.out.say("%-24s a stand-in for a legacy API Management with Azure OpenAI", d.upstreamURL)
+	d.out.say("%-24s a stand-in for API Management with Azure OpenAI", d.upstreamURL)
 	d.out.say("%-24s apim-edge in front of it", d.edgeURL)
 	d.out.say("%-24s metrics, configuration and health of apim-edge", d.adminURL)
 	for _, step := range []func() error{s.without, s.through, s.fromAPage} {
