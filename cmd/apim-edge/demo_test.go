@@ -69,7 +69,7 @@ func TestTheDemoShowsTheEdgeAsItIs(t *testing.T) {
 			t.Errorf("the edge has no series %s{%s}", c.Name, c.Label)
 		}
 		want := map[string]float64{
-			"apim_edge_requests_total": 4, `apim_edge_requests_total reason="bearer_key"`: 3,
+			"apim_edge_requests_total": 4, `apim_edge_decisions_total repair="bearer_key"`: 3,
 			"apim_edge_preflights_total": 1, "apim_edge_cuts_total": 1,
 		}
 		if want, known := want[strings.TrimSpace(c.Name+" "+c.Label)]; known && c.Value != want {

@@ -21,7 +21,7 @@ type counter struct {
 // shownCounters are those that matter for what the demo shows.
 var shownCounters = []counter{
 	{Name: "apim_edge_requests_total", Means: "finished exchanges"},
-	{Name: "apim_edge_requests_total", Label: `reason="bearer_key"`, Means: "those whose key was moved to api-key"},
+	{Name: "apim_edge_decisions_total", Label: `repair="bearer_key"`, Means: "keys moved to api-key: while it grows, somebody needs apim-edge"},
 	{Name: "apim_edge_preflights_total", Means: "preflights answered at the edge"},
 	{Name: "apim_edge_events_total", Means: "events relayed"},
 	{Name: "apim_edge_streams_open", Means: "streams open now"},

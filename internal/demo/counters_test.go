@@ -4,10 +4,10 @@ import "testing"
 
 func TestCountersAreSumsOfTheirSeries(t *testing.T) {
 	want := map[string]float64{
-		"apim_edge_requests_total":                      5,
-		`apim_edge_requests_total{reason="bearer_key"}`: 3,
-		"apim_edge_events_total":                        150,
-		"apim_edge_streams_open":                        1,
+		"apim_edge_requests_total":                       5,
+		`apim_edge_decisions_total{repair="bearer_key"}`: 3,
+		"apim_edge_events_total":                         150,
+		"apim_edge_streams_open":                         1,
 	}
 	for range 2 { // nothing stays of the first time
 		got := sums(fakeMetrics)

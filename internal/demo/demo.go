@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 	"time"
 
@@ -206,8 +207,8 @@ func (d *demo) onFreePort(address string, start func(address string) error) erro
 	return start(net.JoinHostPort(host, "0"))
 }
 
-// openable replaces the address that means all interfaces by one that a
-// browser can open and that can stand as an origin.
+// openable returns the URL as a browser writes it, so that it can stand as an
+// origin: not with the address that means all interfaces, nor with port 80.
 func openable(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -216,5 +217,6 @@ func openable(raw string) string {
 	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsUnspecified() {
 		u.Host = net.JoinHostPort("localhost", u.Port())
 	}
+	u.Host = strings.TrimSuffix(u.Host, ":80")
 	return u.String()
 }

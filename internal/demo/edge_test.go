@@ -21,7 +21,9 @@ const fakeMetrics = `# HELP apim_edge_requests_total Finished exchanges.
 # TYPE apim_edge_requests_total counter
 apim_edge_requests_total{client="curl",reason="bearer_key",route="default",status="2xx"} 3
 apim_edge_requests_total{client="go",reason="token",route="a b",status="2xx"} 2
-apim_edge_requests_total_of_another{reason="bearer_key"} 50
+apim_edge_decisions_total{client="curl",repair="bearer_key",route="default"} 3
+apim_edge_decisions_total{client="curl",repair="none",route="default"} 9
+apim_edge_decisions_total_of_another{repair="bearer_key"} 50
 apim_edge_events_total{route="default"} 1.5e+02
 apim_edge_streams_open 1
 `

@@ -102,8 +102,13 @@ func (d *demo) serveConfig(w http.ResponseWriter, _ *http.Request) {
 const shownLines = 12
 
 // serveEdge tells what the edge tells of itself: its log, which holds no secret, and
-// its counters. The page can read it here only, as the edge lets no page read them.
+// its counters. The edge lets no page read them, so this page has them from here; one
+// that reaches it by a name of its own (DNS rebinding) does not.
 func (d *demo) serveEdge(w http.ResponseWriter, r *http.Request) {
+	if "http://"+r.Host != d.pageURL {
+		http.Error(w, "for the demo's own page only", http.StatusForbidden)
+		return
+	}
 	lines := d.log.latest(shownLines) // first, so that what they tell of is counted
 	counters, err := d.counters(r.Context())
 	if err != nil {

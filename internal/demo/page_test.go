@@ -101,6 +101,19 @@ func TestPageIsToldWhatTheEdgeTells(t *testing.T) {
 	if want := sums(fakeMetrics); !reflect.DeepEqual(edge.Counters, want) {
 		t.Errorf("counters: got %+v, want %+v", edge.Counters, want)
 	}
+	rebound, err := http.NewRequest("GET", pageURL+"/edge.json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rebound.Host = "evil.example.net:8081"
+	resp, err := client.Do(rebound)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusForbidden {
+		t.Errorf("by another name: got %d, want 403", resp.StatusCode)
+	}
 	for _, method := range []string{"POST", "PUT", "DELETE"} {
 		req, err := http.NewRequest(method, pageURL+"/edge.json", nil)
 		if err != nil {

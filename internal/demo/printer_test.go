@@ -80,6 +80,8 @@ func TestOpenable(t *testing.T) {
 		"http://[::]:8080":      "http://localhost:8080",
 		"http://0.0.0.0:8080":   "http://localhost:8080",
 		"http://[::1]:8080":     "http://[::1]:8080",
+		"http://[::1]:80":       "http://[::1]",
+		"http://0.0.0.0:80":     "http://localhost",
 	} {
 		if got := openable(in); got != want {
 			t.Errorf("openable(%q) = %q, want %q", in, got, want)

@@ -85,13 +85,13 @@ async function answered(tab) {
 }
 
 register('demo/page_tells_what_the_edge_tells', () => visit({}, async (tab) => {
-  const moved = () => tab.$$eval('#counters tr', (rows) => rows.map((row) => row.textContent)
-    .find((text) => text.includes('reason="bearer_key"')).match(/\d+$/)[0]);
-  const before = Number(await moved());
+  const moved = () => Number([...document.querySelectorAll('#counters tr')]
+    .find((row) => row.textContent.includes('repair="bearer_key"')).lastElementChild.textContent);
+  const before = await tab.evaluate(moved);
   await answered(tab);
-  await tab.waitForFunction(() => /POST/.test(document.getElementById('lines').lastElementChild.textContent));
-  const after = Number(await moved());
-  if (after !== before + 1) throw new Error(`moved keys: ${before}, then ${after}`);
+  await tab.waitForFunction(`(${moved})() === ${before + 1}`);
+  const line = await tab.textContent('#lines li:last-child');
+  if (!line.includes('200 POST /openai/v1/chat/completions')) throw new Error(`the last line of the log: ${line}`);
   for (const id of ['metrics', 'configuration']) {
     const response = await tab.request.get(await tab.getAttribute(`#${id}`, 'href'));
     if (!response.ok()) throw new Error(`${id}: ${response.status()}`);
