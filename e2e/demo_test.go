@@ -57,6 +57,11 @@ func TestDemoPageWorks(t *testing.T) {
 		{name: "demo/without_the_edge_it_is_blocked"},
 		{name: "demo/cut_is_told_from_an_end"},
 		{name: "demo/upstream_sees_the_client_leave"},
+		{name: "demo/page_tells_what_the_edge_tells"},
+		{name: "demo/slow_reasoning_says_how_slow"},
+		{name: "demo/nothing_covers_the_answer"},
+		{name: "demo/text_has_contrast"},
+		{name: "demo/keys_reach_everything"},
 	}
 	lines := runScript(t, "unused", "unused", "env", "E2E_PAGE="+strings.TrimSpace(page),
 		"E2E_ARTIFACTS="+artifacts(t), "E2E_CHROMIUM="+chromium(t), node(t), "sdk/node/demo_cases.mjs")
@@ -74,7 +79,7 @@ func TestDemoPageWorks(t *testing.T) {
 // until it only serves.
 func startDemo(t *testing.T) (shown string) {
 	t.Helper()
-	demo := exec.Command(edgeBinary, "demo", "--listen", "127.0.0.1:0", "--page", "127.0.0.1:0", "--upstream", "127.0.0.1:0")
+	demo := exec.Command(edgeBinary, "demo", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--page", "127.0.0.1:0", "--upstream", "127.0.0.1:0")
 	out, err := demo.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -1,25 +1,27 @@
 package main
 
 import (
-	"io"
-
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/demo"
 	"github.com/apim-edge/apim-edge/internal/service"
 )
 
 // startDemoEdge starts the edge that the demo shows: what serve would start,
 // with CORS for the demo's page.
-func startDemoEdge(address, upstreamURL, allowedOrigin string) (edgeURL string, stop func(), err error) {
+func startDemoEdge(o demo.EdgeOptions) (demo.Edge, error) {
 	load := func() (config.Config, error) {
-		return config.Load(config.Options{Upstream: upstreamURL, Overrides: map[string]any{
-			"listen.address": address, "admin.address": "",
-			"routes.default.cors.allowed_origins": allowedOrigin,
+		return config.Load(config.Options{Upstream: o.UpstreamURL, Overrides: map[string]any{
+			"listen.address": o.Address, "admin.address": o.AdminAddress,
+			"log.format":                          "console",
+			"routes.default.cors.allowed_origins": o.AllowedOrigin,
 			"timeouts.drain":                      "1s",
 		}})
 	}
-	s, err := service.Start(service.Options{Load: load, Log: io.Discard, Version: version})
+	s, err := service.Start(service.Options{Load: load, Log: o.Log, Color: o.Color, Version: version})
 	if err != nil {
-		return "", nil, err
+		return demo.Edge{}, err
 	}
-	return "http://" + s.Address, func() { s.Stop("signal") }, nil
+	return demo.Edge{
+		URL: "http://" + s.Address, AdminURL: "http://" + s.AdminAddress, Stop: func() { s.Stop("signal") },
+	}, nil
 }

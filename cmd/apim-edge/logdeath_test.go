@@ -249,7 +249,7 @@ func TestALogThatNobodyReadsDoesNotHoldUpTheEnd(t *testing.T) {
 func TestCommandsEndWithTheirReader(t *testing.T) {
 	for _, args := range [][]string{
 		{"version"}, {"--help"}, {"--version"}, {"check", "--upstream", "https://contoso.azure-api.net"}, {"serve", "--help"},
-		{"explain", "--upstream", "https://contoso.azure-api.net", "/openai/v1/models"}, {"demo", "--once", "--listen", "127.0.0.1:0", "--page", "127.0.0.1:0", "--upstream", "127.0.0.1:0"},
+		{"explain", "--upstream", "https://contoso.azure-api.net", "/openai/v1/models"}, {"demo", "--once", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--page", "127.0.0.1:0", "--upstream", "127.0.0.1:0"},
 	} {
 		name := strings.Join(args[:min(2, len(args))], " ")
 		t.Run(name, func(t *testing.T) {

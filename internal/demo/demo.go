@@ -13,7 +13,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 	"time"
 
@@ -36,13 +38,33 @@ type Options struct {
 	Once bool
 	// Pace is the pause before each word of a stream; 40 ms if zero.
 	Pace time.Duration
-	// EdgeStart starts an edge on address, in front of upstreamURL, that allows
-	// the pages of allowedOrigin. It returns the URL for clients and what stops
-	// the edge.
-	EdgeStart func(address, upstreamURL, allowedOrigin string) (edgeURL string, stop func(), err error)
+	// EdgeStart starts the edge that is shown.
+	EdgeStart func(EdgeOptions) (Edge, error)
 	// EdgeAddress, PageAddress and UpstreamAddress are where the three servers
-	// listen. Where a port is taken, a free one is used and said.
-	EdgeAddress, PageAddress, UpstreamAddress string
+	// listen, AdminAddress where the edge tells of itself. Where a port is taken,
+	// a free one is used and said.
+	EdgeAddress, AdminAddress, PageAddress, UpstreamAddress string
+
+	// patience is how long the edge may take to tell of itself; 10 s if zero.
+	patience time.Duration
+}
+
+// EdgeOptions say which edge the demo needs.
+type EdgeOptions struct {
+	// Address is for clients, AdminAddress for metrics and configuration.
+	Address, AdminAddress string
+	// UpstreamURL is what the edge stands in front of, AllowedOrigin the origin of
+	// the page that may ask.
+	UpstreamURL, AllowedOrigin string
+	// Log gets the edge's log as a terminal would; Color allows ANSI colours in it.
+	Log   io.Writer
+	Color bool
+}
+
+// Edge is an edge that runs.
+type Edge struct {
+	URL, AdminURL string
+	Stop          func()
 }
 
 // demo is the three servers and what is known of their exchanges.
@@ -50,9 +72,14 @@ type demo struct {
 	opt   Options
 	out   *printer
 	seen  *ledger
+	log   *edgeLog
 	stops []func()
+	// scraper reads the edge's metrics.
+	scraper *http.Client
 
-	upstreamURL, pageURL, edgeURL string
+	upstreamURL, pageURL, edgeURL, adminURL string
+	// firstWord is how long the model slow-reasoning lets one wait for it.
+	firstWord time.Duration
 }
 
 // Run starts the three servers, shows them and serves until ctx ends. It
@@ -62,7 +89,15 @@ func Run(ctx context.Context, opt Options) error {
 	if opt.Pace == 0 {
 		opt.Pace = readingPace
 	}
-	d := &demo{opt: opt, out: &printer{w: opt.Out, color: opt.Color}, seen: &ledger{}}
+	if opt.patience == 0 {
+		opt.patience = 10 * time.Second
+	}
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	d := &demo{
+		opt: opt, out: &printer{w: opt.Out, color: opt.Color}, seen: &ledger{}, log: newEdgeLog(),
+		scraper: &http.Client{Transport: transport, Timeout: opt.patience},
+	}
 	defer d.stop()
 	if err := d.start(); err != nil {
 		return err
@@ -79,7 +114,9 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	d.invite()
 	d.seen.announce(d.out.ended)
+	d.log.announce(d.out.line)
 	<-ctx.Done()
+	d.out.write("\n") // a terminal has written ^C
 	return nil
 }
 
@@ -100,15 +137,37 @@ func (d *demo) start() error {
 }
 
 func (d *demo) startEdge() error {
+	adminAddress, err := d.freeAdminAddress()
+	if err != nil {
+		return err
+	}
 	return d.onFreePort(d.opt.EdgeAddress, func(address string) error {
-		edgeURL, stop, err := d.opt.EdgeStart(address, d.upstreamURL, d.pageURL)
+		edge, err := d.opt.EdgeStart(EdgeOptions{
+			Address: address, AdminAddress: adminAddress,
+			UpstreamURL: d.upstreamURL, AllowedOrigin: d.pageURL,
+			Log: d.log, Color: d.opt.Color,
+		})
 		if err != nil {
 			return fmt.Errorf("start the edge: %w", err)
 		}
-		d.edgeURL = openable(edgeURL)
-		d.stops = append(d.stops, stop)
+		d.edgeURL, d.adminURL = openable(edge.URL), openable(edge.AdminURL)
+		d.stops = append(d.stops, edge.Stop)
 		return nil
 	})
+}
+
+// freeAdminAddress tries the port before the edge does, whose error could mean
+// either of its two.
+func (d *demo) freeAdminAddress() (free string, err error) {
+	err = d.onFreePort(d.opt.AdminAddress, func(address string) error {
+		ln, err := net.Listen("tcp", address)
+		if err != nil {
+			return fmt.Errorf("start the edge: %w", err)
+		}
+		free = ln.Addr().String()
+		return ln.Close()
+	})
+	return free, err
 }
 
 func (d *demo) startUpstream() error {
@@ -121,7 +180,7 @@ func (d *demo) startUpstream() error {
 		if err != nil {
 			return fmt.Errorf("start the look-alike: %w", err)
 		}
-		d.upstreamURL = openable(upstreamURL)
+		d.upstreamURL, d.firstWord = openable(upstreamURL), upstream.FirstWord()
 		d.stops = append(d.stops, func() { _ = upstream.Close() })
 		return nil
 	})
@@ -137,20 +196,19 @@ func (d *demo) stop() {
 // onFreePort starts at address, or on a free port beside it: whoever tries a
 // demo often has something on 8080.
 func (d *demo) onFreePort(address string, start func(address string) error) error {
-	err := start(address)
-	if !errors.Is(err, syscall.EADDRINUSE) {
-		return err
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return err // an empty one would listen on every interface
 	}
-	host, _, splitErr := net.SplitHostPort(address)
-	if splitErr != nil {
+	if err := start(address); !errors.Is(err, syscall.EADDRINUSE) {
 		return err
 	}
 	d.out.say("%s is taken by another program; using a free port instead.", address)
 	return start(net.JoinHostPort(host, "0"))
 }
 
-// openable replaces the address that means all interfaces by one that a
-// browser can open and that can stand as an origin.
+// openable returns the URL as a browser writes it, so that it can stand as an
+// origin: not with the address that means all interfaces, nor with port 80.
 func openable(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -159,5 +217,6 @@ func openable(raw string) string {
 	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsUnspecified() {
 		u.Host = net.JoinHostPort("localhost", u.Port())
 	}
+	u.Host = strings.TrimSuffix(u.Host, ":80")
 	return u.String()
 }

@@ -5,17 +5,19 @@ import "fmt"
 // invite prints lines to try; then the demo only serves.
 func (d *demo) invite() {
 	d.out.headline("Try it")
-	d.out.say("%s", d.out.style(bold, "Page"))
+	d.out.say("Page")
 	d.out.command(d.pageURL)
-	d.out.say("%s", d.out.style(bold, "curl"))
+	d.out.say("curl")
 	d.out.command(curl(d.edgeURL))
-	d.out.say("%s", d.out.style(bold, "Python")+"  (pip install openai)")
+	d.out.say("Python  (pip install openai)")
 	d.out.command(python(d.edgeURL))
-	d.out.say("%s", d.out.style(bold, "Node")+"  (npm install openai)")
+	d.out.say("Node  (npm install openai)")
 	d.out.command(node(d.edgeURL))
-	d.out.explain(`Other models: slow-reasoning (silent at first), 429, 500, backend-401, cut-chunked, hang. The name says what the look-alike does.`)
+	d.out.explain("Other models: slow-reasoning (first word after %v), 429, 500, backend-401, cut-chunked, hang. The name says what the look-alike does.", d.firstWord)
 	d.out.write("\n")
-	d.out.say("%s", "Serving until Ctrl-C. What reaches the look-alike:")
+	d.out.say("Metrics, and the configuration in use")
+	d.out.command(d.adminURL + "/metrics\n" + d.adminURL + "/config")
+	d.out.say("Serving until Ctrl-C. The log of apim-edge, and what the look-alike saw:")
 	d.out.write("\n")
 }
 

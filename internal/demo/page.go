@@ -61,6 +61,7 @@ func (d *demo) pageHandler(files fs.FS) http.Handler {
 	mux.Handle("GET /", http.FileServerFS(files))
 	mux.HandleFunc("GET /config.json", d.serveConfig)
 	mux.HandleFunc("GET /exchanges/{id}", d.serveExchange)
+	mux.HandleFunc("GET /edge.json", d.serveEdge)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if target, elsewhere := d.sameMachineElsewhere(r); elsewhere {
 			http.Redirect(w, r, target, http.StatusFound)
@@ -92,8 +93,29 @@ func (d *demo) sameMachineElsewhere(r *http.Request) (target string, elsewhere b
 // serveConfig tells the page where to ask. The key is the demo's own.
 func (d *demo) serveConfig(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, map[string]any{
-		"edge": d.edgeURL, "upstream": d.upstreamURL, "path": path, "key": subscriptionKey,
+		"edge": d.edgeURL, "admin": d.adminURL, "upstream": d.upstreamURL,
+		"path": path, "key": subscriptionKey, "firstWord": d.firstWord.String(),
 	})
+}
+
+// shownLines is how many lines of the edge's log the page shows.
+const shownLines = 12
+
+// serveEdge tells what the edge tells of itself: its log, which holds no secret, and
+// its counters. The edge lets no page read them, so this page has them from here; one
+// that reaches it by a name of its own (DNS rebinding) does not.
+func (d *demo) serveEdge(w http.ResponseWriter, r *http.Request) {
+	if "http://"+r.Host != d.pageURL {
+		http.Error(w, "for the demo's own page only", http.StatusForbidden)
+		return
+	}
+	lines := d.log.latest(shownLines) // first, so that what they tell of is counted
+	counters, err := d.counters(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	writeJSON(w, map[string]any{"lines": lines, "counters": counters})
 }
 
 // serveExchange tells what the look-alike saw of an exchange: the page itself

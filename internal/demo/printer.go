@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -16,7 +17,6 @@ const width = 78
 // The styles in use; a terminal's own palette decides how they look.
 const (
 	bold  = "\x1b[1m"
-	faint = "\x1b[2m"
 	red   = "\x1b[31m"
 	green = "\x1b[32m"
 	plain = "\x1b[0m"
@@ -48,10 +48,18 @@ func (p *printer) say(format string, args ...any) {
 }
 
 // explain prints a sentence, wrapped.
-func (p *printer) explain(format string, args ...any) {
-	w := wrapper{p: p, indent: "  "}
-	w.put(fmt.Sprintf(format, args...))
+func (p *printer) explain(format string, args ...any) { p.wrapped(fmt.Sprintf(format, args...), "  ") }
+
+// line prints a line of the edge's log, wrapped, so that its beginning stands out.
+func (p *printer) line(text string) { p.wrapped(text, "      ") }
+
+// wrapped prints text at once, as others print between words.
+func (p *printer) wrapped(text, next string) {
+	var all strings.Builder
+	w := wrapper{p: &printer{w: &all}, indent: "  ", next: next}
+	w.put(text)
 	w.close()
+	p.write(all.String())
 }
 
 // headline prints the title of a step.
@@ -60,10 +68,11 @@ func (p *printer) headline(format string, args ...any) {
 }
 
 // command prints lines that can be copied as they stand: without an indent,
-// because the end of a here-document has none, and Python minds.
+// because the end of a here-document has none, and Python minds; and in bold,
+// because they are what people look for.
 func (p *printer) command(lines string) {
 	for line := range strings.SplitSeq(strings.TrimSpace(lines), "\n") {
-		p.write(p.style(faint, line) + "\n")
+		p.write(p.style(bold, line) + "\n")
 	}
 	p.write("\n")
 }
@@ -77,22 +86,33 @@ func (p *printer) status(code int) {
 	p.say("%s", p.style(style, fmt.Sprintf("%d %s", code, http.StatusText(code))))
 }
 
-// ended reports an exchange while the demo serves.
+// ended reports what the look-alike saw of an exchange while the demo serves.
 func (p *printer) ended(e seenEnd) {
-	line := fmt.Sprintf("%s  %s %s  %d  %s", time.Now().Format("15:04:05"), e.Method, e.Target, e.Status, e.credential)
+	line := fmt.Sprintf("%s look-alike: %d %s %s, %s", time.Now().Format("15:04:05.000"), e.Status, e.Method, pathOf(e.Target), e.credential)
 	if e.Events > 0 {
-		line += fmt.Sprintf("  %d events", e.Events)
+		line += fmt.Sprintf(", %d events", e.Events)
 	}
 	if e.Left {
-		line += "  the client left, and upstream was told"
+		line += ", the client left"
 	}
-	p.write("  " + p.style(faint, line) + "\n")
+	p.line(line)
+}
+
+// pathOf returns the path of a target as a terminal may get it. The query is left
+// out: it can hold a key.
+func pathOf(target string) string {
+	u, err := url.ParseRequestURI(target)
+	if err != nil {
+		return "?"
+	}
+	return u.EscapedPath()
 }
 
 // wrapper breaks text that arrives in pieces at spaces.
 type wrapper struct {
 	p      *printer
-	indent string
+	indent string // of the first line
+	next   string // of those after it
 	column int
 	word   strings.Builder
 }
@@ -119,14 +139,14 @@ func (w *wrapper) flushWord() {
 		return
 	}
 	w.word.Reset()
-	length := utf8.RuneCountInString(word)
+	length := utf8.RuneCountInString(withoutColor(word))
 	switch {
 	case w.column == 0:
 		w.p.write(w.indent + word)
 		w.column = len(w.indent) + length
 	case w.column+1+length > width:
-		w.p.write("\n" + w.indent + word)
-		w.column = len(w.indent) + length
+		w.p.write("\n" + w.next + word)
+		w.column = len(w.next) + length
 	default:
 		w.p.write(" " + word)
 		w.column += 1 + length

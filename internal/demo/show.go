@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,8 +25,9 @@ func (d *demo) show(ctx context.Context) (broken int) {
 	defer transport.CloseIdleConnections()
 	s := &show{demo: d, ctx: ctx, client: &http.Client{Transport: transport}}
 	d.out.headline("apim-edge demo")
-	d.out.say("%-24s a stand-in for a legacy API Management with Azure OpenAI", d.upstreamURL)
+	d.out.say("%-24s a stand-in for API Management with Azure OpenAI", d.upstreamURL)
 	d.out.say("%-24s apim-edge in front of it", d.edgeURL)
+	d.out.say("%-24s metrics, configuration and health of apim-edge", d.adminURL)
 	for _, step := range []func() error{s.without, s.through, s.fromAPage} {
 		err := step()
 		if ctx.Err() != nil {
@@ -80,7 +82,7 @@ func (s *show) without() error {
 func (s *show) through() error {
 	s.out.headline("2. Through the edge: the same request, another base URL")
 	s.out.command(curl(s.edgeURL))
-	begin := time.Now()
+	logged, begin := s.log.count(), time.Now()
 	resp, err := s.ask(s.edgeURL)
 	if err != nil {
 		return err
@@ -92,7 +94,7 @@ func (s *show) through() error {
 		return fmt.Errorf("the stream broke off: %w", err)
 	}
 	s.out.write("\n")
-	s.out.explain("%d events in %v, the first word after %v; the look-alike pauses %v before each.",
+	s.out.explain("%d events in %v, the first word after %v; the look-alike pauses %v between two.",
 		heard.events, heard.total.Round(100*time.Millisecond), heard.first.Round(time.Millisecond), s.opt.Pace)
 	request := s.seen.last()
 	authorization := "absent"
@@ -106,6 +108,21 @@ func (s *show) through() error {
 	s.promise(heard.digest == resp.Header.Get("x-lookalike-answer-sha256"), "not one byte of the stream should change on its way")
 	s.promise(request.Get("api-key") == subscriptionKey, "the key should arrive in api-key")
 	s.promise(authorization == "absent", "Authorization should not reach API Management")
+	return s.accessLine(logged)
+}
+
+// accessLine prints what the edge's log has of the exchange that was just made,
+// behind the first lines of the log.
+func (s *show) accessLine(behind int) error {
+	ctx, cancel := context.WithTimeout(s.ctx, s.opt.patience)
+	defer cancel()
+	line, found := s.log.await(ctx, behind, path)
+	if !found {
+		return errors.New("the log of apim-edge should have a line of it")
+	}
+	s.out.write("\n")
+	s.out.say("The log of apim-edge:")
+	s.out.line(line)
 	return nil
 }
 
@@ -120,6 +137,7 @@ func (s *show) fromAPage() error {
 	req.Header.Set("Origin", s.pageURL)
 	req.Header.Set("Access-Control-Request-Method", http.MethodPost)
 	req.Header.Set("Access-Control-Request-Headers", "authorization,content-type,x-stainless-retry-count")
+	logged := s.log.count()
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return err
@@ -135,6 +153,9 @@ func (s *show) fromAPage() error {
 	s.out.explain("The edge answers preflights itself. The demo's page chats through it, and shows what a browser makes of API Management without it.")
 	s.promise(resp.StatusCode == http.StatusNoContent || resp.StatusCode == http.StatusOK, "the preflight should succeed")
 	s.promise(allowed == s.pageURL, "the page's origin should be allowed")
+	if err := s.accessLine(logged); err != nil {
+		return err
+	}
 	return s.pageIsThere()
 }
 
@@ -177,7 +198,7 @@ func (s *show) listen(body io.Reader, begin time.Time) (heard, error) {
 	var h heard
 	sum := sha256.New()
 	lines := bufio.NewScanner(io.TeeReader(body, sum))
-	screen := wrapper{p: s.out, indent: "  "}
+	screen := wrapper{p: s.out, indent: "  ", next: "  "}
 	for lines.Scan() {
 		data, isData := strings.CutPrefix(lines.Text(), "data: ")
 		if !isData {

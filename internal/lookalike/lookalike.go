@@ -82,6 +82,7 @@ type Options struct {
 	EventInterval time.Duration
 	// ReasoningPause is the silence of the model slow-reasoning before its
 	// first event; half of it lies between the events after it. 4 s if zero.
+	// What a person waits for is [Server.FirstWord].
 	ReasoningPause time.Duration
 	// HeadDelay is how long the fault slow-head waits; 3 s if zero.
 	HeadDelay time.Duration

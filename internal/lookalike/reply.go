@@ -124,6 +124,13 @@ func (x *exchange) pause(i int) time.Duration {
 	return x.wish.interval
 }
 
+// FirstWord returns how long a streamed chat with the model slow-reasoning waits
+// for its first word: the event before it has none, only the role.
+func (s *Server) FirstWord() time.Duration {
+	x := &exchange{s: s, model: slowReasoning}
+	return x.pause(0) + x.pause(1)
+}
+
 // event is one server-sent event; name may be empty.
 func event(name string, data object) []byte {
 	raw, err := json.Marshal(data)

@@ -2,6 +2,7 @@ package lookalike
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"net/http"
 	"strings"
@@ -158,6 +159,24 @@ func TestSlowReasoningPauses(t *testing.T) {
 	x = &exchange{s: s, model: "gpt-4o", wish: wish{interval: time.Millisecond}}
 	if first, next := x.pause(0), x.pause(1); first != 0 || next != time.Millisecond {
 		t.Errorf("got %v and %v, want 0 and 1ms", first, next)
+	}
+}
+
+// What the demo says of slow-reasoning is what its stream does.
+func TestFirstWordIsWhenTheFirstWordComes(t *testing.T) {
+	s := New(Options{ReasoningPause: 2 * time.Second})
+	x := &exchange{s: s, model: slowReasoning}
+	var waited time.Duration
+	events := 0
+	for frame := range chatEvents(object{}, x.words("Hello"), object{}, false) {
+		waited += x.pause(events)
+		events++
+		if bytes.Contains(frame, []byte("You said: Hello")) {
+			break
+		}
+	}
+	if got := s.FirstWord(); got != waited || events != 2 {
+		t.Errorf("FirstWord() = %v; the first word is event %d, after %v", got, events, waited)
 	}
 }
 

@@ -1,13 +1,16 @@
 "use strict";
 
 const $ = (id) => document.getElementById(id);
-const conversation = []; // as the API wants it
 let config;
 let running; // AbortController of the exchange under way
+let shown; // of the edge's log
 
 async function begin() {
   config = await (await fetch("config.json")).json();
   $("origin").textContent = location.origin;
+  $("slow").textContent = `slow-reasoning: first word after ${config.firstWord}`;
+  $("metrics").href = config.admin + "/metrics";
+  $("configuration").href = config.admin + "/config";
   showWay();
   $("direct").addEventListener("change", showWay);
   $("stop").addEventListener("click", () => running?.abort());
@@ -16,7 +19,8 @@ async function begin() {
     event.preventDefault();
     send(config.key);
   });
-  new ResizeObserver(showEnd).observe($("chat")); // the result below it grows
+  await showEdge();
+  setInterval(() => document.hidden || showEdge(), 1000); // others may ask as well
   document.body.dataset.ready = "true";
 }
 
@@ -31,7 +35,7 @@ async function send(key) {
   const prompt = $("prompt").value.trim();
   if (!prompt || running) return;
   running = new AbortController();
-  const view = openView(prompt);
+  const view = openView();
   try {
     await exchange(view, prompt, key, running.signal);
   } catch (error) {
@@ -41,10 +45,12 @@ async function send(key) {
     view.close();
   }
   await showWhatUpstreamSaw(view);
+  $("result").scrollIntoView({ block: "nearest" });
+  await showEdge();
 }
 
 async function exchange(view, prompt, key, signal) {
-  const messages = [...conversation, { role: "user", content: prompt }];
+  const messages = [{ role: "user", content: prompt }];
   const base = view.direct ? config.upstream : config.edge;
   const response = await fetch(base + config.path, {
     method: "POST",
@@ -58,17 +64,16 @@ async function exchange(view, prompt, key, signal) {
     showRefusal(view, response, await response.text());
     return;
   }
-  const complete = await readEvents(response.body, (event) => view.add(event));
+  const complete = await readEvents(response.body, view);
   if (!complete) {
     view.finish("cut", "The stream ended without [DONE].");
     return;
   }
   view.finish("complete", "The answer is complete.");
-  conversation.push({ role: "user", content: prompt }, { role: "assistant", content: view.text });
 }
 
-// readEvents hands on each event of a stream; true means that it said [DONE].
-async function readEvents(body, onEvent) {
+// readEvents hands each event of a stream to view; true means that it said [DONE].
+async function readEvents(body, view) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   let done = false;
@@ -79,8 +84,9 @@ async function readEvents(body, onEvent) {
     rest = parts.pop();
     for (const part of parts) {
       const data = part.split("\n").filter((l) => l.startsWith("data: ")).map((l) => l.slice(6)).join("\n");
+      if (data) view.count();
       if (data === "[DONE]") done = true;
-      else if (data) onEvent(JSON.parse(data));
+      else if (data) view.add(JSON.parse(data));
     }
   }
 }
@@ -115,18 +121,16 @@ function showFailure(view, error) {
     : "No answer. Does the demo still run?");
 }
 
-// openView prepares the places where an exchange shows.
-function openView(prompt) {
-  $("hint")?.remove();
-  $("answer")?.removeAttribute("id");
-  message("user", prompt);
-  const bubble = message("assistant", "");
-  bubble.id = "answer";
-  bubble.classList.add("running");
+// openView prepares the places where an exchange shows. Buttons that can do nothing
+// say so, but are not disabled: that would take the focus from whoever uses keys.
+function openView() {
+  const answer = $("answer");
+  answer.textContent = "";
+  answer.className = "running";
+  answer.ariaBusy = "true"; // read out once it is whole, not at each word
   for (const id of ["status", "first", "events", "seen"]) $(id).textContent = "–";
-  $("result").hidden = false;
-  $("send").disabled = $("wrong-key").disabled = true;
-  $("stop").disabled = false;
+  $("send").ariaDisabled = $("wrong-key").ariaDisabled = "true";
+  $("stop").ariaDisabled = "false";
   const started = performance.now();
   const view = {
     direct: $("direct").checked, text: "", events: 0, id: null,
@@ -134,43 +138,33 @@ function openView(prompt) {
       const word = event.choices?.[0]?.delta?.content ?? "";
       if (word && !view.text) $("first").textContent = `${Math.round(performance.now() - started)} ms`;
       view.say(view.text + word);
+    },
+    count() {
       $("events").textContent = ++view.events;
     },
     say(text) {
-      bubble.textContent = view.text = text;
-      showEnd();
+      answer.textContent = view.text = text;
     },
     finish(outcome, text) {
       view.outcome = outcome;
       setOutcome(outcome, text);
-      bubble.classList.toggle("failed", outcome !== "complete" && outcome !== "stopped");
+      answer.classList.toggle("failed", outcome !== "complete" && outcome !== "stopped");
     },
     close() {
-      bubble.classList.remove("running");
-      $("send").disabled = $("wrong-key").disabled = false;
-      $("stop").disabled = true;
+      answer.classList.remove("running");
+      answer.ariaBusy = "false";
+      $("send").ariaDisabled = $("wrong-key").ariaDisabled = "false";
+      $("stop").ariaDisabled = "true";
     },
   };
   setOutcome("running", view.direct ? "Asking API Management itself." : "Asking through the edge.");
+  $("chat").scrollIntoView({ block: "nearest" });
   return view;
 }
 
 function setOutcome(outcome, text) {
   $("outcome").dataset.outcome = outcome;
   $("outcome").textContent = text;
-}
-
-function showEnd() {
-  $("chat").scrollTop = $("chat").scrollHeight;
-}
-
-function message(role, text) {
-  const p = document.createElement("p");
-  p.className = `message ${role}`;
-  p.textContent = text;
-  $("chat").append(p);
-  showEnd();
-  return p;
 }
 
 // showWhatUpstreamSaw asks the demo, not the edge, how the exchange ended.
@@ -194,6 +188,46 @@ async function showWhatUpstreamSaw(view) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   $("seen").textContent = "nothing of an end yet";
+}
+
+// showEdge shows the edge's log and counters as the demo hands them on.
+async function showEdge() {
+  try {
+    const response = await fetch("edge.json");
+    if (!response.ok) throw new Error(await response.text());
+    const { lines, counters } = await response.json();
+    showLines(lines);
+    $("counters").replaceChildren(...counters.map(row));
+    $("lost").textContent = "";
+  } catch {
+    $("lost").textContent = "The demo does not answer; what stands here is old.";
+  }
+}
+
+// showLines keeps to the end of the log, unless somebody has gone back in it.
+function showLines(lines) {
+  const log = $("log");
+  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 8;
+  const text = lines.join("\n");
+  if (text === shown) return; // whoever selects a line keeps it
+  shown = text;
+  $("lines").replaceChildren(...lines.map((line) => element("li", line)));
+  if (atEnd) log.scrollTop = log.scrollHeight;
+}
+
+function row({ name, label, means, value }) {
+  const head = element("th", "");
+  head.scope = "row";
+  head.append(element("code", label ? `${name}{${label}}` : name), means);
+  const tr = element("tr", "");
+  tr.append(head, element("td", String(value)));
+  return tr;
+}
+
+function element(name, text) {
+  const made = document.createElement(name);
+  made.textContent = text;
+  return made;
 }
 
 begin();
