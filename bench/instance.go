@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 type instance struct {
 	peer    *peers.Peer
 	process *proc.Process
+	leg     workload.Leg
 	target  client.Target
 	metrics string
 }
@@ -29,7 +31,8 @@ func (i *instance) stop() {
 }
 
 // startPeer starts a peer for a leg and waits until an exchange comes through.
-func (b *bench) startPeer(p *peers.Peer, leg workload.Leg) (*instance, error) {
+// threads are its loops or workers, 0: one for each of its CPUs.
+func (b *bench) startPeer(p *peers.Peer, leg workload.Leg, threads int) (*instance, error) {
 	if p.Role == peers.Direct {
 		return b.directPath(p, leg), nil
 	}
@@ -37,7 +40,7 @@ func (b *bench) startPeer(p *peers.Peer, leg workload.Leg) (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	conf, err := b.describe(p, leg)
+	conf, err := b.describe(p, leg, threads)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +55,7 @@ func (b *bench) startPeer(p *peers.Peer, leg workload.Leg) (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &instance{peer: p, process: process, target: b.target(p, conf)}
+	i := &instance{peer: p, process: process, leg: leg, target: b.target(p, conf)}
 	if p.Allocations {
 		i.metrics = "http://" + conf.Admin() + "/metrics"
 	}
@@ -67,15 +70,19 @@ func (b *bench) startPeer(p *peers.Peer, leg workload.Leg) (*instance, error) {
 // with the upstream, so does it: both paths then encrypt the same number of
 // times.
 func (b *bench) directPath(p *peers.Peer, leg workload.Leg) *instance {
+	return &instance{peer: p, leg: leg, target: b.directTarget(leg)}
+}
+
+func (b *bench) directTarget(leg workload.Leg) client.Target {
 	t := client.Target{Address: fmt.Sprintf("127.0.0.1:%d", b.upstream.plainPort), Credential: "api-key: " + mock.Key}
 	if leg != workload.Plain {
 		t.Address, t.TLS = fmt.Sprintf("127.0.0.1:%d", b.upstream.tlsPort), b.certs.client
 	}
-	return &instance{peer: p, target: t}
+	return t
 }
 
 // describe makes what the peer's configuration is made of.
-func (b *bench) describe(p *peers.Peer, leg workload.Leg) (peers.Instance, error) {
+func (b *bench) describe(p *peers.Peer, leg workload.Leg, threads int) (peers.Instance, error) {
 	dir := filepath.Join(b.work, strings.Join([]string{p.Name, string(leg)}, "-"))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return peers.Instance{}, err
@@ -88,13 +95,19 @@ func (b *bench) describe(p *peers.Peer, leg workload.Leg) (peers.Instance, error
 		Dir: dir, Port: ports[0], AdminPort: ports[1], UpstreamPort: b.upstream.plainPort, UpstreamName: upstreamName,
 		UpstreamTLS: leg != workload.Plain, ClientTLS: leg == workload.TLSBoth,
 		CAFile: b.certs.CertFile, CertFile: b.certs.CertFile, KeyFile: b.certs.KeyFile, PairFile: b.certs.pairFile,
-		Key: mock.Key, Cores: b.options.Cores, Connections: min(b.options.Size.IdleStreams+2000, b.files/2-200), Files: b.files,
+		Key: mock.Key, Cores: cmp.Or(threads, b.options.Cores), Connections: b.mostConnections(), Files: b.files,
 		AccessLog: p.AccessLog,
 	}
 	if conf.UpstreamTLS {
 		conf.UpstreamPort = b.upstream.tlsPort
 	}
 	return conf, nil
+}
+
+// mostConnections is how many clients a peer may have at a time.
+func (b *bench) mostConnections() int {
+	size := b.options.Size
+	return min(max(size.IdleStreams, size.Bursts[1])+2000, b.files/2-200)
 }
 
 // target is how clients reach the peer. Only the relay cannot rewrite: its

@@ -50,7 +50,7 @@ func main() {
 
 func command(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	quick := flags.Bool("quick", false, "two minutes instead of hours: one round, short windows, few peers")
+	quick := flags.Bool("quick", false, "five minutes instead of hours: one round, short windows, few peers")
 	only := flags.String("only", "", "workloads, separated by commas: "+strings.Join(workload.Names(), ","))
 	legs := flags.String("legs", "", "legs, separated by commas: plain,tls-upstream,tls-both")
 	chosen := flags.String("peers", "", "peers, separated by commas: "+strings.Join(peers.Names(), ","))

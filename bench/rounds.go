@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"strconv"
 
 	"github.com/apim-edge/apim-edge/bench/internal/proc"
 	"github.com/apim-edge/apim-edge/bench/internal/report"
@@ -23,7 +25,7 @@ func (b *bench) measureLeg(ctx context.Context, leg workload.Leg) error {
 			continue
 		}
 		b.progress.say("start", p.Name)
-		i, err := b.startPeer(p, leg)
+		i, err := b.startPeer(p, leg, 0)
 		if err != nil {
 			b.couldNotStart(p, leg, err)
 			continue
@@ -94,7 +96,7 @@ func (b *bench) instanceFor(running map[string]*instance, p *peers.Peer, w workl
 	if !w.Fresh || p.Role == peers.Direct {
 		return running[p.Name], func() {}, nil
 	}
-	fresh, err := b.startPeer(p, leg)
+	fresh, err := b.startPeer(p, leg, 0)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -114,7 +116,7 @@ func (b *bench) restartIfDead(running map[string]*instance, p *peers.Peer, leg w
 		return
 	}
 	b.note("%s, %s: ended under load: %s", p.Name, leg, i.process.Output())
-	if again, err := b.startPeer(p, leg); err == nil {
+	if again, err := b.startPeer(p, leg, 0); err == nil {
 		running[p.Name] = again
 	} else {
 		delete(running, p.Name)
@@ -125,8 +127,26 @@ func (b *bench) cell(i *instance, round int) *workload.Cell {
 	b.cells++
 	return &workload.Cell{
 		Peer: i.peer, Process: i.process, Target: i.target, Metrics: i.metrics, Upstream: b.upstream,
+		Direct: b.directTarget(i.leg),
+		Storm:  func(connections int) (*proc.Process, error) { return b.storm(i.target.Address, connections) },
+		Start: func(threads int) (*workload.Cell, func(), error) {
+			again, err := b.startPeer(i.peer, i.leg, threads)
+			if err != nil {
+				return nil, nil, err
+			}
+			return b.cell(again, round), again.stop, nil
+		},
 		Clock: b.clock, Size: b.options.Size, LoadCores: len(b.loadCPUs), CountCalls: round == 0,
 		LoadCPU: func() []proc.CPU { return []proc.CPU{proc.SelfCPU(), b.upstream.process.CPU()} },
 		ID:      fmt.Sprintf("cell%d", b.cells),
 	}
+}
+
+// storm starts bench/storm, as nice as can be: load and upstream, on the same CPUs,
+// come first.
+func (b *bench) storm(address string, connections int) (*proc.Process, error) {
+	return proc.Start(proc.Spec{CPUs: b.loadCPUs, Argv: []string{
+		"nice", "-n", "19", filepath.Join(b.built, "storm"),
+		"--address", address, "--ca", b.certs.CertFile, "--connections", strconv.Itoa(connections),
+	}})
 }

@@ -134,11 +134,21 @@ func (b *bench) fitSize() {
 		b.options.Size.IdleStreams = most
 		b.note("only %d idle streams: the limit of open files is %d", most, b.files)
 	}
+	size := &b.options.Size
+	for _, n := range []*int{&size.Bursts[0], &size.Bursts[1], &size.BurstStreams} {
+		if most := b.files/2 - 1000; *n > most {
+			*n = most
+			b.note("a burst of only %d: the limit of open files is %d", most, b.files)
+		}
+	}
 	if slices.Equal(b.peerCPUs, b.loadCPUs) {
 		b.note("peers, load and upstream share CPUs: latency holds their waiting for each other")
 	}
 	b.results.Size = b.options.Size
 	for _, w := range b.workloads {
+		if !slices.ContainsFunc(b.legs, w.On) {
+			b.note("not measured: %s, which tells something on %s only", w.Name, w.Legs[0])
+		}
 		b.results.Workloads = append(b.results.Workloads, report.Info{Name: w.Name, About: w.About, Unit: w.Unit, Figures: w.Figures})
 	}
 }
@@ -147,7 +157,7 @@ func (b *bench) note(format string, args ...any) {
 	b.results.Notes = append(b.results.Notes, fmt.Sprintf(format, args...))
 }
 
-// buildAll builds the mock upstream and every peer that is built here, and
+// buildAll builds the mock upstream, the storm and every peer that is built here, and
 // lists the peers: those that cannot be measured with the reason.
 func (b *bench) buildAll() error {
 	b.progress.say("build", "")
@@ -155,7 +165,7 @@ func (b *bench) buildAll() error {
 	if err := os.Mkdir(b.built, 0o755); err != nil {
 		return err
 	}
-	if err := build(b.options.Root, b.built, []string{"./bench/mock"}); err != nil {
+	if err := build(b.options.Root, b.built, []string{"./bench/mock", "./bench/storm"}); err != nil {
 		return err
 	}
 	var packages []string
@@ -193,9 +203,9 @@ func (b *bench) absent(p *peers.Peer) *string {
 	panic("BUG: no such peer: " + p.Name)
 }
 
-// measured says whether a workload is run on a peer.
+// measured reports whether a workload is run on a peer.
 func measured(w workload.Workload, p *peers.Peer, leg workload.Leg) bool {
-	return !(p.PlainClients && leg == workload.TLSBoth) &&
+	return w.On(leg) && !(p.PlainClients && leg == workload.TLSBoth) &&
 		!(w.SkipDirect && p.Role == peers.Direct) &&
 		(len(p.Only) == 0 || slices.Contains(p.Only, w.Name))
 }

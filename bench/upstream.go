@@ -61,6 +61,12 @@ func (u *upstream) Streams() (int64, error) {
 	return stats.Streams, err
 }
 
+// Accepted is how many connections the upstream has accepted so far.
+func (u *upstream) Accepted() (int64, error) {
+	stats, err := u.Stats()
+	return stats.Accepted, err
+}
+
 // settle waits until the proxies have cancelled what their clients left, and
 // ends what they have not.
 func (u *upstream) settle() {

@@ -71,7 +71,7 @@ type Instance struct {
 	KeyFile      string
 	PairFile     string // certificate and key in one file
 	Key          string
-	Cores        int
+	Cores        int // for as many it has threads, loops or workers
 	Connections  int // most connections from clients
 	Files        int // file descriptors that may be open
 	AccessLog    bool
@@ -93,6 +93,10 @@ func (i Instance) LogLevel() string {
 	}
 	return "warn"
 }
+
+// WorkerConnections is how many connections one worker may have, where each worker
+// holds memory for all that it may have.
+func (i Instance) WorkerConnections() int { return max(65536/i.Cores, 4096) }
 
 // File is the path of one of the instance's configuration files.
 func (i Instance) File(name string) string { return filepath.Join(i.Dir, name) }

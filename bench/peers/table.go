@@ -11,10 +11,11 @@ var all = []Peer{
 	{Name: "direct", Role: Direct, Note: "no proxy"},
 	{
 		Name: "apim-edge", Role: Edge, Package: "./cmd/apim-edge", VersionArgs: []string{"version"},
+		Note: "its defaults, save the access log: off, as everywhere",
 		Argv: edgeArgv, Env: goEnv, Allocations: true,
 	},
 	{
-		Name: "apim-edge+log", Role: Edge, Package: "./cmd/apim-edge", Note: "access log on, to /dev/null",
+		Name: "apim-edge+log", Role: Edge, Package: "./cmd/apim-edge", Note: "its defaults; access log to /dev/null",
 		Argv: edgeArgv, Env: goEnv, Allocations: true, AccessLog: true,
 	},
 	{

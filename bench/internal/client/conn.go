@@ -27,6 +27,8 @@ type Conn struct {
 type Response struct {
 	Status int
 	Close  bool // the server will close the connection
+	// Code is what apim-edge calls an error of its own; other proxies have none.
+	Code string
 }
 
 // Errors of the load client. A cut is a message that ended before its end.
@@ -37,9 +39,19 @@ var (
 )
 
 // StatusError is a response that is not the 200 that the bench wants.
-type StatusError int
+type StatusError struct {
+	Status int
+	Code   string
+}
 
-func (e StatusError) Error() string { return fmt.Sprintf("status %d", int(e)) }
+func (e StatusError) Error() string {
+	if e.Code == "" {
+		return fmt.Sprintf("status %d", e.Status)
+	}
+	return fmt.Sprintf("status %d (%s)", e.Status, e.Code)
+}
+
+func (r Response) err() error { return StatusError{r.Status, r.Code} }
 
 // Exchange sends a request and reads its response to the end. It returns the
 // length of the response body.
@@ -56,6 +68,25 @@ func (c *Conn) Finish() (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	return c.rest(response)
+}
+
+// Timed is Exchange; it tells when the first bytes of the response came.
+func (c *Conn) Timed(request []byte) (first time.Time, err error) {
+	if _, err := c.Write(request); err != nil {
+		return first, err
+	}
+	response, err := c.ReadHead()
+	if err != nil {
+		return first, err
+	}
+	first = c.ReadAt
+	_, err = c.rest(response)
+	return first, err
+}
+
+// rest reads what follows the head. It returns the length of the body.
+func (c *Conn) rest(response Response) (int64, error) {
 	var length int64
 	for {
 		piece, err := c.Next()
@@ -68,7 +99,7 @@ func (c *Conn) Finish() (int64, error) {
 		}
 	}
 	if response.Status != 200 {
-		return length, StatusError(response.Status)
+		return length, response.err()
 	}
 	if response.Close {
 		return length, io.EOF
@@ -123,6 +154,8 @@ func (c *Conn) parseHead(head []byte) (Response, error) {
 			c.body = body{state: chunkSize}
 		case isName(name, "connection") && strings.EqualFold(string(value), "close"):
 			response.Close = true
+		case isName(name, "x-apim-edge-error"):
+			response.Code = string(value)
 		}
 	}
 	response.Close = response.Close || c.body.state == untilClose

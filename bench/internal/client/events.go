@@ -34,7 +34,7 @@ func (c *Conn) Open(request []byte) (*Stream, error) {
 		return nil, err
 	}
 	if response.Status != 200 {
-		return nil, StatusError(response.Status)
+		return nil, response.err()
 	}
 	return &Stream{conn: c}, nil
 }

@@ -1,6 +1,9 @@
 package client
 
 import (
+	"errors"
+	"maps"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,6 +51,19 @@ func (r *Recorder) Record(worker int, nanoseconds int64) {
 // Switch turns recording on or off.
 func (r *Recorder) Switch(on bool) { r.on.Store(on) }
 
+// Take returns all that was recorded, and forgets it.
+func (r *Recorder) Take() *hdrhistogram.Histogram {
+	all := NewHistogram()
+	for i := range r.shards {
+		shard := &r.shards[i]
+		shard.mu.Lock()
+		all.Merge(shard.histogram)
+		shard.histogram.Reset()
+		shard.mu.Unlock()
+	}
+	return all
+}
+
 // Histogram returns all that was recorded.
 func (r *Recorder) Histogram() *hdrhistogram.Histogram {
 	all := NewHistogram()
@@ -71,12 +87,13 @@ type Meter struct {
 
 	mu    sync.Mutex
 	first error
+	kinds map[string]int64
 }
 
 // NewMeter returns a meter whose recorders are off, save that of first events:
 // streams are opened before the window that is measured.
 func NewMeter() *Meter {
-	m := &Meter{Latency: NewRecorder(), FirstEvent: NewRecorder(), Gap: NewRecorder()}
+	m := &Meter{Latency: NewRecorder(), FirstEvent: NewRecorder(), Gap: NewRecorder(), kinds: map[string]int64{}}
 	m.FirstEvent.Switch(true)
 	return m
 }
@@ -94,7 +111,24 @@ func (m *Meter) Fail(err error) {
 	if m.first == nil {
 		m.first = err
 	}
+	m.kinds[kind(err)]++
 	m.mu.Unlock()
+}
+
+// Kinds returns how many errors of each kind there were.
+func (m *Meter) Kinds() map[string]int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.kinds)
+}
+
+// kind is the text of an error without the ports, which differ each time.
+func kind(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err.Error()
+	}
+	return err.Error()
 }
 
 // FirstError returns the first error, or nil.

@@ -51,7 +51,8 @@ func TestFinishKnowsWhereAResponseEnds(t *testing.T) {
 		{"until the connection closes", []string{"HTTP/1.1 200 OK\r\n\r\nhello"}, 5, io.EOF},
 		{"a short fixed length is a cut", []string{fixedHead + "hel"}, 3, ErrCut},
 		{"no last chunk is a cut", []string{chunkedHead + "5\r\nhello\r\n"}, 5, ErrCut},
-		{"another status than 200 is an error", []string{"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 2\r\n\r\nno"}, 2, StatusError(502)},
+		{"another status than 200 is an error", []string{"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 2\r\n\r\nno"}, 2, StatusError{502, ""}},
+		{"an error of the edge's own has its code", []string{"HTTP/1.1 503 Service Unavailable\r\nX-Apim-Edge-Error: edge_overloaded\r\nContent-Length: 2\r\n\r\nno"}, 2, StatusError{503, "edge_overloaded"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			length, err := served(t, tc.pieces...).Finish()

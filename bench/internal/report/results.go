@@ -68,6 +68,7 @@ type Row struct {
 	Figures    map[string]float64 `json:"figures,omitempty"`
 	Errors     int64              `json:"errors,omitempty"`
 	FirstError string             `json:"first_error,omitempty"`
+	Kinds      map[string]int64   `json:"error_kinds,omitempty"`
 	Saturated  bool               `json:"load_saturated,omitempty"`
 	// Failed tells why there are no figures.
 	Failed string `json:"failed,omitempty"`
@@ -106,7 +107,7 @@ func NewRow(w, peer string, leg workload.Leg, round int, s *workload.Sample, err
 		row.Failed = err.Error()
 		return row
 	}
-	row.Figures, row.Errors, row.FirstError, row.Saturated = s.Figures, s.Errors, s.FirstError, s.Saturated
+	row.Figures, row.Errors, row.FirstError, row.Kinds, row.Saturated = s.Figures, s.Errors, s.FirstError, s.Kinds, s.Saturated
 	if s.Latency != nil {
 		row.Latency = &histogram{s.Latency}
 	}

@@ -72,6 +72,9 @@ func TestATableTellsWhatIsMissing(t *testing.T) {
 	r := threeRounds()
 	r.Peers = append(r.Peers, PeerInfo{Name: "envoy", Role: peers.General, Absent: "not installed"})
 	r.Rows = append(r.Rows, Row{Workload: "w", Leg: workload.TLSUpstream, Peer: "nginx", Failed: "no certificate"})
+	r.Rows[1].FirstError, r.Rows[1].Kinds = "status 503", map[string]int64{"status 503": 4, "i/o timeout": 1}
+	r.Rows[6].Kinds = map[string]int64{"status 503": 2}
+	r.Rows[2].FirstError = "cut"
 	var table strings.Builder
 	r.Markdown(&table)
 	for _, want := range []string{
@@ -79,6 +82,8 @@ func TestATableTellsWhatIsMissing(t *testing.T) {
 		"**absent**: not installed",
 		"| w | tls-upstream | CPU | – | failed | – | – | – |",
 		"nginx: no certificate",
+		"apim-edge, errors: 1 × i/o timeout, 6 × status 503\n",
+		"nginx, first error: cut\n",
 		"| **apim-edge** | 9.0 (9.0–18.0) | 0.90 | 20.0 (20.0–40.0) | 0 |",
 	} {
 		if !strings.Contains(table.String(), want) {

@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -125,6 +127,10 @@ func (b *block) writeRemarks(w io.Writer) {
 		if l.failed != "" {
 			fmt.Fprintf(w, "\n%s: %s\n", l.Name, l.failed)
 		}
+		if kinds := l.kinds(); kinds != "" {
+			fmt.Fprintf(w, "\n%s, errors: %s\n", l.Name, kinds)
+			continue
+		}
 		for _, row := range l.byRound {
 			if row.FirstError != "" {
 				fmt.Fprintf(w, "\n%s, first error: %s\n", l.Name, row.FirstError)
@@ -132,6 +138,21 @@ func (b *block) writeRemarks(w io.Writer) {
 			}
 		}
 	}
+}
+
+// kinds lists the errors of a line by their kinds.
+func (l *line) kinds() string {
+	sum := map[string]int64{}
+	for _, row := range l.byRound {
+		for kind, n := range row.Kinds {
+			sum[kind] += n
+		}
+	}
+	var words []string
+	for _, kind := range slices.Sorted(maps.Keys(sum)) {
+		words = append(words, fmt.Sprintf("%d × %s", sum[kind], kind))
+	}
+	return strings.Join(words, ", ")
 }
 
 type detail int

@@ -81,6 +81,15 @@ func (c *Cell) steady(ctx context.Context, l load, meter *client.Meter, ready fu
 	if err := sleep(ctx, c.Size.Warm); err != nil {
 		return nil, window{}, err
 	}
+	s, w, err := c.measure(ctx, meter)
+	if err == nil && c.Process != nil {
+		c.countCalls(ctx, s, meter)
+	}
+	return s, w, err
+}
+
+// measure measures a window of a load that runs.
+func (c *Cell) measure(ctx context.Context, meter *client.Meter) (*Sample, window, error) {
 	before := c.read(meter)
 	errorsBefore := meter.Errors.Load()
 	meter.Switch(true)
@@ -99,7 +108,6 @@ func (c *Cell) steady(ctx context.Context, l load, meter *client.Meter, ready fu
 	s.Figures["load_percent"] = 100 * w.load
 	if c.Process != nil {
 		s.Figures["cpu_us"] = float64(w.cpu.Microseconds()) / w.units
-		c.countCalls(ctx, s, meter)
 	}
 	return s, w, nil
 }

@@ -4,6 +4,7 @@ package workload
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -47,6 +48,13 @@ type Size struct {
 	MixedStreams   int
 	Bulk           int64 // bytes
 	Departures     int
+
+	Bursts       [2]int        // exchanges at once
+	BurstStreams int           // streams at once
+	Later        time.Duration // after the streams have begun, before their memory is read
+	Pausing      int           // clients that pause between requests
+	Storm        int           // TLS handshakes at a time
+	Long         time.Duration // a window in which pauses end and storms pass
 }
 
 // Full is the size of a run whose figures are to be believed.
@@ -57,15 +65,19 @@ func Full() Size {
 		BusyStreams: 400, BusyEvents: 40_000, PacedStreams: 50, PacedEvents: 10_000,
 		IdleStreams: 10_000, StalledClients: 300, MixedStreams: 100,
 		Bulk: 1 << 30, Departures: 20,
+		Bursts: [2]int{2000, 5000}, BurstStreams: 2000, Later: 12 * time.Second,
+		Pausing: 400, Storm: 1000, Long: 4 * time.Second,
 	}
 }
 
 // Quick is the size of a look in passing: the same loads for a shorter time,
-// fewer idle streams, less bulk.
+// fewer idle streams, less bulk. Bursts and storms are as large as ever: what they
+// show begins at a size.
 func Quick() Size {
 	s := Full()
 	s.Warm, s.Window, s.Counted, s.Settle = 150*time.Millisecond, 400*time.Millisecond, 200*time.Millisecond, 400*time.Millisecond
 	s.IdleStreams, s.StalledClients, s.Bulk, s.Departures = 1000, 40, 128<<20, 4
+	s.Long = 2 * time.Second
 	return s
 }
 
@@ -73,6 +85,8 @@ func Quick() Size {
 type Upstream interface {
 	// Streams is how many streams are open at the upstream.
 	Streams() (int64, error)
+	// Accepted is how many connections the upstream has accepted so far.
+	Accepted() (int64, error)
 	// Departure is when the end of the silent exchange id was seen, in
 	// nanoseconds of CLOCK_MONOTONIC; 0: it runs; known is false before it came.
 	Departure(id string) (at int64, known bool, err error)
@@ -83,6 +97,14 @@ type Cell struct {
 	Peer    *peers.Peer
 	Process *proc.Process // nil on the direct path
 	Target  client.Target
+	// Direct is the way to the upstream without the peer.
+	Direct client.Target
+	// Start starts the peer once more, with so many threads (loops, workers;
+	// 0: as many as it has CPUs), and returns its cell and what ends it.
+	Start func(threads int) (*Cell, func(), error)
+	// Storm starts a process that makes TLS handshakes with the peer, so many at a
+	// time. It ends when it is stopped, and says then what it did.
+	Storm func(connections int) (*proc.Process, error)
 	// Metrics is where the peer tells its allocations; empty: nowhere.
 	Metrics  string
 	Upstream Upstream
@@ -104,6 +126,9 @@ type Sample struct {
 	// Errors is how many exchanges or streams went wrong, and how the first did.
 	Errors     int64
 	FirstError string
+	// Kinds is how many errors of each kind there were, from a workload that is
+	// about them.
+	Kinds map[string]int64
 	// Saturated says that the load and the upstream had no CPU time left: the
 	// throughput is theirs and not the peer's.
 	Saturated bool
@@ -129,6 +154,8 @@ type Workload struct {
 	// Fresh asks for a peer that has just been started, because memory that
 	// it has kept from an earlier round would hide what this one needs.
 	Fresh bool
+	// Legs are those on which it tells something; empty: all.
+	Legs []Leg
 	// SkipDirect: there is nothing to be measured without a proxy.
 	SkipDirect bool
 	// Figures are the columns; the first is the one that ratios are made of,
@@ -136,6 +163,9 @@ type Workload struct {
 	Figures []Figure
 	Run     func(ctx context.Context, c *Cell) (*Sample, error)
 }
+
+// On reports whether the workload is run on the leg.
+func (w *Workload) On(leg Leg) bool { return len(w.Legs) == 0 || slices.Contains(w.Legs, leg) }
 
 // All returns the workloads in the order of the report.
 func All() []Workload {
@@ -146,6 +176,7 @@ func All() []Workload {
 		shortConnections(),
 		bulkDown(), bulkUp(),
 		mixed(), departure(),
+		burst(), think(), manyLoops(), handshakes(),
 	}
 }
 
