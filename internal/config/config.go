@@ -32,6 +32,8 @@ type Config struct {
 	Timeouts Timeouts `koanf:"timeouts"`
 	// How much may be asked at once. 0 means: no limit of apim-edge's own.
 	Limits Limits `koanf:"limits"`
+	// What runs the exchanges. It is read at the start only.
+	Loops Loops `koanf:"loops"`
 	// The log: one line per exchange, and what the operator should know.
 	Log Log `koanf:"log"`
 	// What is added to responses so that a client can see what happened.
@@ -275,6 +277,18 @@ type Limits struct {
 	Slowest Size `koanf:"slowest" min:"0" max:"1MiB"`
 }
 
+// Loops are what runs the exchanges.
+type Loops struct {
+	// How many event loops there are; each can use one processor. 0: as many as
+	// processors, but 4 at most, since each has idle connections to the upstreams
+	// of its own: with many, more exchanges have to make new ones.
+	Count int `koanf:"count" max:"256"`
+	// Let a loop with much to do keep its processor while it waits, which saves
+	// CPU time. It leans on how Go's runtime works inside: if apim-edge stalls
+	// where it should not, try false.
+	Busy bool `koanf:"busy"`
+}
+
 // Log says what is written, and how.
 type Log struct {
 	// Least severe level to write. The access lines are of level info.
@@ -315,6 +329,7 @@ func Default() Config {
 			Drain:             Seconds(30),
 		},
 		Limits: Limits{Head: Size{64 << 10}},
+		Loops:  Loops{Busy: true},
 		Log:    Log{Level: "info", Format: "auto", Access: true},
 	}
 }
