@@ -236,7 +236,8 @@ type CORS struct {
 type Timeouts struct {
 	// Time for a client to send a request head, from its first byte.
 	ClientHead Duration `koanf:"client_head" min:"1ms"`
-	// Time without a byte of the request body.
+	// Time without a byte of the request body. It is also how long the network
+	// to the upstream may be cut before an exchange ends.
 	RequestBodyIdle Duration `koanf:"request_body_idle" min:"1ms"`
 	// Time to establish the TCP connection to the upstream.
 	Connect Duration `koanf:"connect" min:"1ms"`
@@ -247,7 +248,8 @@ type Timeouts struct {
 	ResponseHead Duration `koanf:"response_head" min:"1ms"`
 	// Time without a byte of the response body.
 	StreamIdle Duration `koanf:"stream_idle" min:"1ms"`
-	// Time that a client may take no byte of what is sent to it.
+	// Time that a client may take no byte of what is sent to it, or the network
+	// to it be cut.
 	ClientWriteStall Duration `koanf:"client_write_stall" min:"1ms"`
 	// Time that an idle connection of a client is kept open.
 	ClientKeepAlive Duration `koanf:"client_keep_alive" min:"1ms"`

@@ -116,8 +116,8 @@ func (l *Loop) Listen(own *net.TCPListener, accept func(*Socket, error)) (*Liste
 	for _, option := range [][3]int{
 		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
 		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepAliveSeconds},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepAliveSeconds},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAliveIdle / time.Second)},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAliveInterval / time.Second)},
 		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveProbes},
 	} {
 		if err := unix.SetsockoptInt(fd, option[0], option[1], option[2]); err != nil {
