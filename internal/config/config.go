@@ -32,6 +32,8 @@ type Config struct {
 	Timeouts Timeouts `koanf:"timeouts"`
 	// How much may be asked at once. 0 means: no limit of apim-edge's own.
 	Limits Limits `koanf:"limits"`
+	// What runs the exchanges. It is read at the start only.
+	Loops Loops `koanf:"loops"`
 	// The log: one line per exchange, and what the operator should know.
 	Log Log `koanf:"log"`
 	// What is added to responses so that a client can see what happened.
@@ -240,7 +242,8 @@ type Timeouts struct {
 	// Time for a client to send a request head, from its first byte.
 	ClientHead Duration `koanf:"client_head" min:"1ms"`
 	// Time without a byte of the request body, from the client or taken by the
-	// upstream.
+	// upstream. It is also how long the network to the upstream may be cut before an
+	// exchange ends.
 	RequestBodyIdle Duration `koanf:"request_body_idle" min:"1ms"`
 	// Time to establish the TCP connection to the upstream.
 	Connect Duration `koanf:"connect" min:"1ms"`
@@ -251,7 +254,8 @@ type Timeouts struct {
 	ResponseHead Duration `koanf:"response_head" min:"1ms"`
 	// Time without a byte of the response body.
 	StreamIdle Duration `koanf:"stream_idle" min:"1ms"`
-	// Time that a client may take no byte of what is sent to it.
+	// Time that a client may take no byte of what is sent to it, or the network
+	// to it be cut.
 	ClientWriteStall Duration `koanf:"client_write_stall" min:"1ms"`
 	// Time that an idle connection of a client is kept open.
 	ClientKeepAlive Duration `koanf:"client_keep_alive" min:"1ms"`
@@ -279,6 +283,18 @@ type Limits struct {
 	// is a connection whose client takes what is sent to it slower, with a cut.
 	// 0: however slow.
 	Slowest Size `koanf:"slowest" min:"0" max:"1MiB"`
+}
+
+// Loops are what runs the exchanges.
+type Loops struct {
+	// How many event loops there are; each can use one processor. 0: as many as
+	// processors, but 4 at most, since each has idle connections to the upstreams
+	// of its own: with many, more exchanges have to make new ones.
+	Count int `koanf:"count" max:"256"`
+	// Let a loop with much to do keep its processor while it waits, which saves
+	// CPU time. It leans on how Go's runtime works inside: if apim-edge stalls
+	// where it should not, try false.
+	Busy bool `koanf:"busy"`
 }
 
 // Log says what is written, and how.
@@ -321,6 +337,7 @@ func Default() Config {
 			Drain:             Seconds(30),
 		},
 		Limits: Limits{Head: Size{64 << 10}},
+		Loops:  Loops{Busy: true},
 		Log:    Log{Level: "info", Format: "auto", Access: true},
 	}
 }

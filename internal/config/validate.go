@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -140,7 +141,10 @@ func (f field) bound(tag string) int64 {
 	}
 	var d Duration
 	var s Size
+	n, err := strconv.ParseInt(written, 10, 64)
 	switch {
+	case shapeOf(f.typ) == number && err == nil:
+		return n
 	case f.typ == durationType && d.UnmarshalText([]byte(written)) == nil:
 		return int64(d.Duration)
 	case f.typ == sizeType && s.UnmarshalText([]byte(written)) == nil:

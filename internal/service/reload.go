@@ -106,5 +106,8 @@ func needRestart(a, b config.Config) (keys []string) {
 	if !reflect.DeepEqual(a.Admin, b.Admin) {
 		keys = append(keys, "admin")
 	}
+	if a.Loops != b.Loops {
+		keys = append(keys, "loops")
+	}
 	return keys
 }

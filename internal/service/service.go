@@ -100,7 +100,7 @@ func (s *Service) end() {
 
 func (s *Service) start(conf config.Config) error {
 	var err error
-	if s.loops, err = wire.StartLoops(wire.Processors(), shortest(conf)); err != nil {
+	if s.loops, err = startLoops(conf); err != nil {
 		return err
 	}
 	s.metrics = record.NewMetrics(s.o.Version, s.output.sink.Lost)
@@ -211,6 +211,21 @@ func (s *Service) Stop(trigger string) {
 // nothing came of it.
 func (s *Service) TerminalGone() {
 	s.log.Warn().Msg("the terminal has gone without a hang-up; serving goes on")
+}
+
+// mostLoops is how many loops are started where nothing is said: each has a pool of its
+// own, and one is good for tens of thousands of exchanges a second.
+const mostLoops = 4
+
+func startLoops(conf config.Config) ([]*wire.Loop, error) {
+	n := conf.Loops.Count
+	if n == 0 {
+		n = min(wire.Processors(), mostLoops)
+	}
+	if conf.Loops.Busy {
+		return wire.StartLoops(n, shortest(conf))
+	}
+	return wire.StartLoops(n, shortest(conf), wire.ParkAlways)
 }
 
 // shortest returns the shortest wait that the configuration bounds.

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/testcert"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
+	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
 const minimal = "upstreams: {legacy: {url: '{UPSTREAM}'}}\n"
@@ -97,11 +99,46 @@ func TestAChangeThatNeedsARestartIsNamed(t *testing.T) {
 	url := upstream(t)
 	r := start(t, url, minimal)
 	defer r.Stop("signal")
-	r.write(strings.ReplaceAll(minimal, "{UPSTREAM}", url) + "admin: {pprof: true}\n")
+	r.write(strings.ReplaceAll(minimal, "{UPSTREAM}", url) + "admin: {pprof: true}\nloops: {busy: false}\n")
 	if err := r.Reload("signal"); err != nil {
 		t.Fatal(err)
 	}
-	r.eventually("a warning", func() bool { return r.log.Has(`"key":"admin"`) && r.log.Has("after a restart only") })
+	for _, key := range []string{"admin", "loops"} {
+		r.eventually("a warning", func() bool { return r.log.Has(`"key":"`+key+`"`) && r.log.Has("after a restart only") })
+	}
+}
+
+// TestLoopsAreAsConfigured holds how many there are, that one that always parks leaves
+// the processors of the program as they were, and that all serve.
+func TestLoopsAreAsConfigured(t *testing.T) {
+	given := wire.Processors()
+	for _, tc := range []struct {
+		name, text string
+		loops      int
+		parked     bool
+	}{
+		{"few where nothing is said", "", min(given, mostLoops), false},
+		{"as many as are asked for", "loops: {count: 7}\n", 7, false},
+		{"always parked", "loops: {count: 3, busy: false}\n", 3, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			before := runtime.GOMAXPROCS(0)
+			r := start(t, upstream(t), minimal+tc.text)
+			defer r.Stop("signal")
+			if len(r.loops) != tc.loops {
+				t.Errorf("%d loops, want %d", len(r.loops), tc.loops)
+			}
+			for _, l := range r.loops {
+				l.Do(func() {}) // it has begun
+			}
+			if n := runtime.GOMAXPROCS(0); tc.parked && n != before {
+				t.Errorf("GOMAXPROCS is %d, want %d as before", n, before)
+			}
+			if got := r.get("/v1/models"); !strings.HasPrefix(got, "HTTP/1.1 200 OK\r\n") {
+				t.Errorf("answer %q", got)
+			}
+		})
+	}
 }
 
 // TestReadinessFailsFirst holds that between failing /readyz and the end of the

@@ -45,6 +45,7 @@ type Server struct {
 
 	handshakes context.Context // of TLS; canceled at the end of a drain
 	endThem    context.CancelFunc
+	turns      turns // of handshakes that compute
 }
 
 // New returns a server for edge whose connections are spread over loops. conf is
@@ -54,6 +55,7 @@ func New(edge *proxy.Edge, loops []*wire.Loop, log zerolog.Logger, conf *tls.Con
 	s := &Server{
 		edge: edge, loops: loops, load: make([]atomic.Int64, len(loops)), log: log, tls: conf, count: count,
 		clients: map[*proxy.Client]struct{}{}, changed: make(chan struct{}, 1),
+		turns: turns{free: max(1, wire.Processors()/2)},
 	}
 	s.scarce = log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Minute})
 	s.crowded = log.Sample(&zerolog.BurstSampler{Burst: 1, Period: time.Minute})
@@ -137,8 +139,12 @@ func (s *Server) secure(l int, sock *wire.Socket, timeout time.Duration) {
 		s.notTaken(l, err)
 		return
 	}
-	stop := context.AfterFunc(s.handshakes, func() { _ = tcp.Close() })
-	secured, err := wire.Handshake(&handshaking{tcp, mostHandshake}, tls.Server, s.tls, timeout)
+	ctx, cancel := context.WithTimeout(s.handshakes, timeout)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = tcp.Close() })
+	h := &handshaking{TCPConn: tcp, ctx: ctx, turns: &s.turns, left: mostHandshake, place: newcomer}
+	secured, err := wire.Handshake(h, tls.Server, s.tls, 0) // ctx bounds it
+	h.rest()
 	if !stop() || err != nil { // not stopped: closed under a handshake that was just done
 		s.notSecured(tcp, err)
 		s.gone(l, nil)

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"strconv"
 	"time"
+
+	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
 // openTCP opens a TCP connection to the upstream, through its proxy if it has one,
@@ -52,7 +54,7 @@ func (u *Upstream) reach(ctx context.Context, address string) (*net.TCPConn, err
 }
 
 func dialTCP(ctx context.Context, end netip.AddrPort) (*net.TCPConn, error) {
-	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: time.Minute, Count: 3}}
+	dialer := net.Dialer{KeepAliveConfig: wire.KeepAlive()}
 	c, err := dialer.DialContext(ctx, "tcp", end.String())
 	if err != nil {
 		return nil, err

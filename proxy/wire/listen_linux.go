@@ -88,6 +88,7 @@ type Listener struct {
 	loop   *Loop
 	fd     int // -1: closed; only on the loop
 	accept func(*Socket, error)
+	again  bool // it will look once more of its own accord
 }
 
 // listenerSeat marks the events of the loop's listener.
@@ -115,8 +116,8 @@ func (l *Loop) Listen(own *net.TCPListener, accept func(*Socket, error)) (*Liste
 	for _, option := range [][3]int{
 		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
 		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepAliveSeconds},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepAliveSeconds},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAliveIdle / time.Second)},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAliveInterval / time.Second)},
 		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveProbes},
 	} {
 		if err := unix.SetsockoptInt(fd, option[0], option[1], option[2]); err != nil {
@@ -148,7 +149,7 @@ const acceptShare = 32
 // edge-triggered instance tells of those who wait only when another one comes.
 func (n *Listener) acceptAll() {
 	for range acceptShare {
-		if n.fd < 0 {
+		if n.fd < 0 || n.again {
 			return
 		}
 		fd, address, err := unix.Accept4(n.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
@@ -159,12 +160,19 @@ func (n *Listener) acceptAll() {
 			return
 		case unix.EINTR, unix.ECONNABORTED: // the latter gave up while it waited
 		default:
+			n.again = true // one look for all who wait: each of them is an event as well
+			time.AfterFunc(acceptAgain, func() { n.loop.Post(n.lookAgain) })
 			n.hand(nil, os.NewSyscallError("accept4", err))
-			time.AfterFunc(acceptAgain, func() { n.loop.Post(n.acceptAll) })
 			return
 		}
 	}
-	n.loop.Post(n.acceptAll)
+	n.again = true
+	n.loop.Post(n.lookAgain)
+}
+
+func (n *Listener) lookAgain() {
+	n.again = false
+	n.acceptAll()
 }
 
 // hand calls accept, whose panic must not keep the others out: the edge-triggered

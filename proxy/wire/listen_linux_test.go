@@ -3,7 +3,10 @@
 package wire
 
 import (
+	"net"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,8 +23,8 @@ func TestAnAcceptedConnectionInheritsItsOptions(t *testing.T) {
 	}{
 		{"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
 		{"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
-		{"TCP_KEEPIDLE", unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepAliveSeconds},
-		{"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepAliveSeconds},
+		{"TCP_KEEPIDLE", unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAliveIdle / time.Second)},
+		{"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAliveInterval / time.Second)},
 		{"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveProbes},
 	} {
 		var got int
@@ -29,6 +32,73 @@ func TestAnAcceptedConnectionInheritsItsOptions(t *testing.T) {
 		s.do(func(c *Conn) { got, err = unix.GetsockoptInt(c.fd, tc.level, tc.option) })
 		if got != tc.want || err != nil {
 			t.Errorf("%s is %d (%v), want %d", tc.name, got, err, tc.want)
+		}
+	}
+}
+
+// TestWithoutDescriptorsOneLookServesAll holds that connections that cannot be accepted
+// cost a look now and then for all of them, and that they are accepted as soon as they
+// can be. Each had a timer of its own: 12,000 calls of accept a second.
+func TestWithoutDescriptorsOneLookServesAll(t *testing.T) {
+	const callers = 40
+	tcp, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := tcp.Addr().(*net.TCPAddr).Port
+	var failed atomic.Int64
+	accepted := make(chan *Socket, callers)
+	l := startLoop(t)
+	own, err := l.Listen(tcp, func(sock *Socket, err error) {
+		if err != nil {
+			failed.Add(1)
+			return
+		}
+		accepted <- sock
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	calling := make([]int, callers) // made while that can be done
+	for i := range calling {
+		if calling[i], err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(calling[i]) //nolint:errcheck // a test's end
+	}
+	giveBack := noDescriptors(t)
+	defer giveBack()
+	begun := time.Now()
+	for _, fd := range calling {
+		if err := unix.Connect(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+			t.Fatal(err)
+		}
+		l.Do(func() {}) // the loop has heard of it
+	}
+	eventually(t, "it looks again", func() bool { return failed.Load() > 3 })
+	if n, most := failed.Load(), 1+int64(time.Since(begun)/acceptAgain); n > most {
+		t.Errorf("%d calls of accept have failed, want at most %d", n, most)
+	}
+	giveBack()
+	for range callers {
+		(<-accepted).Close()
+	}
+}
+
+// noDescriptors takes the process all further descriptors until giveBack is called.
+func noDescriptors(t *testing.T) (giveBack func()) {
+	t.Helper()
+	var before unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: before.Max}); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -55,9 +55,7 @@ func (l *Loop) Listen(own *net.TCPListener, accept func(*Socket, error)) (*Liste
 				l.Post(func() { accept(nil, err) })
 				time.Sleep(acceptAgain)
 			default:
-				_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{
-					Enable: true, Idle: keepAliveSeconds * time.Second, Interval: keepAliveSeconds * time.Second, Count: keepAliveProbes,
-				})
+				_ = tcp.SetKeepAliveConfig(KeepAlive())
 				s := SocketOf(tcp)
 				if !l.Post(func() { accept(s, nil) }) {
 					s.Close()

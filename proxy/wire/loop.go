@@ -35,15 +35,21 @@ type Loop struct {
 	done   chan struct{}
 }
 
+// Option is a way in which a loop is to differ.
+type Option func(*Loop)
+
 // NewLoop starts a loop; shortest is the shortest bound that it will serve: a
 // bound is never early and at most two ticks late, one until the loop looks at it
 // for the first time and one behind its end.
-func NewLoop(shortest time.Duration) (*Loop, error) {
-	return newLoop(min(max(shortest/8, 5*time.Millisecond), 500*time.Millisecond))
+func NewLoop(shortest time.Duration, options ...Option) (*Loop, error) {
+	return newLoop(min(max(shortest/8, 5*time.Millisecond), 500*time.Millisecond), options...)
 }
 
-func newLoop(tick time.Duration) (*Loop, error) {
+func newLoop(tick time.Duration, options ...Option) (*Loop, error) {
 	l := &Loop{tick: tick, begun: time.Now(), done: make(chan struct{})}
+	for _, o := range options {
+		o(l)
+	}
 	if err := l.start(); err != nil {
 		return nil, fmt.Errorf("start an event loop: %w", err)
 	}
@@ -264,10 +270,10 @@ func (l *Loop) remove(c *Conn) {
 }
 
 // StartLoops starts n loops.
-func StartLoops(n int, shortest time.Duration) ([]*Loop, error) {
+func StartLoops(n int, shortest time.Duration, options ...Option) ([]*Loop, error) {
 	var loops []*Loop
 	for range n {
-		l, err := NewLoop(shortest)
+		l, err := NewLoop(shortest, options...)
 		if err != nil {
 			CloseLoops(loops)
 			return nil, err

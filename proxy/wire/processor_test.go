@@ -53,6 +53,49 @@ func TestABusyLoopParksWhenNothingHappens(t *testing.T) {
 	}
 }
 
+// TestALoopThatParksAlwaysIsNeverBusy holds that it does not keep its processor however
+// much there is to do, brings none, and serves all the same.
+func TestALoopThatParksAlwaysIsNeverBusy(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		options []Option
+		busy    bool
+	}{
+		{"as it is", nil, true},
+		{"parks always", []Option{ParkAlways}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			before := runtime.GOMAXPROCS(0)
+			l, err := newLoop(time.Hour, tc.options...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			s, far := pair(t, l)
+			var busy bool
+			s.do(func(*Conn) {
+				l.looked, l.turns = l.Now(), 10*fewTimes // all that has happened since the last look
+				l.look()
+				busy = l.busy
+			})
+			if busy != tc.busy {
+				t.Errorf("busy = %t, want %t", busy, tc.busy)
+			}
+			if brought := runtime.GOMAXPROCS(0) > before; brought != tc.busy {
+				t.Errorf("it has brought a processor: %t, want %t", brought, tc.busy)
+			}
+			s.whenWoken(func(c *Conn) {
+				if b, err := c.Read(nil); err == nil {
+					_, _ = c.Send(b)
+				}
+			})
+			for range 3 * fewTimes {
+				exchange(t, far)
+			}
+		})
+	}
+}
+
 // TestALoopBringsItsProcessor holds that there is one for everybody else, and that
 // it is gone with the loop.
 func TestALoopBringsItsProcessor(t *testing.T) {

@@ -38,6 +38,7 @@ type poller struct {
 	file    *os.File        // parking, as Go's poller takes it; it closes parking
 	raw     syscall.RawConn // of file
 
+	parks  bool          // always: see ParkAlways
 	busy   bool          // how the loop waits; only look changes it
 	turns  int           // with events, since looked
 	looked time.Duration // when look was called last
@@ -50,13 +51,18 @@ const (
 	fewTimes = 128
 )
 
-// canBusy: without the monitor's signals nobody could stop the world.
-var canBusy = !strings.Contains(os.Getenv("GODEBUG"), "asyncpreemptoff=1")
+// ParkAlways has a loop never keep its processor, nor bring one. Nothing is left then
+// that only holds for the Go runtime as it is today.
+func ParkAlways(l *Loop) { l.parks = true }
+
+// cannotBusy: without the monitor's signals nobody could stop the world.
+var cannotBusy = strings.Contains(os.Getenv("GODEBUG"), "asyncpreemptoff=1")
 
 // wakeSeat marks the events of wake.
 const wakeSeat = -1
 
 func (l *Loop) start() error {
+	l.parks = l.parks || cannotBusy
 	var errs [4]error
 	l.ep, errs[0] = unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	l.parking, errs[1] = unix.EpollCreate1(unix.EPOLL_CLOEXEC)
@@ -96,7 +102,11 @@ func (l *Loop) rouse() {
 }
 
 func (l *Loop) run() {
-	bringProcessor(1)
+	defer close(l.done)
+	if !l.parks {
+		bringProcessor(1)
+		defer bringProcessor(-1)
+	}
 	for !l.isEnded() {
 		if l.busy {
 			l.keepOn()
@@ -108,11 +118,9 @@ func (l *Loop) run() {
 	if l.listener != nil {
 		l.listener.closeNow()
 	}
-	bringProcessor(-1)
 	_ = l.file.Close()
 	_ = unix.Close(l.ep)
 	_ = unix.Close(l.wake)
-	close(l.done)
 }
 
 // keepOn handles what happens until it is interrupted for want of more. It begins
@@ -193,7 +201,7 @@ func (l *Loop) handleAll(n int) {
 // each interruption while it is not.
 func (l *Loop) look() {
 	now := l.Now()
-	l.busy = canBusy && l.turns >= busyFrom*int((now-l.looked)/time.Millisecond)
+	l.busy = !l.parks && l.turns >= busyFrom*int((now-l.looked)/time.Millisecond)
 	l.turns, l.looked = 0, now
 }
 

@@ -28,12 +28,21 @@ var (
 // Conn what it was. It runs on the loop's goroutine.
 type Handler interface{ Wake(c *Conn) }
 
-// A peer that has gone without a word is noticed after so many probes, one after
-// each interval without a byte.
+// A peer that has gone without a word is asked for one after so long without a byte,
+// and then after each interval. It is given up after so many probes, or after the time
+// for which a write may stall (see Adopt). With 60 s for both and no such time, a
+// request hung for 246 s when the network was cut.
 const (
-	keepAliveSeconds = 60
-	keepAliveProbes  = 3
+	keepAliveIdle     = 30 * time.Second
+	keepAliveInterval = 10 * time.Second
+	keepAliveProbes   = 3
 )
+
+// KeepAlive is how connections that Listen has not accepted are to be watched: the
+// kernel of a peer that thinks for minutes answers the probes.
+func KeepAlive() net.KeepAliveConfig {
+	return net.KeepAliveConfig{Enable: true, Idle: keepAliveIdle, Interval: keepAliveInterval, Count: keepAliveProbes}
+}
 
 // Conn is one TCP or TLS connection. All its methods belong to the goroutine of
 // its loop.

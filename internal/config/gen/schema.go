@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"strconv"
 
 	"github.com/apim-edge/apim-edge/internal/config"
 )
@@ -23,6 +24,7 @@ type schema struct {
 	AnyOf                []*schema          `json:"anyOf,omitempty"`
 	Const                *int               `json:"const,omitempty"`
 	Minimum              *int               `json:"minimum,omitempty"`
+	Maximum              *int               `json:"maximum,omitempty"`
 	Pattern              string             `json:"pattern,omitempty"`
 	Default              any                `json:"default,omitempty"`
 }
@@ -75,6 +77,9 @@ func (s *schema) scalar(k key) {
 		s.Type = []string{"boolean"}
 	case int:
 		s.Type, s.Minimum = []string{"integer"}, &zero
+		if high, err := strconv.Atoi(k.tag.Get("max")); err == nil {
+			s.Maximum = &high
+		}
 	case []string:
 		s.Type, s.Items = []string{"array"}, &schema{Type: []string{"string"}}
 		if v == nil {

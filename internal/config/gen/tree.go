@@ -88,6 +88,9 @@ func (k key) allowed() string {
 	case bool:
 		return "`true` or `false`"
 	case int:
+		if high := k.tag.Get("max"); high != "" {
+			return "a whole number from 0 to " + high
+		}
 		return "a whole number from 0"
 	case []string:
 		return "a list"
