@@ -115,6 +115,7 @@ func reload(load func() error) http.HandlerFunc {
 func text(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store") // a probe asks how it is now
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(body))
 }

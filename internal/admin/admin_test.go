@@ -253,12 +253,13 @@ func TestALiteralTokenIsRefused(t *testing.T) {
 	}
 }
 
-// TestABrowserIsToldNotToGuess holds that no answer can be taken for a page.
+// TestABrowserIsToldNotToGuess holds that no answer can be taken for a page, and that
+// none is kept.
 func TestABrowserIsToldNotToGuess(t *testing.T) {
 	h := serve(t, config.Admin{}, nil)
 	for _, path := range []string{"/healthz", "/readyz", "/config"} {
 		w := ask(h, "GET", path)
-		if w.Header().Get("X-Content-Type-Options") != "nosniff" || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain") {
+		if w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("X-Content-Type-Options") != "nosniff" || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain") {
 			t.Errorf("GET %s: %v", path, w.Header())
 		}
 	}

@@ -138,7 +138,7 @@ func (u *Up) noBytes(err error) error {
 		if u.From.Expired() {
 			return edgeerr.New(edgeerr.RequestTimeout, "no byte of the request body within timeouts.request_body_idle")
 		}
-		if u.paced && u.From.Slow() {
+		if u.paced && u.From.Slow() && !u.From.Stalled() { // stalled: it is what it takes that is slow
 			return edgeerr.New(edgeerr.RequestTimeout, "the request body came slower than limits.slowest")
 		}
 		if u.Slowest.Least > 0 && !u.paced {

@@ -167,7 +167,7 @@ func (l *Loop) sweep(now time.Duration) {
 		}
 		if !c.closed && c.pace.missed(now, c.got) {
 			c.slow = true
-			c.handler.Wake(c)
+			l.tell(c)
 		}
 		if !c.closed && c.hasStalled(now) {
 			c.stalled = true

@@ -73,10 +73,15 @@ func (l *Loop) start() error {
 	}
 	l.file = os.NewFile(uintptr(l.parking), "epoll")
 	var err error
-	if l.raw, err = l.file.SyscallConn(); err != nil {
-		return err
+	if l.raw, err = l.file.SyscallConn(); err == nil {
+		err = watch(l.ep, l.wake, unix.EPOLLIN|unix.EPOLLET, seat{wakeSeat, 0})
 	}
-	return watch(l.ep, l.wake, unix.EPOLLIN|unix.EPOLLET, seat{wakeSeat, 0})
+	if err != nil {
+		_ = l.file.Close() // with parking in it
+		l.parking = -1
+		l.closeDescriptors()
+	}
+	return err
 }
 
 func (l *Loop) closeDescriptors() {
