@@ -63,7 +63,7 @@ func TestADepartureBehindTheFinalEventIsInOrder(t *testing.T) {
 						idle = 1
 					}
 					e.WantMetric(`apim_edge_upstream_connections{state="idle",upstream="legacy"}`, idle)
-					e.WantMetric(`apim_edge_upstream_connections{state="open",upstream="legacy"}`, idle)
+					e.WantMetric(`apim_edge_upstream_connections{state="in_use",upstream="legacy"}`, 0)
 					e.WantMetric("apim_edge_client_connections", 0)
 					e.WantMetric(`apim_edge_cancels_total{route="api"}`, 0)
 					e.WantMetric(`apim_edge_cuts_total{cause="client_left",side="client"}`, 0)

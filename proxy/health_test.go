@@ -26,7 +26,7 @@ func TestTheHealthPathFollowsReadiness(t *testing.T) {
 			c := e.Dial()
 			probe := func(request string, status int, body string) {
 				t.Helper()
-				c.Send(proxytest.Request)
+				c.Send(request)
 				if m := c.Answer(proxytest.MethodOf(request)); m.Status() != status || m.Body != body || m.Get("Cache-Control") != "no-store" {
 					t.Errorf("%q: answer %v, want %d and %q", request, m, status, body)
 				}

@@ -208,7 +208,8 @@ func TestARenegotiationThatComesToNothing(t *testing.T) {
 				t.Errorf("answer %v, want 502 upstream_tls_failed with %q", m, tc.text)
 			}
 			e.WantExchange(502, "upstream_tls_failed")
-			e.WantMetric(`apim_edge_upstream_connections{state="open",upstream="legacy"}`, 0)
+			e.WantMetric(`apim_edge_upstream_connections{state="in_use",upstream="legacy"}`, 0)
+			e.WantMetric(`apim_edge_upstream_connections{state="idle",upstream="legacy"}`, 0)
 		})
 	}
 }
@@ -229,7 +230,8 @@ func TestADepartureEndsARenegotiation(t *testing.T) {
 	c.Fin()
 	e.Exchange()
 	<-asked
-	e.WantMetric(`apim_edge_upstream_connections{state="open",upstream="legacy"}`, 0)
+	e.WantMetric(`apim_edge_upstream_connections{state="in_use",upstream="legacy"}`, 0)
+	e.WantMetric(`apim_edge_upstream_connections{state="idle",upstream="legacy"}`, 0)
 }
 
 // dripping sends a byte at a time.

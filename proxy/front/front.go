@@ -145,7 +145,10 @@ func (s *Server) secure(l int, sock *wire.Socket, timeout time.Duration) {
 	h := &handshaking{TCPConn: tcp, ctx: ctx, turns: &s.turns, left: mostHandshake, place: newcomer}
 	secured, err := wire.Handshake(h, tls.Server, s.tls, 0) // ctx bounds it
 	h.rest()
-	if !stop() || err != nil { // not stopped: closed under a handshake that was just done
+	if !stop() { // closed under the handshake, which may have been done just now
+		err = ctx.Err()
+	}
+	if err != nil {
 		s.notSecured(tcp, err)
 		s.gone(l, nil)
 		return

@@ -1,11 +1,11 @@
 package front
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
-	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -53,7 +53,7 @@ func failureOf(err error) *failure {
 			return &plainHTTP
 		}
 		return &notTLS
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded):
 		return &tooSlow
 	case errors.Is(err, errHandshakeTooLarge):
 		return &tooLarge

@@ -41,9 +41,8 @@ func (u *Upstream) Dial(l *wire.Loop, owner Owner) (*Dialing, error) {
 		u.open.Add(-1)
 		return nil, edgeerr.New(edgeerr.UpstreamUnavailable, "")
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	d := &Dialing{up: u, loop: l, owner: owner, cancel: cancel, full: full}
-	go d.run(ctx)
+	d := &Dialing{up: u, loop: l, owner: owner, full: full}
+	d.cancel = wire.Beside(l, d.open, d.arrive, opened.close)
 	return d, nil
 }
 
@@ -63,20 +62,28 @@ func (d *Dialing) Cancel() {
 	}
 }
 
-func (d *Dialing) run(ctx context.Context) {
-	defer d.cancel()
-	sock, secured, err := d.open(ctx)
-	if !d.loop.Post(func() { d.arrive(sock, secured, err) }) && sock != nil {
-		_ = sock.Close()
+// opened is what a goroutine beside the loop has made: a connection, or why there is
+// none.
+type opened struct {
+	sock    *net.TCPConn
+	secured *wire.Secured // nil: plain TCP
+	err     error
+}
+
+func (o opened) close() {
+	if o.sock != nil {
+		_ = o.sock.Close()
 	}
 }
 
-func (d *Dialing) open(ctx context.Context) (sock *net.TCPConn, secured *wire.Secured, err error) {
-	defer d.survive(&err)
+func (d *Dialing) open(ctx context.Context) (o opened) {
+	defer d.survive(&o.err)
 	if d.full && !d.up.makeRoom() {
-		return nil, nil, edgeerr.New(edgeerr.UpstreamUnavailable, "")
+		o.err = edgeerr.New(edgeerr.UpstreamUnavailable, "")
+		return o
 	}
-	return d.up.connect(ctx)
+	o.sock, o.secured, o.err = d.up.connect(ctx)
+	return o
 }
 
 // survive, deferred, makes a panic the failure of this dial: who waits for it must
@@ -105,11 +112,11 @@ func (u *Upstream) makeRoom() (made bool) {
 
 // arrive runs on the loop. It takes the connection over, or counts it out, also where
 // the exchange that wanted it has ended: whose departure is no failed dial.
-func (d *Dialing) arrive(sock *net.TCPConn, secured *wire.Secured, err error) {
-	u := d.up
+func (d *Dialing) arrive(o opened) {
+	u, err := d.up, o.err
 	c := u.newConn(d.loop, d.owner)
 	if err == nil {
-		err = d.adopt(c, sock, secured) // closes sock if it fails
+		err = d.adopt(c, o.sock, o.secured) // closes the socket if it fails
 	}
 	d.done, d.err = true, err
 	switch {
