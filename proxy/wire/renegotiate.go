@@ -33,7 +33,7 @@ type renegotiation struct {
 	ctx    context.Context
 }
 
-// What a record that is not encrypted itself shows of its content, TLS 1.2.
+// What the header of a record says of its content, in the clear under TLS 1.2.
 const (
 	typeChangeCipherSpec = 20
 	typeHandshake        = 22
@@ -112,7 +112,9 @@ func (r *renegotiation) arrive(out renegotiated) {
 		}
 		r.held.Release()
 	}
-	c.Rouse()
+	if !c.closing {
+		c.Rouse()
+	}
 }
 
 // hold keeps what is to be sent behind the handshake.
