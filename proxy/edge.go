@@ -26,8 +26,8 @@ type Edge struct {
 	observers []record.Observer // of every exchange, at its end: on all loops, several at a time
 
 	running  admit.Running
-	draining atomic.Bool  // never taken back
-	ready    func() error // nil: it always is
+	draining atomic.Bool                  // never taken back
+	ready    atomic.Pointer[func() error] // nil: it always is
 }
 
 // NewEdge returns an edge without a configuration: Use gives it one. loops are
@@ -76,9 +76,13 @@ func (e *Edge) Inflight() int64 { return e.running.Count() }
 // Drain makes every answer from now on the last one of its connection.
 func (e *Edge) Drain() { e.draining.Store(true) }
 
-// FollowReadiness has listen.health_path say what ready says: nil is ready. It comes
-// before the first client.
-func (e *Edge) FollowReadiness(ready func() error) { e.ready = ready }
+// FollowReadiness has listen.health_path say what ready says: nil is ready.
+func (e *Edge) FollowReadiness(ready func() error) { e.ready.Store(&ready) }
+
+func (e *Edge) isReady() bool {
+	ready := e.ready.Load()
+	return ready == nil || (*ready)() == nil
+}
 
 // Draining reports whether Drain has been called.
 func (e *Edge) Draining() bool { return e.draining.Load() }

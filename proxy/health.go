@@ -10,7 +10,7 @@ func (x *Exchange) answerHealth() error {
 		return nil
 	}
 	status, text, body := 200, "200 OK\r\nContent-Length: 6", "ready\n"
-	if x.edge.draining.Load() || x.edge.ready != nil && x.edge.ready() != nil {
+	if x.edge.draining.Load() || !x.edge.isReady() {
 		status, text, body = 503, "503 Service Unavailable\r\nContent-Length: 10", "not ready\n"
 	}
 	out := x.client.Loop().GetBuf()
