@@ -42,6 +42,7 @@ func TestADeadConnectionFromThePoolIsReplaced(t *testing.T) {
 				closed <- struct{}{}
 				<-closed
 				if proxytest.NoticesLater {
+					e.WantMetric(`apim_edge_upstream_connections{state="in_use",upstream="legacy"}`, 0)
 					e.WantMetric(`apim_edge_upstream_connections{state="idle",upstream="legacy"}`, 0)
 				}
 				c.Send(proxytest.Request)
