@@ -35,6 +35,9 @@ func TestARefusalReachesWhoWritesFirst(t *testing.T) {
 // TestAnUnreadUploadIsReset holds that an upstream which does not read sees at once
 // that the client has left, whatever the framing: FIN would stand behind megabytes.
 func TestAnUnreadUploadIsReset(t *testing.T) {
+	if proxytest.NoticesLater {
+		t.Skip("a departure behind bytes that nobody reads is seen by epoll only")
+	}
 	for _, leg := range proxytest.EveryLeg {
 		for _, framing := range []string{"Content-Length: 100000000", "Transfer-Encoding: chunked"} {
 			t.Run(leg.Name+", "+framing, func(t *testing.T) {
