@@ -97,10 +97,10 @@ func (l *Loop) Adopt(sock *Socket, secured *Secured, handler Handler, stall time
 // boundUnacked has the kernel give the peer up when it has acknowledged nothing of
 // what was sent, or no probe, for so long (0: for as long as the kernel likes, a
 // quarter of an hour and more). It also ends a wait for a peer that answers and takes
-// nothing, and so it is never shorter than the bound of that (tcp(7), TCP_USER_TIMEOUT).
+// nothing, and so it is longer than the bound of that (tcp(7), TCP_USER_TIMEOUT).
 func (c *Conn) boundUnacked(d time.Duration) {
 	if d > 0 {
-		milliseconds := min((d+time.Millisecond-1)/time.Millisecond, math.MaxInt32)
+		milliseconds := min((d+d/4+time.Second+time.Millisecond-1)/time.Millisecond, math.MaxInt32)
 		_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(milliseconds))
 	}
 }
