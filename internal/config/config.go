@@ -254,8 +254,7 @@ type Timeouts struct {
 	ResponseHead Duration `koanf:"response_head" min:"1ms"`
 	// Time without a byte of the response body.
 	StreamIdle Duration `koanf:"stream_idle" min:"1ms"`
-	// Time that a client may take no byte of what is sent to it, or the network
-	// to it be cut.
+	// Time that a client may take no byte of what is sent to it.
 	ClientWriteStall Duration `koanf:"client_write_stall" min:"1ms"`
 	// Time that an idle connection of a client is kept open.
 	ClientKeepAlive Duration `koanf:"client_keep_alive" min:"1ms"`

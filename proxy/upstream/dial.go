@@ -141,9 +141,10 @@ func (d *Dialing) arrive(o opened) {
 func (d *Dialing) adopt(c *Conn, sock *net.TCPConn, secured *wire.Secured) (err error) {
 	defer d.survive(&err)
 	if c.Conn, err = d.loop.Adopt(wire.SocketOf(sock), secured, c, d.up.Stall); err != nil {
-		err = d.up.explainAdopt(err)
+		return d.up.explainAdopt(err)
 	}
-	return err
+	c.BoundUnacked(d.up.Stall)
+	return nil
 }
 
 // connect blocks, so it runs on a goroutine of its own. ctx ends both of its halves.

@@ -71,8 +71,8 @@ func (l *Loop) handle(e *unix.EpollEvent) {
 
 // Adopt takes the socket over: sock is of no further use, also where there is an
 // error, and its connection goes on under the loop. It belongs to the loop's
-// goroutine. A write may stall for at most stall (0: for ever), and the peer's kernel
-// be silent for as long. secured is nil for plain TCP. What crypto/tls has read with the end of the handshake is told by no
+// goroutine. A write may stall for at most stall (0: for ever). secured is nil for
+// plain TCP. What crypto/tls has read with the end of the handshake is told by no
 // event: the caller has to look.
 func (l *Loop) Adopt(sock *Socket, secured *Secured, handler Handler, stall time.Duration) (*Conn, error) {
 	c := &Conn{loop: l, handler: handler, stall: stall}
@@ -80,7 +80,6 @@ func (l *Loop) Adopt(sock *Socket, secured *Secured, handler Handler, stall time
 	if c.fd, err = sock.take(); err != nil {
 		return nil, err
 	}
-	c.boundUnacked(stall)
 	if secured != nil {
 		c.tls, c.src = secured.tls, secured.src
 		c.src.conn = c
@@ -94,11 +93,12 @@ func (l *Loop) Adopt(sock *Socket, secured *Secured, handler Handler, stall time
 	return c, nil
 }
 
-// boundUnacked has the kernel give the peer up when it has acknowledged nothing of
-// what was sent, or no probe, for so long (0: for as long as the kernel likes, a
-// quarter of an hour and more). It also ends a wait for a peer that answers and takes
-// nothing, and so it is longer than the bound of that (tcp(7), TCP_USER_TIMEOUT).
-func (c *Conn) boundUnacked(d time.Duration) {
+// BoundUnacked has the kernel give the peer up when it has acknowledged nothing of
+// what was sent, or no probe, for d and a quarter and a second more (0: for as long as
+// the kernel likes, a quarter of an hour and more). It also ends a wait for a peer that
+// answers and takes nothing, in the kernel's buffers as well (tcp(7), TCP_USER_TIMEOUT):
+// so it is not for clients, of which a slow stream may wait there for longer.
+func (c *Conn) BoundUnacked(d time.Duration) {
 	if d > 0 {
 		milliseconds := min((d+d/4+time.Second+time.Millisecond-1)/time.Millisecond, math.MaxInt32)
 		_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(milliseconds))

@@ -86,6 +86,9 @@ func (l *Loop) Adopt(sock *Socket, secured *Secured, handler Handler, stall time
 	return c, nil
 }
 
+// BoundUnacked bounds nothing here: only Linux has it for every socket.
+func (c *Conn) BoundUnacked(time.Duration) {}
+
 // readOn reads until the peer has left.
 func (c *Conn) readOn() {
 	for {

@@ -31,6 +31,7 @@ func TestTheKernelHoldsToTheStall(t *testing.T) {
 		s := adopt(t, startLoop(t), near, nil, tc.stall)
 		var got int
 		var err error
+		s.do(func(c *Conn) { c.BoundUnacked(tc.stall) })
 		s.do(func(c *Conn) { got, err = unix.GetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT) })
 		if got != tc.want || err != nil {
 			t.Errorf("stall %v: the kernel waits %d ms (%v), want %d", tc.stall, got, err, tc.want)
@@ -39,7 +40,7 @@ func TestTheKernelHoldsToTheStall(t *testing.T) {
 }
 
 // probeOften has the kernel probe every second, and not give up for want of answers:
-// only the bound of Adopt does.
+// only BoundUnacked does.
 func (s *side) probeOften() {
 	s.t.Helper()
 	var errs [3]error
@@ -58,6 +59,7 @@ func (s *side) probeOften() {
 func TestAPeerThatThinksIsNotGivenUp(t *testing.T) {
 	near, far := tcpPair(t)
 	s := adopt(t, startLoop(t), near, nil, time.Second)
+	s.do(func(c *Conn) { c.BoundUnacked(time.Second) })
 	s.probeOften()
 	s.write([]byte("what is the answer?"))
 	if _, err := io.ReadFull(far, make([]byte, len("what is the answer?"))); err != nil {
@@ -83,7 +85,7 @@ func TestAPeerThatThinksIsNotGivenUp(t *testing.T) {
 }
 
 // TestASilentPartitionIsNoticed holds that a peer behind a network that drops everything
-// is given up after the bound of Adopt, whether something was sent or is waited for. A
+// is given up after BoundUnacked, whether something was sent or is waited for. A
 // request on a pooled connection hung for 300 s, one that had been sent for 246 s.
 func TestASilentPartitionIsNoticed(t *testing.T) {
 	for _, tc := range []struct {
@@ -96,6 +98,7 @@ func TestASilentPartitionIsNoticed(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			near, cut := partition(t)
 			s := adopt(t, startLoop(t), near, nil, time.Second)
+			s.do(func(c *Conn) { c.BoundUnacked(time.Second) })
 			s.probeOften()
 			cut()
 			if tc.say != "" {
