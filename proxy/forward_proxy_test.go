@@ -17,6 +17,13 @@ import (
 // startForwardProxy is a proxy that connects whoever names itself, and refuses others.
 func startForwardProxy(t testing.TB, authorization string) string {
 	t.Helper()
+	return listen(t, func(c net.Conn) { connect(c, authorization) })
+}
+
+// listen has serve called with each connection, each on a goroutine of its own, and
+// returns the address. The test ends when all of them have.
+func listen(t testing.TB, serve func(net.Conn)) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -28,7 +35,7 @@ func startForwardProxy(t testing.TB, authorization string) string {
 			if err != nil {
 				return
 			}
-			wait.Go(func() { connect(c, authorization) })
+			wait.Go(func() { serve(c) })
 		}
 	})
 	t.Cleanup(func() {

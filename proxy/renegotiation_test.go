@@ -249,35 +249,20 @@ func dripping(to, from net.Conn) {
 // there. Its address is returned.
 func startBetween(t testing.TB, address string, down func(to, from net.Conn)) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wait sync.WaitGroup
-	wait.Go(func() {
-		for {
-			near, err := l.Accept()
-			if err != nil {
-				return
-			}
-			far, err := net.Dial("tcp", address)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			wait.Go(func() {
-				_, _ = io.Copy(far, near)
-				_ = far.Close()
-			})
-			wait.Go(func() {
-				down(near, far)
-				_ = near.Close()
-			})
+	return listen(t, func(near net.Conn) {
+		far, err := net.Dial("tcp", address)
+		if err != nil {
+			_ = near.Close()
+			t.Error(err)
+			return
 		}
+		var up sync.WaitGroup
+		up.Go(func() {
+			_, _ = io.Copy(far, near)
+			_ = far.Close()
+		})
+		down(near, far)
+		_ = near.Close()
+		up.Wait()
 	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		wait.Wait()
-	})
-	return l.Addr().String()
 }
