@@ -90,7 +90,7 @@ func (a *attempt) send(x *Exchange) error {
 	case a.conn.Used: // closed while it was idle; a new one would fail again
 		return errUntaken
 	default:
-		return &edgeerr.Error{Code: edgeerr.UpstreamClosedEarly, Err: err}
+		return edgeerr.Wrap(edgeerr.UpstreamClosedEarly, err)
 	}
 	a.resp = x.client.store.responses.take()
 	return x.forwardRest()

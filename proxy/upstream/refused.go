@@ -42,7 +42,7 @@ func (c *Conn) Unanswered(err error) error {
 		return &edgeerr.Error{Code: edgeerr.UpstreamClosedEarly, Err: err, Message: fmt.Sprintf("upstream %q: it has broken TLS off where an answer was due; "+
 			"where it asks for a client certificate behind the request under TLS 1.3, have it ask in the handshake; it may have begun to work", c.up.Name)}
 	default:
-		return &edgeerr.Error{Code: edgeerr.UpstreamClosedEarly, Err: err}
+		return edgeerr.Wrap(edgeerr.UpstreamClosedEarly, err)
 	}
 	return &edgeerr.Error{Code: edgeerr.UpstreamTLSFailed, Err: err, Message: fmt.Sprintf("upstream %q: %s", c.up.Name, text)}
 }
