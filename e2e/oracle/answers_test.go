@@ -92,6 +92,12 @@ var answerDifferences = []answerDifference{
 		inHead := endHere(&direct.Fields, gone)
 		return endHere(&direct.Trailers, gone) || inHead
 	}},
+	{"no length stands in an answer that has no body by its status (RFC 9110 section 8.6)", func(direct, _ *told) bool {
+		return direct.Status == 204 && endHere(&direct.Fields, func(name string) bool { return name == "content-length" })
+	}},
+	{"the edge adds the Date that is missing (RFC 9110 section 6.6.1)", func(direct, edge *told) bool {
+		return len(direct.values("date")) == 0 && endHere(&edge.Fields, func(name string) bool { return name == "date" })
+	}},
 	{"the edge speaks HTTP/1.1 whatever the upstream speaks", func(direct, _ *told) bool {
 		older := direct.Version == "1.0"
 		direct.Version = "1.1"
@@ -190,9 +196,6 @@ func judge(s sample, direct, edge told, occurred map[string]bool) string {
 		return "" // cut or refused on both ways
 	case s.ending == "reset" && edge.Error == "ECONNRESET":
 		return "" // Node may read a reset with the last bytes and not tell; of the edge's it tells
-	}
-	if len(direct.values("date")) == 0 { // the edge adds the Date that is missing (RFC 9110 section 6.6.1)
-		edge.Fields = without(edge.Fields, func(name string) bool { return name == "date" })
 	}
 	for _, d := range answerDifferences {
 		if d.apply(&direct, &edge) {

@@ -85,9 +85,9 @@ var requestDifferences = []requestDifference{
 	{"hop-by-hop fields end at the edge", takeOff("connection", "keep-alive", "proxy-connection", "te", "upgrade", "proxy-authorization", "proxy-authenticate", "http2-settings")},
 	{"an upgrade to WebSocket is the edge's own hop", takeOffBoth("connection", "upgrade")},
 	{"who asks, and for which host, is said by the edge", takeOffBoth("host", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded")},
-	{"the edge says that it is on the way", func(_, edge *heard) bool {
+	{"the edge says that it is on the way, and which version it was asked in (RFC 9110 section 7.6.3)", func(direct, edge *heard) bool {
 		n := len(edge.Fields)
-		own := n > 0 && edge.Fields[n-1][0] == "Via" && strings.HasPrefix(edge.Fields[n-1][1], "1.1 apim-edge-")
+		own := n > 0 && edge.Fields[n-1][0] == "Via" && strings.HasPrefix(edge.Fields[n-1][1], direct.Version+" apim-edge-")
 		if own {
 			edge.Fields = edge.Fields[:n-1]
 		}
