@@ -53,7 +53,7 @@ func start(t *testing.T, secure sides, change func(s *load.Settings)) *stage {
 	}}
 	change(s.settings)
 	s.write()
-	s.Edge = &edge.Edge{Binary: binaryUnderTest, Config: s.settings.File, OnLine: s.ledger.Line}
+	s.Edge = &edge.Edge{Binary: edge.Built, Config: s.settings.File, OnLine: s.ledger.Line}
 	s.run()
 	t.Cleanup(s.Kill)
 	s.load = load.New(s.ledger, s.Address(), nil, s.settings.Legs, 1)

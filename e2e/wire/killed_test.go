@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/peer"
 	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 	"github.com/apim-edge/apim-edge/internal/testcert"
@@ -68,7 +69,7 @@ func TestUpstreamKilledMidStream(t *testing.T) {
 			if tc.secure {
 				scheme = "https://"
 			}
-			under, _ := startLive(t, simpleConfig(scheme+address))
+			under := edge.Run(t, simpleConfig(scheme+address))
 			all, end, err := fetch(under.Address(), get("/a"), func(all []byte) {
 				if strings.Count(string(all), "\n\n") == 10 {
 					kill()

@@ -7,8 +7,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -45,29 +43,6 @@ func serveRaw(conn net.Conn, handle func(net.Conn, *Message) bool) {
 			return
 		}
 	}
-}
-
-// startLive runs the edge with a configuration until the end of the test, and
-// returns its file, too.
-func startLive(t *testing.T, config string) (under *edge.Edge, file string) {
-	t.Helper()
-	if binaryUnderTest == "" {
-		t.Fatal("there is no binary; see the build's error in TestStories")
-	}
-	file = filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(file, []byte(completeConfig(config)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	under, err := edge.Start(binaryUnderTest, file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if log, err := under.Stop(); err != nil {
-			t.Errorf("%v; the end of its log:\n%s", err, log[max(0, len(log)-4096):])
-		}
-	})
-	return under, file
 }
 
 func simpleConfig(upstream string) string {

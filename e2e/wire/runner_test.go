@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"fmt"
 	"net"
-	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -26,16 +25,12 @@ type standIn struct {
 	log      strings.Builder
 }
 
-func startStandIn(config string) (edgeUnderTest, error) {
-	text, err := os.ReadFile(config)
-	if err != nil {
-		return nil, err
-	}
+func startStandIn(_, config string) (edgeUnderTest, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	s := &standIn{listener: listener, upstream: regexp.MustCompile(`127\.0\.0\.1:[1-9][0-9]*`).FindString(string(text))}
+	s := &standIn{listener: listener, upstream: regexp.MustCompile(`127\.0\.0\.1:[1-9][0-9]*`).FindString(config)}
 	s.working.Go(s.accept)
 	return s, nil
 }
