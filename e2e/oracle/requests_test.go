@@ -6,15 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"net"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
 
 // heard is what Node's parser has read of one request, or why it has refused it.
@@ -343,15 +343,8 @@ func compare(w, g heard, occurred map[string]bool) string {
 // until the connection ends, or until nothing more comes: a story may leave a
 // request incomplete.
 func say(address string, s sample, patience time.Duration) (answer string, err error) {
-	c, err := net.Dial("tcp", address)
-	if err != nil {
-		return "", err
-	}
-	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(patience))
-	go func() { _, _ = c.Write(append(slices.Clone(s.bytes), sentinel...)) }()
-	b, _ := io.ReadAll(c)
-	return string(b), nil
+	all, _, err := raw.Fetch(address, append(slices.Clone(s.bytes), sentinel...), patience, nil)
+	return string(all), err
 }
 
 // hear returns what an upstream has heard since it was last asked.

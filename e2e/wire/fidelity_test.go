@@ -85,7 +85,7 @@ func TestLargeUpload(t *testing.T) {
 				return err == nil
 			})
 			under := edge.Run(t, simpleConfig("http://"+up.Address))
-			conn, err := net.Dial("tcp", under.Address())
+			conn, err := raw.Dial(under.Address(), raw.Dialer{})
 			if err != nil {
 				t.Fatal(err)
 			}

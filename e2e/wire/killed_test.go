@@ -26,7 +26,7 @@ var killedBody = events("killed", 0, 10)
 // role's name, and the beginning of a body.
 func actKilledUpstream(head, address string, secure *tls.Config) {
 	l, err := peer.Listen(address, secure, func(conn *raw.Conn) {
-		serveRaw(conn, func(conn net.Conn, _ *Message) bool {
+		Serve(conn, func(conn net.Conn, _ *Message) bool {
 			body := killedBody
 			if strings.Contains(head, "chunked") {
 				body = raw.Chunk(body)

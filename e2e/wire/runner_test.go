@@ -74,21 +74,6 @@ func (s *standIn) exchange(conn *net.TCPConn) {
 	fmt.Fprintf(&s.log, "{\"message\":\"exchange\",\"reason\":\"bearer_key\",\"cause\":\"complete\",\"status\":%.3s}\n", out[min(9, len(out)):])
 }
 
-// readWhile reads until a message is complete; nil if it never is.
-func readWhile(conn net.Conn, in *[]byte, parse func() (*Message, error)) *Message {
-	buffer := make([]byte, 4<<10)
-	for {
-		n, err := conn.Read(buffer)
-		*in = append(*in, buffer[:n]...)
-		if m, broken := parse(); m.Complete || broken != nil {
-			return m
-		}
-		if err != nil {
-			return nil
-		}
-	}
-}
-
 const goodStory = `A key moves.
 -- client.send --
 POST /v1/chat HTTP/1.1
