@@ -253,17 +253,6 @@ func (l *Loop) sit(c *Conn) {
 	l.seats[c.seat.number] = c
 }
 
-// seated returns the connection that an event is about, or nil if it is closed.
-func (l *Loop) seated(s seat) *Conn {
-	if s.number < 0 || int(s.number) >= len(l.seats) {
-		return nil
-	}
-	if c := l.seats[s.number]; c != nil && c.seat == s {
-		return c
-	}
-	return nil
-}
-
 func (l *Loop) remove(c *Conn) {
 	l.seats[c.seat.number] = nil
 	l.free = append(l.free, c.seat.number)

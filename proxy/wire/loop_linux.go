@@ -27,6 +27,17 @@ type socket struct {
 // was none. What came before the registration is told by the first event.
 const everything = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
 
+// seated returns the connection that an event is about, or nil if it is closed.
+func (l *Loop) seated(s seat) *Conn {
+	if s.number < 0 || int(s.number) >= len(l.seats) {
+		return nil
+	}
+	if c := l.seats[s.number]; c != nil && c.seat == s {
+		return c
+	}
+	return nil
+}
+
 // handle takes one event in, all of it, before the handler is woken: that is done
 // once, and what it then asks of the connection is true for the whole event. An event
 // is told once, so nothing of it may be dropped here.

@@ -83,6 +83,15 @@ func (p *Pipe) Drain(c *Conn) error {
 	return nil
 }
 
+// awaitRoom has the handler woken when the kernel takes more. A bound that runs goes
+// on: to be woken and to find no room is no progress.
+func (c *Conn) awaitRoom() {
+	c.wantsRoom = true
+	if c.stallWait.within == 0 {
+		c.stallWait = bound{within: c.stall}
+	}
+}
+
 func splice(from, to, n int) (int, error) {
 	for {
 		m, err := unix.Splice(from, nil, to, nil, n, unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)

@@ -249,15 +249,6 @@ func (c *Conn) keep(p []byte) {
 	c.backlog.Add(p)
 }
 
-// awaitRoom has the handler woken when the kernel takes more. A bound that runs goes
-// on: to be woken and to find no room is no progress.
-func (c *Conn) awaitRoom() {
-	c.wantsRoom = true
-	if c.stallWait.within == 0 {
-		c.stallWait = bound{within: c.stall}
-	}
-}
-
 // Backlog returns how many bytes wait to be sent.
 func (c *Conn) Backlog() int {
 	if c.tls != nil && c.src.aside != nil {
