@@ -17,8 +17,8 @@ import (
 // socket is a socket that Go's own poller does not know: it would be woken for
 // every event a second time.
 type socket struct {
-	fd   int
-	seat seat
+	fd   int  // non-blocking; -1 once closed
+	seat seat // where the loop finds the connection; the number is another's once closed
 }
 
 // everything is what each connection is registered for, once, when it is adopted:
