@@ -1,12 +1,11 @@
 package upstream
 
 import (
-	"cmp"
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
-	"time"
 
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
@@ -29,8 +28,7 @@ func (u *Upstream) openTCP(ctx context.Context) (*net.TCPConn, error) {
 	return c, nil
 }
 
-// reach opens a TCP connection to address, host:port. It looks a name up each time,
-// so that one that has moved is found where it is now.
+// reach opens a TCP connection to address, host:port.
 func (u *Upstream) reach(ctx context.Context, address string) (*net.TCPConn, error) {
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
@@ -40,15 +38,12 @@ func (u *Upstream) reach(ctx context.Context, address string) (*net.TCPConn, err
 	if err != nil {
 		return nil, err
 	}
-	addrs, err := u.lookup(ctx, "ip", host)
-	if err == nil && len(addrs) == 0 {
-		err = &net.DNSError{Err: "no address", Name: host, IsNotFound: true}
-	}
+	addrs, err := u.resolve(ctx, host)
 	if err != nil {
 		return nil, err
 	}
-	ends := inTurn(addrs, u.turn.Add(1)-1)
-	return race(ctx, ends, func(ctx context.Context, end netip.Addr) (*net.TCPConn, error) {
+	ends := u.aside.order(inTurn(addrs, u.turn.Add(1)-1))
+	return race(ctx, ends, u.aside.hear, func(ctx context.Context, end netip.Addr) (*net.TCPConn, error) {
 		return dialTCP(ctx, netip.AddrPortFrom(end, uint16(port)))
 	})
 }
@@ -78,7 +73,9 @@ func inTurn(addrs []netip.Addr, turn uint64) []netip.Addr {
 		if a.Is4() != addrs[0].Unmap().Is4() {
 			other = 1
 		}
-		families[other] = append(families[other], a)
+		if !slices.Contains(families[other], a) {
+			families[other] = append(families[other], a)
+		}
 	}
 	ordered := make([]netip.Addr, 0, len(addrs))
 	for i := range addrs {
@@ -89,59 +86,4 @@ func inTurn(addrs []netip.Addr, turn uint64) []netip.Addr {
 		}
 	}
 	return ordered
-}
-
-// headStart is how long an address is waited for before the next one is tried beside
-// it (RFC 8305 section 5).
-const headStart = 250 * time.Millisecond
-
-// race dials the ends, one beside the other, until one answers. Where none does, the
-// error is that of the first that has failed.
-func race(ctx context.Context, ends []netip.Addr, dial func(context.Context, netip.Addr) (*net.TCPConn, error)) (*net.TCPConn, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	type result struct {
-		conn *net.TCPConn
-		err  error
-	}
-	results := make(chan result)
-	running := 0
-	start := func() {
-		end := ends[0]
-		ends = ends[1:]
-		running++
-		go func() {
-			c, err := dial(ctx, end)
-			select {
-			case results <- result{c, err}:
-			case <-ctx.Done():
-				if c != nil {
-					_ = c.Close() // another one was faster
-				}
-			}
-		}()
-	}
-	var failed error
-	for start(); running > 0; {
-		var next <-chan time.Time
-		if len(ends) > 0 {
-			next = time.After(headStart)
-		}
-		select {
-		case <-next:
-			start()
-		case r := <-results:
-			if r.err == nil {
-				return r.conn, nil
-			}
-			running--
-			failed = cmp.Or(failed, r.err)
-			if len(ends) > 0 {
-				start()
-			}
-		case <-ctx.Done():
-			return nil, cmp.Or(failed, ctx.Err())
-		}
-	}
-	return nil, failed
 }
