@@ -33,8 +33,7 @@ func race(ctx context.Context, ends []netip.Addr, hear func(netip.Addr, error), 
 	var field []runner // in the order in which they were begun
 	start := func() {
 		end := ends[0]
-		ends = ends[1:]
-		field = append(field, runner{end, time.Now()})
+		ends, field = ends[1:], append(field, runner{end, time.Now()})
 		go func() {
 			c, err := dial(ctx, end)
 			select {
@@ -72,8 +71,8 @@ func race(ctx context.Context, ends []netip.Addr, hear func(netip.Addr, error), 
 				start()
 			}
 		case <-ctx.Done():
-			if !errors.Is(ctx.Err(), context.Canceled) {
-				for _, silent := range field {
+			for _, silent := range field {
+				if !errors.Is(ctx.Err(), context.Canceled) {
 					hear(silent.end, ctx.Err())
 				}
 			}
