@@ -2,10 +2,13 @@ package upstream
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 	"strconv"
+	"syscall"
 
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
@@ -51,6 +54,9 @@ func (u *Upstream) reach(ctx context.Context, address string) (*net.TCPConn, err
 func dialTCP(ctx context.Context, end netip.AddrPort) (*net.TCPConn, error) {
 	dialer := net.Dialer{KeepAliveConfig: wire.KeepAlive()}
 	c, err := dialer.DialContext(ctx, "tcp", end.String())
+	if errors.Is(err, syscall.EADDRNOTAVAIL) && hasSource(end) {
+		err = fmt.Errorf("%w: %w", errNoPort, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +65,22 @@ func dialTCP(ctx context.Context, end netip.AddrPort) (*net.TCPConn, error) {
 		panic("BUG: dialing tcp gave another kind of connection")
 	}
 	return tcp, nil
+}
+
+// errNoPort is that every local port is in use towards one end, or rests behind a
+// connection that this side has closed (TIME_WAIT, 60 s).
+var errNoPort = errors.New("no local port left")
+
+// hasSource reports whether this machine has an address from which to reach end. The
+// kernel says EADDRNOTAVAIL both where it lacks a port and where it lacks the address,
+// as it does for ::1 where IPv6 is switched off. UDP has ports of its own, picks the
+// address alike, and sends nothing to connect.
+func hasSource(end netip.AddrPort) bool {
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(end))
+	if err == nil {
+		_ = c.Close()
+	}
+	return !errors.Is(err, syscall.EADDRNOTAVAIL)
 }
 
 // inTurn returns the addresses of a name in the order in which they are to be tried.
