@@ -207,7 +207,7 @@ func TestAConnectionFollowsItsName(t *testing.T) {
 	defer l.Close() //nolint:errcheck // a test's end
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	p := startUpstream(t, 1, Options{Address: "legacy.test:" + port, MaxIdle: 8, MaxAge: age, KeepAlive: 2 * age})
-	now, d := p.clock(0), &dns{}
+	now, d := p.stand(0), &dns{}
 	p.lookup = d.lookup
 	dialed := func(want string) *Conn {
 		t.Helper()
