@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -164,6 +165,31 @@ func TestASlowLookupIsWaitedForOnce(t *testing.T) {
 				t.Errorf("DNS says %s, and the name has %s", says, got)
 			}
 		}
+	})
+}
+
+// TestADepartureSaysNothingOfDNS holds that a client which leaves during a lookup is no
+// fault of DNS, and that an address is not asked for.
+func TestADepartureSaysNothingOfDNS(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &dns{says: "10.0.0.1"}
+		u, told := withDNS(d, 20*time.Second)
+		_, _ = resolved(t, u)
+		d.will("10.0.0.1", time.Hour)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(slowLookup/2, cancel)
+		if addrs, err := u.resolve(ctx, "legacy.test"); err == nil || len(*told) > 0 || u.Stats.OldAnswers.Load() > 0 {
+			t.Errorf("the name has %v, %v; told of %q", addrs, err, *told)
+		}
+		for _, literal := range []string{"10.0.0.2", "fd00::2", "fe80::1%eth0"} {
+			if addrs, err := u.resolve(t.Context(), literal); err != nil || !slices.Equal(addrs, addresses(literal)) {
+				t.Errorf("%s has %v, %v", literal, addrs, err)
+			}
+		}
+		if asked := d.times(); asked != 2 {
+			t.Errorf("DNS was asked %d times, want 2", asked)
+		}
+		time.Sleep(lookupLimit)
 	})
 }
 
