@@ -16,10 +16,8 @@ import (
 	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
 
-// listenRaw is an upstream written in Go, for what a story cannot say: many
-// exchanges at once, and large ones. It reads requests with the strict parser and
-// serves each connection with handle, which is called for one request after the
-// other while it returns true.
+// listenRaw is an upstream written in Go, for what a story cannot say, such as large
+// exchanges; see Serve.
 func listenRaw(t *testing.T, secure *tls.Config, handle func(conn net.Conn, request *Message) bool) *peer.Listener {
 	t.Helper()
 	l, err := peer.Listen("127.0.0.1:0", secure, func(conn *raw.Conn) { Serve(conn, handle) })
@@ -36,22 +34,6 @@ func simpleConfig(upstream string) string {
 		secure = fmt.Sprintf(", tls: {ca_file: %q}", theatreUnderTest.id.CertFile)
 	}
 	return fmt.Sprintf("upstreams: {legacy: {url: %q%s}}\nroutes: {openai: {path_prefix: /, upstream: legacy}}\n", upstream, secure)
-}
-
-// accessLines returns the access lines of a log.
-func accessLines(t *testing.T, log string) (lines []map[string]any) {
-	t.Helper()
-	for _, line := range contentLines(log) {
-		entry, err := parseLogLine(line)
-		if err != nil {
-			t.Errorf("log: a line that is no JSON: %q", line)
-			continue
-		}
-		if entry["message"] == "exchange" {
-			lines = append(lines, entry)
-		}
-	}
-	return lines
 }
 
 // fetch is raw.Fetch with a bound for a broken edge. The connection must end with
@@ -76,12 +58,11 @@ func events(stream string, from, to int) []byte {
 
 const streamHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
-// stopped ends the edge and returns its log.
-func stopped(t *testing.T, under *edge.Edge) string {
+// access ends the edge and returns its access lines.
+func access(t *testing.T, under *edge.Edge) []edge.Line {
 	t.Helper()
-	log, err := under.Stop()
-	if err != nil {
+	if _, err := under.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	return log
+	return under.Lines("exchange")
 }
