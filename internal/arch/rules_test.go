@@ -26,6 +26,7 @@ var mayImport = []row{
 	{"internal/health", nil, "it holds causes and knows nobody who has one"},
 	{"internal/config", []pattern{"rewrite", "corsx", "internal/secret"}, "it is data and knows no server; options are checked by whom they belong to"},
 	{"internal/config/gen", []pattern{"internal/config"}, "it writes the reference of the configuration"},
+	{"internal/hint", nil, "it is pure: bytes of an answer in, a word out"},
 	{"internal/curl", nil, "it reads command lines and knows no edge"},
 	{"internal/arch", nil, "it only reads source"},
 	{"internal/testcert", nil, "it makes a certificate and knows nobody who shows it"},
@@ -94,6 +95,7 @@ var never = []struct {
 }{
 	{"rewrite", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "time"}, "it is pure: no I/O, no clock, no chance"},
 	{"internal/edgeerr", []pattern{"log/...", "net/...", "os/..."}, "it is a table"},
+	{"internal/hint", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "time"}, "it is pure: no I/O, no clock, no chance"},
 	{"proxy/head", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "github.com/rs/zerolog/..."}, "it is pure: no I/O, no chance, no log"},
 	{"proxy/admit", []pattern{"log/...", "net", "net/http/...", "os/...", "syscall", "github.com/rs/zerolog/..."}, "its verdicts are values: whoever asks acts on them"},
 }
