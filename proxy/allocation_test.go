@@ -4,6 +4,7 @@ package proxy_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"runtime"
 	"strings"
@@ -56,8 +57,21 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 	}
 }
 
+// TestARefusalAllocatesNothing: a client that repeats a wrong key for ever must not
+// cost more memory than one that has a good one.
+func TestARefusalAllocatesNothing(t *testing.T) {
+	body := keyInvalid + "world!"
+	repliesAllocateNothing(t, "all", fmt.Sprintf("HTTP/1.1 401 X\r\nContent-Type: application/json\r\n"+
+		"WWW-Authenticate: AzureApiManagementKey name=\"x\"\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
+}
+
 func exchangeAllocatesNothing(t *testing.T, share string) {
-	reply := []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\nhello, world!")
+	repliesAllocateNothing(t, share, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\nhello, world!")
+}
+
+// repliesAllocateNothing holds it for exchanges with this reply, which ends in world!.
+func repliesAllocateNothing(t *testing.T, share, text string) {
+	reply := []byte(text)
 	sent := make(chan int, 1)
 	first := proxytest.StartUpstream(t, func(c *proxytest.Peer) {
 		n, _ := c.Read(make([]byte, 4096)) // the edge sends head and body in one write

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"github.com/apim-edge/apim-edge/internal/hint"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/relay"
@@ -41,6 +42,7 @@ type Exchange struct {
 	down    relay.Down    // from prepareRelay on
 	tunnel  *relay.Tunnel // after 101, and then instead of down
 	events  relay.Events  // fed by down, where body is head.Events
+	sight   hint.Sight    // of a refusal of the upstream, fed by down
 
 	next    next
 	answer  answer
@@ -190,6 +192,9 @@ func (x *Exchange) relayed() head.Relayed {
 	debug := &x.snap.Config.Debug
 	if debug.DecisionHeader {
 		r.Decision = x.reason.String()
+	}
+	if h := x.sight.Hint(); debug.HintHeader && h != hint.Unknown {
+		r.Hint = h.String()
 	}
 	if debug.ServerTiming {
 		r.UpstreamTime = x.attempt.firstByte

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/hint"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/relay"
 	"github.com/apim-edge/apim-edge/proxy/wire"
@@ -30,6 +31,7 @@ func (x *Exchange) relay() error {
 // out by the same condition.
 func (x *Exchange) startRelay() error {
 	x.prepareRelay()
+	x.beginSight()
 	out := x.client.Loop().GetBuf()
 	answer := x.relayed()
 	first, allowed := answer.Append(out.Empty())
@@ -72,6 +74,24 @@ func (x *Exchange) prepareRelay() {
 	if x.upload.abandoned() {
 		x.closing(nextClose) // what is left of the body is not going to be read
 		x.upload.AnyPace()
+	}
+}
+
+// beginSight looks at a refusal of the upstream, to tell what it means: at its head and
+// what has come of its body, and later at what comes next.
+func (x *Exchange) beginSight() {
+	r := x.attempt.resp
+	if !hint.Told(r.Status) {
+		return
+	}
+	var room [4][]byte
+	x.sight.Begin(hint.Answer{
+		Status: r.Status, Reason: x.reason.String(), Field: x.route.KeyField,
+		Challenges: r.Challenges(room[:0]), ContentType: r.ContentType(), FromService: len(r.APIMID) > 0,
+	}.Head())
+	if r.Readable() {
+		x.sight.Look(x.attempt.in.Bytes())
+		x.down.Sight = &x.sight
 	}
 }
 

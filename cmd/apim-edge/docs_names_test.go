@@ -21,6 +21,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/hint"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/rewrite"
@@ -180,6 +181,9 @@ func TestNamesExist(t *testing.T) {
 	}
 	for _, r := range rewrite.Reasons() {
 		known = append(known, r.String())
+	}
+	for _, h := range hint.All() {
+		known = append(known, h.String(), h.Owner().String())
 	}
 	keys := configKeys(t)
 	for _, key := range keys {

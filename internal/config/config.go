@@ -316,6 +316,10 @@ type Log struct {
 type Debug struct {
 	// Add X-Apim-Edge-Decision with the credential decision.
 	DecisionHeader bool `koanf:"decision_header"`
+	// Add X-Apim-Edge-Hint to an upstream's 400, 401, 403, 404 and 429: what the
+	// refusal is known as (docs/hints.md), where that can be told before the head
+	// goes out. The access line always has it.
+	HintHeader bool `koanf:"hint_header"`
 	// Add Server-Timing: upstream;dur=N, the milliseconds from the first byte of
 	// the request to the response head, connecting and the upload included.
 	ServerTiming bool `koanf:"server_timing"`

@@ -10,6 +10,8 @@
 //	fmt.Println(h, h.Owner(), h.Change())
 package hint
 
+//go:generate go test -run TestTheReferenceIsCurrent -update .
+
 // Hint is what an answer is known as. Its text is stable: log, metrics, response field
 // and doctor use it.
 type Hint uint8

@@ -70,20 +70,55 @@ func (a Answer) Head() Head {
 	return h
 }
 
-// Of returns what the answer is known as, by its head and what has come of its body.
-// Of more than Most bytes the first ones count. It allocates nothing.
+// Of returns what the answer is known as, by its head and its body. Of more than Most
+// bytes the first ones count.
 func (h Head) Of(body []byte) Hint {
+	var s Sight
+	s.Begin(h)
+	s.Look(body)
+	return s.Hint()
+}
+
+// Sight looks at a body as it comes, piece by piece, until it knows it or has seen Most
+// bytes. A text that two pieces share is not known. Its zero value looks at nothing.
+type Sight struct {
+	head  Head
+	known Hint // by the text
+	left  int  // how many bytes are still looked at
+}
+
+// Begin begins to look at the body of an answer with that head.
+func (s *Sight) Begin(h Head) { *s = Sight{head: h, known: Unknown, left: Most} }
+
+// Look looks at a piece. It keeps nothing of it.
+func (s *Sight) Look(piece []byte) {
+	piece = piece[:min(len(piece), s.left)]
+	if len(piece) == 0 {
+		return
+	}
+	s.left -= len(piece)
 	var room [Most]byte
-	return h.of(fold(room[:0], body[:min(len(body), Most)]))
+	if s.known = s.head.byText(fold(room[:0], piece)); s.known != Unknown {
+		s.left = 0
+	}
+}
+
+// Hint returns what is known so far.
+func (s *Sight) Hint() Hint {
+	if s.known == Unknown {
+		return s.head.unread()
+	}
+	return s.known
 }
 
 // In returns what a text is known as that somebody has pasted: a line of a log, JSON,
 // what a program prints of an exception. The whole of it is looked at.
 func In(text string, status int) Hint {
-	return Head{status: status}.of(fold(nil, []byte(text)))
+	return Head{status: status}.byText(fold(nil, []byte(text)))
 }
 
-func (h Head) of(text []byte) Hint {
+// byText returns what a folded text says.
+func (h Head) byText(text []byte) Hint {
 	var in found
 	in.look(text)
 	shape := in.form()
@@ -97,7 +132,7 @@ func (h Head) of(text []byte) Hint {
 		}
 		return h.refine(r.hint)
 	}
-	return h.unread()
+	return Unknown
 }
 
 // refine says of a missing key what the decision and the challenge tell besides.

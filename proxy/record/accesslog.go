@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/hint"
 )
 
 // AccessLog writes one line for each exchange.
@@ -40,6 +41,9 @@ func (a *AccessLog) Observe(r *Record) {
 	}
 	if r.UpstreamStatus != 0 {
 		line.Int("upstream_status", r.UpstreamStatus)
+	}
+	if r.Hint != hint.None {
+		line.Str("hint", r.Hint.String())
 	}
 	if len(r.APIMRequestID) > 0 {
 		line.Bytes("apim_request_id", r.APIMRequestID)

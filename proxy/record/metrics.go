@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/hint"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -27,6 +28,7 @@ type Metrics struct {
 	retries    *prometheus.CounterVec
 	preflights *prometheus.CounterVec
 	refused    *prometheus.CounterVec
+	hints      *prometheus.CounterVec
 	notes      map[rewrite.Notes]prometheus.Counter
 	reloads    *prometheus.CounterVec
 	configInfo *prometheus.GaugeVec
@@ -87,6 +89,7 @@ func NewMetrics(version string, lost func() float64) *Metrics {
 		retries:    f.counter("retries_total", "Requests sent again because a kept connection had taken no byte, or had ended without one of an answer to what may run twice.", "route"),
 		preflights: f.counter("preflights_total", "Preflights answered.", "route", "result"),
 		refused:    f.counter("origins_refused_total", "Cross-origin requests of pages whose origin is not allowed.", "route"),
+		hints:      f.counter("hints_total", "Refusals of upstreams (400, 401, 403, 404, 429), by what they are known as and whose they are.", "route", "hint", "owner"),
 		reloads:    f.counter("reloads_total", "Configuration reloads.", "result"),
 		configInfo: f.gauge("config_info", "1 for the configuration in use.", "hash"),
 	}
@@ -204,6 +207,9 @@ func (m *Metrics) Observe(r *Record) {
 	}
 	if r.Reason.Decided() {
 		route.decision(repairOf(r.Reason, r.Notes), r.Client).Inc()
+	}
+	if r.Hint != hint.None {
+		route.hints[r.Hint].Inc()
 	}
 	if r.Events > 0 {
 		route.events.Add(float64(r.Events))

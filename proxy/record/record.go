@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/hint"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -28,6 +29,8 @@ type Record struct {
 
 	Reason rewrite.Reason
 	Notes  rewrite.Notes
+	// Hint is what a refusal of the upstream is known as.
+	Hint hint.Hint
 	// CORSRefused is what CORS refused: origin, method or header; empty for nothing.
 	CORSRefused string
 	// CORSAsked is the method, or the names of fields, that were refused.

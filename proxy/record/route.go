@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/hint"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -25,6 +26,7 @@ type Route struct {
 
 	errors, cuts []prometheus.Counter // by code
 	preflights   [len(preflightResults)]prometheus.Counter
+	hints        [hint.Count]prometheus.Counter
 	decisions    [repairCount][familyCount]prometheus.Counter
 	// Most combinations never come: a row is made when it is first needed, and so
 	// is a counter in it.
@@ -58,6 +60,9 @@ func (r *Route) attach() {
 			r.cuts[c] = m.cuts.WithLabelValues(name, r.Upstream, c.String(), c.Source().String())
 		}
 	}
+	for _, h := range hint.All() {
+		r.hints[h] = m.hints.WithLabelValues(name, h.String(), h.Owner().String())
+	}
 	for i, repair := range repairs {
 		for f := range familyCount {
 			r.decisions[i][f] = m.decisions.WithLabelValues(name, repair, f.String())
@@ -82,7 +87,7 @@ func (r *Route) detach(removed bool) {
 	}
 	gone = prometheus.Labels{"route": r.Name}
 	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
-		r.m.requests, r.m.decisions, r.m.duration, r.m.firstByte, r.m.events, r.m.incomplete, r.m.cancels, r.m.retries, r.m.preflights, r.m.refused,
+		r.m.requests, r.m.decisions, r.m.duration, r.m.firstByte, r.m.events, r.m.incomplete, r.m.cancels, r.m.retries, r.m.preflights, r.m.refused, r.m.hints,
 	} {
 		v.DeletePartialMatch(gone)
 	}

@@ -35,6 +35,7 @@ type Route struct {
 	Strip          string
 	Target         *upstream.Target
 	Credential     *rewrite.Policy
+	KeyField       string        // the field in which Credential sends the key
 	CORS           *corsx.Policy // nil: upstream's own fields pass
 	WithholdOrigin bool          // the upstream is not told the Origin
 	CheckUpgrades  bool          // the Origin of a WebSocket handshake has to be allowed
@@ -129,7 +130,7 @@ func parsePrefix(s string) (netip.Prefix, error) {
 func compileRoute(name string, r config.Route, h *handle, metrics *record.Metrics) (*Route, error) {
 	out := &Route{
 		Name: name, prefix: strings.TrimSuffix(r.PathPrefix, "/"), host: newHostRule(r.Host),
-		Strip: strings.TrimSuffix(r.StripPrefix, "/"), Target: h.Target,
+		Strip: strings.TrimSuffix(r.StripPrefix, "/"), Target: h.Target, KeyField: r.Credential.Header,
 		WithholdOrigin: r.CORS.WithholdOrigin, BodyLimit: r.RequestBody.Bytes, Heartbeat: r.Heartbeat.Duration,
 		ResponseHead: r.Timeouts.ResponseHead.Duration, StreamIdle: r.Timeouts.StreamIdle.Duration,
 		Metrics: metrics.Route(name, h.Name),
