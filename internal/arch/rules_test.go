@@ -55,6 +55,7 @@ var mayImport = []row{
 	{"internal/admin", []pattern{"internal/config", "internal/secret"}, "it shows what others hand to it"},
 	{"internal/lookalike", nil, "it plays the upstream, so it must not share code with the edge"},
 	{"internal/demo", []pattern{"internal/lookalike"}, "it is handed the edge as a function"},
+	{"internal/doctor", []pattern{"rewrite", "internal/config", "internal/edgeerr", "internal/hint", "internal/secret"}, "it looks at the API from outside, as its clients do"},
 	{"internal/service", []pattern{
 		"internal/admin", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/secret",
 		"proxy", "proxy/front", "proxy/record", "proxy/route", "proxy/wire",
@@ -82,7 +83,7 @@ var onlyIn = []struct {
 	{"github.com/rs/cors", []pattern{"corsx"}, "CORS is decided in one place"},
 	{"net/http", []pattern{
 		"corsx", // rs/cors is asked with its types
-		"internal/admin", "internal/service", "internal/lookalike", "internal/demo",
+		"internal/admin", "internal/service", "internal/lookalike", "internal/demo", "internal/doctor",
 		"bench/...", "cmd/...", "e2e/...",
 	}, "it would complete, retry, reorder or compress what the data path must pass on as it is"},
 }

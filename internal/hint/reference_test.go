@@ -38,12 +38,13 @@ between. apim-edge passes each as it is, and says what it is known as:
 - in the access line, as ` + "`hint`" + `,
 - in ` + "`apim_edge_hints_total`" + `, by route, hint and owner,
 - with ` + "`debug.hint_header`" + `, in the field ` + "`X-Apim-Edge-Hint`" + ` of the answer. It is not there where the
-  hint is unknown, or where the text came later than the head, which does not wait for it.
+  hint is unknown, or where the text came later than the head, which does not wait for it,
+- from ` + "`apim-edge doctor --error -`" + `, for an error that somebody has pasted ([doctor](doctor.md)).
 
 Looked at are 400, 401, 403, 404 and 429: the first KiB of a body that is not compressed,
 ` + "`WWW-Authenticate`" + `, and what was decided about the credential. Texts change, and operators rewrite
 them, so two or three words decide. What is not known is ` + "`unknown`" + `. A prompt that was filtered is
-no error of the way, and has no hint.
+no error of the way, and has no hint. The other statuses in these tables come from the doctor alone.
 
 Tests: [hint_test.go](../internal/hint/hint_test.go), [hint_test.go](../proxy/hint_test.go).
 `
