@@ -83,6 +83,9 @@ has, or the text is not known; 2 wrong usage.`,
 
 func (p *patient) run(cmd *cobra.Command) error {
 	if cmd.Flags().Changed("error") {
+		if p.from.upstream+p.from.file+p.edge != "" {
+			return usageError{errors.New("--error explains a text, and asks no API: leave out --upstream, --config and --edge")}
+		}
 		return p.explain(cmd)
 	}
 	targets, err := p.targets(cmd)
@@ -142,6 +145,8 @@ func (p *patient) targets(cmd *cobra.Command) ([]doctor.Target, error) {
 		return nil, usageError{errors.New("--write goes with --upstream: what to change in a configuration of your own is printed")}
 	case p.opt.Stream && p.opt.Deployment == "":
 		return nil, usageError{errors.New("--stream needs --model: the name of a model (v1) or deployment (legacy)")}
+	case p.opt.Timeout <= 0 || p.opt.Idle < 0:
+		return nil, usageError{errors.New("--timeout and --idle: want a time, such as 20s")}
 	case p.edge != "":
 		u, err := url.Parse(p.edge)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" {

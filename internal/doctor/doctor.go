@@ -141,6 +141,9 @@ func examine(ctx context.Context, t *Target, opt *Options) Examination {
 			e.Idle = p.idle(ctx, &f)
 		}
 	}
+	if e.Network.TLS == nil && p.seen != nil { // through a forward proxy it shows only now
+		e.Network.TLS = p.tlsFacts(p.seen)
+	}
 	e.Answers = p.answers
 	v := judge(&f)
 	v.judgeStreams(e.Streams)

@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"encoding/json"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/lookalike"
 	"github.com/apim-edge/apim-edge/internal/secret"
+	"github.com/apim-edge/apim-edge/internal/testcert"
 )
 
 const (
@@ -151,6 +153,51 @@ func TestAKeyThatIsFoundNowhere(t *testing.T) {
 	e = ask(t, inQueryAlone(t, "another"), nil)
 	if got := e.finding(Problem, "key"); !strings.HasPrefix(got, "the key was not seen in any place that was tried") || e.Configuration != "" {
 		t.Errorf("nowhere: %+v", e.Findings)
+	}
+}
+
+// TestOwnWords: an operator has rewritten what API Management says.
+func TestOwnWords(t *testing.T) {
+	for _, tc := range []struct {
+		name, field, challenge, want string
+		way                          Way
+	}{
+		{"no challenge", "api-key", "", "api-key", ByClients},
+		{"no challenge, another field", "Ocp-Apim-Subscription-Key", "", "Ocp-Apim-Subscription-Key", ByClients},
+		{"no challenge, Authorization", "Authorization", "", "Authorization", Renamed},
+		{"a challenge", "x-own", `AzureApiManagementKey realm="x",name="x-own",type="header"`, "x-own", ByClients},
+		{"in a field that nobody names", "x-secret-name", "", "", Unclear},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			e := ask(t, rude(t, tc.field, tc.challenge), nil)
+			if e.KeyField != tc.want || e.Way != tc.way || (e.Configuration == "") != (tc.way == Unclear) {
+				t.Errorf("%s in %q, want %s in %q; all: %+v", e.Way, e.KeyField, tc.way, tc.want, e.Findings)
+			}
+		})
+	}
+}
+
+// TestThroughAForwardProxy: nobody here looks the name up, and TLS shows all the same.
+func TestThroughAForwardProxy(t *testing.T) {
+	cert, err := testcert.New(t.TempDir(), "legacy.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	up, err := url.Parse(legacy(t, lookalike.Options{PrimaryKey: testKey, TLS: cert.Server()}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets, err := Targets(config.Config{
+		Upstreams: map[string]config.Upstream{"legacy": {URL: "https://legacy.test", Proxy: connectProxy(t, up.Host), TLS: config.UpstreamTLS{CAFile: cert.CertFile}}},
+		Routes:    map[string]config.Route{"openai": {PathPrefix: "/", Upstream: "legacy"}},
+	}, nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Key: secret.New(testKey), Timeout: time.Minute, Progress: func(string) {}, Origin: "https://chat.example.com"}
+	e := Examine(context.Background(), targets, o).Examined[0]
+	if e.Network.Proxy == "" || len(e.Network.Addresses) > 0 || e.Network.TLS == nil || e.KeyField != "api-key" {
+		t.Errorf("network %+v, key in %q; all: %+v", e.Network, e.KeyField, e.Findings)
 	}
 }
 

@@ -151,7 +151,7 @@ func (v *verdict) judgeKeyField() {
 		v.ok("credentials", "the API asks for no subscription key, and checks a token by a policy")
 	case bare == serviceRefused:
 		v.judgeService()
-	case bare != keyUnseen:
+	case bare != keyUnseen && v.keyField == "":
 		v.turned(v.at.bare)
 	case v.query != nil && v.query.seen():
 		v.problem("key", "the key is found in the query alone", "have the API look into a field as well: a key in a URL is in every log")
@@ -162,7 +162,7 @@ func (v *verdict) judgeKeyField() {
 	case v.keyField == authorization:
 		v.way = Renamed
 		v.ok("key", "the key field of the API is Authorization: today's clients get through with their keys, if these are stored with \"Bearer \" in front")
-	case v.bearer.seen():
+	case v.finds(v.bearer):
 		v.way = Front
 		v.ok("key", "a key that comes as Authorization: Bearer is seen, though the API looks into "+v.keyField+": something in front moves it already")
 	default:

@@ -158,7 +158,7 @@ func (v *verdict) judgeEdge() {
 	case through.EdgeError != "":
 		v.problem("edge", fmt.Sprintf("the edge answers %d %s", through.Status, through.EdgeError), adviceOf(through.EdgeError))
 		return
-	case through.seen() && through.reach() >= direct.reach() || through.reach() == accepted:
+	case v.finds(*through) && through.reach() >= direct.reach() || through.reach() == accepted:
 		v.ok("edge", "through the edge a key that comes as Authorization: Bearer arrives where the API looks for it")
 	default:
 		v.problem("edge", fmt.Sprintf("through the edge a key that comes as Authorization: Bearer gets %d %s, and directly in %s %d", through.Status, through.Hint, v.field(), direct.Status),

@@ -77,3 +77,49 @@ func inQueryAlone(t *testing.T, name string) string {
 	t.Cleanup(s.Close)
 	return s.URL
 }
+
+// rude starts an API that takes the key in a field, and else says 401 in words of its
+// own, with a challenge or without.
+func rude(t *testing.T, field, challenge string) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Header.Get(field) == testKey, r.Header.Get(field) == "Bearer "+testKey && field == "Authorization":
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		case challenge != "":
+			w.Header().Set("WWW-Authenticate", challenge)
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = io.WriteString(w, "go away")
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// connectProxy starts a forward proxy that takes every CONNECT to the one address.
+func connectProxy(t *testing.T, to string) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodConnect {
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return
+		}
+		up, err := net.Dial("tcp", to)
+		if err != nil {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		down, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.WriteString(down, "HTTP/1.1 200 OK\r\n\r\n")
+		go func() { _, _ = io.Copy(up, down); _ = up.Close() }()
+		_, _ = io.Copy(down, up)
+		_ = down.Close()
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}

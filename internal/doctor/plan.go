@@ -159,20 +159,29 @@ func (f *facts) candidates() []string {
 	return append([]string{f.keyField}, usual...)
 }
 
-// settleField finds the field where APIM does not name it: the one in which a key is seen.
+// settleField finds the field where APIM does not name it: the one in which a key is
+// seen or, where nobody says what is missing, the one in which it is accepted.
 func (f *facts) settleField() {
-	if f.keyField != "" || f.at.bare.reach() != keyUnseen {
+	if bare := f.at.bare.reach(); f.keyField != "" || bare != keyUnseen && bare != turnedAway {
 		return
 	}
 	for _, name := range f.candidates() {
-		if f.fields[name].seen() {
+		if f.finds(f.fields[name]) {
 			f.keyField = name
 			return
 		}
 	}
-	if f.bearer.seen() {
+	if f.finds(f.bearer) {
 		f.keyField = authorization
 	}
+}
+
+// finds reports whether a key was found where it was sent, by what is said without one.
+func (f *facts) finds(a Answer) bool {
+	if f.at.bare.reach() == turnedAway {
+		return a.reach() == accepted
+	}
+	return a.seen()
 }
 
 // field is where a key is sent besides Authorization.

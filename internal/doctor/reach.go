@@ -40,6 +40,8 @@ func (a Answer) reach() reach {
 		return turnedAway
 	}
 	switch {
+	case a.Status == 401 && a.known == hint.Unknown && a.WantsKeyIn != "":
+		return keyUnseen // in words of the operator
 	case a.Status >= 500, a.EdgeError != "":
 		return broken
 	case a.Status == 401, a.Status == 403, a.Status >= 300 && a.Status < 400:
