@@ -25,6 +25,9 @@ var mayImport = []row{
 	{"internal/signals", nil, "what it imports is initialised before it, and delays it"},
 	{"internal/health", nil, "it holds causes and knows nobody who has one"},
 	{"internal/config", []pattern{"rewrite", "corsx", "internal/secret"}, "it is data and knows no server; options are checked by whom they belong to"},
+	{"internal/identity/upkeep", []pattern{"internal/secret"}, "it keeps values and knows nobody who gives or uses them"},
+	{"internal/identity/azure", []pattern{"internal/secret", "internal/identity/upkeep"}, "it asks Azure, and knows nobody who wants to know"},
+	{"internal/identity/azuretest", nil, "it plays Azure, so it must not share code with who asks"},
 	{"internal/config/gen", []pattern{"internal/config"}, "it writes the reference of the configuration"},
 	{"internal/curl", nil, "it reads command lines and knows no edge"},
 	{"internal/arch", nil, "it only reads source"},
@@ -78,10 +81,12 @@ var onlyIn = []struct {
 	why      string
 }{
 	{"github.com/knadh/koanf/...", []pattern{"internal/config"}, "the rest of the code sees one struct"},
+	{"github.com/Azure/...", []pattern{"internal/identity/azure"}, "it is large, and the rest of the code sees readings"},
+	{"github.com/AzureAD/...", []pattern{"internal/identity/azure"}, "it is large, and the rest of the code sees readings"},
 	{"github.com/rs/cors", []pattern{"corsx"}, "CORS is decided in one place"},
 	{"net/http", []pattern{
 		"corsx", // rs/cors is asked with its types
-		"internal/admin", "internal/service", "internal/lookalike", "internal/demo",
+		"internal/admin", "internal/identity/...", "internal/service", "internal/lookalike", "internal/demo",
 		"bench/...", "cmd/...", "e2e/...",
 	}, "it would complete, retry, reorder or compress what the data path must pass on as it is"},
 }
