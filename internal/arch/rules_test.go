@@ -36,7 +36,7 @@ var mayImport = []row{
 	// The data path.
 	{"proxy/wire", nil, "it is the lowest layer: buffers and sockets"},
 	{"proxy/relay", []pattern{"internal/edgeerr", "proxy/wire"}, "it moves body bytes and knows no route"},
-	{"proxy/upstream", []pattern{"internal/edgeerr", "proxy/wire"}, "it owns connections and knows no exchange"},
+	{"proxy/upstream", []pattern{"rewrite", "internal/edgeerr", "proxy/wire"}, "it owns connections, knows what each is told, and knows no exchange"},
 	{"proxy/head", []pattern{"corsx", "rewrite", "internal/edgeerr"}, "it is pure bytes and knows no exchange"},
 	{"proxy/record", []pattern{"rewrite", "internal/edgeerr"}, "it is told of exchanges and knows none"},
 	{"proxy/admit", []pattern{"internal/edgeerr"}, "its gates judge values and know no exchange"},
