@@ -11,8 +11,9 @@ import (
 // Default because there a name would have to be in a map. What credential and cors
 // leave open is filled in by rewrite and corsx (options.go).
 const (
-	defaultMaxIdle = 64
-	defaultName    = "default"
+	defaultMaxIdle  = 1024
+	defaultMaxDials = 32
+	defaultName     = "default"
 )
 
 var defaultMaxConnectionAge = Seconds(600)
@@ -23,13 +24,16 @@ var defaultMaxConnectionAge = Seconds(600)
 // bound, paths lose the slash at their end, and where there is one upstream
 // only, routes lead to it. Load has done this already.
 //
-// In a Config made by hand 0 means unset also for max_idle and both max_age.
+// In a Config made by hand 0 means unset also for max_idle, max_dials and both max_age.
 func (c Config) Complete() Config {
 	c.Upstreams, c.Routes = maps.Clone(c.Upstreams), maps.Clone(c.Routes)
 	byHand := c.origins == nil
 	for name, up := range c.Upstreams {
 		if byHand && up.MaxIdle == 0 {
 			up.MaxIdle = defaultMaxIdle
+		}
+		if byHand && up.MaxDials == 0 {
+			up.MaxDials = defaultMaxDials
 		}
 		if byHand && up.MaxAge.Duration == 0 {
 			up.MaxAge = defaultMaxConnectionAge

@@ -49,7 +49,7 @@ func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (h *ha
 	}
 	o := upstream.Options{
 		Name: name, Address: address(parsed), Connect: t.Connect.Duration, TLSHandshake: t.TLSHandshake.Duration,
-		KeepAlive: t.UpstreamKeepAlive.Duration, MaxAge: u.MaxAge.Duration, Stall: t.RequestBodyIdle.Duration, MaxConnections: u.MaxConnections, MaxIdle: u.MaxIdle,
+		KeepAlive: t.UpstreamKeepAlive.Duration, MaxAge: u.MaxAge.Duration, Stall: t.RequestBodyIdle.Duration, MaxConnections: u.MaxConnections, MaxDials: u.MaxDials, MaxIdle: u.MaxIdle,
 		OneClient: u.Share == "client",
 	}
 	var material []byte
