@@ -54,11 +54,15 @@ var mayImport = []row{
 	}, "it is the harness of tests of proxy and proxy/front"},
 
 	// What runs it.
+	{"internal/identity/keyring", []pattern{
+		"internal/config", "internal/health", "internal/secret", "internal/identity/upkeep", "proxy/upstream",
+	}, "it hands values to the data path, and is handed who gives them"},
 	{"internal/admin", []pattern{"internal/config", "internal/secret"}, "it shows what others hand to it"},
 	{"internal/lookalike", nil, "it plays the upstream, so it must not share code with the edge"},
 	{"internal/demo", []pattern{"internal/lookalike"}, "it is handed the edge as a function"},
 	{"internal/service", []pattern{
 		"internal/admin", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/secret",
+		"internal/identity/azure", "internal/identity/keyring",
 		"proxy", "proxy/front", "proxy/record", "proxy/route", "proxy/wire",
 	}, "it puts a running edge together"},
 	{"cmd/...", []pattern{"corsx", "rewrite", "internal/...", "proxy/..."}, "it is the outermost layer"},

@@ -45,6 +45,17 @@ type ManagedIdentity struct {
 // Set reports whether there is such a credential.
 func (a Auth) Set() bool { return a.Value != "" || a.ManagedIdentity != ManagedIdentity{} }
 
+// Source says where the credential comes from, in words for people. It is no secret.
+func (a Auth) Source() string {
+	switch {
+	case a.Value == "":
+		return "the managed identity, for " + a.ManagedIdentity.Resource
+	case a.Secondary != "":
+		return a.Value + ", or " + a.Secondary + " where that is refused"
+	}
+	return a.Value
+}
+
 func (a Auth) complete() Auth {
 	switch {
 	case a.ManagedIdentity.Resource != "":

@@ -40,6 +40,9 @@ type Shown struct {
 // Second reports whether the second key is shown.
 func (s *Shown) Second() bool { return s.use == 1 }
 
+// Spare reports whether another key can be tried if the upstream refuses this one.
+func (s *Shown) Spare() bool { return s.use == 0 && s.lines[1] != nil }
+
 // settled returns s with the line that is to be shown: where the key in use is missing,
 // the other one's.
 func (s Shown) settled() *Shown {
