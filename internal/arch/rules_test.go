@@ -50,7 +50,7 @@ var mayImport = []row{
 	}, "it tells the story of one exchange with the parts above"},
 	{"proxy/front", []pattern{"internal/config", "internal/edgeerr", "proxy", "proxy/wire"}, "it accepts connections and hands them to proxy"},
 	{"proxy/proxytest", []pattern{
-		"internal/config", "internal/edgeerr", "internal/testcert", "proxy", "proxy/front", "proxy/record", "proxy/wire",
+		"internal/config", "internal/edgeerr", "internal/testcert", "proxy", "proxy/front", "proxy/record", "proxy/upstream", "proxy/wire",
 	}, "it is the harness of tests of proxy and proxy/front"},
 
 	// What runs it.
