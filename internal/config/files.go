@@ -36,8 +36,9 @@ func (c *Config) CheckFiles() Problems {
 	v.certificate("listen.tls", c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile)
 	v.secret("admin.token", c.Admin.Token)
 	for _, name := range slices.Sorted(maps.Keys(c.Upstreams)) {
-		v.secret(child(child("upstreams", name), "auth.value"), c.Upstreams[name].Auth.Value)
-		v.secret(child(child("upstreams", name), "auth.secondary"), c.Upstreams[name].Auth.Secondary)
+		auth := child(child("upstreams", name), "auth")
+		v.secret(child(auth, "value"), c.Upstreams[name].Auth.Value)
+		v.secret(child(auth, "secondary"), c.Upstreams[name].Auth.Secondary)
 		if _, err := c.Upstreams[name].ForwardProxy(); err != nil && !vaulted(err) {
 			v.fault(child(child("upstreams", name), "proxy"), "", err.Error(), "")
 		}

@@ -76,10 +76,12 @@ func (p *place) ready() string {
 // open opens a credential that is closed at the end of the test.
 func (p *place) open(a config.Auth) *upstream.Credential {
 	p.t.Helper()
+	done := p.Prepare(config.Config{Upstreams: map[string]config.Upstream{"east": {Auth: a}}}, time.Minute)
 	c, _, err := p.Open("east", complete(a))
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	done()
 	synctest.Wait()
 	return c
 }

@@ -32,7 +32,8 @@ type Ring struct {
 	mu      sync.Mutex // guards what stands below. Nobody stops a value under it: its end may wait for it
 	values  map[source]*value
 	entries []*entry
-	ready   bool // every upstream has had its credential once
+	begun   bool // a configuration is in use: all its upstreams are in entries
+	ready   bool // every upstream has had its credential once since then
 	ended   sync.WaitGroup
 }
 
@@ -141,16 +142,26 @@ func (r *Ring) Prepare(conf config.Config, patience time.Duration) (done func())
 			}
 		}
 	}
-	late := time.NewTimer(patience)
-	defer late.Stop()
+	late := time.After(patience)
 	for _, v := range values {
 		select {
 		case <-v.Asked():
-		case <-late.C:
-			return func() { r.release(values) }
+			continue
+		case <-late:
 		}
+		break
 	}
-	return func() { r.release(values) }
+	return func() {
+		r.release(values)
+		r.begin()
+	}
+}
+
+func (r *Ring) begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.begun = true
+	r.report()
 }
 
 // patience is how long whoever needs a vault's value to go on waits for the first one.
@@ -261,7 +272,7 @@ func (r *Ring) report() {
 			lacking = append(lacking, e.name)
 		}
 	}
-	r.ready = r.ready || len(lacking) == 0
+	r.ready = r.ready || r.begun && len(lacking) == 0
 	slices.Sort(failing)
 	detail := strings.Join(failing, "; ")
 	switch {

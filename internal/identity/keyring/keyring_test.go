@@ -103,7 +103,10 @@ func TestAnInstanceIsNotReadyBeforeItHasItsCredentials(t *testing.T) {
 		if took := time.Since(began); took != 5*time.Second {
 			t.Errorf("the start waits for %v", took)
 		}
-		c := p.open(auth)
+		c, _, err := p.Open("east", complete(auth))
+		if err != nil {
+			t.Fatal(err)
+		}
 		done()
 		want(t, c, "")
 		if got := p.ready(); !strings.Contains(got, "upstream east: managed identity "+p.id+" for https://cognitiveservices.azure.com: ") {
