@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strconv"
 
@@ -23,7 +24,7 @@ func (a *attempt) show() error {
 	if a.shown = c.Shown(); a.shown.Line != nil {
 		return nil
 	}
-	return edgeerr.New(edgeerr.UpstreamCredentialMissing, "upstream "+strconv.Quote(a.target.Name)+
+	return edgeerr.New(edgeerr.NoUpstreamCredential, "upstream "+strconv.Quote(a.target.Name)+
 		": the credential that apim-edge shows to it cannot be had now; /readyz and the log say why; nothing was sent")
 }
 
@@ -63,11 +64,15 @@ func replaceOwn(dst, sent, before, now []byte) []byte {
 // keepSent gives back what was sent, or keeps it where another key may be tried.
 func (x *Exchange) keepSent(out *wire.Buf) {
 	if s := x.attempt.shown; s != nil && s.Spare() && x.refusedLine == nil {
+		x.upload.Forget() // of an attempt before it, which was lost
 		x.upload.Keep(out, x.req.Length)
 		return
 	}
 	out.Release()
 }
+
+// errRefusedKey tells that the upstream has refused one of two keys, so that nothing ran.
+var errRefusedKey = errors.New("the upstream refuses the key that it was shown")
 
 // otherKey reports whether the upstream has refused the key that it was shown, and the
 // request is to be sent once more with the other one. If not, nobody needs to keep it.

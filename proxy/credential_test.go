@@ -260,6 +260,35 @@ func TestADepartureCancelsTheSecondTry(t *testing.T) {
 	e.WantMetric(`apim_edge_upstream_connections{state="in_use"}`, 0)
 }
 
+// TestALostRequestMayStillBeRefused holds that one repeat does not spoil the other: a
+// connection from the pool ends where an answer was due, the next one refuses the key.
+func TestALostRequestMayStillBeRefused(t *testing.T) {
+	keys := own("api-key", "old", "new")
+	answer := func(up *proxytest.Peer, want, answer string) {
+		if key := up.Request().Get("api-key"); key != want {
+			t.Errorf("shown %q, want %q", key, want)
+		}
+		up.Send(answer)
+	}
+	e := proxytest.StartEdgeShowing(t, proxytest.StartUpstream(t,
+		func(up *proxytest.Peer) {
+			answer(up, "old", "HTTP/1.1 200 OK\nContent-Length: 0\n\n")
+			answer(up, "old", "")
+		},
+		func(up *proxytest.Peer) { answer(up, "old", "HTTP/1.1 401 Unauthorized\nContent-Length: 0\n\n"); up.Gone() },
+		func(up *proxytest.Peer) { answer(up, "new", "HTTP/1.1 200 OK\nContent-Length: 5\n\nright"); up.Gone() },
+	), keys.Credential, nil)
+	c := e.Dial()
+	for _, want := range []string{"", "right"} {
+		c.Send(proxytest.PlainGet)
+		if m := c.Answer("GET"); m.Status() != 200 || m.Body != want {
+			t.Errorf("the answer is %v, want %q", m, want)
+		}
+		e.WantExchange(200, "complete")
+	}
+	e.WantMetric(`apim_edge_retries_total{route="api"}`, 1)
+}
+
 // TestAHandshakeIsMadeOnceMore holds it for a WebSocket.
 func TestAHandshakeIsMadeOnceMore(t *testing.T) {
 	keys := own("api-key", "old", "new")

@@ -72,7 +72,7 @@ var provocations = map[edgeerr.Code]provocation{
 		u.MaxConnections = 1
 		c.Upstreams["legacy"] = u
 	}},
-	edgeerr.UpstreamCredentialMissing: {request: head + "\n", change: func(c *config.Config) {
+	edgeerr.NoUpstreamCredential: {request: head + "\n", change: func(c *config.Config) {
 		c.Upstreams["legacy"] = config.Upstream{URL: c.Upstreams["legacy"].URL, Auth: config.Auth{Value: "env:KEY"}}
 	}},
 	edgeerr.UpstreamConnectTimeout: {request: head + "\n", upstream: func(t *testing.T) string { return "http://" + deaf(t) },
@@ -138,7 +138,7 @@ func TestEveryErrorOfTheEdge(t *testing.T) {
 }
 
 func hint(code edgeerr.Code) string {
-	return map[edgeerr.Retry]string{edgeerr.RetryYes: "true", edgeerr.RetryNo: "false"}[code.Retry()]
+	return map[edgeerr.Retry]string{edgeerr.RetryYes: "true", edgeerr.RetryNo: "false"}[code.Retry(false)]
 }
 
 // wantReadable holds that a page can read the answer, if its origin is known.

@@ -41,9 +41,8 @@ const (
 	EdgeOverloaded
 	EdgeDraining
 	UpstreamUnavailable
-	// UpstreamCredentialMissing: the credential that apim-edge itself shows to the
-	// upstream cannot be had.
-	UpstreamCredentialMissing
+	// NoUpstreamCredential: what apim-edge itself shows to the upstream cannot be had.
+	NoUpstreamCredential
 	UpstreamConnectTimeout
 	UpstreamHeadTimeout
 	// UpstreamStalled: the upstream took no byte of a request body for
@@ -71,6 +70,9 @@ const (
 	RetryUnsaid Retry = iota
 	RetryYes          // x-should-retry: true
 	RetryNo           // x-should-retry: false
+	// retryIdempotent: the upstream may have begun to work, so it is RetryYes where
+	// the method may run twice, and else RetryNo.
+	retryIdempotent
 )
 
 // Source says on whose side the cause lies: the first question of whoever is
@@ -107,40 +109,40 @@ const (
 )
 
 var table = [count]row{
-	None:                      {name: "none"},
-	RequestMalformed:          {"request_malformed", 400, invalidRequest, Client, RetryNo, 0, "the request breaks the rules of HTTP/1.1 or could be read in two ways", "send it as RFC 9112 says; the message names the rule"},
-	AmbiguousCredential:       {"ambiguous_credential", 400, authentication, Client, RetryNo, 0, "the request names several credentials of one kind", "send one; the message names the field and the SDK setting that doubles it"},
-	MalformedCredential:       {"malformed_credential", 400, authentication, Client, RetryNo, 0, "a credential contains characters that none can contain, or is too long", "check for line ends, quotes and spaces that were copied along with the key"},
-	CredentialMissing:         {"credential_missing", 401, authentication, Client, RetryNo, 0, "the request has no credential and the route asks for one", "send the subscription key as Authorization: Bearer <key>"},
-	OriginNotAllowed:          {"origin_not_allowed", 403, invalidRequest, Client, RetryNo, 0, "a page whose origin is not allowed asks for a WebSocket", "add the origin to cors.allowed_origins of the route, if the page may call"},
-	RouteNotFound:             {"route_not_found", 404, invalidRequest, Client, RetryNo, 0, "no route matches the host and path", "check base_url against path_prefix and host in the configuration"},
-	MethodNotAllowed:          {"method_not_allowed", 405, invalidRequest, Client, RetryNo, 0, "CONNECT and TRACE are not forwarded", "use another method"},
-	RequestTimeout:            {"request_timeout", 408, invalidRequest, Client, RetryUnsaid, 0, "the request did not arrive in time", "send it faster, or raise timeouts.client_head or timeouts.request_body_idle, or lower limits.slowest"},
-	BodyTooLarge:              {"body_too_large", 413, invalidRequest, Client, RetryNo, 0, "the request body is larger than the limit", "send less, or raise limits.request_body"},
-	URITooLong:                {"uri_too_long", 414, invalidRequest, Client, RetryNo, 0, "the request line is larger than the limit for the head", "shorten the URL, or raise limits.head"},
-	ExpectationFailed:         {"expectation_failed", 417, invalidRequest, Client, RetryNo, 0, "Expect asks for something other than 100-continue", "send no Expect field, or 100-continue"},
-	HeadTooLarge:              {"head_too_large", 431, invalidRequest, Client, RetryNo, 0, "the request head is larger than the limit", "send fewer or shorter fields, or raise limits.head"},
-	Internal:                  {"internal", 500, serverError, Edge, RetryNo, 0, "apim-edge has a fault", "report it with the request id and the log line"},
-	CodingNotSupported:        {"coding_not_supported", 501, invalidRequest, Client, RetryNo, 0, "Transfer-Encoding names a coding other than chunked", "send the body chunked or with Content-Length"},
-	VersionNotSupported:       {"version_not_supported", 505, invalidRequest, Client, RetryNo, 0, "the request is not HTTP/1.1 or HTTP/1.0", "use HTTP/1.1"},
-	LoopDetected:              {"loop_detected", 508, serverError, Edge, RetryNo, 0, "the upstream leads back to this apim-edge", "look at the url of the upstream, and at what its name resolves to where apim-edge runs"},
-	UpstreamUnresolved:        {"upstream_unresolved", 502, serverError, Upstream, RetryYes, 0, "the upstream's host name has no address", "check the URL of the upstream and DNS"},
-	UpstreamConnectFailed:     {"upstream_connect_failed", 502, serverError, Upstream, RetryYes, 0, "no connection to the upstream; nothing was sent", "check that the upstream runs and that the network lets the edge through"},
-	UpstreamTLSFailed:         {"upstream_tls_failed", 502, serverError, Upstream, RetryNo, 0, "TLS with the upstream failed; nothing ran there", "check tls.ca_file, tls.server_name, tls.cert_file and the upstream's certificate"},
-	UpstreamClosedEarly:       {"upstream_closed_early", 502, serverError, Upstream, RetryNo, 0, "the upstream closed the connection before it answered; it may have begun to work", "look at the upstream; repeat the request only if it may run twice"},
-	UpstreamInvalidResponse:   {"upstream_invalid_response", 502, serverError, Upstream, RetryNo, 0, "the upstream's answer breaks the rules of HTTP/1.1", "look at the upstream; the log names the rule"},
-	EdgeOverloaded:            {"edge_overloaded", 503, overloaded, Edge, RetryYes, 1, "a limit of apim-edge is reached", "wait and repeat, or raise limits.connections or limits.exchanges"},
-	EdgeDraining:              {"edge_draining", 503, overloaded, Edge, RetryYes, 1, "this instance is shutting down", "repeat: another instance will answer"},
-	UpstreamUnavailable:       {"upstream_unavailable", 503, overloaded, Edge, RetryYes, 1, "all connections that the upstream may have are in use, and none became free within timeouts.connect; nothing was sent", "wait and repeat, or raise max_connections of the upstream"},
-	UpstreamCredentialMissing: {"upstream_credential_missing", 503, serverError, Edge, RetryYes, 5, "the credential that apim-edge itself shows to the upstream cannot be had; nothing was sent", "look at /readyz and the log: they name its source and what is wrong with it"},
-	UpstreamConnectTimeout:    {"upstream_connect_timeout", 504, serverError, Upstream, RetryYes, 0, "no connection to the upstream in time; nothing was sent", "check the network, or raise timeouts.connect or timeouts.tls_handshake"},
-	UpstreamHeadTimeout:       {"upstream_head_timeout", 504, serverError, Upstream, RetryNo, 0, "the upstream sent no response head in time; it may still be working", "raise timeouts.response_head if the model thinks longer"},
-	UpstreamStalled:           {"upstream_stalled", 504, serverError, Upstream, RetryNo, 0, "the upstream took no more of the request body in time; it may have begun to work", "look at the upstream, or raise timeouts.request_body_idle if it reads so slowly"},
-	UpstreamAborted:           {"upstream_aborted", 0, serverError, Upstream, RetryUnsaid, 0, "the upstream ended its answer early; the client's connection was aborted", "look at the upstream"},
-	ClientLeft:                {"client_left", 0, invalidRequest, Client, RetryUnsaid, 0, "the client closed its connection; the upstream was cancelled", "nothing"},
-	ClientStalled:             {"client_stalled", 0, invalidRequest, Client, RetryUnsaid, 0, "the client took no byte in time; the exchange was aborted", "read faster, or raise timeouts.client_write_stall, or lower limits.slowest"},
-	StreamIdle:                {"stream_idle", 0, serverError, Upstream, RetryUnsaid, 0, "the upstream sent no byte of the body in time; the exchange was aborted", "raise timeouts.stream_idle"},
-	DrainAborted:              {"drain_aborted", 0, serverError, Edge, RetryUnsaid, 0, "the exchange was still running at the end of the drain", "raise timeouts.drain"},
+	None:                    {name: "none"},
+	RequestMalformed:        {"request_malformed", 400, invalidRequest, Client, RetryNo, 0, "the request breaks the rules of HTTP/1.1 or could be read in two ways", "send it as RFC 9112 says; the message names the rule"},
+	AmbiguousCredential:     {"ambiguous_credential", 400, authentication, Client, RetryNo, 0, "the request names several credentials of one kind", "send one; the message names the field and the SDK setting that doubles it"},
+	MalformedCredential:     {"malformed_credential", 400, authentication, Client, RetryNo, 0, "a credential contains characters that none can contain, or is too long", "check for line ends, quotes and spaces that were copied along with the key"},
+	CredentialMissing:       {"credential_missing", 401, authentication, Client, RetryNo, 0, "the request has no credential and the route asks for one", "send the subscription key as Authorization: Bearer <key>"},
+	OriginNotAllowed:        {"origin_not_allowed", 403, invalidRequest, Client, RetryNo, 0, "a page whose origin is not allowed asks for a WebSocket", "add the origin to cors.allowed_origins of the route, if the page may call"},
+	RouteNotFound:           {"route_not_found", 404, invalidRequest, Client, RetryNo, 0, "no route matches the host and path", "check base_url against path_prefix and host in the configuration"},
+	MethodNotAllowed:        {"method_not_allowed", 405, invalidRequest, Client, RetryNo, 0, "CONNECT and TRACE are not forwarded", "use another method"},
+	RequestTimeout:          {"request_timeout", 408, invalidRequest, Client, RetryUnsaid, 0, "the request did not arrive in time", "send it faster, or raise timeouts.client_head or timeouts.request_body_idle, or lower limits.slowest"},
+	BodyTooLarge:            {"body_too_large", 413, invalidRequest, Client, RetryNo, 0, "the request body is larger than the limit", "send less, or raise limits.request_body"},
+	URITooLong:              {"uri_too_long", 414, invalidRequest, Client, RetryNo, 0, "the request line is larger than the limit for the head", "shorten the URL, or raise limits.head"},
+	ExpectationFailed:       {"expectation_failed", 417, invalidRequest, Client, RetryNo, 0, "Expect asks for something other than 100-continue", "send no Expect field, or 100-continue"},
+	HeadTooLarge:            {"head_too_large", 431, invalidRequest, Client, RetryNo, 0, "the request head is larger than the limit", "send fewer or shorter fields, or raise limits.head"},
+	Internal:                {"internal", 500, serverError, Edge, RetryNo, 0, "apim-edge has a fault", "report it with the request id and the log line"},
+	CodingNotSupported:      {"coding_not_supported", 501, invalidRequest, Client, RetryNo, 0, "Transfer-Encoding names a coding other than chunked", "send the body chunked or with Content-Length"},
+	VersionNotSupported:     {"version_not_supported", 505, invalidRequest, Client, RetryNo, 0, "the request is not HTTP/1.1 or HTTP/1.0", "use HTTP/1.1"},
+	LoopDetected:            {"loop_detected", 508, serverError, Edge, RetryNo, 0, "the upstream leads back to this apim-edge", "look at the url of the upstream, and at what its name resolves to where apim-edge runs"},
+	UpstreamUnresolved:      {"upstream_unresolved", 502, serverError, Upstream, RetryYes, 0, "the upstream's host name has no address", "check the URL of the upstream and DNS"},
+	UpstreamConnectFailed:   {"upstream_connect_failed", 502, serverError, Upstream, RetryYes, 0, "no connection to the upstream; nothing was sent", "check that the upstream runs and that the network lets the edge through"},
+	UpstreamTLSFailed:       {"upstream_tls_failed", 502, serverError, Upstream, RetryNo, 0, "TLS with the upstream failed; nothing ran there", "check tls.ca_file, tls.server_name, tls.cert_file and the upstream's certificate"},
+	UpstreamClosedEarly:     {"upstream_closed_early", 502, serverError, Upstream, retryIdempotent, 0, "the upstream closed the connection before it answered; it may have begun to work", "look at the upstream; repeat the request only if it may run twice"},
+	UpstreamInvalidResponse: {"upstream_invalid_response", 502, serverError, Upstream, RetryNo, 0, "the upstream's answer breaks the rules of HTTP/1.1", "look at the upstream; the log names the rule"},
+	EdgeOverloaded:          {"edge_overloaded", 503, overloaded, Edge, RetryYes, 1, "a limit of apim-edge is reached", "wait and repeat, or raise limits.connections or limits.exchanges"},
+	EdgeDraining:            {"edge_draining", 503, overloaded, Edge, RetryYes, 1, "this instance is shutting down", "repeat: another instance will answer"},
+	UpstreamUnavailable:     {"upstream_unavailable", 503, overloaded, Edge, RetryYes, 1, "all connections that the upstream may have are in use, and none became free within timeouts.connect; nothing was sent", "wait and repeat, or raise max_connections of the upstream"},
+	NoUpstreamCredential:    {"upstream_credential_missing", 503, serverError, Edge, RetryYes, 5, "the credential that apim-edge itself shows to the upstream cannot be had; nothing was sent", "look at /readyz and the log: they name its source and what is wrong with it"},
+	UpstreamConnectTimeout:  {"upstream_connect_timeout", 504, serverError, Upstream, RetryYes, 0, "no connection to the upstream in time; nothing was sent", "check the network, or raise timeouts.connect or timeouts.tls_handshake"},
+	UpstreamHeadTimeout:     {"upstream_head_timeout", 504, serverError, Upstream, retryIdempotent, 0, "the upstream sent no response head in time; it may still be working", "raise timeouts.response_head if the model thinks longer"},
+	UpstreamStalled:         {"upstream_stalled", 504, serverError, Upstream, retryIdempotent, 0, "the upstream took no more of the request body in time; it may have begun to work", "look at the upstream, or raise timeouts.request_body_idle if it reads so slowly"},
+	UpstreamAborted:         {"upstream_aborted", 0, serverError, Upstream, RetryUnsaid, 0, "the upstream ended its answer early; the client's connection was aborted", "look at the upstream"},
+	ClientLeft:              {"client_left", 0, invalidRequest, Client, RetryUnsaid, 0, "the client closed its connection; the upstream was cancelled", "nothing"},
+	ClientStalled:           {"client_stalled", 0, invalidRequest, Client, RetryUnsaid, 0, "the client took no byte in time; the exchange was aborted", "read faster, or raise timeouts.client_write_stall, or lower limits.slowest"},
+	StreamIdle:              {"stream_idle", 0, serverError, Upstream, RetryUnsaid, 0, "the upstream sent no byte of the body in time; the exchange was aborted", "raise timeouts.stream_idle"},
+	DrainAborted:            {"drain_aborted", 0, serverError, Edge, RetryUnsaid, 0, "the exchange was still running at the end of the drain", "raise timeouts.drain"},
 }
 
 // String returns the stable text of the code.
@@ -156,8 +158,17 @@ func (c Code) Type() string { return table[c].typ }
 // Source returns the side on which the cause lies.
 func (c Code) Source() Source { return table[c].source }
 
-// Retry returns the hint for x-should-retry.
-func (c Code) Retry() Retry { return table[c].retry }
+// Retry returns the hint for x-should-retry, to a request whose method is idempotent
+// (RFC 9110 section 9.2.2) or is not.
+func (c Code) Retry(idempotent bool) Retry {
+	switch r := table[c].retry; {
+	case r != retryIdempotent:
+		return r
+	case idempotent:
+		return RetryYes
+	}
+	return RetryNo
+}
 
 // RetryAfter returns the seconds for Retry-After, 0 for none.
 func (c Code) RetryAfter() int { return table[c].after }

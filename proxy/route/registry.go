@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
@@ -27,6 +28,8 @@ type Registry struct {
 	// nil: none is asked for anywhere, and *** stands in its place. It is set before
 	// Compile is called.
 	OpenCredential func(name string, a config.Auth) (c *upstream.Credential, stop func(), err error)
+	// OnOldAnswer is that of all upstreams; set before the first of them.
+	OnOldAnswer func(upstream string, age time.Duration, why error)
 
 	mu      sync.Mutex           // guards what stands below, and users
 	known   map[string]*handle   // by everything that makes an upstream what it is
@@ -56,7 +59,7 @@ func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (h *ha
 	o := upstream.Options{
 		Name: name, Address: address(parsed), Connect: t.Connect.Duration, TLSHandshake: t.TLSHandshake.Duration,
 		KeepAlive: t.UpstreamKeepAlive.Duration, MaxAge: u.MaxAge.Duration, Stall: t.RequestBodyIdle.Duration, MaxConnections: u.MaxConnections, MaxDials: u.MaxDials, MaxIdle: u.MaxIdle,
-		OneClient: u.Share == "client",
+		OneClient: u.Share == "client", OnOldAnswer: g.OnOldAnswer,
 	}
 	var material []byte
 	through, err := u.ForwardProxy()

@@ -158,7 +158,7 @@ func (u *Upstream) explain(err error) error {
 	var timeout net.Error
 	switch {
 	case exhausted(err):
-		return u.failed(edgeerr.EdgeOverloaded, outOfFiles, err)
+		return u.failed(edgeerr.EdgeOverloaded, lack(err), err)
 	case errors.As(err, &dns):
 		return u.failed(edgeerr.UpstreamUnresolved, "its host name has no address; check the url of the upstream and DNS", err)
 	case errors.As(err, &timeout) && timeout.Timeout():
@@ -171,17 +171,29 @@ func (u *Upstream) explain(err error) error {
 // over needs a second one for a moment.
 func (u *Upstream) explainAdopt(err error) error {
 	if exhausted(err) {
-		return u.failed(edgeerr.EdgeOverloaded, outOfFiles, err)
+		return u.failed(edgeerr.EdgeOverloaded, lack(err), err)
 	}
 	return edgeerr.Wrap(edgeerr.Internal, err)
 }
 
-const outOfFiles = "apim-edge has no file descriptor left for a connection; wait and repeat, or raise LimitNOFILE"
+const (
+	outOfFiles = "apim-edge has no file descriptor left for a connection; wait and repeat, or raise LimitNOFILE"
+	outOfPorts = "apim-edge has no local port left for a connection; wait and repeat, keep more idle connections (max_idle), " +
+		"widen net.ipv4.ip_local_port_range, or run more instances, each with an address of its own"
+)
+
+// lack says what this machine has nothing left of, where exhausted.
+func lack(err error) string {
+	if errors.Is(err, errNoPort) {
+		return outOfPorts
+	}
+	return outOfFiles
+}
 
 // exhausted reports whether it is this machine that has nothing left, and not the
 // upstream that is at fault.
 func exhausted(err error) bool {
-	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
+	return errors.Is(err, errNoPort) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
 }
 
 func (u *Upstream) explainTLS(err error) error {

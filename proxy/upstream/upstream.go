@@ -32,6 +32,9 @@ type Options struct {
 	MaxIdle        int           // of all loops together
 	// OneClient has each connection serve one client's connection only.
 	OneClient bool
+	// OnOldAnswer is told of each dial that an old answer of DNS serves, with its age and
+	// why there is no new one. It runs beside the loops, several at a time. nil: nobody.
+	OnOldAnswer func(upstream string, age time.Duration, why error)
 }
 
 // An Upstream has one pool for each loop, so that exchanges on different
@@ -52,13 +55,15 @@ type Upstream struct {
 	jitter func(time.Duration) time.Duration // a part of it, by chance
 	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
 	turn   atomic.Uint64 // dials so far
+	names  names
+	aside  aside
 
 	Stats Stats
 }
 
 // Stats count what the pools do, on all loops.
 type Stats struct {
-	Dials, DialsFailed, Reused, FoundDead, Unasked atomic.Int64
+	Dials, DialsFailed, Reused, FoundDead, Unasked, OldAnswers atomic.Int64
 }
 
 // New returns an upstream; Close ends it.

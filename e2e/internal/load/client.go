@@ -250,7 +250,7 @@ func (c *conn) receiveError(x *Exchange, resp *http.Response, o outcome) (outcom
 		o.id = x.id // the edge has made one
 	}
 	code := errorCodes[o.code]
-	retry := map[edgeerr.Retry]string{edgeerr.RetryYes: "true", edgeerr.RetryNo: "false"}[code.Retry()]
+	retry := map[edgeerr.Retry]string{edgeerr.RetryYes: "true", edgeerr.RetryNo: "false"}[code.Retry(x.method() != "POST" && x.method() != "PATCH")]
 	switch {
 	case err != nil, x.method() != "HEAD" && !strings.Contains(string(body), `"code":"`+o.code+`"`):
 		o.deviation = fmt.Errorf("error %s with the body %q, then %v", o.code, body, err)
