@@ -283,9 +283,10 @@ func TestTheMetricsOfAToken(t *testing.T) {
 		p.open(p.identity())
 		const labels = `{key="managed_identity",upstream="east"}`
 		end := time.Now().Add(time.Hour).Unix()
+		got := time.Now().Unix()
 		time.Sleep(10 * time.Second)
 		p.wantMetric("apim_edge_upstream_credential_usable"+labels, 1)
-		p.wantMetric("apim_edge_upstream_credential_age_seconds"+labels, 10)
+		p.wantMetric("apim_edge_upstream_credential_got_timestamp_seconds"+labels, float64(got))
 		p.wantMetric("apim_edge_upstream_credential_expires_timestamp_seconds"+labels, float64(end))
 		p.wantMetric("apim_edge_upstream_credential_fetch_failures_total"+labels, 0)
 		p.cloud.Identity.Hang(true)

@@ -1,10 +1,6 @@
 package keyring
 
-import (
-	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-)
+import "github.com/prometheus/client_golang/prometheus"
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("apim_edge_upstream_credential_"+name, help, labels, nil)
@@ -14,7 +10,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 // managed_identity.
 var (
 	usableDesc   = desc("usable", "1 where apim-edge has the value that it shows to the upstream, else 0.", "upstream", "key")
-	ageDesc      = desc("age_seconds", "Time since the value was last given out.", "upstream", "key")
+	gotDesc      = desc("got_timestamp_seconds", "When the value was last given out: its age is time() less that.", "upstream", "key")
 	expiresDesc  = desc("expires_timestamp_seconds", "When the value ends, where it does.", "upstream", "key")
 	failuresDesc = desc("fetch_failures_total", "Attempts to get the value that failed.", "upstream", "key")
 	refusedDesc  = desc("refused_total", "Answers of 401 where the value was shown.", "upstream", "key")
@@ -23,7 +19,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (r *Ring) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{usableDesc, ageDesc, expiresDesc, failuresDesc, refusedDesc, secondDesc} {
+	for _, d := range []*prometheus.Desc{usableDesc, gotDesc, expiresDesc, failuresDesc, refusedDesc, secondDesc} {
 		ch <- d
 	}
 }
@@ -57,7 +53,7 @@ func (e *entry) collect(ch chan<- prometheus.Metric) {
 		send(failuresDesc, prometheus.CounterValue, float64(state.Failures))
 		send(refusedDesc, prometheus.CounterValue, float64(refused[i]))
 		if !state.Got.IsZero() {
-			send(ageDesc, prometheus.GaugeValue, time.Since(state.Got).Seconds())
+			send(gotDesc, prometheus.GaugeValue, float64(state.Got.Unix()))
 		}
 		if !state.Expires.IsZero() {
 			send(expiresDesc, prometheus.GaugeValue, float64(state.Expires.Unix()))
