@@ -225,6 +225,9 @@ func (x *Exchange) readBody(resp *http.Response, o outcome) outcome {
 	for err == nil && o.deviation == nil {
 		var n int
 		n, err = resp.Body.Read(buffer)
+		if x.Gated && o.bytes == 0 && n > 0 {
+			x.crowd.saw("live")
+		}
 		o.bytes += int64(n)
 		o.deviation = compare(want, buffer[:n])
 	}
