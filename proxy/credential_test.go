@@ -275,7 +275,10 @@ func TestALostRequestMayStillBeRefused(t *testing.T) {
 			answer(up, "old", "HTTP/1.1 200 OK\nContent-Length: 0\n\n")
 			answer(up, "old", "")
 		},
-		func(up *proxytest.Peer) { answer(up, "old", "HTTP/1.1 401 Unauthorized\nContent-Length: 0\n\n"); up.Gone() },
+		func(up *proxytest.Peer) {
+			answer(up, "old", "HTTP/1.1 401 Unauthorized\nContent-Length: 0\n\n")
+			up.Gone()
+		},
 		func(up *proxytest.Peer) { answer(up, "new", "HTTP/1.1 200 OK\nContent-Length: 5\n\nright"); up.Gone() },
 	), keys.Credential, nil)
 	c := e.Dial()
