@@ -42,29 +42,38 @@ func withAuth(conf config.Config) (names []string) {
 	return names
 }
 
-// onlinePatience bounds what --online waits for one upstream: the library would repeat its
+// onlinePatience bounds what --online waits for one answer: the library would repeat its
 // questions for minutes.
 const onlinePatience = 20 * time.Second
 
-// askAll asks every source of every credential once, and prints a line for each.
+// askAll asks vaults for every secret that is referred to, and the identity endpoint for
+// every token, and prints a line for each.
 func askAll(ctx context.Context, out io.Writer, conf config.Config, p keyring.Platform) error {
 	failed := 0
-	for _, name := range withAuth(conf) {
+	ask := func(key string, a config.Auth) {
 		limited, cancel := context.WithTimeout(ctx, onlinePatience)
-		for _, a := range keyring.Ask(limited, p, conf.Upstreams[name].Auth) {
-			said := a.Said
+		defer cancel()
+		for _, answer := range keyring.Ask(limited, p, a) {
+			said := answer.Said
 			switch {
-			case errors.Is(a.Err, context.DeadlineExceeded):
+			case errors.Is(answer.Err, context.DeadlineExceeded):
 				said = fmt.Sprintf("FAILS: no answer within %v", onlinePatience)
-			case a.Err != nil:
-				said = "FAILS: " + a.Err.Error()
+			case answer.Err != nil:
+				said = "FAILS: " + answer.Err.Error()
 			}
-			if a.Err != nil {
+			if answer.Err != nil {
 				failed++
 			}
-			fmt.Fprintf(out, "online: upstream %s: %s: %s\n", name, a.Source, said)
+			fmt.Fprintf(out, "online: %s: %s: %s\n", key, answer.Source, said) //nolint:errcheck // nobody is left to tell
 		}
-		cancel()
+	}
+	for _, r := range conf.Vaulted() {
+		ask(r.Key, config.Auth{Value: r.Ref})
+	}
+	for _, name := range withAuth(conf) {
+		if a := conf.Upstreams[name].Auth; a.Value == "" {
+			ask(config.Key("upstreams", name, "auth", "managed_identity"), a)
+		}
 	}
 	if failed > 0 {
 		return errors.New(counted(failed, "source") + " gave nothing")

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/identity/azure"
 	"github.com/apim-edge/apim-edge/internal/identity/azuretest"
 )
 
@@ -50,18 +52,42 @@ routes:
 	}
 	cloud.Identity.Fail(azuretest.Fault{Status: 400, Code: "invalid_request"})
 	said, err := run()
-	if want := "online: upstream west: managed identity " + id + " for https://cognitiveservices.azure.com: FAILS: no token: the identity endpoint answers 400 Bad Request"; err == nil || !strings.Contains(said, want) {
+	if want := "online: upstreams.west.auth.managed_identity: managed identity " + id + " for https://cognitiveservices.azure.com: FAILS: no token: the identity endpoint answers 400 Bad Request"; err == nil || !strings.Contains(said, want) {
 		t.Errorf("error %v, said\n%s\nwant %s", err, said, want)
 	}
 	said, err = run()
 	for _, want := range []string{
 		"upstream west: Authorization from the managed identity, for https://cognitiveservices.azure.com; here that is App Service, Functions or Container Apps (IDENTITY_ENDPOINT and IDENTITY_HEADER are set), the identity " + id + "\n",
-		"online: upstream east: env:KEY: it answers\n",
 		": it gives a token until ",
 		"ok: 2 routes, 2 upstreams",
 	} {
 		if err != nil || !strings.Contains(said, want) || strings.Contains(said, "s3cret") || strings.Contains(said, "token-1") {
 			t.Errorf("error %v, said\n%s\nwant %s, and no secret", err, said, want)
 		}
+	}
+}
+
+// TestCheckOnlineAsksVaultsForEverySecret holds that those of other keys are asked for as
+// well, and that a fault has one line.
+func TestCheckOnlineAsksVaultsForEverySecret(t *testing.T) {
+	t.Setenv("AZURE_CLIENT_ID", fmt.Sprintf("00000000-0000-4000-c000-%012x", time.Now().UnixNano()&0xffffffffffff))
+	for _, name := range []string{"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "AZURE_FEDERATED_TOKEN_FILE", "MSI_ENDPOINT", "IMDS_ENDPOINT"} {
+		t.Setenv(name, "")
+		_ = os.Unsetenv(name)
+	}
+	cloud := &azuretest.Cloud{}
+	cloud.Vault.Set("aoai", azuretest.Secret{Value: "s3cret"})
+	const vault = "keyvault:https://contoso.vault.azure.net/secrets/"
+	conf := config.Config{
+		Admin:     config.Admin{Token: vault + "admin"},
+		Upstreams: map[string]config.Upstream{"east": {Auth: config.Auth{Value: vault + "aoai", Secondary: "env:KEY"}, Proxy: vault + "aoai"}},
+	}
+	var out bytes.Buffer
+	err := askAll(t.Context(), &out, conf, azure.New(azure.Options{Transport: cloud}))
+	want := "online: admin.token: " + vault + "admin: FAILS: the vault answers 404 (SecretNotFound); is the name of the secret right?\n" +
+		"online: upstreams.east.proxy: " + vault + "aoai: it answers\n" +
+		"online: upstreams.east.auth.value: " + vault + "aoai: it answers\n"
+	if err == nil || out.String() != want {
+		t.Errorf("error %v, said\n%swant\n%s", err, &out, want)
 	}
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"net/url"
+	"reflect"
 	"regexp"
 	"strings"
 
@@ -135,5 +136,36 @@ func (v *checker) managedIdentity(key string, m ManagedIdentity) {
 	}
 }
 
-// vaulted reports whether an error only says that vaults are not asked here.
-func vaulted(err error) bool { return errors.Is(err, secret.ErrNotAsked) }
+// IsVaulted reports whether an error only says that vaults are not asked here: a command
+// without a network does without such a value.
+func IsVaulted(err error) bool { return errors.Is(err, secret.ErrNotAsked) }
+
+// Reference is a value that the configuration has from elsewhere.
+type Reference struct{ Key, Ref string }
+
+// Vaulted returns what the configuration has from vaults, in the order of its keys.
+func (c Config) Vaulted() (all []Reference) {
+	vaultedIn("", field{typ: configType}, reflect.ValueOf(c), &all)
+	return all
+}
+
+func vaultedIn(key string, f field, value reflect.Value, all *[]Reference) {
+	switch shapeOf(f.typ) {
+	case section:
+		for _, sub := range fieldsOf(f.typ) {
+			vaultedIn(child(key, sub.key), sub, value.Field(sub.index), all)
+		}
+	case named:
+		for _, name := range sortedNames(value) {
+			vaultedIn(child(key, name), field{typ: f.typ.Elem()}, value.MapIndex(reflect.ValueOf(name)), all)
+		}
+	case list:
+		for i := range value.Len() {
+			vaultedIn(element(key, i), field{typ: reflect.TypeFor[string](), tag: f.tag}, value.Index(i), all)
+		}
+	case text:
+		if f.secret() && strings.HasPrefix(value.String(), "keyvault:") {
+			*all = append(*all, Reference{key, value.String()})
+		}
+	}
+}

@@ -39,7 +39,7 @@ func (c *Config) CheckFiles() Problems {
 		auth := child(child("upstreams", name), "auth")
 		v.secret(child(auth, "value"), c.Upstreams[name].Auth.Value)
 		v.secret(child(auth, "secondary"), c.Upstreams[name].Auth.Secondary)
-		if _, err := c.Upstreams[name].ForwardProxy(); err != nil && !vaulted(err) {
+		if _, err := c.Upstreams[name].ForwardProxy(); err != nil && !IsVaulted(err) {
 			v.fault(child(child("upstreams", name), "proxy"), "", err.Error(), "")
 		}
 		key, up := child(child("upstreams", name), "tls"), c.Upstreams[name].TLS
@@ -58,7 +58,7 @@ func (v *checker) secret(key, ref string) {
 	if ref == "" || err != nil {
 		return
 	}
-	if _, err := source.Current(); err != nil && !vaulted(err) {
+	if _, err := source.Current(); err != nil && !IsVaulted(err) {
 		v.fault(key, "", "the secret cannot be read: "+err.Error(), "")
 	}
 }

@@ -140,7 +140,6 @@ func TestAppServiceIsAskedOnLoopback(t *testing.T) {
 	defer server.Close()
 	t.Setenv("IDENTITY_ENDPOINT", server.URL+"/msi/token")
 	t.Setenv("IDENTITY_HEADER", "proof")
-	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1") // never for the platform's own endpoint
 	p := New(Options{})
 	wantToken(t, p, id, "token-1")
 	p.direct.(*http.Client).CloseIdleConnections()
@@ -150,6 +149,16 @@ func TestAppServiceIsAskedOnLoopback(t *testing.T) {
 	}
 	if source := Source(""); !strings.Contains(source, "App Service") || !strings.Contains(source, "system-assigned") {
 		t.Errorf("the source is %q", source)
+	}
+}
+
+// TestTheMetadataServiceIsNotAskedThroughAProxy: a proxy would get the token. Vaults and
+// Entra may be behind one.
+func TestTheMetadataServiceIsNotAskedThroughAProxy(t *testing.T) {
+	p := New(Options{})
+	through := func(c Transport) bool { return c.(*http.Client).Transport.(*http.Transport).Proxy != nil }
+	if through(p.direct) || !through(p.web) {
+		t.Errorf("the platform's own endpoint through a proxy: %v; vaults and Entra: %v", through(p.direct), through(p.web))
 	}
 }
 
