@@ -12,6 +12,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
+	"github.com/apim-edge/apim-edge/proxy/upstream"
 )
 
 // quiet answers each request of a fixed size with reply, without allocating.
@@ -53,7 +54,16 @@ const sdkHead = "POST /openai/v1/chat/completions HTTP/1.1\nHost: edge.example.c
 // included: whatever is allocated was allocated by the edge.
 func TestAnExchangeAllocatesNothing(t *testing.T) {
 	for _, share := range []string{"all", "client"} {
-		t.Run("share "+share, func(t *testing.T) { exchangeAllocatesNothing(t, share) })
+		t.Run("share "+share, func(t *testing.T) { exchangeAllocatesNothing(t, share, proxytest.StartEdge) })
+	}
+	for name, second := range map[string][]byte{"a key of the edge's own": nil, "and a second one": []byte("fedcba9876543210")} {
+		t.Run(name, func(t *testing.T) {
+			exchangeAllocatesNothing(t, "all", func(t testing.TB, url string, change func(*config.Config)) *proxytest.Edge {
+				own := upstream.NewCredential("api-key", "test", false, func(upstream.CredentialEvent) {})
+				own.Set([]byte("0123456789abcdef"), second)
+				return proxytest.StartEdgeShowing(t, url, own, change)
+			})
+		})
 	}
 }
 
@@ -61,16 +71,16 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 // cost more memory than one that has a good one.
 func TestARefusalAllocatesNothing(t *testing.T) {
 	body := keyInvalid + "world!"
-	repliesAllocateNothing(t, "all", fmt.Sprintf("HTTP/1.1 401 X\r\nContent-Type: application/json\r\n"+
+	repliesAllocateNothing(t, "all", proxytest.StartEdge, fmt.Sprintf("HTTP/1.1 401 X\r\nContent-Type: application/json\r\n"+
 		"WWW-Authenticate: AzureApiManagementKey name=\"x\"\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
 }
 
-func exchangeAllocatesNothing(t *testing.T, share string) {
-	repliesAllocateNothing(t, share, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\nhello, world!")
+func exchangeAllocatesNothing(t *testing.T, share string, start func(testing.TB, string, func(*config.Config)) *proxytest.Edge) {
+	repliesAllocateNothing(t, share, start, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\nhello, world!")
 }
 
 // repliesAllocateNothing holds it for exchanges with this reply, which ends in world!.
-func repliesAllocateNothing(t *testing.T, share, text string) {
+func repliesAllocateNothing(t *testing.T, share string, start func(testing.TB, string, func(*config.Config)) *proxytest.Edge, text string) {
 	reply := []byte(text)
 	sent := make(chan int, 1)
 	first := proxytest.StartUpstream(t, func(c *proxytest.Peer) {
@@ -78,11 +88,11 @@ func repliesAllocateNothing(t *testing.T, share, text string) {
 		sent <- n
 		_, _ = c.Write(reply)
 	})
-	c := proxytest.StartEdge(t, first, nil).Dial()
+	c := start(t, first, nil).Dial()
 	c.Send(sdkHead)
 	size := <-sent
 	_ = c.Close()
-	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, quiet(size, reply)), func(conf *config.Config) {
+	e := start(t, proxytest.StartUpstream(t, quiet(size, reply)), func(conf *config.Config) {
 		conf.Log.Access = false
 		u := conf.Upstreams["legacy"]
 		u.Share = share

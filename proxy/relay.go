@@ -6,6 +6,7 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/relay"
 	"github.com/apim-edge/apim-edge/proxy/wire"
+	"github.com/apim-edge/apim-edge/rewrite"
 )
 
 // relay sends the response: head and first bytes in one write, then whatever
@@ -84,9 +85,16 @@ func (x *Exchange) beginSight() {
 	if !hint.Told(r.Status) {
 		return
 	}
+	reason, field := x.reason, x.route.KeyField
+	if own := x.attempt.target.Credential; own != nil { // then that is what the upstream has refused
+		reason, field = rewrite.ReasonExplicitKey, own.Field
+		if head.EqualFold([]byte(field), "authorization") {
+			reason = rewrite.ReasonToken
+		}
+	}
 	var room [4][]byte
 	x.sight.Begin(hint.Answer{
-		Status: r.Status, Reason: x.reason.String(), Field: x.route.KeyField,
+		Status: r.Status, Reason: reason.String(), Field: field,
 		Challenges: r.Challenges(room[:0]), ContentType: r.ContentType(), FromService: len(r.APIMID) > 0,
 	}.Head())
 	if r.Readable() {

@@ -17,6 +17,10 @@ func (v *verdict) configure() {
 	case Unclear:
 		v.none("what the API wants is not clear")
 	case ByClients, Renamed:
+		if v.target.ownField != "" {
+			v.none("the upstream is shown a credential of the edge's own: what is said above about its field counts")
+			return
+		}
 		v.configuration = v.lines()
 	}
 }

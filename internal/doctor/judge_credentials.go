@@ -110,9 +110,11 @@ func (v *verdict) judgePages() {
 	}
 	switch a := v.preflight; {
 	case a.Status == 200 && len(a.AllowOrigin) == 0:
-		v.note("cors", "a cors policy answers preflights, and does not know the origin "+v.opt.Origin+": it answers with an empty 200", "set cors.allowed_origins of the route, and withhold_origin: true")
+		v.note("cors", "a cors policy answers preflights, and does not know the origin "+v.opt.Origin+": it answers with an empty 200", "set cors.allowed_origins of the route, and cors.withhold_origin: true")
 	case a.Status >= 200 && a.Status < 300 && len(a.AllowOrigin) > 0:
 		v.ok("cors", "preflights of "+v.opt.Origin+" are answered: allowed")
+	case a.Status >= 200 && a.Status < 300:
+		v.note("cors", "preflights are answered, and pages of "+v.opt.Origin+" are not allowed", "add the origin where that is decided, if its pages are to call")
 	default:
 		v.note("cors", fmt.Sprintf("preflights are not answered (%d): pages of browsers cannot call the API", a.Status), "set cors.allowed_origins of the route, if pages are to call")
 	}
@@ -122,6 +124,10 @@ func (v *verdict) judgePages() {
 func (v *verdict) judgeRoute() {
 	c := v.target.route.Credential
 	if v.target.Name == "" || v.way != ByClients && v.way != Renamed {
+		return
+	}
+	if own := v.target.ownField; own != "" {
+		v.judgeOwn("upstreams."+v.target.route.Upstream+".auth", own)
 		return
 	}
 	key, value := "routes."+v.target.Name+".credential", "{key}"
@@ -138,6 +144,17 @@ func (v *verdict) judgeRoute() {
 	default:
 		v.ok("configuration", "route "+v.target.Name+" sends the key where the API looks for it")
 	}
+}
+
+// judgeOwn does the same where the edge shows a credential of its own: what callers send
+// does not go there, and what goes there is not known here.
+func (v *verdict) judgeOwn(key, field string) {
+	if field != v.keyField {
+		v.problem("configuration", fmt.Sprintf("%s puts the edge's own credential into %s, and the API looks for a key in %s", key, field, v.keyField), "set "+key+".header, or have the API take what it is shown")
+		return
+	}
+	v.ok("configuration", key+" puts the edge's own credential where the API looks for it")
+	v.note("configuration", "whether that credential is accepted is not proved: it was not used here", "give the same to --key, or ask through --edge")
 }
 
 // bothWanted reports whether the key is accepted only together with Authorization.
@@ -158,6 +175,8 @@ func (v *verdict) judgeEdge() {
 	case through.EdgeError != "":
 		v.problem("edge", fmt.Sprintf("the edge answers %d %s", through.Status, through.EdgeError), adviceOf(through.EdgeError))
 		return
+	case v.target.ownField != "" && through.reach() == accepted:
+		v.ok("edge", "through the edge, with the edge's own credential, the request is accepted")
 	case v.finds(*through) && through.reach() >= direct.reach() || through.reach() == accepted:
 		v.ok("edge", "through the edge a key that comes as Authorization: Bearer arrives where the API looks for it")
 	default:
@@ -166,6 +185,9 @@ func (v *verdict) judgeEdge() {
 	}
 	if f := v.edgeField; f.Failed == "" && f.reach() < direct.reach() {
 		v.problem("edge", fmt.Sprintf("through the edge a key in %s gets %d, and directly %d", v.field(), f.Status, direct.Status), "look at credential.header and credential.aliases of the route")
+	}
+	if v.edgeBare.reach() == accepted && v.at.bare.reach() != accepted {
+		v.note("edge", "through the edge a request without a credential is accepted: the edge shows one of its own", "keep strangers away from the edge's port")
 	}
 	if n := len(v.edgePage.AllowOrigin); n > 1 {
 		v.problem("edge", "through the edge Access-Control-Allow-Origin comes more than once", "set cors.allowed_origins of the route")

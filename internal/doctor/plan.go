@@ -292,7 +292,7 @@ func (p *prober) throughEdge(ctx context.Context, f *facts) {
 		a := p.ask(ctx, r)
 		return &a
 	}
-	f.edgeBare = ask("no credential")
+	f.edgeBare = ask(f.at.what + ", no credential")
 	f.edgeBearer = ask("Authorization: Bearer "+named, [2]string{"Authorization", "Bearer " + key})
 	f.edgeField = ask(f.field()+": "+named, [2]string{f.field(), key})
 	if token := p.opt.Token.Reveal(); token != "" {

@@ -50,7 +50,7 @@ func (p Printer) examination(e *Examination) {
 	p.line("")
 	p.line("%-14s%s", "way", e.Way.meaning())
 	if e.Configuration == "" {
-		p.line("%-14s%s", "configuration", "none: "+e.WhyNone)
+		p.line("%-14s%s", "configuration", "none: "+strings.TrimPrefix(e.WhyNone, "none is needed: "))
 		return
 	}
 	p.line("configuration to use")

@@ -26,6 +26,9 @@ type Target struct {
 	Host string
 
 	route config.Route
+	// ownField is where the edge shows the upstream a credential of its own, which this
+	// examination does not have; empty: it shows the caller's.
+	ownField string
 	tls   *tls.Config
 	proxy *url.URL
 }
@@ -49,6 +52,11 @@ func Targets(conf config.Config, edge *url.URL, named bool) (all []Target, err e
 		}
 		if t.proxy, err = up.ForwardProxy(); err != nil {
 			return nil, fmt.Errorf("upstreams.%s.proxy: %w", r.Upstream, err)
+		}
+		if up.Auth.Set() {
+			if t.ownField = spelled(up.Auth.Header); up.Auth.Value == "" {
+				t.ownField = authorization // where a managed identity has its token
+			}
 		}
 		all = append(all, t)
 	}
