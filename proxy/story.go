@@ -58,9 +58,10 @@ var errAnswered = errors.New("answered at the edge")
 // interruption returns what has happened to the exchange while it waited, whatever step
 // it is in. Before it is admitted nothing runs for the client that could be cancelled,
 // and one that has ended its side behind a request that is refused still reads why.
-// The upload goes on here, beside the answer.
+// The upload goes on here, beside the answer. A tunnel sees for itself whether a
+// departure is in order.
 func (x *Exchange) interruption() error {
-	if x.admitted && x.client.Left() && !x.down.Leave() {
+	if x.admitted && x.client.Left() && x.tunnel == nil && !x.down.Leave() {
 		return edgeerr.Wrap(edgeerr.ClientLeft, errLeft)
 	}
 	if x.upload.state == uploadActive && !x.down.Left() {
