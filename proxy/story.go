@@ -179,14 +179,22 @@ func (x *Exchange) findRoute() (err error) {
 // admit asks each gate, and counts the exchange among those that run. It is counted
 // once it is in, also where a later gate refuses it: uncount goes by admitted.
 func (x *Exchange) admit() error {
-	if err := x.edge.running.Enter(x.snap.Config.Limits.Exchanges).Err(); err != nil {
+	if err := x.heed(x.edge.running.Enter(x.snap.Config.Limits.Exchanges)); err != nil {
 		return err
 	}
 	x.admitted = true
 	if x.req.HasBeenAt(x.edge.name) {
 		return x.loopDetected()
 	}
-	return admit.Body(x.req.Length, x.route.BodyLimit).Err()
+	return x.heed(admit.Body(x.req.Length, x.route.BodyLimit))
+}
+
+// heed returns the error of a gate's verdict, or nil, and tells explain of both.
+func (x *Exchange) heed(v admit.Verdict) error {
+	if gates := x.client.store.gates; gates != nil {
+		*gates = append(*gates, v)
+	}
+	return v.Err()
 }
 
 // decide applies the credential rules and refuses what they refuse.

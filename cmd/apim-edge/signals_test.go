@@ -99,6 +99,15 @@ func TestWhichCommandsServe(t *testing.T) {
 			}
 		}
 	}
+	root.Version = "any" // or it has no flag for it
+	root.InitDefaultHelpFlag()
+	root.InitDefaultVersionFlag()
+	for _, name := range []string{"help", "version"} {
+		f := root.Flags().Lookup(name)
+		if signals.Serves([]string{"--" + f.Name}) || f.Shorthand != "" && signals.Serves([]string{"-" + f.Shorthand}) {
+			t.Errorf("--%s or -%s serves", f.Name, f.Shorthand)
+		}
+	}
 	if !signals.Serves([]string{"--upstream", "https://contoso.azure-api.net"}) || signals.Serves(nil) {
 		t.Error("flags alone serve, and no arguments at all do not")
 	}

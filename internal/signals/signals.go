@@ -47,13 +47,13 @@ func takeEarly() bool {
 }
 
 // Serves reports whether a command line asks for an edge that serves, which need not
-// be said: flags alone do as well. It looks for the names of the other commands,
-// wherever they stand. A value that is called like one of them only has the signals
-// taken later.
+// be said: flags alone do as well. It looks for what asks for anything else, wherever it
+// stands. A value that is spelled like it only has the signals taken later.
 func Serves(args []string) bool {
 	for _, arg := range args {
 		switch arg {
-		case "check", "completion", "demo", "explain", "health", "help", "validate", "version", "__complete", "__completeNoDesc":
+		case "check", "completion", "demo", "explain", "health", "help", "validate", "version", "__complete", "__completeNoDesc",
+			"--help", "-h", "--version", "-v":
 			return false
 		}
 	}
