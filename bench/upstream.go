@@ -27,7 +27,7 @@ func startUpstream(built string, certs *certificates, cpus []int) (*upstream, er
 	if err != nil {
 		return nil, err
 	}
-	u := &upstream{plainPort: ports[0], tlsPort: ports[1], client: http.Client{Timeout: 5 * time.Second}}
+	u := &upstream{plainPort: ports[0], tlsPort: ports[1], client: http.Client{Timeout: 20 * time.Second}}
 	u.control = fmt.Sprintf("127.0.0.1:%d", ports[2])
 	u.process, err = proc.Start(proc.Spec{CPUs: cpus, Argv: []string{
 		filepath.Join(built, "mock"), "--plain", fmt.Sprintf("127.0.0.1:%d", ports[0]),
@@ -37,7 +37,7 @@ func startUpstream(built string, certs *certificates, cpus []int) (*upstream, er
 	if err != nil {
 		return nil, err
 	}
-	for end := time.Now().Add(5 * time.Second); ; {
+	for end := time.Now().Add(20 * time.Second); ; {
 		if _, err = u.Stats(); err == nil {
 			return u, nil
 		}
