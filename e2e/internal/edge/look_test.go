@@ -16,6 +16,7 @@ func TestAMetricThatIsNotThereIsRefused(t *testing.T) {
 		{"b_total", nil, 5, false},
 		{"b_total", []string{`route="x"`, `code="429"`}, 3, false},
 		{"b_total", []string{`code="500"`}, 0, false},
+		{firstCounted, nil, 0, false},
 		{"b", nil, 0, true},
 		{"b_tot", nil, 0, true},
 		{"b_total", []string{`status="429"`}, 0, true},
