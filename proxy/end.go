@@ -70,6 +70,7 @@ func (x *Exchange) conclude(code edgeerr.Code, err error) {
 	}
 	switch {
 	case err == nil:
+	case x.tunnel != nil && x.tunnel.Ended: // without a Close frame, which its end shows as it is
 	case code.Status() == 0, x.answer != answerNone:
 		x.closing(nextClose)
 		x.client.cut(x.resetOnAbort(), x.answer != answerNone)

@@ -78,7 +78,12 @@ func (p *printer) explanation(r *curl.Request, head []byte, e proxy.Explanation)
 	}
 	p.line("credential", e.Credential)
 	p.line("notes", strings.ReplaceAll(e.Notes, ",", ", "))
+	for _, v := range e.Gates {
+		p.line("gate", v.String())
+	}
 	switch {
+	case e.Own != "":
+		p.lines("apim-edge answers by itself: "+e.Own, e.Reply)
 	case e.Preflight:
 		p.line("preflight", "answered by apim-edge; the upstream is never asked")
 		refused = e.Refused != ""
