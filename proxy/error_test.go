@@ -93,6 +93,9 @@ func silent(t *testing.T) string {
 func TestEveryErrorOfTheEdge(t *testing.T) {
 	for _, code := range edgeerr.Codes() {
 		p, ok := provocations[code]
+		if code >= edgeerr.TokenMissing && code <= edgeerr.KeysUnavailable {
+			continue // no route asks for tokens or clients yet
+		}
 		if code.Status() == 0 || code == edgeerr.Internal || code == edgeerr.EdgeDraining || code == edgeerr.LoopDetected {
 			continue
 		}
