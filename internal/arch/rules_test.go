@@ -28,6 +28,7 @@ var mayImport = []row{
 	{"internal/config/gen", []pattern{"internal/config"}, "it writes the reference of the configuration"},
 	{"internal/identity/keyset", nil, "it reads keys and knows nobody who has published them"},
 	{"internal/identity/token", []pattern{"internal/edgeerr", "internal/identity/keyset"}, "it judges texts: keys and time are handed in"},
+	{"internal/identity/issuer", []pattern{"internal/secret", "internal/identity/keyset", "internal/identity/token"}, "it has keys and judges nobody"},
 	{"internal/curl", nil, "it reads command lines and knows no edge"},
 	{"internal/arch", nil, "it only reads source"},
 	{"internal/testcert", nil, "it makes a certificate and knows nobody who shows it"},
@@ -84,7 +85,7 @@ var onlyIn = []struct {
 	{"github.com/rs/cors", []pattern{"corsx"}, "CORS is decided in one place"},
 	{"net/http", []pattern{
 		"corsx", // rs/cors is asked with its types
-		"internal/admin", "internal/service", "internal/lookalike", "internal/demo",
+		"internal/admin", "internal/service", "internal/lookalike", "internal/demo", "internal/identity/issuer",
 		"bench/...", "cmd/...", "e2e/...",
 	}, "it would complete, retry, reorder or compress what the data path must pass on as it is"},
 }

@@ -140,6 +140,9 @@ const maxTries = 8
 
 // Has reports whether a token with this kid (empty: none) may be of a key of the set.
 func (s *Set) Has(kid string) bool {
+	if s == nil {
+		return false
+	}
 	return slices.ContainsFunc(s.keys, func(k *Key) bool { return k.ID == kid || k.ID == "" })
 }
 
@@ -180,4 +183,9 @@ func (s *Set) End() {
 	for _, k := range s.keys {
 		k.gone.Store(true)
 	}
+}
+
+// Same reports whether both sets have the same keys: those of s have succeeded others.
+func (s *Set) Same(old *Set) bool {
+	return s.Len() == old.Len() && !slices.ContainsFunc(old.keys, (*Key).Gone)
 }
