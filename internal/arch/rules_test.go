@@ -29,6 +29,8 @@ var mayImport = []row{
 	{"internal/identity/keyset", nil, "it reads keys and knows nobody who has published them"},
 	{"internal/identity/token", []pattern{"internal/edgeerr", "internal/identity/keyset"}, "it judges texts: keys and time are handed in"},
 	{"internal/identity/issuer", []pattern{"internal/secret", "internal/identity/keyset", "internal/identity/token"}, "it has keys and judges nobody"},
+	{"internal/identity/seen", nil, "it remembers verdicts of whatever kind"},
+	{"internal/identity/clientkey", []pattern{"internal/edgeerr"}, "it knows hashes and no request"},
 	{"internal/curl", nil, "it reads command lines and knows no edge"},
 	{"internal/arch", nil, "it only reads source"},
 	{"internal/testcert", nil, "it makes a certificate and knows nobody who shows it"},
