@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +53,10 @@ func TestRecipes(t *testing.T) {
 			if got, want := promise(cfg); !reflect.DeepEqual(got, want) {
 				t.Errorf("got %v, want %v", got, want)
 			}
-			if warnings := cfg.Warnings(); len(warnings) > 0 {
+			warnings := slices.DeleteFunc(cfg.Warnings(), func(p Problem) bool { // the reference's example
+				return name == "reference.yaml" && p.Key == "token_policies.staff"
+			})
+			if len(warnings) > 0 {
 				t.Errorf("a file that is given to operators has warnings: %v", warnings)
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path/filepath"
 	"reflect"
 	"strings"
 
@@ -24,13 +25,24 @@ type key struct {
 	element  *key          // of a section of names
 }
 
-// readComments returns the comments of all struct fields, by Type.Field.
-func readComments(source string) (map[string]string, error) {
-	file, err := parser.ParseFile(token.NewFileSet(), source, nil, parser.ParseComments)
-	if err != nil {
-		return nil, err
-	}
+// sources are the files that the types stand in.
+var sources = []string{"config.go", "identity.go"}
+
+// readComments returns the comments of all struct fields of the files in a folder, by
+// Type.Field.
+func readComments(folder string) (map[string]string, error) {
 	texts := map[string]string{}
+	for _, name := range sources {
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(folder, name), nil, parser.ParseComments)
+		if err != nil {
+			return nil, err
+		}
+		readFile(texts, file)
+	}
+	return texts, nil
+}
+
+func readFile(texts map[string]string, file *ast.File) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.TypeSpec)
 		if !ok {
@@ -45,7 +57,6 @@ func readComments(source string) (map[string]string, error) {
 		}
 		return true
 	})
-	return texts, nil
 }
 
 // tree describes a value of a section, and all below it.
@@ -59,6 +70,7 @@ func tree(texts map[string]string, path string, section reflect.Value, name stri
 		}
 		child := key{name: name, path: strings.TrimPrefix(path+"."+name, "."), typ: field.Type, value: section.Field(i)}
 		switch {
+		case child.isPairs():
 		case field.Type.Kind() == reflect.Map:
 			only := section.Field(i).MapKeys()[0]
 			element := tree(texts, child.path+".<name>", section.Field(i).MapIndex(only), only.String())
@@ -75,6 +87,9 @@ func tree(texts map[string]string, path string, section reflect.Value, name stri
 func (k key) isSection() bool {
 	return k.typ.Kind() == reflect.Struct && k.typ != reflect.TypeFor[config.Duration]() && k.typ != reflect.TypeFor[config.Size]()
 }
+
+// isPairs reports whether the key is a map of texts, which is written in one piece.
+func (k key) isPairs() bool { return k.typ == reflect.TypeFor[map[string]string]() }
 
 func (k key) oneOf() []string { return strings.Fields(k.tag.Get("oneof")) }
 
@@ -94,6 +109,8 @@ func (k key) allowed() string {
 		return "a whole number from 0"
 	case []string:
 		return "a list"
+	case map[string]string:
+		return "names and texts"
 	}
 	if choices := k.oneOf(); len(choices) > 0 {
 		return "`" + strings.Join(choices, "`, `") + "`"
@@ -121,6 +138,13 @@ func (k key) bounded(what string) string {
 var special = map[string]string{
 	"upstreams.<name>.url":   "none, it must be given",
 	"routes.<name>.upstream": "the only upstream",
+
+	"token_policies.<name>.tenant_id":  "empty",
+	"token_policies.<name>.audiences":  "none, it must be given",
+	"token_policies.<name>.cloud":      "`public`, where `tenant_id` is set",
+	"token_policies.<name>.algorithms": "`[RS256, ES256]`; `[RS256]` where `tenant_id` is set",
+	"token_policies.<name>.header":     "`Authorization`, where `query` is empty",
+	"clients.<name>.keys":              "none, they must be given",
 }
 
 // fallback says what holds where the key is not written.
@@ -131,6 +155,8 @@ func (k key) fallback() string {
 	switch v := k.value.Interface().(type) {
 	case string:
 		return cmp.Or(code(v), "empty")
+	case map[string]string:
+		return "empty"
 	case []string:
 		if len(v) == 0 {
 			return "empty"

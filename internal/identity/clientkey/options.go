@@ -36,18 +36,27 @@ type Fault struct {
 // Error implements error.
 func (f Fault) Error() string { return f.Key + ": " + f.Text + f.Want }
 
+// The texts of faults.
+const (
+	wrongNoKey = "a client has at least one key; apim-edge key new makes one"
+	wantEnd    = "a day, such as 2027-06-30, or a moment, such as 2027-06-30T12:00:00Z"
+	wrongKey   = "this is the key itself, which does not belong here (it is not shown); write its hash: apim-edge key hash"
+	wrongHash  = "a key is written as sha256: and 64 hexadecimal digits, as apim-edge key new prints it"
+	wrongTwice = "this key stands at %s already: whose it is would be chance"
+)
+
 // Faults returns every mistake of all clients, in their order.
 func Faults(clients map[string]Options) (found []Fault) {
 	owner := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(clients)) {
 		o := clients[name]
 		if len(o.Keys) == 0 {
-			found = append(found, Fault{Key: name + ".keys", Text: "a client has at least one key; apim-edge key new makes one"})
+			found = append(found, Fault{Key: name + ".keys", Text: wrongNoKey})
 		}
 		for i, k := range o.Keys {
-			f := Fault{Key: name + ".keys[" + strconv.Itoa(i) + "]", Text: hashFault(k)}
+			f := Fault{Key: name + ".keys[" + strconv.Itoa(i) + "]", Text: HashFault(k)}
 			if other, twice := owner[strings.ToLower(k)]; f.Text == "" && twice {
-				f.Text = "this key stands at " + other + " already: whose it is would be chance"
+				f.Text = fmt.Sprintf(wrongTwice, other)
 			}
 			if f.Text != "" {
 				found = append(found, f)
@@ -55,20 +64,21 @@ func Faults(clients map[string]Options) (found []Fault) {
 			owner[strings.ToLower(k)] = "clients." + f.Key
 		}
 		if _, err := ends(o.Expires); err != nil {
-			found = append(found, Fault{Key: name + ".expires", Found: o.Expires, Want: "a day, such as 2027-06-30, or a moment, such as 2027-06-30T12:00:00Z"})
+			found = append(found, Fault{Key: name + ".expires", Found: o.Expires, Want: wantEnd})
 		}
 	}
 	return found
 }
 
-// hashFault never repeats what it looks at, which may be the key itself.
-func hashFault(k string) string {
+// HashFault says why a text is no hash of a key, or "". It never repeats the text, which
+// may be the key itself.
+func HashFault(k string) string {
 	digits, ok := strings.CutPrefix(k, scheme)
 	switch raw, err := hex.DecodeString(digits); {
 	case !ok && strings.HasPrefix(k, prefix):
-		return "this is the key itself, which does not belong here (it is not shown); write its hash: apim-edge key hash"
+		return wrongKey
 	case !ok || err != nil || len(raw) != 32:
-		return "a key is written as sha256: and 64 hexadecimal digits, as apim-edge key new prints it"
+		return wrongHash
 	}
 	return ""
 }

@@ -180,7 +180,3 @@ func fromSecret(source secret.Source) func(context.Context) (*keyset.Set, []stri
 		return parse([]byte(value.Reveal()), "")
 	}
 }
-
-func isURL(ref string) bool {
-	return strings.HasPrefix(ref, "https://") || strings.HasPrefix(ref, "http://")
-}

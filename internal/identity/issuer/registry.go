@@ -91,7 +91,7 @@ func (o Options) open(place token.Place) (*Source, error) {
 	switch {
 	case place.Kind == token.Metadata:
 		s.fetch = fromMetadata(o.Client, place.Ref)
-	case isURL(place.Ref):
+	case token.IsURL(place.Ref):
 		s.fetch = func(ctx context.Context) (*keyset.Set, []string, error) {
 			return readKeys(ctx, o.Client, place.Ref, "")
 		}

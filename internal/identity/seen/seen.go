@@ -7,8 +7,8 @@
 //
 // A token is found by a hash of its whole text and of the policy, and then compared: a
 // change of either makes another token. The hash is seeded by chance, so that nobody can
-// make texts that collide. A cryptographic one, without the comparison, took 1.27 us for
-// a token of 1.6 KB where this takes 0.2 us.
+// make texts that collide. SHA-256, which would need no comparison, took 1.27 us for a token
+// of 1.6 KB where this hash takes 0.14 us.
 package seen
 
 import (

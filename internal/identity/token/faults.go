@@ -35,6 +35,36 @@ func (f Fault) Error() string {
 	return f.Key + ": " + text
 }
 
+// The texts of faults.
+const (
+	wrongNoAudience  = "at least one audience is needed: without, a token for any other API of the issuer would pass"
+	wrongGraph       = "tokens for Microsoft Graph can be verified by Graph alone; name the audience of an API of your own"
+	wrongLine        = "the message has one line"
+	wrongEmpty       = "an empty value would match a claim that says nothing"
+	wrongTenants     = "tenants narrow tenant_id: organizations, which is not set"
+	wrongCloud       = "the cloud is that of tenant_id, which is not set"
+	wrongNobody      = "nobody is named whose tokens pass; set tenant_id, openid_configs or signing_keys"
+	wrongNoIssuer    = "signing_keys have no metadata that says whose they are; name the issuer"
+	wrongEverybody   = "this metadata names no issuer but all tenants; write tenant_id: organizations"
+	wrongFollows     = "these follow from tenant_id; leave one of the two out"
+	wantTenant       = "the tenant's id (a GUID), or organizations"
+	wrongOneTenant   = "tenants narrow tenant_id: organizations; here is one tenant already"
+	wantGUID         = "a tenant's id (a GUID)"
+	wantCloud        = "public, usgovernment or china"
+	wantURL          = "a URL, such as https://id.example.com/.well-known/openid-configuration"
+	wrongURL         = "a URL here has no user name, password or fragment"
+	wrongPlain       = "keys come over https:// only; http:// is for loopback"
+	wrongNoAlgorithm = "no algorithm is left; leave the list out for the usual ones"
+	wrongSymmetric   = "who can verify such a signature could make it; name an asymmetric one, such as RS256"
+	wantMatch        = "any or all"
+	wrongPlaces      = "the token stands in a field or in the query; leave header out"
+	wrongName        = "a field name holds letters, digits and !#$%&'*+-.^_`|~ only (RFC 9110 5.6.2)"
+	wrongParameter   = "a query parameter's name is written without spaces and without & = # % + ?"
+	wantStatus       = "a status from 400 to 499"
+	wantAlgorithm    = "one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA"
+	wantSkew         = "at most 10m"
+)
+
 type faults []Fault
 
 func (f *faults) add(key, found, text string) {
@@ -52,11 +82,11 @@ func (o Options) Faults() []Fault {
 	o = o.Complete()
 	f.issuers(o)
 	if len(o.Audiences) == 0 {
-		f.add("audiences", "", "at least one audience is needed: without, a token for any other API of the issuer would pass")
+		f.add("audiences", "", wrongNoAudience)
 	}
 	for i, a := range o.Audiences {
 		if graph(a) {
-			f.add(element("audiences", i), a, "tokens for Microsoft Graph can be verified by Graph alone; name the audience of an API of your own")
+			f.add(element("audiences", i), a, wrongGraph)
 		}
 	}
 	f.empty("audiences", o.Audiences)
@@ -65,13 +95,13 @@ func (o Options) Faults() []Fault {
 	f.claims(o.RequiredClaims)
 	f.place(o)
 	if o.ClockSkew > maxSkew {
-		f.want("clock_skew", o.ClockSkew.String(), "at most "+maxSkew.String(), "")
+		f.want("clock_skew", o.ClockSkew.String(), wantSkew, "")
 	}
 	if s := o.FailedStatus; s < 400 || s > 499 {
-		f.want("failed.status", strconv.Itoa(s), "a status from 400 to 499", "")
+		f.want("failed.status", strconv.Itoa(s), wantStatus, "")
 	}
 	if !printable(o.FailedMessage) {
-		f.add("failed.message", "", "the message has one line")
+		f.add("failed.message", "", wrongLine)
 	}
 	return f
 }
@@ -81,7 +111,7 @@ const maxSkew = 10 * time.Minute
 func (f *faults) empty(key string, values []string) {
 	for i, v := range values {
 		if v == "" {
-			f.add(element(key, i), "", "an empty value would match a claim that says nothing")
+			f.add(element(key, i), "", wrongEmpty)
 		}
 	}
 }
@@ -92,28 +122,28 @@ func (f *faults) issuers(o Options) {
 		return
 	}
 	if len(o.Tenants) > 0 {
-		f.add("tenants", "", "tenants narrow tenant_id: organizations, which is not set")
+		f.add("tenants", "", wrongTenants)
 	}
 	if o.Cloud != "" {
-		f.add("cloud", o.Cloud, "the cloud is that of tenant_id, which is not set")
+		f.add("cloud", o.Cloud, wrongCloud)
 	}
 	switch {
 	case len(o.OpenIDConfigs) == 0 && len(o.SigningKeys) == 0:
-		f.add("tenant_id", "", "nobody is named whose tokens pass; set tenant_id, openid_configs or signing_keys")
+		f.add("tenant_id", "", wrongNobody)
 	case len(o.SigningKeys) > 0 && len(o.Issuers) == 0:
-		f.add("issuers", "", "signing_keys have no metadata that says whose they are; name the issuer")
+		f.add("issuers", "", wrongNoIssuer)
 	}
 	for i, u := range o.OpenIDConfigs {
 		key := element("openid_configs", i)
 		f.url(key, u)
 		for _, everybody := range []string{"/common/", "/organizations/"} {
 			if strings.Contains(u, "://login.microsoftonline.") && strings.Contains(u, everybody) {
-				f.add(key, u, "this metadata names no issuer but all tenants; write tenant_id: organizations")
+				f.add(key, u, wrongEverybody)
 			}
 		}
 	}
 	for i, k := range o.SigningKeys {
-		if strings.Contains(k, "://") && !strings.HasPrefix(k, "keyvault:") && !strings.HasPrefix(k, "file:") {
+		if IsURL(k) {
 			f.url(element("signing_keys", i), k)
 		}
 	}
@@ -123,7 +153,7 @@ func (f *faults) issuers(o Options) {
 func (f *faults) tenant(o Options) {
 	for key, list := range map[string][]string{"openid_configs": o.OpenIDConfigs, "issuers": o.Issuers, "signing_keys": o.SigningKeys} {
 		if len(list) > 0 {
-			f.add(key, "", "these follow from tenant_id; leave one of the two out")
+			f.add(key, "", wrongFollows)
 		}
 	}
 	if o.TenantID != organizations && !isGUID(o.TenantID) {
@@ -131,18 +161,18 @@ func (f *faults) tenant(o Options) {
 		if o.TenantID == "common" {
 			meant = organizations // common has personal accounts as well
 		}
-		f.want("tenant_id", o.TenantID, "the tenant's id (a GUID), or organizations", meant)
+		f.want("tenant_id", o.TenantID, wantTenant, meant)
 	}
 	if o.TenantID != organizations && len(o.Tenants) > 0 {
-		f.add("tenants", "", "tenants narrow tenant_id: organizations; here is one tenant already")
+		f.add("tenants", "", wrongOneTenant)
 	}
 	for i, t := range o.Tenants {
 		if !isGUID(t) {
-			f.want(element("tenants", i), t, "a tenant's id (a GUID)", "")
+			f.want(element("tenants", i), t, wantGUID, "")
 		}
 	}
 	if _, known := clouds[o.Cloud]; !known {
-		f.want("cloud", o.Cloud, "public, usgovernment or china", "")
+		f.want("cloud", o.Cloud, wantCloud, "")
 	}
 }
 
@@ -151,12 +181,17 @@ func (f *faults) url(key, raw string) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Hostname() == "":
-		f.want(key, "", "a URL, such as https://id.example.com/.well-known/openid-configuration", "")
+		f.want(key, "", wantURL, "")
 	case u.User != nil || u.Fragment != "":
-		f.add(key, "", "a URL here has no user name, password or fragment")
+		f.add(key, "", wrongURL)
 	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
-		f.add(key, raw, "keys come over https:// only; http:// is for loopback")
+		f.add(key, raw, wrongPlain)
 	}
+}
+
+// IsURL reports whether keys stand behind a URL, and not behind the reference of a secret.
+func IsURL(ref string) bool {
+	return strings.HasPrefix(ref, "https://") || strings.HasPrefix(ref, "http://")
 }
 
 func loopback(host string) bool {
@@ -174,7 +209,7 @@ func Loopback(host string) bool {
 
 func (f *faults) algorithms(list []string) {
 	if len(list) == 0 {
-		f.add("algorithms", "", "no algorithm is left; leave the list out for the usual ones")
+		f.add("algorithms", "", wrongNoAlgorithm)
 	}
 	for i, a := range list {
 		if slices.Contains(algorithms, a) {
@@ -185,10 +220,10 @@ func (f *faults) algorithms(list []string) {
 			meant = upper
 		}
 		if strings.HasPrefix(strings.ToUpper(a), "HS") || strings.EqualFold(a, "none") {
-			f.add(element("algorithms", i), a, "who can verify such a signature could make it; name an asymmetric one, such as RS256")
+			f.add(element("algorithms", i), a, wrongSymmetric)
 			continue
 		}
-		f.want(element("algorithms", i), a, "one of "+strings.Join(algorithms, ", "), meant)
+		f.want(element("algorithms", i), a, wantAlgorithm, meant)
 	}
 }
 
@@ -196,7 +231,7 @@ func (f *faults) claims(claims map[string]Claim) {
 	for name, c := range claims {
 		key := "required_claims." + name
 		if c.Match != matchAny && c.Match != matchAll {
-			f.want(key+".match", c.Match, "any or all", "")
+			f.want(key+".match", c.Match, wantMatch, "")
 		}
 		f.empty(key+".values", c.Values)
 	}
@@ -205,11 +240,11 @@ func (f *faults) claims(claims map[string]Claim) {
 func (f *faults) place(o Options) {
 	switch {
 	case o.Header != "" && o.Query != "":
-		f.add("query", o.Query, "the token stands in a field or in the query; leave header out")
+		f.add("query", o.Query, wrongPlaces)
 	case o.Header != "" && !isFieldName(o.Header):
-		f.add("header", "", "a field name holds letters, digits and !#$%&'*+-.^_`|~ only (RFC 9110 5.6.2)")
+		f.add("header", "", wrongName)
 	case o.Query != "" && strings.ContainsFunc(o.Query, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("&=#%+?", r) }):
-		f.add("query", "", "a query parameter's name is written without spaces and without & = # % + ?")
+		f.add("query", "", wrongParameter)
 	}
 }
 
