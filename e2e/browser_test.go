@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -21,8 +20,6 @@ import (
 // browserConfig allows one page, and names nothing else: the rest of the
 // policy is the default. The second route leads to nobody.
 const browserConfig = `
-listen: {address: "127.0.0.1:0"}
-admin: {address: "127.0.0.1:0"}
 log: {format: json}
 upstreams:
   legacy: {url: "%[1]s"}
@@ -49,16 +46,7 @@ func TestBrowserOfAnotherOriginGetsThrough(t *testing.T) {
 	}
 	t.Cleanup(upstream.Close)
 	page, stranger := servePage(t), servePage(t)
-	file := filepath.Join(t.TempDir(), "edge.yaml")
-	text := fmt.Sprintf(browserConfig, upstream.URL, unusedAddress(t), page)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	under, err := edge.Start(edgeBinary, file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(under.Kill)
+	under := edge.Run(t, fmt.Sprintf(browserConfig, upstream.URL, unusedAddress(t), page))
 
 	cases := []browserCase{
 		{name: "streamed_answer_on_screen", reaches: []string{"POST"}, preflight: 204},

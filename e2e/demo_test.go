@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 )
 
 // TestDemoLinesRunAsPrinted takes the lines that the demo invites to try from
@@ -79,7 +81,7 @@ func TestDemoPageWorks(t *testing.T) {
 // until it only serves.
 func startDemo(t *testing.T) (shown string) {
 	t.Helper()
-	demo := exec.Command(edgeBinary, "demo", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--page", "127.0.0.1:0", "--upstream", "127.0.0.1:0")
+	demo := exec.Command(edge.Built, "demo", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--page", "127.0.0.1:0", "--upstream", "127.0.0.1:0")
 	out, err := demo.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

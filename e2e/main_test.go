@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"fmt"
 	"os"
 	"testing"
 
@@ -22,35 +21,17 @@ const (
 		".ZTJldG9rZW4tc2lnbmF0dXJlLW9mLW5vYm9keQ"
 )
 
-// edgeBinary is the apim-edge under test.
-var edgeBinary string
-
 // shared is the edge that the SDK tests go through. Tests that configure the
 // edge start one of their own.
 var shared *stage
 
 func TestMain(m *testing.M) {
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "apim-edge-e2e-")
-	if err != nil {
-		return fail(err)
+	code := edge.Main(m, func(dir string) (err error) {
+		shared, err = startStage(dir)
+		return err
+	})
+	if shared != nil {
+		shared.Close()
 	}
-	defer os.RemoveAll(dir)
-	if edgeBinary, err = edge.Build(dir); err != nil {
-		return fail(err)
-	}
-	shared, err = startStage(dir)
-	if err != nil {
-		return fail(err)
-	}
-	defer shared.Close()
-	return m.Run()
-}
-
-func fail(err error) int {
-	fmt.Fprintln(os.Stderr, "e2e:", err)
-	return 1
+	os.Exit(code)
 }

@@ -28,11 +28,8 @@ var quietQueries = []string{"config_last_reload_successful == 0", "log_lines_los
 // that has scraped an edge: across its birth, a restart, and clients that called
 // once. Each of them is found by the query that says who still needs the edge.
 func TestQueriesOfTheDocs(t *testing.T) {
-	file, admin := filepath.Join(t.TempDir(), "edge.yaml"), unusedAddress(t)
-	if err := os.WriteFile(file, fmt.Appendf(nil, queriedEdge, admin, shared.Key.URL), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	queried := startAlone(t, file)
+	admin := unusedAddress(t)
+	queried := edge.Run(t, fmt.Sprintf(queriedEdge, admin, shared.Key.URL))
 	callAs(t, queried, "litellm/1.0", subscriptionKey, 200) // before anybody scrapes
 	p := startPrometheus(t, admin)
 	const once = `apim_edge_decisions_total{repair="bearer_key",client="%s"}`
@@ -98,22 +95,10 @@ func TestMetricsPassPromtool(t *testing.T) {
 }
 
 const queriedEdge = `
-listen: {address: "127.0.0.1:0"}
 admin: {address: "%s"}
 log: {format: json}
 upstreams: {key: {url: "%s"}}
 `
-
-// startAlone runs an edge of one test until its end.
-func startAlone(t *testing.T, file string) *edge.Edge {
-	t.Helper()
-	e, err := edge.Start(edgeBinary, file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { e.Kill() })
-	return e
-}
 
 func callAs(t *testing.T, e *edge.Edge, agent, key string, want int) {
 	t.Helper()

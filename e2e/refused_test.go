@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 )
 
 // TestABrowserNamesWhatWasRefused holds what Chromium's console says of a method and
@@ -29,11 +29,7 @@ func TestABrowserNamesWhatWasRefused(t *testing.T) {
 		fmt.Fprintf(w, "<script>%s</script>", script)
 	}))
 	t.Cleanup(page.Close)
-	file := filepath.Join(t.TempDir(), "edge.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, refusingEdge, upstream.URL, page.URL), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	asked := startAlone(t, file)
+	asked := edge.Run(t, fmt.Sprintf(refusingEdge, upstream.URL, page.URL))
 	script = fmt.Sprintf(`(async () => {
 		for (const [path, method, headers] of [
 			['/field', 'POST', {'X-Team': 'a'}], ['/method', 'PURGE', {}], ['/get/post', 'POST', {'api-key': 'k'}], ['/fine', 'POST', {'api-key': 'k'}],
@@ -66,8 +62,6 @@ func TestABrowserNamesWhatWasRefused(t *testing.T) {
 }
 
 const refusingEdge = `
-listen: {address: "127.0.0.1:0"}
-admin: {address: "127.0.0.1:0"}
 log: {format: json}
 upstreams: {legacy: {url: "%[1]s"}}
 routes:

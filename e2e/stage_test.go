@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
@@ -20,7 +19,6 @@ type stage struct {
 // config is the file of the shared edge. The decision rules, timeouts and
 // limits are the defaults: what is proved is what a user gets.
 const config = `
-listen: {address: "127.0.0.1:0"}
 admin: {address: "127.0.0.1:0"}
 log: {format: json}
 upstreams:
@@ -44,11 +42,7 @@ func startStage(dir string) (*stage, error) {
 	if err := writeCertificate(trusted); err != nil {
 		return nil, err
 	}
-	file := filepath.Join(dir, "edge.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, config, key.URL, tokens.SecureURL, trusted), 0o600); err != nil {
-		return nil, err
-	}
-	started, err := edge.Start(edgeBinary, file)
+	started, err := edge.New(dir, fmt.Sprintf(config, key.URL, tokens.SecureURL, trusted))
 	if err != nil {
 		return nil, err
 	}

@@ -16,11 +16,11 @@ import (
 // An attempt is one try at one upstream: what was picked, what it has taken of the
 // request, and what has come back. Its zero value has not begun.
 type attempt struct {
-	target  *upstream.Target
-	waited  int               // turns of the loop, for a connection that is about to be free
-	dialing *upstream.Dialing // nil where nobody dials, and so wherever there is conn
-	conn    *upstream.Conn    // nil until there is one, and once it is kept or dropped
-	taken   int64             // bytes of the request that the connection took; above 0 nothing is sent again
+	target *upstream.Target
+	again  bool           // the one before was lost on a connection from the pool: this one is made on a new one
+	wait   upstream.Wait  // for a connection; over wherever there is conn
+	conn   *upstream.Conn // nil until there is one, and once it is kept or dropped
+	taken  int64          // bytes of the request that the connection took; above 0 no POST is sent again
 
 	scan head.Scan // of the head under way
 	// in is what has come and is not relayed: nil, or not empty, but for the time in
@@ -99,37 +99,48 @@ func (a *attempt) send(x *Exchange) error {
 // headRoom is for what the edge adds to a head.
 const headRoom = 1 << 10
 
-// connect takes a connection to the target from the pool, or waits for a new one. The
-// pool is asked only until it dials: an idle connection that comes meanwhile is left to
-// others, and the one that is dialed is in the pool for them later.
-func (a *attempt) connect(x *Exchange) (err error) {
-	loop := x.client.Loop()
+// connect takes an idle connection to the target, or waits for one that becomes free or
+// is made. The wait is bounded on the client's connection, of which nothing else is
+// awaited meanwhile.
+func (a *attempt) connect(x *Exchange) error {
 	if a.conn != nil {
 		return nil
 	}
-	if a.dialing == nil {
-		conn, wait := a.target.Pooled(loop, &x.client.bound, x, a.waited)
-		switch {
-		case conn != nil:
+	loop := x.client.Loop()
+	if !a.wait.Waits() {
+		if conn, soon := a.idle(x); conn != nil {
 			a.take(conn, x)
 			return nil
-		case wait:
-			a.waited++
-			loop.Again(x.client.Conn) // no event tells that a connection has settled
+		} else if soon {
+			loop.Again(x.client.Conn) // no event tells that it has settled
 			return wire.ErrWait
 		}
-		if a.dialing, err = a.target.Dial(loop, x); err != nil {
-			return err
+		a.target.Await(&a.wait, loop, x, a.again)
+		x.client.ExpireAfter(a.target.Connect)
+	}
+	conn, err, done := a.wait.Result()
+	switch {
+	case done && err == nil:
+		a.take(conn, x)
+	case !done && !x.client.Expired():
+		return wire.ErrWait
+	case !done:
+		var more time.Duration
+		if more, err = a.wait.Late(); err == nil {
+			x.client.ExpireAfter(more)
+			return wire.ErrWait
 		}
 	}
-	conn, err, done := a.dialing.Result()
-	if !done {
-		return wire.ErrWait
-	}
-	if a.dialing = nil; err == nil {
-		a.take(conn, x)
-	}
+	x.client.ExpireAfter(0)
 	return err
+}
+
+// idle returns an idle connection, if one will do.
+func (a *attempt) idle(x *Exchange) (conn *upstream.Conn, soon bool) {
+	if a.again {
+		return nil, false
+	}
+	return a.target.Take(x.client.Loop(), &x.client.bound, x)
 }
 
 // take makes conn the attempt's: from now on the client's alone, if what it is about
@@ -319,10 +330,7 @@ func (a *attempt) cancel() {
 
 // drop leaves the connection, or the dial that is under way.
 func (a *attempt) drop() {
-	if d := a.dialing; d != nil {
-		a.dialing = nil
-		d.Cancel()
-	}
+	a.wait.Cancel()
 	if conn := a.conn; conn != nil {
 		a.conn = nil
 		conn.Discard()

@@ -35,6 +35,7 @@ type Edge struct {
 func NewEdge(log, access zerolog.Logger, metrics *record.Metrics, loops []*wire.Loop) *Edge {
 	e := &Edge{name: nameEdge(), log: log, access: record.NewAccessLog(access), metrics: metrics}
 	e.registry = route.NewRegistry(loops)
+	e.registry.OnOldAnswer = record.NewOldAnswers(log).Tell
 	e.stores = map[*wire.Loop]*store{}
 	for _, l := range loops {
 		e.stores[l] = &store{parser: head.NewParser()}

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -58,14 +59,20 @@ func newProcess(t *testing.T, flags ...string) *process {
 	return p
 }
 
+// freeAddress returns one at which nobody listens. Its port is below those that the
+// kernel gives to outgoing connections and to whoever asks for any (32768 and more): it
+// cannot be taken by chance before the edge has it.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(10_000+rand.IntN(22_000)))
+		if l, err := net.Listen("tcp", address); err == nil {
+			_ = l.Close()
+			return address
+		}
 	}
-	defer l.Close() //nolint:errcheck // only its address was wanted
-	return l.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }
 
 func (p *process) write(name, text string) {

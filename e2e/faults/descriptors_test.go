@@ -18,7 +18,6 @@ func TestDescriptorsRunOut(t *testing.T) {
 			s := l.stage(t, "")
 			s.Kill()
 			s.run("ulimit -n 150") // enough for about 60 exchanges
-			s.load.Address = s.Address()
 			before := s.quiet()
 			silent := make([]*raw.Conn, 0, 50)
 			for i := range cap(silent) {

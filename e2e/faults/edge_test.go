@@ -14,12 +14,10 @@ import (
 
 // stage is an edge between clients and an upstream.
 type stage struct {
-	*edge.Edge
-	t        *testing.T
-	ledger   *load.Ledger
-	load     *load.Load
-	settings *load.Settings
-	up       *load.Upstream
+	*load.Stage
+	t      *testing.T
+	ledger *load.Ledger
+	up     *load.Upstream
 }
 
 // leg is how the two sides are spoken to.
@@ -46,20 +44,16 @@ func start(t *testing.T, secure sides, change func(s *load.Settings)) *stage {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.up.Kill)
-	s.settings = &load.Settings{File: filepath.Join(t.TempDir(), "config.yaml"), Secure: secure.client, Timeouts: bounds, Legs: []*load.Leg{
+	settings := &load.Settings{File: filepath.Join(t.TempDir(), "config.yaml"), Secure: secure.client, Timeouts: bounds, Legs: []*load.Leg{
 		{Name: "openai", Upstream: s.up},
 		{Name: "abuse", Upstream: s.up},
 		{Name: "patient", Upstream: s.up, Patient: true},
 	}}
-	change(s.settings)
-	s.write()
-	s.Edge = &edge.Edge{Binary: binaryUnderTest, Config: s.settings.File, OnLine: s.ledger.Line}
-	s.run()
-	t.Cleanup(s.Kill)
-	s.load = load.New(s.ledger, s.Address(), nil, s.settings.Legs, 1)
-	if secure.client != nil {
-		s.load.TLS = secure.client.Client()
+	change(settings)
+	if s.Stage, err = load.NewStage(s.ledger, &edge.Edge{Binary: edge.Built}, settings, 1); err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(s.Kill)
 	return s
 }
 
@@ -81,13 +75,6 @@ func newCertificate(t *testing.T) *testcert.Certificate {
 		t.Fatal(err)
 	}
 	return id
-}
-
-func (s *stage) write() {
-	s.t.Helper()
-	if err := s.settings.Write(); err != nil {
-		s.t.Error(err)
-	}
 }
 
 // run starts the process, with the shell's commands in front.
@@ -134,7 +121,7 @@ func (s *stage) report() {
 
 // gather lets n clients work until they are halted.
 func (s *stage) gather(n int, codes map[string]int) *load.Crowd {
-	c := s.load.Gather(n, &load.Crowded, codes)
+	c := s.Load.Gather(n, &load.Crowded, codes)
 	s.t.Cleanup(c.Halt)
 	return c
 }
@@ -176,14 +163,6 @@ func (s *stage) wantCounters() {
 	s.ledger.CheckCounters(m)
 }
 
-func (s *stage) files() int {
-	_, n, err := s.Files()
-	if err != nil {
-		s.t.Error(err)
-	}
-	return n
-}
-
 func (s *stage) heap() int {
 	n, err := s.Heap()
 	if err != nil {
@@ -201,12 +180,18 @@ func (s *stage) memory(name string) int {
 }
 
 // quiet is what an edge holds that has nothing to do.
-type quiet struct{ goroutines, files, heap int }
+type quiet struct {
+	load.Rest
+	heap int
+}
 
 func (s *stage) quiet() quiet {
+	s.t.Helper()
 	q := quiet{heap: s.heap()}
-	q.goroutines = s.scrape().Sum("go_goroutines")
-	q.files = s.files()
+	var err error
+	if q.Rest, err = s.Rest(); err != nil {
+		s.t.Error(err)
+	}
 	return q
 }
 
@@ -216,24 +201,9 @@ func (s *stage) quiet() quiet {
 func (s *stage) wantQuiet(before quiet) {
 	s.t.Helper()
 	s.wantQuietUpstream()
-	var m edge.Metrics
-	var files int
-	ok := eventually(s.t, "the edge to let go of everything", func() bool {
-		files, m = s.files(), s.scrape()
-		for _, name := range edge.Held {
-			if m.Sum(name) != 0 {
-				return false
-			}
-		}
-		return files <= before.files && m.Sum("go_goroutines") <= before.goroutines
-	})
-	if !ok {
-		for _, name := range append(edge.Held, "go_goroutines") {
-			s.t.Errorf("%s is %d", name, m.Sum(name))
-		}
+	if _, err := s.AwaitRest(before.Rest, 0, edge.Patience); err != nil {
 		stacks, _ := s.Get("/debug/pprof/goroutine?debug=1")
-		s.t.Errorf("%d descriptors and %d goroutines at the start, %d descriptors now; goroutines: %s",
-			before.files, before.goroutines, files, stacks[:min(len(stacks), 6000)])
+		s.t.Errorf("%v; goroutines: %s", err, stacks[:min(len(stacks), 6000)])
 	}
 	// Each loop keeps up to 64 free buffers of 16 KiB, and 128 exchanges.
 	if heap := s.heap(); heap > before.heap+8<<20 {

@@ -42,8 +42,10 @@ func TestEdgeKilledUnderLoad(t *testing.T) {
 	for _, l := range legs {
 		t.Run(l.name, func(t *testing.T) {
 			s := l.stage(t, "")
-			s.settings.Listen = s.Address()
-			s.write()
+			s.Settings.Listen = s.Address()
+			if err := s.Settings.Write(); err != nil {
+				t.Fatal(err)
+			}
 			before := s.quiet()
 			c := s.gather(*crowd, expectedCodes)
 			c.MayFail.Store(true)

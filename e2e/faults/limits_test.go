@@ -64,7 +64,6 @@ func TestMemoryStaysWithinItsBound(t *testing.T) {
 			s := l.stage(t, fmt.Sprintf("limits: {connections: %d}\n", connections))
 			s.Kill()
 			s.run(fmt.Sprintf("export GOMEMLIMIT=%d", container/10*9)) // as in a container of that size
-			s.load.Address = s.Address()
 			if lines := s.Lines("memory limit"); len(lines) != 1 {
 				t.Errorf("the log says %+v about the memory limit", lines)
 			}
@@ -81,7 +80,7 @@ func TestMemoryStaysWithinItsBound(t *testing.T) {
 				placed.Add(f.times * connections)
 				s.abuse(f.times*connections, func(a *abuser) error {
 					_ = a.SetWriteDeadline(time.Now().Add(time.Second))
-					f.flood(a, s.load.TLS)
+					f.flood(a, s.Load.TLS)
 					placed.Done()
 					placed.Wait()
 					return nil // refused, or held as long as the others

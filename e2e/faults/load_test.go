@@ -24,7 +24,7 @@ type fault struct {
 }
 
 func inMood(mood string, seen ...string) fault {
-	return fault{mood, func(s *stage) { s.load.Mood(mood) }, seen, func(s *stage) { s.load.Mood(load.Calm) }}
+	return fault{mood, func(s *stage) { s.Load.Mood(mood) }, seen, func(s *stage) { s.Load.Mood(load.Calm) }}
 }
 
 func startUpstream(s *stage) {
@@ -47,15 +47,13 @@ var upstreamFaults = []fault{
 func (s *stage) reloads(stop <-chan struct{}) {
 	every := time.NewTicker(time.Second)
 	defer every.Stop()
-	for i := 1; ; i++ {
+	for i := 0; ; i++ {
 		select {
 		case <-stop:
 			return
 		case <-every.C:
 		}
-		if i%5 != 3 {
-			s.write()
-		} else if err := s.settings.Spoil(); err != nil {
+		if _, err := s.Reload(i); err != nil {
 			s.t.Error(err)
 		}
 	}

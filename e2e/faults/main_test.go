@@ -4,7 +4,6 @@ package faults
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"syscall"
 	"testing"
@@ -19,43 +18,20 @@ var (
 	crowd   = flag.Int("faults.clients", 500, "how many clients make the load")
 )
 
-// binaryUnderTest is the edge.
-var binaryUnderTest string
-
 func TestMain(m *testing.M) {
 	load.ActUpstream()
-	os.Exit(run(m))
+	os.Exit(edge.Main(m, openFiles))
 }
 
-func run(m *testing.M) int {
-	flag.Parse()
-	dir, err := os.MkdirTemp("", "faults")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if err := prepare(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
-}
-
-// prepare builds the edge, or takes the one that EDGE_BINARY names, and lets this
-// process and its children open as many files as the system allows.
-func prepare(dir string) error {
+// openFiles lets this process and its children open as many files as the system
+// allows.
+func openFiles(string) error {
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		return err
 	}
 	files.Cur = files.Max
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
-		return err
-	}
-	var err error
-	binaryUnderTest, err = edge.Build(dir)
-	return err
+	return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &files)
 }
 
 // eventually waits until ready returns true.

@@ -42,7 +42,7 @@ func abused(t *testing.T, secure sides, timeouts, more string) *stage {
 		s.Legs[1].Patient = true
 		s.Timeouts, s.More = timeouts+s.Timeouts, more
 	})
-	s.load.Mood(load.Loyal) // no abuser meets a connection that is being closed
+	s.Load.Mood(load.Loyal) // no abuser meets a connection that is being closed
 	return s
 }
 

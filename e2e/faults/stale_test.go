@@ -13,8 +13,8 @@ import (
 // lost, the client is told that it was, and not to repeat it.
 func TestStaleKeepAliveUnderLoad(t *testing.T) {
 	s := start(t, sides{}, func(*load.Settings) {})
-	s.load.Mood(load.Fickle)
-	c := s.load.Gather(100, &load.Posts, map[string]int{"upstream_closed_early": 502})
+	s.Load.Mood(load.Fickle)
+	c := s.Load.Gather(100, &load.Posts, map[string]int{"upstream_closed_early": 502})
 	t.Cleanup(c.Halt)
 	s.await(c, "complete", 1500, "the upstream closing as it likes")
 	s.await(c, "upstream_closed_early", 20, "the upstream closing as it likes")

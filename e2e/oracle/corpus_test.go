@@ -3,14 +3,12 @@
 package oracle
 
 import (
-	"bytes"
-	"fmt"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/apim-edge/apim-edge/e2e/wire"
 	"golang.org/x/tools/txtar"
 )
 
@@ -23,11 +21,6 @@ type sample struct {
 }
 
 var (
-	passed    = regexp.MustCompile(`^<(flush|pause|response|head|hang|left|request|early|expect \d+|got \d+)>$`)
-	ended     = regexp.MustCompile(`^<(close|reset|cut)>$`)
-	chunk     = regexp.MustCompile(`^<chunk (".*")>$`)
-	filler    = regexp.MustCompile(`^<bytes (\d+) (.)>$`)
-	quoted    = regexp.MustCompile(`^".*"$`)
 	secrets   = strings.NewReplacer("{EDGE}", "edge", "{UPSTREAM}", "upstream", "{TOKEN}", jws, "{TOKEN2}", jws, "{JWE}", jws+".a2V5.dGFn")
 	firstName = regexp.MustCompile(`^[A-Z]+`)
 )
@@ -58,54 +51,14 @@ func stories(t *testing.T, section string) (all []sample) {
 			if kind != section {
 				continue
 			}
-			if text, ending, ok := spell(secrets.Replace(string(f.Data)), raw); ok {
+			text, ending, ok, err := wire.Spell(secrets.Replace(string(f.Data)), raw)
+			if err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			if ok {
 				all = append(all, sample{name, text, method, ending})
 			}
 		}
 	}
 	return all
-}
-
-// spell returns the bytes of a script. ok is false if it has to listen or ends in
-// the middle.
-func spell(text string, raw bool) (_ []byte, ending string, ok bool) {
-	var out bytes.Buffer
-	if !strings.HasSuffix(text, "\n\n") {
-		text = strings.TrimSuffix(text, "\n")
-	}
-	for line := range strings.Lines(text) {
-		content := strings.TrimSuffix(line, "\n")
-		switch {
-		case ended.MatchString(content):
-			ending = ended.FindStringSubmatch(content)[1]
-		case passed.MatchString(content):
-		case content == "<last-chunk>":
-			out.WriteString("0\r\n\r\n")
-		case chunk.MatchString(content):
-			data := unquote(chunk.FindStringSubmatch(content)[1])
-			fmt.Fprintf(&out, "%x\r\n%s\r\n", len(data), data)
-		case filler.MatchString(content):
-			parts := filler.FindStringSubmatch(content)
-			n, _ := strconv.Atoi(parts[1])
-			out.WriteString(strings.Repeat(parts[2], n))
-		case strings.HasPrefix(content, "<") && strings.HasSuffix(content, ">"):
-			return nil, "", false
-		case quoted.MatchString(content):
-			out.WriteString(unquote(content))
-		case raw:
-			out.WriteString(unquote(`"` + strings.ReplaceAll(content, `"`, `\"`) + `"`))
-		default:
-			out.WriteString(strings.ReplaceAll(line, "\n", "\r\n"))
-		}
-	}
-	return out.Bytes(), ending, out.Len() > 0
-}
-
-// unquote panics where a story could not be told either.
-func unquote(text string) string {
-	plain, err := strconv.Unquote(text)
-	if err != nil {
-		panic(fmt.Sprintf("%s is no quoted string", text))
-	}
-	return plain
 }

@@ -6,15 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"net"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
 
 // heard is what Node's parser has read of one request, or why it has refused it.
@@ -85,9 +85,9 @@ var requestDifferences = []requestDifference{
 	{"hop-by-hop fields end at the edge", takeOff("connection", "keep-alive", "proxy-connection", "te", "upgrade", "proxy-authorization", "proxy-authenticate", "http2-settings")},
 	{"an upgrade to WebSocket is the edge's own hop", takeOffBoth("connection", "upgrade")},
 	{"who asks, and for which host, is said by the edge", takeOffBoth("host", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded")},
-	{"the edge says that it is on the way", func(_, edge *heard) bool {
+	{"the edge says that it is on the way, and which version it was asked in (RFC 9110 section 7.6.3)", func(direct, edge *heard) bool {
 		n := len(edge.Fields)
-		own := n > 0 && edge.Fields[n-1][0] == "Via" && strings.HasPrefix(edge.Fields[n-1][1], "1.1 apim-edge-")
+		own := n > 0 && edge.Fields[n-1][0] == "Via" && strings.HasPrefix(edge.Fields[n-1][1], direct.Version+" apim-edge-")
 		if own {
 			edge.Fields = edge.Fields[:n-1]
 		}
@@ -343,15 +343,8 @@ func compare(w, g heard, occurred map[string]bool) string {
 // until the connection ends, or until nothing more comes: a story may leave a
 // request incomplete.
 func say(address string, s sample, patience time.Duration) (answer string, err error) {
-	c, err := net.Dial("tcp", address)
-	if err != nil {
-		return "", err
-	}
-	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(patience))
-	go func() { _, _ = c.Write(append(slices.Clone(s.bytes), sentinel...)) }()
-	b, _ := io.ReadAll(c)
-	return string(b), nil
+	all, _, err := raw.Fetch(address, append(slices.Clone(s.bytes), sentinel...), patience, nil)
+	return string(all), err
 }
 
 // hear returns what an upstream has heard since it was last asked.

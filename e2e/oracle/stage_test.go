@@ -21,6 +21,10 @@ import (
 // comes.
 const patience = 20 * time.Second
 
+func TestMain(m *testing.M) {
+	os.Exit(edge.Main(m, func(string) error { return nil }))
+}
+
 // startNode runs a script of testdata until the test ends.
 func startNode(t *testing.T, script string) (in io.WriteCloser, out *bufio.Reader) {
 	t.Helper()
@@ -60,20 +64,5 @@ func firstLine(t *testing.T, out *bufio.Reader) string {
 // startEdge runs the built binary in front of upstream and returns its address.
 func startEdge(t *testing.T, upstream string) string {
 	t.Helper()
-	dir := t.TempDir()
-	binary, err := edge.Build(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conf := filepath.Join(dir, "edge.yaml")
-	text := fmt.Sprintf("listen: {address: \"127.0.0.1:0\"}\nadmin: {address: \"\"}\nlog: {access: false}\nupstreams: {legacy: {url: \"http://%s\"}}\n", upstream)
-	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	started, err := edge.Start(binary, conf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(started.Kill)
-	return started.Address()
+	return edge.Run(t, fmt.Sprintf("log: {access: false}\nupstreams: {legacy: {url: \"http://%s\"}}\n", upstream)).Address()
 }

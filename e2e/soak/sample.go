@@ -56,7 +56,7 @@ var columns = []struct {
 
 // look samples the edge; what the load knows besides is added by the sampler.
 func (s *soak) look() (now sample, err error) {
-	m, err := s.edge.Scrape()
+	m, err := s.Scrape()
 	if err != nil {
 		return now, err
 	}
@@ -74,19 +74,19 @@ func (s *soak) look() (now sample, err error) {
 	now.reloads = value("apim_edge_reloads_total", `result="ok"`)
 	now.reloadsFailed = value("apim_edge_reloads_total", `result="failed"`)
 	now.lines = float64(s.ledger.Lines())
-	pss, err := s.edge.Memory("Pss")
+	pss, err := s.Memory("Pss")
 	if err != nil {
 		return now, err
 	}
-	rss, err := s.edge.Memory("Rss")
+	rss, err := s.Memory("Rss")
 	if err != nil {
 		return now, err
 	}
 	now.pss, now.rss = float64(pss)/mib, float64(rss)/mib
-	_, files, err := s.edge.Files()
+	_, files, err := s.Files()
 	now.descriptors = float64(files)
-	now.edgeTime, now.soakTime = edge.CPUTime(s.edge.Pid()), edge.CPUTime(os.Getpid())
-	for _, leg := range s.settings.Legs {
+	now.edgeTime, now.soakTime = edge.CPUTime(s.Pid()), edge.CPUTime(os.Getpid())
+	for _, leg := range s.Settings.Legs {
 		now.soakTime += leg.Upstream.CPUTime()
 	}
 	return now, err

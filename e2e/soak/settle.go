@@ -12,16 +12,16 @@ import (
 // settle ends the load and checks what the edge is left with.
 func (s *soak) settle() {
 	fmt.Fprintln(s.out, "the load has ended; the edge must come back to where it began")
-	if s.edge.Gone() {
-		s.check("the edge runs to the end", false, "it ended by itself; its last lines:\n%s", s.edge.Log())
+	if s.Gone() {
+		s.check("the edge runs to the end", false, "it ended by itself; its last lines:\n%s", s.Log())
 		return
 	}
-	s.check("the edge runs to the end", true, "process %d", s.edge.Pid())
+	s.check("the edge runs to the end", true, "process %d", s.Pid())
 	s.awaitClients()
 	s.awaitRest()
 	s.checkCounts()
 	begun := time.Now()
-	_, err := s.edge.Stop()
+	_, err := s.Stop()
 	s.check("SIGTERM ends it with exit code 0", err == nil, "%v after %s", orZero(err), time.Since(begun).Round(time.Millisecond))
 	s.ledger.Close()
 	s.ledger.CheckStrangers()
@@ -44,7 +44,7 @@ func orZero(err error) any {
 
 // awaitClients waits for the exchanges that still run.
 func (s *soak) awaitClients() {
-	running, ended := s.load.Await(load.Patience + 5*time.Second)
+	running, ended := s.Load.Await(load.Patience + 5*time.Second)
 	s.check("every client comes to its end", ended, "%d still wait", running)
 }
 
@@ -55,33 +55,12 @@ const spare = 3
 // awaitRest waits until the edge holds nothing that it did not hold at the start.
 // Idle connections to upstream may stay for their time; then they must go.
 func (s *soak) awaitRest() {
-	limit := load.UpstreamIdle + load.ClientKeepAlive + 5*time.Second
-	deadline := time.Now().Add(limit)
-	atRest := func(now *sample) bool {
-		return now.clients == 0 && now.exchanges == 0 && now.streams == 0 && now.upstreams == 0 &&
-			now.goroutines <= s.before.goroutines+spare && now.descriptors <= s.before.descriptors+spare
-	}
-	var now sample
-	var err error
-	for {
-		if now, err = s.look(); err == nil && atRest(&now) || time.Now().After(deadline) {
-			break
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
+	now, err := s.AwaitRest(s.rest, spare, load.UpstreamIdle+load.ClientKeepAlive+5*time.Second)
+	kinds, _, _ := s.Files()
+	s.check("no connection, exchange, stream, goroutine or descriptor is left", err == nil, "%+v %v, at the start %+v", now, kinds, s.rest)
 	s.ledger.Sweep()
-	left := func(name string, value, atStart, more float64) {
-		s.check(name, err == nil && value <= atStart+more, "%.0f, at the start %.0f", value, atStart)
-	}
-	left("no client connection is left", now.clients, s.before.clients, 0)
-	left("no exchange is left", now.exchanges, 0, 0)
-	left("no stream is left", now.streams, 0, 0)
-	left("no connection to upstream is left", now.upstreams, 0, 0)
-	left("no goroutine is left", now.goroutines, s.before.goroutines, spare)
-	left("no descriptor is left", now.descriptors, s.before.descriptors, spare)
-	kinds, _, _ := s.edge.Files()
-	s.checks[len(s.checks)-1].detail += fmt.Sprintf(" (%v)", kinds)
-	s.check("memory at rest", true, "%.1f MiB PSS, at the start %.1f MiB", now.pss, s.before.pss)
+	pss, err := s.Memory("Pss")
+	s.check("memory at rest", err == nil, "%.1f MiB PSS, at the start %.1f MiB", float64(pss)/(1<<20), s.before.pss)
 }
 
 // checkCounts holds that the metrics, the log and the clients tell the same story.
@@ -97,7 +76,7 @@ func (s *soak) checkCounts() {
 	s.check("one access line for each exchange", err == nil && now.requests == now.lines && now.lines > 0,
 		"requests_total %.0f, access lines %.0f", now.requests, now.lines)
 	s.check("no log line is lost", err == nil && now.linesLost == 0, "%.0f lost", now.linesLost)
-	if m, err := s.edge.Scrape(); err == nil {
+	if m, err := s.Scrape(); err == nil {
 		s.ledger.CheckCounters(m)
 	}
 	changes, signals, spoiled := s.told["changes of the configuration file"], s.told["SIGHUP"], s.told["spoiled configuration files"]

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
@@ -23,14 +22,13 @@ var legs = []string{"plain", "secure", "steady"}
 // soak is one run.
 type soak struct {
 	options
-	out      io.Writer // for people
-	began    time.Time
-	ledger   *load.Ledger
-	settings *load.Settings
-	edge     *edge.Edge
-	load     *load.Load
+	*load.Stage
+	out    io.Writer // for people
+	began  time.Time
+	ledger *load.Ledger
 
-	before  sample // before the load
+	before  sample    // before the load
+	rest    load.Rest // the same
 	samples []sample
 	checks  []check
 	lines   []line
@@ -84,9 +82,9 @@ func (s *soak) start(work string, keep io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s.settings = &load.Settings{File: filepath.Join(work, "config.yaml"), Timeouts: load.Bounds}
+	settings := &load.Settings{File: filepath.Join(work, "config.yaml"), Timeouts: load.Bounds}
 	if s.tls {
-		s.settings.Secure = secure
+		settings.Secure = secure
 	}
 	for _, name := range legs {
 		id := secure
@@ -97,10 +95,7 @@ func (s *soak) start(work string, keep io.Writer) error {
 		if err != nil {
 			return err
 		}
-		s.settings.Legs = append(s.settings.Legs, &load.Leg{Name: name, Upstream: up, Steady: name == "steady"})
-	}
-	if err := s.settings.Write(); err != nil {
-		return err
+		settings.Legs = append(settings.Legs, &load.Leg{Name: name, Upstream: up, Steady: name == "steady"})
 	}
 	var flags []string
 	if s.race {
@@ -110,25 +105,23 @@ func (s *soak) start(work string, keep io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s.edge = &edge.Edge{Binary: binary, Config: s.settings.File, Keep: 40, OnLine: func(l edge.Line) {
+	s.Stage, err = load.NewStage(s.ledger, &edge.Edge{Binary: binary, Keep: 40, OnLine: func(l edge.Line) {
 		_, _ = io.WriteString(keep, l.Text)
-		s.ledger.Line(l)
-	}}
-	if err := s.edge.Start(); err != nil {
+	}}, settings, s.seed)
+	if err != nil {
 		return err
 	}
-	s.load = load.New(s.ledger, s.edge.Address(), nil, s.settings.Legs, s.seed)
-	if s.tls {
-		s.load.TLS = secure.Client()
+	if s.before, err = s.look(); err != nil {
+		return err
 	}
-	s.before, err = s.look()
+	s.rest, err = s.Rest()
 	return err
 }
 
 // close ends what still runs.
 func (s *soak) close() {
-	s.edge.Kill()
-	for _, leg := range s.settings.Legs {
+	s.Kill()
+	for _, leg := range s.Settings.Legs {
 		leg.Upstream.Kill()
 	}
 }
@@ -138,12 +131,12 @@ func (s *soak) hold(ctx context.Context) error {
 	loaded, stop := context.WithTimeout(ctx, s.duration)
 	defer stop()
 	go func() {
-		<-s.edge.Exited()
+		<-s.Exited()
 		stop()
 	}()
 	s.began = time.Now()
-	s.load.Arrivals(loaded, &s.mix, s.rate)
-	s.load.LongStreams(loaded, s.streams)
+	s.Load.Arrivals(loaded, &s.mix, s.rate)
+	s.Load.LongStreams(loaded, s.streams)
 	var around sync.WaitGroup
 	around.Go(func() { s.restarts(loaded) })
 	around.Go(func() { s.reloads(loaded) })
@@ -159,7 +152,7 @@ func (s *soak) every(usual time.Duration) time.Duration { return min(usual, s.du
 // restarts takes one upstream after the other away for a moment.
 func (s *soak) restarts(ctx context.Context) {
 	for n := 0; wait(ctx, s.every(15*time.Second)); n++ {
-		leg := s.settings.Legs[n%2]
+		leg := s.Settings.Legs[n%2]
 		length := 200*time.Millisecond + time.Duration(n%4)*250*time.Millisecond
 		if err := leg.Upstream.Restart(length); err != nil {
 			s.ledger.Found("the soak cannot restart its upstream %s: %v", leg.Name, err)
@@ -172,18 +165,8 @@ func (s *soak) restarts(ctx context.Context) {
 // reloads changes the configuration, tells the edge, or spoils the file.
 func (s *soak) reloads(ctx context.Context) {
 	for n := 0; wait(ctx, s.every(10*time.Second)); n++ {
-		var err error
-		switch n % 4 {
-		case 0, 2:
-			err = s.settings.Write() // the edge watches the file
-			s.told["changes of the configuration file"]++
-		case 1:
-			err = s.edge.Signal(syscall.SIGHUP)
-			s.told["SIGHUP"]++
-		case 3:
-			err = s.settings.Spoil()
-			s.told["spoiled configuration files"]++
-		}
+		what, err := s.Reload(n)
+		s.told[what]++
 		if err != nil && ctx.Err() == nil {
 			s.ledger.Found("the soak cannot reload the edge: %v", err)
 			return
@@ -216,7 +199,7 @@ func (s *soak) sampling(ctx context.Context) error {
 	for wait(ctx, interval) {
 		now, err := s.look()
 		if err != nil {
-			if !s.edge.Gone() {
+			if !s.Gone() {
 				s.ledger.Found("the edge cannot be looked at: %v", err)
 			}
 			continue
@@ -226,7 +209,7 @@ func (s *soak) sampling(ctx context.Context) error {
 		writeRow(file, &now)
 		progress.say(&now)
 		s.ledger.Sweep()
-		s.load.Tidy(load.IdleMost)
+		s.Load.Tidy(load.IdleMost)
 	}
 	return nil
 }
@@ -234,7 +217,7 @@ func (s *soak) sampling(ctx context.Context) error {
 // complete adds what the load knows, and what has changed since the sample before.
 func (s *soak) complete(now, before *sample) {
 	now.at = time.Since(s.began)
-	latency := s.load.TakeLatency()
+	latency := s.Load.TakeLatency()
 	now.p50, now.p99 = float64(latency.ValueAtQuantile(50))/1e3, float64(latency.ValueAtQuantile(99))/1e3
 	now.longest = float64(latency.Max()) / 1e3
 	_, faults := s.ledger.Findings()

@@ -14,7 +14,7 @@ import (
 // every stream arrives whole, and the process goes with exit code 0.
 func TestDrainLetsStreamsFinish(t *testing.T) {
 	streams := newLiveStreams(t)
-	under, _ := startLive(t, simpleConfig("http://"+streams.upstream.Address))
+	under := edge.Run(t, simpleConfig("http://"+streams.upstream.Address))
 	streams.open(under, manyStreams)
 
 	if err := under.Signal(syscall.SIGTERM); err != nil {
@@ -41,7 +41,7 @@ func TestDrainLetsStreamsFinish(t *testing.T) {
 func TestDrainEnds(t *testing.T) {
 	const n = 20
 	streams := newLiveStreams(t)
-	under, _ := startLive(t, simpleConfig("http://"+streams.upstream.Address)+"timeouts: {drain: 100ms}\n")
+	under := edge.Run(t, simpleConfig("http://"+streams.upstream.Address)+"timeouts: {drain: 100ms}\n")
 	streams.open(under, n)
 	log := stopped(t, under)
 	close(streams.release)

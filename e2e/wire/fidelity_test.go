@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
 
@@ -45,7 +46,7 @@ func TestTenThousandEvents(t *testing.T) {
 				sendInPieces(conn, append([]byte(tc.head), tc.encode(body)...))
 				return strings.Contains(tc.head, "Length") || strings.Contains(tc.head, "chunked")
 			})
-			under, _ := startLive(t, simpleConfig(scheme+up.Address))
+			under := edge.Run(t, simpleConfig(scheme+up.Address))
 			request := strings.Replace(get("/long"), "HTTP/1.1", "HTTP/"+tc.version, 1)
 			all, end, err := fetch(under.Address(), request, nil)
 			if err != nil {
@@ -83,8 +84,8 @@ func TestLargeUpload(t *testing.T) {
 				_, err := conn.Write([]byte(plainAnswer))
 				return err == nil
 			})
-			under, _ := startLive(t, simpleConfig("http://"+up.Address))
-			conn, err := net.Dial("tcp", under.Address())
+			under := edge.Run(t, simpleConfig("http://"+up.Address))
+			conn, err := raw.Dial(under.Address(), raw.Dialer{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/peer"
 	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 	"github.com/apim-edge/apim-edge/internal/testcert"
@@ -25,7 +26,7 @@ var killedBody = events("killed", 0, 10)
 // role's name, and the beginning of a body.
 func actKilledUpstream(head, address string, secure *tls.Config) {
 	l, err := peer.Listen(address, secure, func(conn *raw.Conn) {
-		serveRaw(conn, func(conn net.Conn, _ *Message) bool {
+		Serve(conn, func(conn net.Conn, _ *Message) bool {
 			body := killedBody
 			if strings.Contains(head, "chunked") {
 				body = raw.Chunk(body)
@@ -68,7 +69,7 @@ func TestUpstreamKilledMidStream(t *testing.T) {
 			if tc.secure {
 				scheme = "https://"
 			}
-			under, _ := startLive(t, simpleConfig(scheme+address))
+			under := edge.Run(t, simpleConfig(scheme+address))
 			all, end, err := fetch(under.Address(), get("/a"), func(all []byte) {
 				if strings.Count(string(all), "\n\n") == 10 {
 					kill()

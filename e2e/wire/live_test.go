@@ -7,8 +7,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -25,49 +23,12 @@ import (
 // other while it returns true.
 func listenRaw(t *testing.T, secure *tls.Config, handle func(conn net.Conn, request *Message) bool) *peer.Listener {
 	t.Helper()
-	l, err := peer.Listen("127.0.0.1:0", secure, func(conn *raw.Conn) { serveRaw(conn, handle) })
+	l, err := peer.Listen("127.0.0.1:0", secure, func(conn *raw.Conn) { Serve(conn, handle) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.Close)
 	return l
-}
-
-func serveRaw(conn net.Conn, handle func(net.Conn, *Message) bool) {
-	var in []byte
-	for {
-		request := readWhile(conn, &in, func() (*Message, error) { return parseRequest(in) })
-		if request == nil || !request.Complete {
-			return
-		}
-		in = bytes.Clone(in[request.Size:])
-		if !handle(conn, request) {
-			return
-		}
-	}
-}
-
-// startLive runs the edge with a configuration until the end of the test, and
-// returns its file, too.
-func startLive(t *testing.T, config string) (under *edge.Edge, file string) {
-	t.Helper()
-	if binaryUnderTest == "" {
-		t.Fatal("there is no binary; see the build's error in TestStories")
-	}
-	file = filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(file, []byte(completeConfig(config)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	under, err := edge.Start(binaryUnderTest, file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if log, err := under.Stop(); err != nil {
-			t.Errorf("%v; the end of its log:\n%s", err, log[max(0, len(log)-4096):])
-		}
-	})
-	return under, file
 }
 
 func simpleConfig(upstream string) string {
@@ -94,29 +55,10 @@ func accessLines(t *testing.T, log string) (lines []map[string]any) {
 	return lines
 }
 
-// fetch sends request on a connection of its own, which must end with the
-// answer, and returns all that came. seen is called with what has come so far.
+// fetch is raw.Fetch with a bound for a broken edge. The connection must end with
+// the answer.
 func fetch(address string, request string, seen func(all []byte)) (all []byte, end raw.End, err error) {
-	conn, err := raw.Dial(address, raw.Dialer{})
-	if err != nil {
-		return nil, raw.Open, err
-	}
-	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(2 * time.Minute)) // a bound for a broken edge
-	if _, err := conn.Write([]byte(request)); err != nil {
-		return nil, raw.Open, err
-	}
-	buffer := make([]byte, 64<<10)
-	for {
-		n, err := conn.Read(buffer)
-		all = append(all, buffer[:n]...)
-		if seen != nil {
-			seen(all)
-		}
-		if err != nil {
-			return all, conn.EndOf(err), nil
-		}
-	}
+	return raw.Fetch(address, []byte(request), 2*time.Minute, seen)
 }
 
 // get is a request after whose answer the connection ends.

@@ -28,17 +28,10 @@ func TestNothingOfTheProcessShowsASecret(t *testing.T) {
 		_, _ = conn.Read(make([]byte, 1)) // until the edge has gone
 		return false
 	})
-	file := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(file, []byte(completeConfig(simpleConfig("http://"+up.Address))), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	under, err := edge.Start(binaryUnderTest, file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer under.Kill()
+	under := edge.Run(t, simpleConfig("http://"+up.Address))
+	defer under.Kill() // it does not go in order
 	asked := false
-	_, _, err = fetch(under.Address(), get("/a?subscription-key="+secret), func(all []byte) {
+	_, _, err := fetch(under.Address(), get("/a?subscription-key="+secret), func(all []byte) {
 		if asked || strings.Count(string(all), "\n\n") < 3 {
 			return
 		}

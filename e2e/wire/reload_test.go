@@ -3,7 +3,6 @@
 package wire
 
 import (
-	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,12 +19,12 @@ const manyStreams = 200
 func TestReloadDuringLiveStreams(t *testing.T) {
 	streams := newLiveStreams(t)
 	config := simpleConfig("http://" + streams.upstream.Address)
-	under, file := startLive(t, config)
+	under := edge.Run(t, config)
 	streams.open(under, manyStreams)
 
 	change := func(text, logged string) {
 		t.Helper()
-		if err := os.WriteFile(file, []byte(completeConfig(text)), 0o600); err != nil {
+		if err := under.Configure(text); err != nil {
 			t.Fatal(err)
 		}
 		if err := under.Await(logged, under.Logged(logged)); err != nil {
@@ -40,7 +39,7 @@ func TestReloadDuringLiveStreams(t *testing.T) {
 	if answer := probe(t, under); !strings.Contains(answer, "X-Apim-Edge-Decision: bearer_key") {
 		t.Errorf("after a bad file: got %q, want the configuration from before", answer)
 	}
-	if err := os.WriteFile(file, []byte(completeConfig(config)), 0o600); err != nil {
+	if err := under.Configure(config); err != nil {
 		t.Fatal(err)
 	}
 	if err := under.Signal(syscall.SIGHUP); err != nil {

@@ -7,8 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -28,12 +26,12 @@ type edgeUnderTest interface {
 type theatre struct {
 	id    *testcert.Certificate
 	dead  string // an address where nobody listens
-	start func(config string) (edgeUnderTest, error)
+	start func(dir, config string) (edgeUnderTest, error)
 
 	patience time.Duration
 }
 
-func newTheatre(dir string, start func(config string) (edgeUnderTest, error)) (*theatre, error) {
+func newTheatre(dir string, start func(dir, config string) (edgeUnderTest, error)) (*theatre, error) {
 	id, err := testcert.New(dir, "wire.test")
 	if err != nil {
 		return nil, err
@@ -85,11 +83,7 @@ func (t *theatre) tell(dir string, outline *sections) *told {
 	defer up.Close()
 	defer close(s.over)
 	names := t.placeholders(up.Address)
-	config := filepath.Join(dir, "config.yaml")
-	if err := os.WriteFile(config, []byte(completeConfig(strings.NewReplacer(names...).Replace(outline.config))), 0o600); err != nil {
-		return untold(err)
-	}
-	under, err := t.start(config)
+	under, err := t.start(dir, strings.NewReplacer(names...).Replace(outline.config))
 	if err != nil {
 		return untold(err)
 	}
@@ -161,19 +155,6 @@ func (t *theatre) playClients(s *stage, story *Story, address string, secure boo
 	}); err != nil {
 		s.fault("%v", err)
 	}
-}
-
-// completeConfig adds the addresses that a story does not care about.
-func completeConfig(config string) string {
-	for _, listener := range []struct{ key, line string }{
-		{"listen", "listen: {address: \"127.0.0.1:0\"}\n"},
-		{"admin", "admin: {address: \"\"}\n"},
-	} {
-		if !regexp.MustCompile(`(?m)^` + listener.key + `:`).MatchString(config) {
-			config = listener.line + config
-		}
-	}
-	return config
 }
 
 // secretRe is how secrets look in stories; none may be in the log.

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"fmt"
 	"net"
-	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -26,16 +25,12 @@ type standIn struct {
 	log      strings.Builder
 }
 
-func startStandIn(config string) (edgeUnderTest, error) {
-	text, err := os.ReadFile(config)
-	if err != nil {
-		return nil, err
-	}
+func startStandIn(_, config string) (edgeUnderTest, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	s := &standIn{listener: listener, upstream: regexp.MustCompile(`127\.0\.0\.1:[1-9][0-9]*`).FindString(string(text))}
+	s := &standIn{listener: listener, upstream: regexp.MustCompile(`127\.0\.0\.1:[1-9][0-9]*`).FindString(config)}
 	s.working.Go(s.accept)
 	return s, nil
 }
@@ -77,21 +72,6 @@ func (s *standIn) exchange(conn *net.TCPConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fmt.Fprintf(&s.log, "{\"message\":\"exchange\",\"reason\":\"bearer_key\",\"cause\":\"complete\",\"status\":%.3s}\n", out[min(9, len(out)):])
-}
-
-// readWhile reads until a message is complete; nil if it never is.
-func readWhile(conn net.Conn, in *[]byte, parse func() (*Message, error)) *Message {
-	buffer := make([]byte, 4<<10)
-	for {
-		n, err := conn.Read(buffer)
-		*in = append(*in, buffer[:n]...)
-		if m, broken := parse(); m.Complete || broken != nil {
-			return m
-		}
-		if err != nil {
-			return nil
-		}
-	}
 }
 
 const goodStory = `A key moves.

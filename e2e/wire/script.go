@@ -67,6 +67,24 @@ func parseScript(text string, raw bool) ([]step, error) {
 	return steps, nil
 }
 
+// Spell returns what a script says, as bytes, and how it ends its connection: close,
+// reset, cut or nothing. ok is false if it listens to somebody else first, or ends in
+// the middle. Where in time the parts are said is left out.
+func Spell(text string, raw bool) (said []byte, ending string, ok bool, err error) {
+	steps, err := parseScript(text, raw)
+	for _, s := range steps {
+		switch s.verb {
+		case "send":
+			said = append(said, s.data...)
+		case "close", "reset", "cut":
+			ending = s.verb
+		case "half-close", "close-notify", "after client", "after request", "after upstream":
+			return nil, "", false, err
+		}
+	}
+	return said, ending, len(said) > 0, err
+}
+
 // parseBytes returns what a line sends: a quoted one its content and no line
 // end, a raw one what its escapes say, any other itself with CRLF.
 func parseBytes(line string, raw bool) ([]byte, error) {

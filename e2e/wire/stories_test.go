@@ -5,7 +5,6 @@ package wire
 import (
 	"bytes"
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,40 +16,17 @@ import (
 
 var rewriting = flag.Bool("rewrite", false, "rewrite what the stories want that differs from what is seen; read README.md first")
 
-// theatreUnderTest and binaryUnderTest are made once for the whole package.
-var (
-	theatreUnderTest *theatre
-	binaryUnderTest  string
-)
+// theatreUnderTest is made once for the whole package.
+var theatreUnderTest *theatre
 
 func TestMain(m *testing.M) {
 	if head, address, secure := peer.Role(); head != "" {
 		actKilledUpstream(head, address, secure)
 	}
-	os.Exit(runAll(m))
-}
-
-func runAll(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "wire")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	// Without a binary the tests of the runner itself still run.
-	var broken error
-	binaryUnderTest, broken = edge.Build(dir)
-	theatreUnderTest, err = newTheatre(dir, func(config string) (edgeUnderTest, error) {
-		if broken != nil {
-			return nil, broken
-		}
-		return edge.Start(binaryUnderTest, config)
-	})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+	os.Exit(edge.Main(m, func(dir string) (err error) {
+		theatreUnderTest, err = newTheatre(dir, func(dir, config string) (edgeUnderTest, error) { return edge.New(dir, config) })
+		return err
+	}))
 }
 
 // atOnce bounds the stories that are told at the same time: each has an edge

@@ -13,8 +13,9 @@ import (
 // Default because there a name would have to be in a map. What credential and cors
 // leave open is filled in by rewrite and corsx (options.go).
 const (
-	defaultMaxIdle = 64
-	defaultName    = "default"
+	defaultMaxIdle  = 1024
+	defaultMaxDials = 32
+	defaultName     = "default"
 )
 
 var (
@@ -28,7 +29,7 @@ var (
 // bound, paths lose the slash at their end, and where there is one upstream
 // only, routes lead to it. Load has done this already.
 //
-// In a Config made by hand 0 means unset also for max_idle, both max_age and
+// In a Config made by hand 0 means unset also for max_idle, max_dials, both max_age and
 // clock_skew, and every token policy has require_expiration.
 func (c Config) Complete() Config {
 	c.Upstreams, c.Routes = maps.Clone(c.Upstreams), maps.Clone(c.Routes)
@@ -36,6 +37,9 @@ func (c Config) Complete() Config {
 	for name, up := range c.Upstreams {
 		if byHand && up.MaxIdle == 0 {
 			up.MaxIdle = defaultMaxIdle
+		}
+		if byHand && up.MaxDials == 0 {
+			up.MaxDials = defaultMaxDials
 		}
 		if byHand && up.MaxAge.Duration == 0 {
 			up.MaxAge = defaultMaxConnectionAge

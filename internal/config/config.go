@@ -104,10 +104,16 @@ type Upstream struct {
 	TLS UpstreamTLS `koanf:"tls"`
 	// Pass the client's Host field on instead of the upstream's own host name.
 	PreserveHost bool `koanf:"preserve_host"`
-	// The most connections to this upstream at a time; further exchanges get
-	// 503. 0 means: no limit of apim-edge's own.
+	// The most connections to this upstream at a time. Further exchanges wait for
+	// one, in order, and get 503 after timeouts.connect. 0 means: no limit of
+	// apim-edge's own.
 	MaxConnections int `koanf:"max_connections"`
-	// The most idle connections kept open for the next exchange. 0 keeps none.
+	// The most connections being made at a time. Further exchanges wait, in order,
+	// for the next connection that is made or becomes free. 0: no limit of
+	// apim-edge's own.
+	MaxDials int `koanf:"max_dials"`
+	// The most idle connections kept open for the next exchange, by all event
+	// loops together. 0 keeps none.
 	MaxIdle int `koanf:"max_idle"`
 	// How long a connection is used: an older one is closed between two
 	// exchanges, and the upstream's name is looked up again for the next. Each

@@ -122,7 +122,7 @@ func decode(user *koanf.Koanf) (Config, error) {
 func elementDefaults(user map[string]any) map[string]any {
 	upstreams, routes := map[string]any{}, map[string]any{}
 	for _, name := range namesIn(user, "upstreams") {
-		upstreams[name] = map[string]any{"max_idle": defaultMaxIdle, "max_age": defaultMaxConnectionAge.String()}
+		upstreams[name] = map[string]any{"max_idle": defaultMaxIdle, "max_dials": defaultMaxDials, "max_age": defaultMaxConnectionAge.String()}
 	}
 	for _, name := range namesIn(user, "routes") {
 		routes[name] = map[string]any{"cors": map[string]any{"max_age": defaultMaxAge().String()}}

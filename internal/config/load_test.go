@@ -138,15 +138,15 @@ func TestSilenceIsNotZero(t *testing.T) {
 		age        Duration
 		aliases    []string
 	}{
-		{"silence means the default", oneUpstream, 64, Seconds(600), bothAliases},
+		{"silence means the default", oneUpstream, 1024, Seconds(600), bothAliases},
 		{"0 and [] mean 0 and none",
 			"upstreams: {default: {url: https://contoso.azure-api.net, max_idle: 0}}\n" +
 				"routes: {default: {cors: {max_age: 0}, credential: {aliases: []}}}\n", 0, Duration{}, []string{}},
 		{"a section without keys says nothing",
 			"upstreams: {default: {url: https://contoso.azure-api.net, tls: }}\n" +
-				"routes: {default: {cors: , credential: }}\n", 64, Seconds(600), bothAliases},
+				"routes: {default: {cors: , credential: }}\n", 1024, Seconds(600), bothAliases},
 		{"a route without keys says nothing",
-			"upstreams: {default: {url: https://contoso.azure-api.net}}\nroutes: {default: }\nlimits:\n", 64, Seconds(600), bothAliases},
+			"upstreams: {default: {url: https://contoso.azure-api.net}}\nroutes: {default: }\nlimits:\n", 1024, Seconds(600), bothAliases},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg := mustLoad(t, Options{File: write(t, "edge.yaml", tc.file)})
@@ -182,7 +182,7 @@ func TestCompleteFillsWhatIsOpen(t *testing.T) {
 		{"a prefix without its slash", a.PathPrefix, "/a"},
 		{"a strip prefix without its slash", a.StripPrefix, "/a"},
 		{"a URL without its slash", got.Upstreams["legacy"].URL, "https://contoso.azure-api.net/openai"},
-		{"idle connections", got.Upstreams["legacy"].MaxIdle, 64},
+		{"idle connections", got.Upstreams["legacy"].MaxIdle, 1024},
 		{"the root", b.PathPrefix, "/"},
 		{"the global timeout", a.Timeouts.ResponseHead, Seconds(300)},
 		{"not over the route's own", a.Timeouts.StreamIdle, Seconds(9)},

@@ -10,13 +10,10 @@ import (
 
 // Unreachable warns of upstreams that cannot be reached, a few times a minute for
 // each: the access line says it as well, but is not written at the level warn.
-type Unreachable struct {
-	log zerolog.Logger
-	few sync.Map // of *zerolog.Logger, by the upstream's name
-}
+type Unreachable struct{ perUpstream }
 
 // NewUnreachable returns an observer that writes to log.
-func NewUnreachable(log zerolog.Logger) *Unreachable { return &Unreachable{log: log} }
+func NewUnreachable(log zerolog.Logger) *Unreachable { return &Unreachable{perUpstream{log: log}} }
 
 // Observe implements Observer.
 func (u *Unreachable) Observe(r *Record) {
@@ -28,11 +25,17 @@ func (u *Unreachable) Observe(r *Record) {
 	}
 }
 
-func (u *Unreachable) of(upstream string) *zerolog.Logger {
-	if l, ok := u.few.Load(upstream); ok {
+// perUpstream is a logger that writes a few lines a minute for each upstream.
+type perUpstream struct {
+	log zerolog.Logger
+	few sync.Map // of *zerolog.Logger, by the upstream's name
+}
+
+func (p *perUpstream) of(upstream string) *zerolog.Logger {
+	if l, ok := p.few.Load(upstream); ok {
 		return l.(*zerolog.Logger)
 	}
-	log := few(u.log)
-	l, _ := u.few.LoadOrStore(upstream, &log)
+	log := few(p.log)
+	l, _ := p.few.LoadOrStore(upstream, &log)
 	return l.(*zerolog.Logger)
 }

@@ -3,9 +3,11 @@ package record
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -83,5 +85,23 @@ func TestUnreachableUpstreamsAreWarnedOf(t *testing.T) {
 	}
 	if want := []string{"upstream_unresolved", "upstream_connect_failed", "upstream_tls_failed", "upstream_connect_timeout"}; !slices.Equal(warned, want) {
 		t.Errorf("warned of %s, want %s", fmt.Sprint(warned), want)
+	}
+}
+
+// TestOldAnswersAreWarnedOf holds what the operator reads, and how often.
+func TestOldAnswersAreWarnedOf(t *testing.T) {
+	var out log
+	o := NewOldAnswers(zerolog.New(&out))
+	why := &net.DNSError{Err: "server misbehaving", Name: "legacy.test", Server: "10.0.0.53:53", IsTemporary: true}
+	const want = `{"level":"warn","upstream":"legacy","age_s":90,"error":"lookup legacy.test on 10.0.0.53:53: server misbehaving",` +
+		`"to_do":"check DNS as it is seen from here; after a day the old answer is not used any more",` +
+		`"message":"the name of an upstream cannot be looked up; it is dialed where it was"}`
+	for _, upstream := range []string{"legacy", "other"} {
+		for range 100 {
+			o.Tell(upstream, 90*time.Second, why)
+		}
+	}
+	if len(out) != 10 || out[0] != want {
+		t.Errorf("%d lines, the first\n%s\nwant 10 and\n%s", len(out), out[0], want)
 	}
 }

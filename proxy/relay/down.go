@@ -15,9 +15,15 @@ import (
 const buffersPerTurn = 8
 
 // Down is one response body on its way from the upstream to the client.
+//
+// It uses both connections and owns neither: what Go returns says how the exchange has
+// to end them. What the caller sets is set before Start, and not changed behind it.
+// Close comes last, however the body has ended.
 type Down struct {
 	From, To *wire.Conn
-	Track    Tracker
+	// Track has begun before Start. It is ahead of To by what the backlog holds, or a
+	// pipe: that it is Done does not say yet that the client has all.
+	Track Tracker
 	// Idle bounds the time without a byte from the upstream; 0: no bound.
 	Idle time.Duration
 	// Dechunk takes chunked framing off, for clients that speak HTTP/1.0.
@@ -28,20 +34,32 @@ type Down struct {
 	// long, between events only; 0: never.
 	Heartbeat time.Duration
 
-	// Bytes is what the client was sent of the body, framing included.
+	// Bytes is what the client was sent of the body, framing included. It counts what
+	// its connection has taken over, or a pipe: where the exchange is aborted, some of
+	// it may not have gone out. Heartbeats do not count, so that 0 says that nothing of
+	// the upstream's has been sent; early goes by that.
 	Bytes int64
-	// Excess tells that the upstream has sent more than the body.
+	// Excess tells that the upstream has sent more than the body. Whose answer that is
+	// nobody knows, so the connection must not serve another exchange.
 	Excess bool
 
 	splicer
-	trailer trailer       // as far as it has come
-	data    []byte        // of the chunks of one read, where Dechunk is on; Track fills it
-	silent  time.Duration // how long nothing has come, in heartbeats
-	reads   int           // so far
-	early   bool          // a comment stands before all that upstream has sent
-	told    bool          // the client has been sent the event that ends the stream
-	alone   bool          // and has left: nobody gets what else there is to come
-	after   int64         // bytes that have come since
+	trailer trailer // as far as it has come; in use while Track is InTrailer
+	// data is that of the chunks of one read, where Dechunk is on. Track fills it by a
+	// pointer to this field, so that a Down must not be copied once it has begun.
+	data   []byte
+	silent time.Duration // how long nothing has come, in whole heartbeats; 0 without
+	reads  int           // so far
+	early  bool          // a comment stands before all that upstream has sent
+	// told tells that the client has been sent the event that ends the stream. It is
+	// asked only where there is no backlog, so the kernel has that event; and anew each
+	// time, because another event may follow.
+	told bool
+	// alone tells that the client has been told and has left: nobody gets what else
+	// there is to come, nothing is written to To any more, and Track counts no events.
+	// Never taken back.
+	alone bool
+	after int64 // bytes that have come since; see endBytes
 }
 
 // What the upstream still has to say behind the event that ends a stream, when the
@@ -65,7 +83,7 @@ func (d *Down) Start(out, in *wire.Buf) error {
 	if d.Dechunk || len(out.Free()) < in.Len() {
 		if _, err := d.To.Send(out); err != nil {
 			in.Release()
-			return clientError(err)
+			return clientError(err) // no event is told yet, so nobody leaves in order
 		}
 		return d.pass(in)
 	}
@@ -81,7 +99,8 @@ func (d *Down) Start(out, in *wire.Buf) error {
 
 // Go relays what is there. The client is asked first, and the upstream is read only
 // where it has taken all: whoever reads on for a client that does not read keeps the
-// body here. nil: the body is complete and sent; wire.ErrWait: call
+// body here. So little more than one read is held at a time, in the backlog of To or in
+// the pipe, and it is TCP's window that slows a fast upstream down. nil: the body is complete and sent; wire.ErrWait: call
 // again when a connection wakes; else an *edgeerr.Error (UpstreamAborted,
 // StreamIdle, ClientLeft or ClientStalled): the client has an answer without its
 // end, and its connection must be aborted.
@@ -90,14 +109,14 @@ func (d *Down) Go() error {
 		switch {
 		case d.alone:
 			return d.awaitEnd()
-		case d.To.Stalled():
+		case d.To.Stalled(): // in front of Failed, which says less
 			return Stalled(d.To)
 		case d.To.Failed() != nil:
 			if err := d.lost(d.To.Failed()); err != nil {
 				return err
 			}
 			continue
-		case d.To.Backlog() > 0:
+		case d.To.Backlog() > 0: // in front of Done: what has not gone out can still be cut
 			return d.awaitClient()
 		}
 		d.told = d.Track.events != nil && d.Track.events.Final
@@ -106,6 +125,7 @@ func (d *Down) Go() error {
 			d.From.ExpireAfter(0)
 			return nil
 		case turn == buffersPerTurn:
+			// What is still there has been told of already, and is told of once.
 			d.From.Loop().Again(d.From)
 			return wire.ErrWait
 		}
@@ -115,11 +135,11 @@ func (d *Down) Go() error {
 			}
 			continue
 		}
-		in, err := d.From.Read(nil)
+		in, err := d.From.Read(nil) // nil: who waits holds no buffer
 		if err != nil {
 			return d.noBytes(err)
 		}
-		d.From.ExpireAfter(0)
+		d.From.ExpireAfter(0) // begins anew where it is waited again
 		d.silent = 0
 		if d.reads++; d.reads == ackLaterFrom && d.Track.events != nil {
 			d.From.AckLater()
@@ -194,7 +214,7 @@ func (d *Down) spliceTurn() error {
 		d.From.ExpireAfter(0)
 		return nil
 	case d.To.Failed() != nil:
-		return clientError(d.To.Failed())
+		return clientError(d.To.Failed()) // no events go this way, so nobody leaves in order
 	case d.stuck():
 		return d.awaitClient()
 	}
@@ -230,7 +250,10 @@ func (d *Down) noBytes(err error) error {
 	return edgeerr.Wrap(edgeerr.UpstreamAborted, fmt.Errorf("read the body: %w", err))
 }
 
-// wait bounds the wait for the upstream, and sends heartbeats while it lasts.
+// wait bounds the wait for the upstream, and sends heartbeats while it lasts. A bound
+// that is neither armed nor expired has been taken away by the last byte, or by a wait
+// for the client: the silence begins. Where there are heartbeats the bound is theirs,
+// and Idle is counted in them: silence then ends up to one heartbeat late.
 func (d *Down) wait() error {
 	if d.From.Armed() {
 		return wire.ErrWait // something else has woken us: the silence goes on
@@ -277,9 +300,11 @@ func (d *Down) pass(in *wire.Buf) error {
 	pass, err := d.Track.Scan(in.Bytes())
 	if err == nil && pass == in.Len() && !d.Dechunk {
 		d.Bytes += int64(pass)
-		_, err := d.To.Send(in) // the whole: nothing is copied
+		_, err := d.To.Send(in) // the whole, which To releases
 		return d.lost(err)
 	}
+	// From here on in is not handed on: what Scan has not passed is still to be looked
+	// at. Where err is set nothing may pass, and pass is 0.
 	send := in.Bytes()[:pass]
 	if d.Dechunk {
 		send = d.data
@@ -297,7 +322,8 @@ func (d *Down) pass(in *wire.Buf) error {
 	return d.rest(in, pass, err)
 }
 
-// rest deals with what Scan has not passed on, and releases in.
+// rest deals with what Scan has not passed on, and releases in. Behind a body that is
+// done it is excess; in a trailer it is held, as a copy, until the section is whole.
 func (d *Down) rest(in *wire.Buf, pass int, err error) error {
 	defer in.Release()
 	if err != nil {

@@ -5,19 +5,29 @@ import "bytes"
 // Events counts the server-sent events in the data of one body and remembers
 // whether the last one said that the stream is complete. It looks at bytes that
 // are on their way anyway and changes none.
+//
+// The format is that of "Interpreting an event stream" in the HTML standard, as far as
+// it is needed: events end with an empty line, a colon begins a comment, one space
+// behind the colon of a field is no part of its value, and a byte-order mark may stand
+// in front of all. A line ends with LF here, with or without CR in front of it: in a
+// stream that ends its lines with CR alone, no event is seen.
 type Events struct {
 	// Count is the number of events that are complete.
 	Count int64
-	// Final tells that the last event was one that ends a stream.
+	// Final tells that the last event that is complete was one that ends a stream. An
+	// event that follows takes it back.
 	Final bool
 
-	api     knowledge // of the API whose events these are
-	fields  bool      // the event under way has a field
-	told    bool      // and has said what it is
-	closing bool      // namely the last one
-	marked  bool      // the first line has been looked at for a byte-order mark
-	length  int32     // of the line that is not complete, as far as it is kept or one more
-	kept    [44]byte  // its start: as long as the longest name in the table needs
+	api knowledge // of the API whose events these are
+	// fields, told and closing are of the event under way, and false between two.
+	fields  bool // it has a field
+	told    bool // and has said what it is
+	closing bool // namely the last one
+	marked  bool // the first line has been looked at for a byte-order mark
+	// length is that of the line that is not complete, as far as it is kept or one
+	// more; 0: no byte of it has come.
+	length int32
+	kept   [44]byte // its start: as long as the longest name in the table needs
 }
 
 // knowledge is what the edge knows of the API of a stream. It is only ever raised.
@@ -82,6 +92,9 @@ func (e *Events) Feed(p []byte) {
 	}
 }
 
+// keep takes a piece of a line that is not complete. Only its start is kept, so that a
+// line costs the same memory however long it is: what an event says of itself stands
+// at the beginning.
 func (e *Events) keep(p []byte) {
 	if int(e.length) < len(e.kept) {
 		copy(e.kept[e.length:], p)
@@ -148,7 +161,7 @@ func (e *Events) data(value []byte) {
 	}
 }
 
-// name takes the name of an event.
+// name takes the name of an event, from its own line or out of the data.
 func (e *Events) name(name []byte) {
 	e.closing = string(name) == "error"
 	for i := range apis {

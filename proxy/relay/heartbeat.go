@@ -8,12 +8,15 @@ import (
 )
 
 // beat sends an SSE comment as a chunk of its own, if no chunk and no event is
-// under way.
+// under way: within a chunk its bytes would be data, and within an event its empty line
+// would end that. Between two events the line ends nothing, and a reader drops the
+// comment. Where there are no chunks none is sent: of a body of known length it would
+// take the place.
 func (d *Down) beat() error {
 	if d.Dechunk || !d.Track.Between() || d.Track.events == nil || !d.Track.events.Between() {
 		return nil
 	}
-	d.early = d.early || d.Bytes == 0
+	d.early = d.early || d.Bytes == 0 // nothing of the upstream's is out: see passUnmarked
 	_, err := d.To.Write([]byte("3\r\n:\n\n\r\n"))
 	return d.lost(err)
 }

@@ -10,8 +10,11 @@ const spliceFrom = 256 << 10
 // connections inside the kernel (measured: a 1 MB body for 104 instead of 252 µs
 // of CPU).
 type splicer struct {
-	pipe   *wire.Pipe // from the first use to Close: what it holds has no other place
-	failed bool       // no pipe could be had; it is not tried again for this body
+	// pipe is there from the first use to Close: what it holds has no other place. From
+	// then on the body goes no other way, and what is in the pipe goes out in front of
+	// all else.
+	pipe   *wire.Pipe
+	failed bool // no pipe could be had; it is not tried again for this body
 }
 
 // serves reports whether the rest of the body goes this way. Nobody sees bytes that
@@ -32,9 +35,10 @@ func (s *splicer) serves(t *Tracker, from, to *wire.Conn) bool {
 // turn moves one pipe full at most. n is what was read. nil: all that was read is
 // sent; wire.ErrWait where to has no room (then n is what was read before) or
 // from has nothing; any other error is the read's, unless to has Failed. The tracker
-// counts what was read, so a body that is Done may still be stuck.
+// counts what was read, so a body that is Done may still be stuck. The caller has seen
+// that to has no backlog, which the pipe would overtake.
 func (s *splicer) turn(t *Tracker, from, to *wire.Conn) (n int64, err error) {
-	if s.pipe.Held() == 0 && t.Left() > 0 {
+	if s.pipe.Held() == 0 && t.Left() > 0 { // never more than the body: what follows is another's
 		if n, err = s.pipe.Fill(from, t.Left()); err != nil {
 			return 0, err
 		}

@@ -50,15 +50,21 @@ const (
 // Begin.
 type Tracker struct {
 	state   state
-	chunked bool   // also behind the last chunk, where state no longer tells
-	digits  uint8  // how many the size has had so far; or known
-	ext     uint16 // bytes of the chunk extension under way
-	left    int64  // in a size line: the size so far. In data: missing, and more than 0
-	events  *Events
+	chunked bool // also behind the last chunk, where state no longer tells
+	// digits is how many the size under way has had so far; 0 in inSize says that no
+	// chunk has begun. In data of a body of known length it is known.
+	digits uint8
+	ext    uint16 // bytes of the chunk extension under way; 0 where there is none
+	// left is, in a size line, the size so far; in data how many bytes are missing, and
+	// then more than 0. It never overflows: 15 digits are 60 bits. Of a body that ends
+	// with its connection it means nothing.
+	left   int64
+	events *Events // is fed each byte of data once, in order; nil: nobody counts
 	// strict refuses white space behind a chunk size. Old servers pad sizes with
 	// it; in a request it is a way to be read differently by two parsers.
 	strict bool
-	// collect, if set, receives the data of the body without its framing.
+	// collect, if set, receives the data of the body without its framing, as events is
+	// fed.
 	collect *[]byte
 }
 
@@ -104,7 +110,8 @@ func (t *Tracker) Left() int64 {
 }
 
 // Skip takes note of n bytes of a body of known length that were moved without
-// being looked at.
+// being looked at: at most Left, and only where neither events nor collect is set, to
+// whom they would be missing.
 func (t *Tracker) Skip(n int64) {
 	if t.left -= n; t.left == 0 {
 		t.state = finished
@@ -112,7 +119,8 @@ func (t *Tracker) Skip(n int64) {
 }
 
 // AtEnd reports whether the body may end here because the connection ends. Everywhere
-// else the end of the connection is a cut.
+// else the end of the connection is a cut (RFC 9112 section 8), and what has come must
+// not look complete to anybody.
 func (t *Tracker) AtEnd() bool { return t.state == inClose }
 
 // Between reports whether everything so far forms whole chunks: a chunk of the edge's
@@ -166,7 +174,8 @@ func (t *Tracker) Scan(p []byte) (pass int, err error) {
 	return len(p), nil
 }
 
-// data follows data up to its end or the end of p.
+// data follows data up to its end or the end of p, and returns how much that was: at
+// least a byte, because in data left is more than 0.
 func (t *Tracker) data(p []byte) int {
 	n := len(p)
 	if int64(n) > t.left {
@@ -194,8 +203,9 @@ func (t *Tracker) feed(p []byte) {
 
 // size follows one byte of a chunk's size line. A size that two readers take for
 // different ones moves the border of a message, so it takes digits, an extension, and
-// of padding what strict allows. 15 digits are what left can hold for certain. An
-// extension is bounded because it is passed on and means nothing.
+// of padding what strict allows. 15 digits are what left can hold for certain: RFC 9112
+// section 7.1 has recipients expect numbers that are larger than theirs. An extension
+// is bounded, as section 7.1.1 advises, because it is passed on and means nothing.
 func (t *Tracker) size(c byte) error {
 	switch {
 	case t.state == inSizeLF:
@@ -222,6 +232,8 @@ func (t *Tracker) size(c byte) error {
 	return nil
 }
 
+// sizeEnd follows the byte behind the CR of a size line. A bare CR is no end of a line:
+// readers that take it for one would see other chunks (RFC 9112 section 2.2).
 func (t *Tracker) sizeEnd(c byte) error {
 	if c != '\n' {
 		return ErrChunkSize
@@ -243,5 +255,6 @@ func hexDigit(c byte) int {
 	return -1
 }
 
-// EndTrailer tells the tracker that the trailer section is complete.
+// EndTrailer tells the tracker that the trailer section is complete. Scan has stopped
+// in front of it, and cannot know.
 func (t *Tracker) EndTrailer() { t.state = finished }

@@ -13,9 +13,9 @@ const maxTrailer = 16 << 10
 // the last chunk in front. It goes on where the read before has left it, so that a
 // section that comes byte by byte costs what it costs at once.
 type trailer struct {
-	held []byte // all of it: none may pass before its end is there
+	held []byte // all of it, as a copy: none may pass before its end is there
 	line int    // length of the line of the last chunk; 0: not known yet
-	seen int    // how far the end of the section has been looked for
+	seen int    // no end of the section begins in front of it; at least line
 }
 
 // add takes the next bytes. complete: the section has its end, at end in held.
@@ -40,7 +40,8 @@ var emptyLine = []byte("\r\n\r\n")
 // filterTrailer appends the line of the last chunk and the trailer fields that
 // may pass. Each line must be "token: value" without control characters: a receiver
 // that merges trailers into the head reads them as it reads fields there (RFC 9110
-// section 6.5.1).
+// section 6.5.1). One line that is wrong condemns all of them: to leave it out would be
+// to guess where it ends.
 func filterTrailer(dst, held []byte, line, end int, drop func([]byte) bool) ([]byte, error) {
 	dst = append(dst, held[:line]...)
 	for section := held[line:end]; len(section) > 2; {
@@ -79,7 +80,8 @@ func hasControl(p []byte) bool {
 
 // collect takes the next bytes and returns the section filtered once it is
 // complete, with the number of bytes at the end of p that lie behind it. Before
-// that it returns wire.ErrWait.
+// that it returns wire.ErrWait. It keeps nothing of p, whose buffer may go back. Behind
+// the end, or an error, it must not be called again.
 func (t *trailer) collect(p []byte, drop func([]byte) bool) (section []byte, excess int, err error) {
 	end, complete := t.add(p)
 	switch {

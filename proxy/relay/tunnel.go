@@ -11,16 +11,20 @@ import (
 )
 
 // Tunnel moves bytes both ways between a client and an upstream that have
-// switched protocols.
+// switched protocols (RFC 9110 section 7.8). Nobody knows a framing any more, so the
+// ends of the two connections are all that says how it went. The upstream's is the
+// orderly one: a WebSocket's server closes first (RFC 6455 section 7.1.1). A client
+// that ends first has left; there is no half of a tunnel to that side.
 type Tunnel struct {
 	Client, Upstream *wire.Conn
 	// Idle bounds the time without a byte in either direction; 0: no bound.
 	Idle time.Duration
 
-	// Up and Down are the bytes moved.
+	// Up and Down are the bytes moved: read from the one side, and handed to the other
+	// one's connection.
 	Up, Down int64
 	// upEnded: the upstream takes nothing more. The client is then read no longer;
-	// what is left is what the upstream has sent before, and its end.
+	// what is left is what the upstream has sent before, and its end. Never taken back.
 	upEnded bool
 }
 
@@ -45,7 +49,7 @@ func (t *Tunnel) Go() error {
 	case t.Client.Failed() != nil:
 		return clientError(t.Client.Failed())
 	case errors.Is(read, io.EOF) && t.Client.Backlog() == 0:
-		return nil
+		return nil // else the client has not got all; it is asked again when there is room
 	case !errors.Is(read, wire.ErrWait) && !errors.Is(read, io.EOF):
 		return edgeerr.Wrap(edgeerr.UpstreamAborted, fmt.Errorf("read from the tunnel: %w", read))
 	}

@@ -10,24 +10,35 @@ import (
 )
 
 // Up is one request body on its way from the client to the upstream.
+//
+// Take may be called before it is known to whom the body goes: From and To are set
+// before the first Go, and stay. As with Down, both are the exchange's to end. Close
+// comes last.
 type Up struct {
 	From, To *wire.Conn
-	Track    Tracker
+	// Track has begun, and is Strict. It is ahead of To by what the backlog holds, or a
+	// pipe: see Unsent.
+	Track Tracker
 	// Idle bounds the time without a byte from the client; 0: no bound.
 	Idle time.Duration
 	// Slowest bounds how slowly they may come while the upstream takes them.
 	Slowest wire.Pace
-	// Limit is the largest body in bytes, framing included; 0: no limit.
+	// Limit is the largest body in bytes, framing included; 0: no limit. Of the read
+	// that goes beyond it nothing is sent, so To never gets more.
 	Limit int64
 	// DropTrailer tells which trailer fields may not pass.
 	DropTrailer func(name []byte) bool
 
-	// Bytes is what was taken from the client of the body, framing included.
+	// Bytes is what was taken from the client of the body, framing included: sent, or
+	// waiting to be. A trailer section is left out, with the line of the last chunk in
+	// front of it: maxTrailer bounds both.
 	Bytes int64
 
 	splicer
-	trailer trailer // as far as it has come
-	paced   bool    // the client is held to Slowest: only while it is waited for
+	trailer trailer // as far as it has come; in use while Track is InTrailer
+	// paced tells that the client is held to Slowest: only while it is waited for. Of a
+	// client that is not read the pace is that of the upstream.
+	paced bool
 }
 
 // ErrUpstreamWrite is the failure to write to the upstream. It is no verdict: the
@@ -36,7 +47,9 @@ var ErrUpstreamWrite = errors.New("the upstream takes no more of the body")
 
 // Take scans the next bytes of the body, at first those that came behind the head, and
 // returns how many of them may be sent. It counts them as taken: the caller sends
-// them, or keeps them until it can.
+// them, or keeps them until it can. No byte is to be given to it twice. Behind an error
+// it must not be called again: where the framing is wrong, or a limit passed, nobody
+// knows where the next request begins.
 func (u *Up) Take(p []byte) (pass int, err error) {
 	pass, err = u.Track.Scan(p)
 	u.Bytes += int64(pass)
@@ -82,6 +95,7 @@ func (u *Up) Go(in **wire.Buf) error {
 			continue
 		}
 		var err error
+		// There is room in *in: it is nil, or empty.
 		if *in, err = u.From.Read(*in); err != nil {
 			return u.noBytes(err)
 		}
@@ -89,7 +103,8 @@ func (u *Up) Go(in **wire.Buf) error {
 	}
 }
 
-// awaitUpstream waits for room, and not for the client.
+// awaitUpstream waits for room, and not for the client: nothing is read of it
+// meanwhile, so that its silence, and its pace, are no fault of its own.
 func (u *Up) awaitUpstream() error {
 	u.From.ExpireAfter(0)
 	u.rest()
@@ -166,6 +181,8 @@ func (u *Up) pass(in **wire.Buf) error {
 			return err
 		}
 		if pass > 0 {
+			// Not Send: what stands behind the body is the client's next request, and
+			// stays in this buffer.
 			if _, err := u.To.Write((*in).Bytes()[:pass]); err != nil {
 				return ErrUpstreamWrite
 			}

@@ -10,14 +10,16 @@ import (
 )
 
 var (
-	poolConns  = prometheus.NewDesc("apim_edge_upstream_connections", "Connections to the upstream: in_use, those being made included, or idle.", []string{"upstream", "state"}, nil)
-	poolEvents = prometheus.NewDesc("apim_edge_upstream_connection_events_total",
-		"What happened to connections: dialed, dial_failed, reused, found_dead, unasked (upstream sent bytes that nobody had asked for).", []string{"upstream", "event"}, nil)
+	poolConns   = prometheus.NewDesc("apim_edge_upstream_connections", "Connections to the upstream: in_use, those being made included, or idle.", []string{"upstream", "state"}, nil)
+	poolWaiting = prometheus.NewDesc("apim_edge_upstream_waiting", "Exchanges that wait for a connection to the upstream: for one that is made or that becomes free.", []string{"upstream"}, nil)
+	poolEvents  = prometheus.NewDesc("apim_edge_upstream_connection_events_total",
+		"What happened to connections: dialed, dial_failed, reused, found_dead, unasked (upstream sent bytes that nobody had asked for), old_answer (of DNS: no new one).", []string{"upstream", "event"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (g *Registry) Describe(ch chan<- *prometheus.Desc) {
 	ch <- poolConns
+	ch <- poolWaiting
 	ch <- poolEvents
 }
 
@@ -25,14 +27,15 @@ func (g *Registry) Describe(ch chan<- *prometheus.Desc) {
 // overlap during a reload; they are added up. What one that has left had counted
 // goes with it, its connections are there until they are closed.
 func (g *Registry) Collect(ch chan<- prometheus.Metric) {
-	type connections struct{ open, idle int64 }
-	type events struct{ dialed, failed, reused, dead, unasked int64 }
+	type connections struct{ open, idle, waiting int64 }
+	type events struct{ dialed, failed, reused, dead, unasked, old int64 }
 	states, counts := map[string]connections{}, map[string]events{}
 	used := g.All()
 	for _, u := range slices.Concat(used, g.left()) {
 		s := states[u.Name]
 		s.open += u.Open()
 		s.idle += u.Idle()
+		s.waiting += u.Waiting()
 		states[u.Name] = s
 	}
 	for _, u := range used {
@@ -42,11 +45,13 @@ func (g *Registry) Collect(ch chan<- prometheus.Metric) {
 		c.reused += u.Stats.Reused.Load()
 		c.dead += u.Stats.FoundDead.Load()
 		c.unasked += u.Stats.Unasked.Load()
+		c.old += u.Stats.OldAnswers.Load()
 		counts[u.Name] = c
 	}
 	for name, s := range states {
 		ch <- prometheus.MustNewConstMetric(poolConns, prometheus.GaugeValue, float64(max(0, s.open-s.idle)), name, "in_use")
 		ch <- prometheus.MustNewConstMetric(poolConns, prometheus.GaugeValue, float64(s.idle), name, "idle")
+		ch <- prometheus.MustNewConstMetric(poolWaiting, prometheus.GaugeValue, float64(s.waiting), name)
 	}
 	for name, c := range counts {
 		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(c.dialed), name, "dialed")
@@ -54,6 +59,7 @@ func (g *Registry) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(c.reused), name, "reused")
 		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(c.dead), name, "found_dead")
 		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(c.unasked), name, "unasked")
+		ch <- prometheus.MustNewConstMetric(poolEvents, prometheus.CounterValue, float64(c.old), name, "old_answer")
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
@@ -22,7 +23,10 @@ import (
 // does not change an upstream keeps its connections. Reloads and the metrics use it,
 // each on a goroutine of its own; an exchange has what it needs of it in its route.
 type Registry struct {
-	loops   []*wire.Loop
+	loops []*wire.Loop
+	// OnOldAnswer is that of all upstreams; set before the first of them.
+	OnOldAnswer func(upstream string, age time.Duration, why error)
+
 	mu      sync.Mutex           // guards what stands below, and users
 	known   map[string]*handle   // by everything that makes an upstream what it is
 	leaving []*upstream.Upstream // of no snapshot any more, but with connections in use
@@ -49,8 +53,8 @@ func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (h *ha
 	}
 	o := upstream.Options{
 		Name: name, Address: address(parsed), Connect: t.Connect.Duration, TLSHandshake: t.TLSHandshake.Duration,
-		KeepAlive: t.UpstreamKeepAlive.Duration, MaxAge: u.MaxAge.Duration, Stall: t.RequestBodyIdle.Duration, MaxConnections: u.MaxConnections, MaxIdle: u.MaxIdle,
-		OneClient: u.Share == "client",
+		KeepAlive: t.UpstreamKeepAlive.Duration, MaxAge: u.MaxAge.Duration, Stall: t.RequestBodyIdle.Duration, MaxConnections: u.MaxConnections, MaxDials: u.MaxDials, MaxIdle: u.MaxIdle,
+		OneClient: u.Share == "client", OnOldAnswer: g.OnOldAnswer,
 	}
 	var material []byte
 	through, err := u.ForwardProxy()

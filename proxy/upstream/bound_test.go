@@ -31,17 +31,17 @@ func TestABoundConnectionServesItsClientOnly(t *testing.T) {
 	c := p.bind(alice)
 	keep(shared)
 	p.wantCounts(2, 2)
-	if got, _ := other.pooledFor(0, alice, 0); got != nil {
+	if got, _ := other.pooledFor(0, alice); got != nil {
 		t.Error("another upstream's exchange is given the connection")
 	}
 	for range 3 {
-		if got, _ := p.pooledFor(0, alice, 0); got != c {
+		if got, _ := p.pooledFor(0, alice); got != c {
 			t.Errorf("alice is given %p, want her own, %p", got, c)
 		}
-		if got, _ := p.pooledFor(0, bob, patience); got != shared {
+		if got, _ := p.pooledFor(0, bob); got != shared {
 			t.Errorf("bob is given %p, want the one from the pool, %p", got, shared)
 		}
-		if got, _ := p.pooledFor(0, bob, patience); got != nil {
+		if got, _ := p.pooledFor(0, bob); got != nil {
 			t.Errorf("bob is given %p, want none", got)
 		}
 		keep(c)
@@ -71,7 +71,7 @@ func TestTheWaysInWhichABoundConnectionEnds(t *testing.T) {
 		{"the upstream is no longer used", func(p *pooling, _ *server, _ *Conn) { p.Close() }},
 		{"another client needs the room", func(p *pooling, _ *server, _ *Conn) { discard(p.mustDial(0)) }},
 		{"its exchange is cut", func(p *pooling, _ *server, c *Conn) {
-			p.loops[0].Do(func() { _, _ = p.Pooled(p.loops[0], c.bound, make(woken, 1), 0) })
+			p.loops[0].Do(func() { _, _ = p.Take(p.loops[0], c.bound, make(woken, 1)) })
 			discard(c)
 		}},
 	} {
@@ -83,7 +83,7 @@ func TestTheWaysInWhichABoundConnectionEnds(t *testing.T) {
 			p.loops[0].Do(func() {})
 			tc.end(p, s, c)
 			p.wantCounts(0, 0)
-			if got, wait := p.pooledFor(0, mine, 0); got != nil || wait || len(mine.conns) > 0 || len(c.pool.bound) > 0 {
+			if got, wait := p.pooledFor(0, mine); got != nil || wait || len(mine.conns) > 0 || len(c.pool.bound) > 0 {
 				t.Errorf("its client is given %p, wait %v; %d held", got, wait, len(mine.conns))
 			}
 		})
@@ -91,8 +91,8 @@ func TestTheWaysInWhichABoundConnectionEnds(t *testing.T) {
 }
 
 // TestAConnectionRestsForATurn holds that one which has just ended an exchange serves
-// nobody before its loop has looked at what came behind the answer; who needs one
-// waits for that, but not without end.
+// nobody before its loop has looked at what came behind the answer; whose client has
+// logged in on it waits for that.
 func TestAConnectionRestsForATurn(t *testing.T) {
 	s := startServer(t)
 	p := startUpstream(t, 1, Options{Address: s.address, MaxIdle: 8})
@@ -106,11 +106,8 @@ func TestAConnectionRestsForATurn(t *testing.T) {
 			}
 			c.Keep()
 			_, _ = io.WriteString(far, "HTTP/1.1 200 OK\r\n\r\n") // it is in the kernel now
-			for waited := range patience + 1 {
-				got, wait := p.Pooled(l, mine, make(woken, 1), waited)
-				if want := bound || waited < patience; got != nil || wait != want {
-					t.Errorf("bound %v, after %d turns: given %p, wait %v; want none, %v", bound, waited, got, wait, want)
-				}
+			if got, soon := p.Take(l, mine, make(woken, 1)); got != nil || soon != bound {
+				t.Errorf("bound %v: given %p, soon %v; want none, %v", bound, got, soon, bound)
 			}
 		})
 		p.wantCounts(0, 0)
@@ -127,7 +124,7 @@ func TestAnOlderConnectionServesMeanwhile(t *testing.T) {
 	l.Do(func() {})
 	l.Do(func() {
 		young.Keep()
-		if got, _ := p.Pooled(l, &Bound{}, make(woken, 1), 0); got != old {
+		if got, _ := p.Take(l, &Bound{}, make(woken, 1)); got != old {
 			t.Errorf("given %p, want the older one, %p", got, old)
 		}
 	})
@@ -158,10 +155,8 @@ func (panicking) Read([]byte) (int, error) { panic("no random bytes") }
 // the arrival of its connection and its next step loses none.
 func TestAConnectionThatNobodyFetchedIsKept(t *testing.T) {
 	p := startUpstream(t, 1, Options{Address: startServer(t).address, MaxIdle: 8})
-	l, owner := p.loops[0], make(woken, 1)
-	var d *Dialing
-	l.Do(func() { d, _ = p.Dial(l, owner) })
-	<-owner
-	l.Do(d.Cancel)
+	w := p.await(0, false)
+	<-w.woken
+	w.l.Do(w.Cancel)
 	p.wantCounts(1, 1)
 }

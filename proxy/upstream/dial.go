@@ -8,57 +8,42 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
-// A Dialing is a connection on its way, for an exchange that waits for it. Its
-// goroutine reads what Dial has set, and hands what it has made to arrive; all else
-// belongs to the loop.
-type Dialing struct {
-	up     *Upstream
-	loop   *wire.Loop
-	owner  Owner // nil: the exchange has ended meanwhile
+// dialing is a connection being made, for the first of those who wait on a loop. Its
+// goroutine reads it, and hands what it has made to arrive; all else is the loop's.
+type dialing struct {
+	pool *pool
+	// came is the last wait that began before it: of those behind, its failure tells
+	// nothing.
+	came   uint64
 	cancel context.CancelFunc
-	full   bool // max_connections is reached: an idle one has to go first
-	// conn and err are set once, along with done: one of them, or neither where nobody
-	// waits any more. Who takes conn forgets the Dialing: Cancel would put the same
-	// connection into the pool.
-	conn *Conn
-	err  error
-	done bool
+	// cancelled tells that nobody waits for it, and it is not in pool.dials.
+	cancelled bool
 }
 
-// Dial opens a connection for owner, beside the loop, and wakes owner when it is
-// there or has failed. An error is an *edgeerr.Error, and nothing has been sent. The
-// connection is counted in before it exists: two loops could otherwise both find the
-// last place free.
-func (u *Upstream) Dial(l *wire.Loop, owner Owner) (*Dialing, error) {
-	full := u.open.Add(1) > int64(u.MaxConnections) && u.MaxConnections > 0
-	if full && u.idle.Load() == 0 { // nobody could give way
-		u.open.Add(-1)
-		return nil, edgeerr.New(edgeerr.UpstreamUnavailable, "")
-	}
-	d := &Dialing{up: u, loop: l, owner: owner, full: full}
-	d.cancel = wire.Beside(l, d.open, d.arrive, opened.close)
-	return d, nil
+// dial has a connection made beside the loop. A dial and a place have been taken from
+// the budget: two loops could otherwise both find the last place free.
+func (p *pool) dial() {
+	p.up.open.Add(1)
+	d := &dialing{pool: p, came: p.came}
+	p.dials = append(p.dials, d)
+	d.cancel = wire.Beside(p.loop, d.open, d.arrive, opened.close)
 }
 
-// Result returns the connection, or why there is none. done is false while it is
-// on its way.
-func (d *Dialing) Result() (c *Conn, err error, done bool) { //nolint:revive // done says whether the others mean anything
-	return d.conn, d.err, d.done
-}
-
-// Cancel gives the connection up. One that comes all the same goes into the pool: the
-// handshake has been paid for.
-func (d *Dialing) Cancel() {
-	d.owner = nil
-	d.cancel()
-	if d.conn != nil { // nobody has asked for it
-		d.conn.Keep()
+// giveUp cancels the youngest dial if there are more than wait. One that comes all the
+// same is kept.
+func (p *pool) giveUp() {
+	if n := len(p.dials); n > len(p.queue) {
+		d := p.dials[n-1]
+		p.dials = p.dials[:n-1]
+		d.cancelled = true
+		d.cancel()
 	}
 }
 
@@ -76,74 +61,73 @@ func (o opened) close() {
 	}
 }
 
-func (d *Dialing) open(ctx context.Context) (o opened) {
+func (d *dialing) open(ctx context.Context) (o opened) {
 	defer d.survive(&o.err)
-	if d.full && !d.up.makeRoom() {
-		o.err = edgeerr.New(edgeerr.UpstreamUnavailable, "")
-		return o
-	}
-	o.sock, o.secured, o.err = d.up.connect(ctx)
+	o.sock, o.secured, o.err = d.pool.up.connect(ctx)
 	return o
 }
 
 // survive, deferred, makes a panic the failure of this dial: who waits for it must
 // be told, and the others have nothing to do with it.
-func (d *Dialing) survive(err *error) {
+func (d *dialing) survive(err *error) {
 	if recover() != nil {
-		d.loop.Survived()
+		d.pool.loop.Survived()
 		*err = edgeerr.Wrap(edgeerr.Internal, errPanic)
 	}
 }
 
 var errPanic = errors.New("panic; the log has the stack")
 
-// makeRoom closes the connection that has been idle for longest on one of the
-// loops: what one keeps must not starve the others. It waits for each loop, so that it
-// must not run on one.
-func (u *Upstream) makeRoom() (made bool) {
-	for _, l := range u.loops {
-		l.Do(func() { made = u.pools[l].giveWay() })
-		if made {
-			return true
-		}
+// arrive runs on the loop. It takes the connection over for the first who waits, or
+// for the pool; or tells one of those who wait that there is none.
+func (d *dialing) arrive(o opened) {
+	p, u, err := d.pool, d.pool.up, o.err
+	if i := slices.Index(p.dials, d); i >= 0 {
+		p.dials = slices.Delete(p.dials, i, i+1)
 	}
-	return false
-}
-
-// arrive runs on the loop. It takes the connection over, or counts it out, also where
-// the exchange that wanted it has ended: whose departure is no failed dial.
-func (d *Dialing) arrive(o opened) {
-	u, err := d.up, o.err
-	c := u.newConn(d.loop, d.owner)
+	c := u.newConn(p.loop, nil)
 	if err == nil {
 		err = d.adopt(c, o.sock, o.secured) // closes the socket if it fails
 	}
-	d.done, d.err = true, err
-	switch {
-	case err != nil:
+	if err != nil {
 		u.open.Add(-1)
-		if d.owner != nil {
+		u.budget.give(1, 1)
+		if !d.cancelled {
 			u.Stats.DialsFailed.Add(1)
+			p.fail(d.came, err)
 		}
-	case d.owner == nil:
+	} else {
 		u.Stats.Dials.Add(1)
-		c.Keep()
-	default:
-		u.Stats.Dials.Add(1)
-		d.conn = c
+		u.budget.give(1, 0)
+		if len(p.queue) > 0 {
+			c.owner = p.queue[0].owner
+			p.settle(p.queue[0], c, nil)
+		} else {
+			c.Keep()
+		}
 	}
-	if d.owner != nil {
-		d.owner.WakeUpstream()
+	p.tend()
+}
+
+// fail tells the last of those who waited already when a dial began that no connection
+// could be made: it is his, and the dials of those before him are under way.
+func (p *pool) fail(came uint64, err error) {
+	for _, w := range slices.Backward(p.queue) {
+		if w.turn <= came {
+			p.settle(w, nil, err)
+			return
+		}
 	}
 }
 
-// adopt has its own guard: arrive has to tell the owner, which would wait for ever.
-func (d *Dialing) adopt(c *Conn, sock *net.TCPConn, secured *wire.Secured) (err error) {
+// adopt has its own guard: arrive has to tell whoever waits, which would be for ever.
+func (d *dialing) adopt(c *Conn, sock *net.TCPConn, secured *wire.Secured) (err error) {
 	defer d.survive(&err)
-	if c.Conn, err = d.loop.Adopt(wire.SocketOf(sock), secured, c, d.up.Stall); err != nil {
-		return d.up.explainAdopt(err)
+	u := d.pool.up
+	if c.Conn, err = d.pool.loop.Adopt(wire.SocketOf(sock), secured, c, u.Stall); err != nil {
+		return u.explainAdopt(err)
 	}
-	c.BoundUnacked(d.up.Stall)
+	c.BoundUnacked(u.Stall)
 	return nil
 }
 
@@ -174,7 +158,7 @@ func (u *Upstream) explain(err error) error {
 	var timeout net.Error
 	switch {
 	case exhausted(err):
-		return u.failed(edgeerr.EdgeOverloaded, outOfFiles, err)
+		return u.failed(edgeerr.EdgeOverloaded, lack(err), err)
 	case errors.As(err, &dns):
 		return u.failed(edgeerr.UpstreamUnresolved, "its host name has no address; check the url of the upstream and DNS", err)
 	case errors.As(err, &timeout) && timeout.Timeout():
@@ -187,17 +171,29 @@ func (u *Upstream) explain(err error) error {
 // over needs a second one for a moment.
 func (u *Upstream) explainAdopt(err error) error {
 	if exhausted(err) {
-		return u.failed(edgeerr.EdgeOverloaded, outOfFiles, err)
+		return u.failed(edgeerr.EdgeOverloaded, lack(err), err)
 	}
 	return edgeerr.Wrap(edgeerr.Internal, err)
 }
 
-const outOfFiles = "apim-edge has no file descriptor left for a connection; wait and repeat, or raise LimitNOFILE"
+const (
+	outOfFiles = "apim-edge has no file descriptor left for a connection; wait and repeat, or raise LimitNOFILE"
+	outOfPorts = "apim-edge has no local port left for a connection; wait and repeat, keep more idle connections (max_idle), " +
+		"widen net.ipv4.ip_local_port_range, or run more instances, each with an address of its own"
+)
+
+// lack says what this machine has nothing left of, where exhausted.
+func lack(err error) string {
+	if errors.Is(err, errNoPort) {
+		return outOfPorts
+	}
+	return outOfFiles
+}
 
 // exhausted reports whether it is this machine that has nothing left, and not the
 // upstream that is at fault.
 func exhausted(err error) bool {
-	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
+	return errors.Is(err, errNoPort) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
 }
 
 func (u *Upstream) explainTLS(err error) error {

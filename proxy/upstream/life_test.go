@@ -8,8 +8,8 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
-// clock is a clock that the test moves, and chance that is none.
-func (p *pooling) clock(jitter time.Duration) *atomic.Int64 {
+// stand has the clock of the loops move only as the test does, and chance take the same.
+func (p *pooling) stand(jitter time.Duration) *atomic.Int64 {
 	now := &atomic.Int64{}
 	now.Store(int64(time.Hour))
 	p.now = func(*wire.Loop) time.Duration { return time.Duration(now.Load()) }
@@ -37,7 +37,7 @@ func TestWhatUpstreamSaysBoundsTheRest(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := startUpstream(t, 1, Options{Address: startServer(t).address, MaxIdle: 8, KeepAlive: ours})
-			now := p.clock(0)
+			now := p.stand(0)
 			rest := func(d time.Duration) *Conn {
 				c := p.mustDial(0)
 				c.Loop().Do(func() {
@@ -82,7 +82,7 @@ func TestTheLoopEndsARestInTime(t *testing.T) {
 func TestAConnectionHasAnAge(t *testing.T) {
 	const age = 10 * time.Minute
 	p := startUpstream(t, 1, Options{Address: startServer(t).address, MaxIdle: 8, MaxAge: age, KeepAlive: time.Hour})
-	now := p.clock(age / 10)
+	now := p.stand(age / 10)
 	busy := p.mustDial(0)
 	for range 8 {
 		keep(busy)
@@ -112,13 +112,13 @@ func TestAConnectionHasAnAge(t *testing.T) {
 // its messages because the connection is old.
 func TestALoginLastsAsLongAsItsConnection(t *testing.T) {
 	p := startUpstream(t, 1, Options{Address: startServer(t).address, MaxIdle: 8, MaxAge: time.Minute, KeepAlive: time.Hour})
-	now := p.clock(0)
+	now := p.stand(0)
 	mine := &Bound{}
 	c := p.mustDial(0)
 	c.Loop().Do(func() { c.LogIn(mine) })
 	now.Add(int64(2 * time.Minute))
 	keep(c)
-	if got, _ := p.pooledFor(0, mine, 0); got != c {
+	if got, _ := p.pooledFor(0, mine); got != c {
 		t.Error("the connection on which the client has logged in has ended")
 	}
 	discard(c)

@@ -7,12 +7,21 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
-// pool holds the idle connections of one loop, and belongs to that loop. The last one
-// in is the first out: hot connections stay young, the others grow old and are closed.
+// pool holds the idle connections of one loop and who waits for one, and belongs to that
+// loop. The last connection in is the first out: hot ones stay young, the others grow
+// old and are closed. See tend for what holds between the two.
 type pool struct {
+	up    *Upstream
+	loop  *wire.Loop
 	conns []*Conn            // idle and bound to nobody; the first has been idle for longest
-	max   int                // of conns: the loop's share of max_idle
 	bound map[*Conn]struct{} // idle or not; not in conns
+
+	queue  []*Wait    // in the order in which they came
+	fresh  int        // those of queue that no idle connection serves
+	dials  []*dialing // connections being made for them
+	hungry bool       // the budget knows that one more is wanted
+	came   uint64     // waits so far
+	next   *Conn      // of conns; woken in the next turn of the loop, for handOut
 }
 
 // Bound holds the connections that serve one client's connection and no other:
@@ -43,47 +52,47 @@ type Conn struct {
 	Used bool
 }
 
-// patience is how many turns of its loop an exchange waits for a connection that
-// has just become idle, before it has another one dialed: one to the end of the
-// turn, one for the look at what has happened meanwhile.
-const patience = 2
-
-// Pooled gives owner an idle connection of the loop that is open and silent: of
-// those that are bound to its client if there is one. Or it returns nil; wait
-// reports then that one is about to be free, and that it is worth another turn of
-// the loop. waited is how many turns owner has waited so far. One that is bound is
-// waited for until it has settled: no other carries the client's login.
-//
-// It leaves before it is asked whether it is silent. To ask under TLS is to have
-// crypto/tls read, and what that makes of an upstream's bytes may panic: nobody is to
-// find the connection in the pool after that. One that is not silent ends in order,
-// since no exchange is on it.
-func (u *Upstream) Pooled(l *wire.Loop, mine *Bound, owner Owner, waited int) (c *Conn, wait bool) {
+// Take returns an idle connection of the loop that is open and silent: of those that
+// are bound to the client if there is one. nil: there is none, or others wait for one
+// already; then the exchange waits as well (Await). soon reports instead that the
+// client's own has not settled yet: it is worth another turn of the loop, because no
+// other carries the client's login.
+func (u *Upstream) Take(l *wire.Loop, mine *Bound, owner Owner) (c *Conn, soon bool) {
 	p := u.pools[l]
 	for {
-		if c = mine.idle(u); c == nil {
+		if c = mine.idle(u); c == nil && len(p.queue) == p.fresh {
 			c = p.settled()
 		}
 		switch {
 		case c == nil:
-			return nil, waited < patience && len(p.conns) > 0
+			return nil, false
 		case !c.Settled(): // the client's own: see above
 			return nil, true
-		}
-		c.leave()
-		if c.outlived() {
-			c.retire()
-			continue
-		}
-		if c.Silent() {
-			u.Stats.Reused.Add(1)
-			c.owner = owner
-			c.ExpireAfter(0)
+		case c.serve(owner):
 			return c, false
 		}
-		u.Stats.FoundDead.Add(1)
-		c.retire()
 	}
+}
+
+// serve takes an idle connection out of where it waits and gives it to owner, if it is
+// open and silent; else it ends.
+//
+// One that is not silent ends in order, since no exchange is on it.
+func (c *Conn) serve(owner Owner) bool {
+	c.leave()
+	if c.outlived() {
+		c.retire()
+		return false
+	}
+	if !c.silent() {
+		c.up.Stats.FoundDead.Add(1)
+		c.retire()
+		return false
+	}
+	c.up.Stats.Reused.Add(1)
+	c.owner = owner
+	c.ExpireAfter(0)
+	return true
 }
 
 // settled returns the last connection of which the loop has heard since its exchange.
@@ -132,27 +141,39 @@ func (b *Bound) Close() {
 // nobody and would be taken for the next answer: then it ends.
 func (c *Conn) Keep() {
 	p, rest := c.pool, c.beginRest()
-	if rest <= 0 || c.up.closed.Load() || c.bound == nil && len(p.conns) >= p.max || !c.Silent() {
+	if rest <= 0 || c.up.closed.Load() || c.bound == nil && p.full() || p.yields() || !c.silent() {
 		c.retire()
 		return
 	}
-	c.up.idle.Add(1)
 	c.Used, c.owner = true, nil
 	c.Rest()
 	c.ExpireAfter(rest)
-	if c.bound == nil {
-		p.conns = append(p.conns, c)
+	if c.bound != nil {
+		c.up.reserved.Add(1)
+		return
 	}
+	c.up.idle.Add(1)
+	p.conns = append(p.conns, c)
+	p.tend()
+}
+
+// full reports whether one more idle connection would be one too many, of all loops.
+func (p *pool) full() bool {
+	return p.up.idle.Load() >= int64(p.up.MaxIdle) && len(p.queue) == 0
 }
 
 // leave takes an idle connection out of where it waits. It must be idle, and then
 // becomes an exchange's or is retired: leave counts it out of the idle ones, once. It
 // is looked for from the end, where Pooled takes from.
 func (c *Conn) leave() {
-	c.up.idle.Add(-1)
+	if c.pool.next == c {
+		c.pool.next = nil
+	}
 	if c.bound != nil {
+		c.up.reserved.Add(-1)
 		return
 	}
+	c.up.idle.Add(-1)
 	for i, other := range slices.Backward(c.pool.conns) {
 		if other == c {
 			c.pool.conns = slices.Delete(c.pool.conns, i, i+1)
@@ -168,11 +189,28 @@ func (c *Conn) Wake(*wire.Conn) {
 	switch {
 	case c.owner != nil:
 		c.owner.WakeUpstream()
-	case c.gone, c.Silent() && !c.Expired(): // a session ticket, for one, is silence
+	case c.gone:
+	case c.silent() && !c.Expired(): // a session ticket, for one, is silence
+		if c.pool.next == c {
+			c.pool.next = nil
+		}
+		c.pool.handOut()
 	default:
 		c.leave()
 		c.retire()
 	}
+}
+
+// silent is Silent. crypto/tls may panic over what has come; then the connection is not
+// silent, and its pool and its place are those of one that ends.
+func (c *Conn) silent() (yes bool) {
+	defer func() {
+		if recover() != nil {
+			c.Loop().Survived()
+			yes = false
+		}
+	}()
+	return c.Silent()
 }
 
 // retire ends a connection that is between two exchanges, in order.
@@ -195,17 +233,23 @@ func (c *Conn) Discard() {
 // client is left: it was in use, or has left the pool.
 func (c *Conn) forget() {
 	c.gone, c.owner = true, nil
-	c.up.open.Add(-1)
 	if b := c.bound; b != nil {
 		delete(c.pool.bound, c)
 		b.conns = slices.DeleteFunc(b.conns, func(other *Conn) bool { return other == c })
 	}
+	c.up.open.Add(-1)
+	c.up.budget.give(0, 1)
+	c.pool.tend()
 }
 
 // giveWay closes the connection that has been idle for longest, or one that waits
-// for its client. It reports whether there was one.
+// for its client, so that somebody else may have its place. It reports whether there was
+// one. What is about to be handed out here is not given.
 func (p *pool) giveWay() bool {
 	for c := range p.all() {
+		if c.bound == nil && len(p.queue) > p.fresh {
+			continue
+		}
 		c.leave()
 		c.retire()
 		return true

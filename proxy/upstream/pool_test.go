@@ -90,21 +90,34 @@ func (w woken) WakeUpstream() {
 	}
 }
 
-// dial opens a connection on a loop and waits for it.
-func (p *pooling) dial(loop int) (c *Conn, err error) {
-	l, owner := p.loops[loop], make(woken, 1)
-	var d *Dialing
-	if l.Do(func() { d, err = p.Dial(l, owner) }); err != nil {
-		return nil, err
-	}
-	<-owner
-	done := false
-	l.Do(func() { c, err, done = d.Result() })
-	if !done {
-		p.t.Error("the owner was woken, but there is no result")
-	}
+// await has an exchange wait on a loop.
+func (p *pooling) await(loop int, fresh bool) *waiter {
+	w := &waiter{woken: make(woken, 1), l: p.loops[loop]}
+	w.l.Do(func() { p.Await(&w.Wait, w.l, w, fresh) })
+	return w
+}
+
+// waiter is an exchange that waits.
+type waiter struct {
+	Wait
+	woken
+	l *wire.Loop
+}
+
+// result waits for what comes of the wait.
+func (w *waiter) result() (c *Conn, err error) {
+	<-w.woken
+	w.l.Do(func() {
+		done := false
+		if c, err, done = w.Result(); !done || w.Waits() {
+			panic("woken, but there is no result")
+		}
+	})
 	return c, err
 }
+
+// dial opens a connection on a loop and waits for it.
+func (p *pooling) dial(loop int) (c *Conn, err error) { return p.await(loop, true).result() }
 
 func (p *pooling) mustDial(loop int) *Conn {
 	p.t.Helper()
@@ -117,16 +130,16 @@ func (p *pooling) mustDial(loop int) *Conn {
 
 // pooled takes a connection out of a loop's pool.
 func (p *pooling) pooled(loop int) (c *Conn) {
-	c, _ = p.pooledFor(loop, &Bound{}, patience)
+	c, _ = p.pooledFor(loop, &Bound{})
 	return c
 }
 
-// pooledFor takes one for a client whose exchange has waited so many turns.
-func (p *pooling) pooledFor(loop int, mine *Bound, waited int) (c *Conn, wait bool) {
+// pooledFor takes one for a client.
+func (p *pooling) pooledFor(loop int, mine *Bound) (c *Conn, soon bool) {
 	l := p.loops[loop]
 	l.Do(func() {}) // a turn ends, and another one begins
-	l.Do(func() { c, wait = p.Pooled(l, mine, make(woken, 1), waited) })
-	return c, wait
+	l.Do(func() { c, soon = p.Take(l, mine, make(woken, 1)) })
+	return c, soon
 }
 
 func keep(c *Conn)    { c.Loop().Do(c.Keep) }
@@ -244,21 +257,6 @@ func TestAnIdleConnectionThatItsPeerClosesIsClosedHere(t *testing.T) {
 	discard(alive)
 }
 
-// TestConnectionsAreBounded holds max_connections: one more is refused at once,
-// possible again when one has ended, and possible at the price of an idle one.
-func TestConnectionsAreBounded(t *testing.T) {
-	p := startUpstream(t, 2, Options{Address: startServer(t).address, MaxIdle: 8, MaxConnections: 1})
-	c := p.mustDial(0)
-	if _, err := p.dial(1); edgeerr.CodeOf(err) != edgeerr.UpstreamUnavailable {
-		t.Errorf("the second Dial = %v, want %v", err, edgeerr.UpstreamUnavailable)
-	}
-	discard(c)
-	keep(p.mustDial(0))
-	p.wantCounts(1, 1)
-	discard(p.mustDial(1))
-	p.wantCounts(0, 0)
-}
-
 // TestAFailedDialIsNotOpen holds that it gives its place back and says what it was.
 func TestAFailedDialIsNotOpen(t *testing.T) {
 	p := startUpstream(t, 1, Options{Address: "127.0.0.1:1", MaxConnections: 1})
@@ -277,21 +275,17 @@ func TestAFailedDialIsNotOpen(t *testing.T) {
 // its exchange has ended is there for the next one, or closed.
 func TestADialThatNobodyWaitsForIsNotLost(t *testing.T) {
 	p := startUpstream(t, 1, Options{Address: startServer(t).address, MaxIdle: 8})
-	l := p.loops[0]
 	for range 20 {
-		l.Do(func() {
-			d, err := p.Dial(l, make(woken, 1))
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			d.Cancel()
-		})
+		w := p.await(0, false)
+		w.l.Do(w.Cancel)
 	}
 	for end := time.Now().Add(20 * time.Second); p.Open() != p.Idle(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%d connections open, but only %d idle", p.Open(), p.Idle())
 		}
+	}
+	if p.Waiting() != 0 {
+		t.Errorf("%d wait, want none", p.Waiting())
 	}
 }
 
@@ -326,9 +320,7 @@ func TestThePoolUnderEveryoneAtOnce(t *testing.T) {
 				c := p.pooled(worker % 2)
 				if c == nil {
 					var err error
-					if c, err = p.dial(worker % 2); edgeerr.CodeOf(err) == edgeerr.UpstreamUnavailable {
-						continue
-					} else if err != nil {
+					if c, err = p.await(worker%2, false).result(); err != nil {
 						t.Error(err)
 						return
 					}

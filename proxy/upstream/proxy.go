@@ -153,7 +153,7 @@ func (u *Upstream) explainProxy(p *Proxy, err error) error {
 	code, text := edgeerr.UpstreamConnectFailed, "has closed the connection without an answer; check that this is the port of an HTTP proxy"
 	switch {
 	case exhausted(err):
-		return u.failed(edgeerr.EdgeOverloaded, outOfFiles, err)
+		return u.failed(edgeerr.EdgeOverloaded, lack(err), err)
 	case errors.As(err, &refusal):
 		code, text = refusal.explain(u.Address)
 	case errors.As(err, &dns):

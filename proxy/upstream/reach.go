@@ -1,12 +1,14 @@
 package upstream
 
 import (
-	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
-	"time"
+	"syscall"
 
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
@@ -29,8 +31,7 @@ func (u *Upstream) openTCP(ctx context.Context) (*net.TCPConn, error) {
 	return c, nil
 }
 
-// reach opens a TCP connection to address, host:port. It looks a name up each time,
-// so that one that has moved is found where it is now.
+// reach opens a TCP connection to address, host:port.
 func (u *Upstream) reach(ctx context.Context, address string) (*net.TCPConn, error) {
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
@@ -40,15 +41,12 @@ func (u *Upstream) reach(ctx context.Context, address string) (*net.TCPConn, err
 	if err != nil {
 		return nil, err
 	}
-	addrs, err := u.lookup(ctx, "ip", host)
-	if err == nil && len(addrs) == 0 {
-		err = &net.DNSError{Err: "no address", Name: host, IsNotFound: true}
-	}
+	addrs, err := u.resolve(ctx, host)
 	if err != nil {
 		return nil, err
 	}
-	ends := inTurn(addrs, u.turn.Add(1)-1)
-	return race(ctx, ends, func(ctx context.Context, end netip.Addr) (*net.TCPConn, error) {
+	ends := u.aside.order(inTurn(addrs, u.turn.Add(1)-1))
+	return race(ctx, ends, u.aside.hear, func(ctx context.Context, end netip.Addr) (*net.TCPConn, error) {
 		return dialTCP(ctx, netip.AddrPortFrom(end, uint16(port)))
 	})
 }
@@ -56,6 +54,9 @@ func (u *Upstream) reach(ctx context.Context, address string) (*net.TCPConn, err
 func dialTCP(ctx context.Context, end netip.AddrPort) (*net.TCPConn, error) {
 	dialer := net.Dialer{KeepAliveConfig: wire.KeepAlive()}
 	c, err := dialer.DialContext(ctx, "tcp", end.String())
+	if errors.Is(err, syscall.EADDRNOTAVAIL) && hasSource(end) {
+		err = fmt.Errorf("%w: %w", errNoPort, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +65,22 @@ func dialTCP(ctx context.Context, end netip.AddrPort) (*net.TCPConn, error) {
 		panic("BUG: dialing tcp gave another kind of connection")
 	}
 	return tcp, nil
+}
+
+// errNoPort is that every local port is in use towards one end, or rests behind a
+// connection that this side has closed (TIME_WAIT, 60 s).
+var errNoPort = errors.New("no local port left")
+
+// hasSource reports whether this machine has an address from which to reach end. The
+// kernel says EADDRNOTAVAIL both where it lacks a port and where it lacks the address,
+// as it does for ::1 where IPv6 is switched off. UDP has ports of its own, picks the
+// address alike, and sends nothing to connect.
+func hasSource(end netip.AddrPort) bool {
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(end))
+	if err == nil {
+		_ = c.Close()
+	}
+	return !errors.Is(err, syscall.EADDRNOTAVAIL)
 }
 
 // inTurn returns the addresses of a name in the order in which they are to be tried.
@@ -78,7 +95,9 @@ func inTurn(addrs []netip.Addr, turn uint64) []netip.Addr {
 		if a.Is4() != addrs[0].Unmap().Is4() {
 			other = 1
 		}
-		families[other] = append(families[other], a)
+		if !slices.Contains(families[other], a) {
+			families[other] = append(families[other], a)
+		}
 	}
 	ordered := make([]netip.Addr, 0, len(addrs))
 	for i := range addrs {
@@ -89,59 +108,4 @@ func inTurn(addrs []netip.Addr, turn uint64) []netip.Addr {
 		}
 	}
 	return ordered
-}
-
-// headStart is how long an address is waited for before the next one is tried beside
-// it (RFC 8305 section 5).
-const headStart = 250 * time.Millisecond
-
-// race dials the ends, one beside the other, until one answers. Where none does, the
-// error is that of the first that has failed.
-func race(ctx context.Context, ends []netip.Addr, dial func(context.Context, netip.Addr) (*net.TCPConn, error)) (*net.TCPConn, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	type result struct {
-		conn *net.TCPConn
-		err  error
-	}
-	results := make(chan result)
-	running := 0
-	start := func() {
-		end := ends[0]
-		ends = ends[1:]
-		running++
-		go func() {
-			c, err := dial(ctx, end)
-			select {
-			case results <- result{c, err}:
-			case <-ctx.Done():
-				if c != nil {
-					_ = c.Close() // another one was faster
-				}
-			}
-		}()
-	}
-	var failed error
-	for start(); running > 0; {
-		var next <-chan time.Time
-		if len(ends) > 0 {
-			next = time.After(headStart)
-		}
-		select {
-		case <-next:
-			start()
-		case r := <-results:
-			if r.err == nil {
-				return r.conn, nil
-			}
-			running--
-			failed = cmp.Or(failed, r.err)
-			if len(ends) > 0 {
-				start()
-			}
-		case <-ctx.Done():
-			return nil, cmp.Or(failed, ctx.Err())
-		}
-	}
-	return nil, failed
 }

@@ -28,35 +28,42 @@ type Options struct {
 	MaxAge         time.Duration // of a connection, between exchanges; 0: no bound
 	Stall          time.Duration // of a request body
 	MaxConnections int           // 0: no limit
+	MaxDials       int           // connections being made at a time; 0: no limit
 	MaxIdle        int           // of all loops together
 	// OneClient has each connection serve one client's connection only.
 	OneClient bool
+	// OnOldAnswer is told of each dial that an old answer of DNS serves, with its age and
+	// why there is no new one. It runs beside the loops, several at a time. nil: nobody.
+	OnOldAnswer func(upstream string, age time.Duration, why error)
 }
 
 // An Upstream has one pool for each loop, so that exchanges on different
 // processors share nothing but counters.
 type Upstream struct {
 	Options
-	loops []*wire.Loop
-	pools map[*wire.Loop]*pool // does not change, so that every loop may read it
-	// open counts connections from the moment somebody wants one: dials are in it, for a
-	// moment also those beyond max_connections for which an idle one is to go.
-	open   atomic.Int64
-	idle   atomic.Int64 // those of open that are in a pool or wait for their client
-	closed atomic.Bool  // what becomes idle from now on is retired
+	loops    []*wire.Loop
+	pools    map[*wire.Loop]*pool // does not change, so that every loop may read it
+	budget   *budget
+	open     atomic.Int64 // connections, those being made included
+	idle     atomic.Int64 // those of open that are in a pool
+	reserved atomic.Int64 // those of open that wait for their client
+	waiting  atomic.Int64 // exchanges
+	closed   atomic.Bool  // what becomes idle from now on is retired
 
 	now    func(*wire.Loop) time.Duration
+	clock  func() time.Duration              // that all loops share; never 0
 	jitter func(time.Duration) time.Duration // a part of it, by chance
 	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
 	turn   atomic.Uint64 // dials so far
+	names  names
+	aside  aside
 
 	Stats Stats
 }
 
-// Stats count what the pools do, on all loops. A dial that was cancelled is in neither
-// of the first two, unless it came all the same.
+// Stats count what the pools do, on all loops.
 type Stats struct {
-	Dials, DialsFailed, Reused, FoundDead, Unasked atomic.Int64
+	Dials, DialsFailed, Reused, FoundDead, Unasked, OldAnswers atomic.Int64
 }
 
 // New returns an upstream; Close ends it.
@@ -64,21 +71,25 @@ func New(o Options, loops []*wire.Loop) *Upstream {
 	if o.KeepAlive == 0 {
 		o.KeepAlive = forever
 	}
+	begun := time.Now()
 	u := &Upstream{
-		Options: o, loops: loops, pools: map[*wire.Loop]*pool{},
-		now: (*wire.Loop).Now, jitter: rand.N[time.Duration], lookup: net.DefaultResolver.LookupNetIP,
+		Options: o, loops: loops, pools: map[*wire.Loop]*pool{}, budget: newBudget(o.MaxConnections, o.MaxDials),
+		now: (*wire.Loop).Now, clock: func() time.Duration { return time.Since(begun) + 1 }, jitter: rand.N[time.Duration], lookup: net.DefaultResolver.LookupNetIP,
 	}
 	for _, l := range loops {
-		u.pools[l] = &pool{max: (o.MaxIdle + len(loops) - 1) / len(loops), bound: map[*Conn]struct{}{}}
+		u.pools[l] = &pool{up: u, loop: l, bound: map[*Conn]struct{}{}}
 	}
 	return u
 }
 
-// Open returns how many connections are open.
+// Open returns how many connections are open, those being made included.
 func (u *Upstream) Open() int64 { return u.open.Load() }
 
 // Idle returns how many connections are idle.
-func (u *Upstream) Idle() int64 { return u.idle.Load() }
+func (u *Upstream) Idle() int64 { return u.idle.Load() + u.reserved.Load() }
+
+// Waiting returns how many exchanges wait for a connection.
+func (u *Upstream) Waiting() int64 { return u.waiting.Load() }
 
 // Close closes the idle connections; those in use are closed when their
 // exchanges end: closed is set before a pool is emptied on its loop, so that none

@@ -7,6 +7,13 @@ const BufSize = 16 << 10
 // Buf is a buffer with a read and a write position. It has one owner at a time,
 // who hands it on or releases it, once, on the loop that it was taken from: released
 // twice it would be in two hands, and one client would read another's bytes.
+//
+//	| consumed, or held | Bytes       | Free        |
+//	0                   r             w             len(data)
+//
+// Content moves within data, or into a new one, only where room is made for more (Add,
+// MakeRoom) or all of it is replaced (Set). Held bytes never move: what makes room
+// leaves them where they are, and takes the rest elsewhere if it must.
 type Buf struct {
 	data []byte // BufSize, or grown; only the former goes back to the loop
 	r, w int    // 0 <= r <= w <= len(data); both 0 where it is empty and nothing held
@@ -92,10 +99,12 @@ func (b *Buf) Let() {
 // Set makes p the content. p must have been appended to Empty().
 func (b *Buf) Set(p []byte) { b.data, b.r, b.w = p[:cap(p)], 0, len(p) }
 
-// Empty returns the whole space with length 0, to append to; Set takes it back.
+// Empty returns the whole space with length 0, to append to; Set takes it back. There
+// must be nothing in b, and nothing held: it would be written over.
 func (b *Buf) Empty() []byte { return b.data[:0] }
 
-// Add appends p, growing as needed.
+// Add appends p, growing as needed. p must not be of b's own space, which may move in
+// front of the copy.
 func (b *Buf) Add(p []byte) {
 	if len(p) > len(b.data)-b.w && b.r > 0 && !b.held {
 		b.w = copy(b.data, b.data[b.r:b.w])

@@ -12,10 +12,11 @@ import (
 )
 
 // Socket is a connection that no loop has adopted yet: one that a Listener has
-// accepted, or one of the net package's.
+// accepted, or one of the net package's. Whoever has it adopts, closes or dismisses it,
+// or makes it a connection of the net package: one of them, once.
 type Socket struct {
-	fd   int
-	tcp  *net.TCPConn // instead of fd
+	fd   int          // non-blocking, and unknown to Go's own poller
+	tcp  *net.TCPConn // instead of fd, which then is -1
 	Peer netip.AddrPort
 }
 
@@ -74,7 +75,9 @@ func (s *Socket) Close() {
 	_ = unix.Close(s.fd)
 }
 
-// Dismiss sends what the kernel takes of last at once, and closes.
+// Dismiss sends what the kernel takes of last at once, and closes. Nothing has been
+// sent before, so that it takes a short one whole; and nothing of what the peer has said
+// is read, so that the end it sees may be a reset.
 func (s *Socket) Dismiss(last []byte) {
 	if fd, err := s.take(); err == nil {
 		_, _ = sysWrite(fd, last)

@@ -13,9 +13,12 @@ import (
 type Loop struct {
 	poller
 	tick  time.Duration // from one look at all bounds to the next
-	begun time.Time
+	begun time.Time     // all times of the loop count from it
 	now   time.Duration // see Now; 0: nobody has asked in this turn
-	seats []*Conn       // by number; nil where the number stands in free, once
+	// seats has each open connection at its number, and nil where the number stands in
+	// free, once. It is as long as there ever were connections at a time: numbers are
+	// given out again, and free has those given back last on top.
+	seats []*Conn
 	free  []int32
 	gen   int32  // of the connection seated last; every one has its own
 	bufs  []*Buf // free, empty, of BufSize, at most keepBufs
@@ -29,10 +32,10 @@ type Loop struct {
 	heard  int                                // events of this round
 	report atomic.Pointer[func(stack string)] // set while the loop runs; dials report as well
 
-	mu     sync.Mutex // guards what other goroutines hand in
-	posted []func()   // not empty: somebody has roused the loop
-	ended  bool       // nothing is posted any more, and wake may be another's descriptor
-	done   chan struct{}
+	mu     sync.Mutex    // guards what other goroutines hand in
+	posted []func()      // not empty: somebody has roused the loop, and it has not taken them
+	ended  bool          // nothing is posted any more, and wake may be another's descriptor
+	done   chan struct{} // closed behind the last thing that the loop does
 }
 
 // Option is a way in which a loop is to differ.
@@ -225,6 +228,8 @@ func (b *bound) passed(now time.Duration) bool {
 // who have had their share of a turn.
 func (l *Loop) Again(c *Conn) { l.again = append(l.again, c) }
 
+// runAgain wakes those who have asked for it. They are forgotten at the end, so that
+// none of them is kept from the collector by a list.
 func (l *Loop) runAgain() {
 	l.again, l.spare = l.spare[:0], l.again
 	for _, c := range l.spare {
@@ -242,6 +247,8 @@ func (l *Loop) runAgain() {
 // that gets the number.
 type seat struct{ number, gen int32 }
 
+// sit gives the connection a seat, before the kernel is asked to watch it: its first
+// event carries the seat.
 func (l *Loop) sit(c *Conn) {
 	l.gen++
 	c.seat = seat{int32(len(l.seats)), l.gen}
@@ -253,17 +260,8 @@ func (l *Loop) sit(c *Conn) {
 	l.seats[c.seat.number] = c
 }
 
-// seated returns the connection that an event is about, or nil if it is closed.
-func (l *Loop) seated(s seat) *Conn {
-	if s.number < 0 || int(s.number) >= len(l.seats) {
-		return nil
-	}
-	if c := l.seats[s.number]; c != nil && c.seat == s {
-		return c
-	}
-	return nil
-}
-
+// remove takes the seat of the connection away, once. What still refers to it (again,
+// an event) finds it closed, or finds nobody.
 func (l *Loop) remove(c *Conn) {
 	l.seats[c.seat.number] = nil
 	l.free = append(l.free, c.seat.number)

@@ -17,8 +17,8 @@ import (
 // socket is a socket that Go's own poller does not know: it would be woken for
 // every event a second time.
 type socket struct {
-	fd   int
-	seat seat
+	fd   int  // non-blocking; -1 once closed
+	seat seat // where the loop finds the connection; the number is another's once closed
 }
 
 // everything is what each connection is registered for, once, when it is adopted:
@@ -26,6 +26,17 @@ type socket struct {
 // because the instance is edge-triggered: room by itself is told of only where there
 // was none. What came before the registration is told by the first event.
 const everything = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
+
+// seated returns the connection that an event is about, or nil if it is closed.
+func (l *Loop) seated(s seat) *Conn {
+	if s.number < 0 || int(s.number) >= len(l.seats) {
+		return nil
+	}
+	if c := l.seats[s.number]; c != nil && c.seat == s {
+		return c
+	}
+	return nil
+}
 
 // handle takes one event in, all of it, before the handler is woken: that is done
 // once, and what it then asks of the connection is true for the whole event. An event

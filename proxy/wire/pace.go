@@ -13,7 +13,7 @@ type Pace struct {
 type pacing struct {
 	Pace
 	end  time.Duration // of the span; 0: it has not begun
-	from int64         // bytes that had come when it began
+	from int64         // bytes that had come, in all, when it began
 }
 
 // AtLeast bounds the pace from now on: when fewer bytes have been read within a

@@ -26,11 +26,11 @@ var ErrRenegotiation = errors.New("TLS renegotiation")
 // the first handshake. The certificate that is shown is that of the configuration,
 // the edge's own, so that the connection is no caller's afterwards.
 type renegotiation struct {
-	conn   *Conn
-	cancel context.CancelFunc
-	more   chan struct{} // holds one: look at the socket again
-	held   *Buf          // plain text to be sent behind the handshake
-	ctx    context.Context
+	conn   *Conn              // its goroutine uses what stays of it: loop, tls, src
+	cancel context.CancelFunc // called when the connection is closed
+	more   chan struct{}      // holds one: look at the socket again
+	held   *Buf               // plain text to be sent behind the handshake; the loop's
+	ctx    context.Context    // the goroutine's, set at its beginning
 }
 
 // What the header of a record says of its content, in the clear under TLS 1.2.
@@ -129,7 +129,7 @@ func (r *renegotiation) hold(p []byte) {
 func (r *renegotiation) heard() {
 	select {
 	case r.more <- struct{}{}:
-	default:
+	default: // it has been told and has not looked yet: one look sees all
 	}
 }
 

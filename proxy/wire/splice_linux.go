@@ -11,11 +11,17 @@ import (
 
 // Pipe moves bytes between two plain connections inside the kernel. It serves one
 // body, in one direction, on the loop of both.
+//
+// Fill and Drain take turns: it is filled only when it is empty, and until it is empty
+// again what it holds stands in front of all else that the other connection gets. What
+// is left in it at Close is lost, so whoever closes one that holds something aborts.
 type Pipe struct {
-	r, w int
+	r, w int // its two ends; not to be used behind Close
 	held int // bytes in the pipe: read from the one, not yet sent to the other
 }
 
+// pipeSize is asked for; who has no privilege may get it up to fs.pipe-max-size (1 MiB
+// as a rule; pipe(7)).
 const pipeSize = 256 << 10
 
 // NewPipe returns a pipe, or nil if none can be had: then bytes are copied.
@@ -40,7 +46,9 @@ func (p *Pipe) Close() {
 func (p *Pipe) Held() int { return p.held }
 
 // Fill reads at most n bytes from c into the pipe, which must be empty: of a full one
-// the kernel says the same as of a socket where nothing is.
+// the kernel says the same as of a socket where nothing is. n must be
+// more than 0, or the end would be seen in it. The error is ErrWait, io.EOF or the
+// socket's.
 func (p *Pipe) Fill(c *Conn, n int64) (int64, error) {
 	if !c.ready {
 		return 0, ErrWait
@@ -48,7 +56,7 @@ func (p *Pipe) Fill(c *Conn, n int64) (int64, error) {
 	got, err := splice(c.fd, p.w, int(min(n, pipeSize)))
 	switch {
 	case err == unix.EAGAIN: //nolint:errorlint // the system call returns it bare
-		c.ready = c.left
+		c.ready = c.left // behind FIN no event comes: see readNow
 		return 0, ErrWait
 	case err != nil:
 		c.failed, c.left = os.NewSyscallError("splice", err), true
@@ -77,10 +85,19 @@ func (p *Pipe) Drain(c *Conn) error {
 		}
 		p.held -= sent
 		c.put += int64(sent)
-		c.stallWait = bound{}
+		c.stallWait = bound{} // something has moved; awaitRoom begins another
 	}
 	c.wantsRoom = false
 	return nil
+}
+
+// awaitRoom has the handler woken when the kernel takes more. A bound that runs goes
+// on: to be woken and to find no room is no progress.
+func (c *Conn) awaitRoom() {
+	c.wantsRoom = true
+	if c.stallWait.within == 0 {
+		c.stallWait = bound{within: c.stall}
+	}
 }
 
 func splice(from, to, n int) (int, error) {

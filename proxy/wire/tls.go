@@ -84,20 +84,24 @@ func (again) Temporary() bool { return true }
 
 // tlsSource is what crypto/tls reads from and writes to: the socket itself
 // during the handshake, and the Conn afterwards.
+//
+// It has one user at a time: whoever makes the handshake, then the loop. While there is
+// an aside its goroutine is inside crypto/tls. It reads conn, aside and within, which
+// nobody changes meanwhile, and has the loop do all else.
 type tlsSource struct {
 	net.Conn       // of the handshake; what is set on it afterwards has no effect
 	conn     *Conn // nil during the handshake; set by Adopt, and all is on its loop from then on
 	fin      bool  // the socket has ended, with or without close_notify in front of it
 
 	reading bool // crypto/tls reads: what it writes now, nobody here has asked for
-	owed    int  // bytes of that, since the backlog began
+	owed    int  // bytes of that, since the backlog began; 0 where there is none
 
 	// records is the most whole records that crypto/tls may hold unread. It may be too
 	// large (an alert, a session ticket), which costs a look, and never too small:
 	// bytes would lie there for which no event comes.
 	records int
-	header  int // how many bytes of the next record's header have been read; 0: between two
-	rest    int // how many bytes of its content are to come
+	header  int // how many bytes of the record's header have been read; 0: between two
+	rest    int // how many bytes of its content are to come; in the header, its length so far
 
 	// See renegotiation.
 	renegotiates bool          // the peer may ask for another handshake
@@ -105,10 +109,12 @@ type tlsSource struct {
 	content      byte          // the type of the record under way
 	before       byte          // and of the one before it
 	due          bool          // the peer has asked, and the handshake is not over
-	stash        []byte        // what came with the question, or behind it
-	aside        *renegotiation
-	came         []byte // plain text in front of the question, or behind the handshake
-	failed       error
+	stash        []byte        // what came with the question, or behind it; crypto/tls gets it first
+	// aside is the handshake under way. While there is one nobody on the loop calls
+	// crypto/tls: reads wait, and what is to be sent is held.
+	aside  *renegotiation
+	came   []byte // plain text in front of the question, or behind the handshake; read first
+	failed error  // of a handshake; all reads return it from then on
 }
 
 // follow counts the records that end in p, the next bytes that were read.
@@ -185,7 +191,7 @@ func (s *tlsSource) Write(p []byte) (int, error) {
 }
 
 // Secured is a connection after its TLS handshake and before a loop has adopted
-// it.
+// it. It has no descriptor of its own: whoever gives it up closes the socket below.
 type Secured struct {
 	tls *tls.Conn
 	src *tlsSource

@@ -1,12 +1,3 @@
-// Package wire is the network as the data path needs it: a Loop runs everything
-// of its connections on one goroutine, so that nothing of an exchange is locked
-// or waits for a scheduler, and a Conn never blocks: it reads what is there,
-// keeps what cannot be sent yet, and tells its Handler when something has
-// happened.
-//
-// loop_linux.go does that with epoll and non-blocking system calls;
-// loop_portable.go is its twin on net.Conn and goroutines (build tag portable),
-// held by the same tests.
 package wire
 
 import (
@@ -48,9 +39,9 @@ func KeepAlive() net.KeepAliveConfig {
 // its loop.
 type Conn struct {
 	socket
-	loop    *Loop
-	handler Handler
-	tls     *tls.Conn  // both nil, or neither
+	loop    *Loop      // for life
+	handler Handler    // for life; nil only of an Unconnected one, which nobody tells
+	tls     *tls.Conn  // both nil, or neither; for life
 	src     *tlsSource // what tls reads from and writes to
 
 	// ready tells that a read may return something. Only an event sets it, and only
@@ -75,7 +66,10 @@ type Conn struct {
 	// wantsRoom tells that a pipe waits for the kernel to take more. There is no
 	// backlog then: bodies go through a pipe behind an empty one only.
 	wantsRoom bool
-	failed    error // why nothing can be sent any more; never taken back
+	// failed is why nothing can be sent any more; never taken back. A backlog that is
+	// there goes nowhere then, and no Close waits for it. Reading may go on: an answer may
+	// have come in front of what ended the sending.
+	failed error
 
 	rested uint64 // the loop's round at the last call of Rest
 	wait   bound  // of ExpireAfter. Once it has passed there is none, and expired is set
@@ -83,7 +77,7 @@ type Conn struct {
 	// begins with either, and anew whenever some has moved.
 	stallWait bound
 	stall     time.Duration // how long that may last; 0: for ever
-	queued    int           // bytes that the kernel had not got rid of at the last look
+	queued    int           // bytes that the kernel had not got rid of at the last look; see hasStalled
 	expired   bool          // until ExpireAfter is called
 	stalled   bool          // never taken back: what is left can only be cut
 	pace      pacing        // of AtLeast, measured by got
@@ -117,6 +111,7 @@ func (c *Conn) Closing() bool { return c.closing || c.closed }
 
 // ExpireAfter bounds the wait from now on: after d the handler is woken and Expired
 // is true. 0 takes the bound away.
+// There is one such bound: whoever sets it takes the place of whoever did before.
 func (c *Conn) ExpireAfter(d time.Duration) {
 	c.wait, c.expired = bound{within: d}, false
 }
@@ -201,14 +196,14 @@ func (c *Conn) Read(b *Buf) (*Buf, error) {
 // connection is of no further use.
 func (c *Conn) Send(b *Buf) (int, error) {
 	n, err := c.Write(b.Bytes())
-	b.Release()
+	b.Release() // what was not taken has been copied into the backlog
 	return n, err
 }
 
 // Write is Send for bytes that the caller keeps.
 func (c *Conn) Write(p []byte) (int, error) {
 	switch {
-	case c.Closing(), c.saidEnd:
+	case c.Closing(), c.saidEnd: // behind close_notify or FIN nobody expects bytes
 		return 0, net.ErrClosed
 	case c.tls != nil:
 		if r := c.src.aside; r != nil {
@@ -249,15 +244,6 @@ func (c *Conn) keep(p []byte) {
 	c.backlog.Add(p)
 }
 
-// awaitRoom has the handler woken when the kernel takes more. A bound that runs goes
-// on: to be woken and to find no room is no progress.
-func (c *Conn) awaitRoom() {
-	c.wantsRoom = true
-	if c.stallWait.within == 0 {
-		c.stallWait = bound{within: c.stall}
-	}
-}
-
 // Backlog returns how many bytes wait to be sent.
 func (c *Conn) Backlog() int {
 	if c.tls != nil && c.src.aside != nil {
@@ -267,7 +253,8 @@ func (c *Conn) Backlog() int {
 }
 
 // flush sends of the backlog what the kernel takes, and reports whether it is gone:
-// also where sending has failed, which the handler then has to hear of.
+// also where sending has failed, which the handler then has to hear of. A FIN that was
+// asked for meanwhile goes out behind the last byte.
 func (c *Conn) flush() bool {
 	if c.backlog == nil {
 		return true
@@ -313,7 +300,7 @@ func (c *Conn) Close() {
 		return
 	}
 	if c.failed == nil {
-		c.notifyClose()
+		c.notifyClose() // through the backlog, if there is one, and so behind it
 	}
 	c.closeAfterBacklog()
 }
@@ -326,7 +313,7 @@ func (c *Conn) Abort(reset bool) {
 		return
 	}
 	if reset {
-		c.resetOnClose()
+		c.resetOnClose() // what waits is thrown away: the kernel's, and the backlog
 		c.closeNow()
 		return
 	}

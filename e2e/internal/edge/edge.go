@@ -56,12 +56,6 @@ type Edge struct {
 	killed atomic.Bool // which leaves half a line
 }
 
-// Start runs a new edge with a configuration file.
-func Start(binary, config string) (*Edge, error) {
-	e := &Edge{Binary: binary, Config: config}
-	return e, e.Start()
-}
-
 // Start runs the process, with commands of the shell in front, and waits until it
 // listens. It may be called again when the process has gone.
 func (e *Edge) Start(shell ...string) error {

@@ -65,11 +65,6 @@ func (m Metrics) Sum(name string, labels ...string) (sum int) {
 	return sum
 }
 
-// Held are the metrics that are 0 when nothing goes on.
-var Held = []string{
-	"apim_edge_client_connections", "apim_edge_exchanges_inflight", "apim_edge_streams_open", "apim_edge_upstream_connections",
-}
-
 // Heap returns the bytes that are in use behind two collections: pools give away
 // at the second one.
 func (e *Edge) Heap() (int, error) {

@@ -180,6 +180,30 @@ func (c *recorder) alerted() bool {
 	return c.last == recordAlert
 }
 
+// Fetch sends a request on a connection of its own, and returns all that comes until
+// it ends, or until nothing has come to its end within the bound. seen, which may be
+// nil, is called with what has come so far.
+func Fetch(address string, request []byte, bound time.Duration, seen func(all []byte)) (all []byte, end End, err error) {
+	c, err := Dial(address, Dialer{})
+	if err != nil {
+		return nil, Open, err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(bound))
+	go func() { _, _ = c.Write(request) }() // beside the reading: it may be more than sockets hold
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := c.Read(buffer)
+		all = append(all, buffer[:n]...)
+		if seen != nil {
+			seen(all)
+		}
+		if err != nil {
+			return all, c.EndOf(err), nil
+		}
+	}
+}
+
 // Chunk is data as one chunk.
 func Chunk(data []byte) []byte { return fmt.Appendf(nil, "%x\r\n%s\r\n", len(data), data) }
 

@@ -90,8 +90,8 @@ register('demo/page_tells_what_the_edge_tells', () => visit({}, async (tab) => {
   const before = await tab.evaluate(moved);
   await answered(tab);
   await tab.waitForFunction(`(${moved})() === ${before + 1}`);
-  const line = await tab.textContent('#lines li:last-child');
-  if (!line.includes('200 POST /openai/v1/chat/completions')) throw new Error(`the last line of the log: ${line}`);
+  // The log and the counters come to the page by themselves, in any order.
+  await tab.waitForFunction(() => document.querySelector('#lines li:last-child')?.textContent.includes('200 POST /openai/v1/chat/completions'));
   for (const id of ['metrics', 'configuration']) {
     const response = await tab.request.get(await tab.getAttribute(`#${id}`, 'href'));
     if (!response.ok()) throw new Error(`${id}: ${response.status()}`);
