@@ -6,6 +6,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/identity"
+	"github.com/apim-edge/apim-edge/internal/identity/issuer"
 	"github.com/apim-edge/apim-edge/proxy/admit"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -28,6 +30,8 @@ type Edge struct {
 	running  admit.Running
 	draining atomic.Bool                  // never taken back
 	ready    atomic.Pointer[func() error] // nil: it always is
+	// unreached is told which issuers were never reached; nil: nobody wants to know.
+	unreached atomic.Pointer[func(which string)]
 }
 
 // NewEdge returns an edge without a configuration: Use gives it one. loops are
@@ -35,6 +39,7 @@ type Edge struct {
 func NewEdge(log, access zerolog.Logger, metrics *record.Metrics, loops []*wire.Loop) *Edge {
 	e := &Edge{name: nameEdge(), log: log, access: record.NewAccessLog(access), metrics: metrics}
 	e.registry = route.NewRegistry(loops)
+	e.registry.Guard = identity.NewGuard(issuer.Options{Notify: e.keysChanged})
 	e.registry.OnOldAnswer = record.NewOldAnswers(log).Tell
 	e.stores = map[*wire.Loop]*store{}
 	for _, l := range loops {
@@ -63,6 +68,7 @@ func (e *Edge) Use(s *route.Snapshot) {
 	if old != nil {
 		e.registry.Release(old)
 	}
+	e.tellUnreached()
 }
 
 // Discard gives back what a snapshot that is not going to be used has taken.
@@ -97,6 +103,7 @@ func (e *Edge) Close() {
 	if s := e.snapshot.Load(); s != nil {
 		e.registry.Release(s)
 	}
+	e.registry.Guard.Sources().Close()
 }
 
 // tell has everybody who observes exchanges know of one that has ended.

@@ -29,6 +29,11 @@ var mayImport = []row{
 	{"internal/identity/issuer", []pattern{"internal/secret", "internal/identity/keyset", "internal/identity/token"}, "it has keys and judges nobody"},
 	{"internal/identity/seen", nil, "it remembers verdicts of whatever kind"},
 	{"internal/identity/clientkey", []pattern{"internal/edgeerr"}, "it knows hashes and no request"},
+	{"internal/identity", []pattern{
+		"rewrite", "internal/edgeerr", "internal/secret", "internal/identity/clientkey", "internal/identity/issuer",
+		"internal/identity/keyset", "internal/identity/seen", "internal/identity/token",
+	}, "it judges requests and knows no route and no configuration"},
+	{"internal/identity/identitytest", nil, "it plays the issuer, so it must not share code with who judges its tokens"},
 	{"internal/config", []pattern{"rewrite", "corsx", "internal/secret", "internal/identity/clientkey", "internal/identity/keyset", "internal/identity/token"}, "it is data and knows no server; options are checked by whom they belong to"},
 	{"internal/config/gen", []pattern{"internal/config"}, "it writes the reference of the configuration"},
 	{"internal/curl", nil, "it reads command lines and knows no edge"},
@@ -43,11 +48,11 @@ var mayImport = []row{
 	{"proxy/record", []pattern{"rewrite", "internal/edgeerr"}, "it is told of exchanges and knows none"},
 	{"proxy/admit", []pattern{"internal/edgeerr"}, "its gates judge values and know no exchange"},
 	{"proxy/route", []pattern{
-		"corsx", "rewrite", "internal/config", "internal/edgeerr",
+		"corsx", "rewrite", "internal/config", "internal/edgeerr", "internal/identity", "internal/identity/clientkey", "internal/secret",
 		"proxy/head", "proxy/record", "proxy/upstream", "proxy/wire",
 	}, "it is configuration compiled and knows no exchange"},
 	{"proxy", []pattern{
-		"corsx", "rewrite", "internal/config", "internal/edgeerr",
+		"corsx", "rewrite", "internal/config", "internal/edgeerr", "internal/identity", "internal/identity/issuer",
 		"proxy/admit", "proxy/head", "proxy/record", "proxy/relay", "proxy/route", "proxy/upstream", "proxy/wire",
 	}, "it tells the story of one exchange with the parts above"},
 	{"proxy/front", []pattern{"internal/config", "internal/edgeerr", "proxy", "proxy/wire"}, "it accepts connections and hands them to proxy"},
@@ -87,7 +92,7 @@ var onlyIn = []struct {
 	{"github.com/rs/cors", []pattern{"corsx"}, "CORS is decided in one place"},
 	{"net/http", []pattern{
 		"corsx", // rs/cors is asked with its types
-		"internal/admin", "internal/service", "internal/lookalike", "internal/demo", "internal/identity/issuer",
+		"internal/admin", "internal/service", "internal/lookalike", "internal/demo", "internal/identity/issuer", "internal/identity/identitytest",
 		"bench/...", "cmd/...", "e2e/...",
 	}, "it would complete, retry, reorder or compress what the data path must pass on as it is"},
 }

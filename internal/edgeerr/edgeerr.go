@@ -196,6 +196,17 @@ type Error struct {
 	Message string
 	// Err is the cause for the log; never shown to the client.
 	Err error
+	// Status replaces that of the code where an operator has chosen another one for a
+	// refusal; 0: nobody has.
+	Status int
+}
+
+// Answer returns the status to answer with.
+func (e *Error) Answer() int {
+	if e.Status != 0 {
+		return e.Status
+	}
+	return e.Code.Status()
 }
 
 // New returns an Error with a message for the client.

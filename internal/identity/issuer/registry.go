@@ -24,6 +24,8 @@ type Options struct {
 	Secrets func(ref string) (secret.Source, error)
 	// Notify is told of changes; it may be nil. It is called on the source's goroutine.
 	Notify func(*Source, Event)
+	// Offline asks nobody: only files and variables have keys.
+	Offline bool
 }
 
 func (o Options) complete() Options {
@@ -63,22 +65,34 @@ func NewRegistry(o Options) *Registry {
 
 // Acquire returns the source of a place, and starts it if it is new. Release gives it
 // back. Keys that stand in a file or a variable are read at once, and have to be right.
+// Calls must not overlap.
 func (r *Registry) Acquire(place token.Place) (*Source, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if h, found := r.held[place]; found {
-		h.users++
-		return h.source, nil
+	if s := r.again(place); s != nil {
+		return s, nil
 	}
-	s, err := r.options.open(place)
+	s, err := r.options.open(place) // unlocked: it may notify somebody who asks for states
 	if err != nil {
 		return nil, err
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	r.held[place] = &held{source: s, users: 1}
 	go s.run(ctx)
 	return s, nil
+}
+
+// again returns a source that is known, with one user more, or nil.
+func (r *Registry) again(place token.Place) *Source {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h, found := r.held[place]
+	if !found {
+		return nil
+	}
+	h.users++
+	return h.source
 }
 
 // open makes a source that nobody runs yet.
@@ -89,6 +103,8 @@ func (o Options) open(place token.Place) (*Source, error) {
 		next: &round{done: make(chan struct{})}, missing: map[string]time.Time{},
 	}
 	switch {
+	case o.Offline && (place.Kind == token.Metadata || token.IsURL(place.Ref)):
+		s.fetch = func(context.Context) (*keyset.Set, []string, error) { return nil, nil, errOffline }
 	case place.Kind == token.Metadata:
 		s.fetch = fromMetadata(o.Client, place.Ref)
 	case token.IsURL(place.Ref):
@@ -107,6 +123,8 @@ func (o Options) open(place token.Place) (*Source, error) {
 	}
 	return s, nil
 }
+
+var errOffline = errors.New("nobody is asked")
 
 // Release gives a source back. The last one who does ends it, and its keys.
 func (r *Registry) Release(s *Source) {

@@ -29,6 +29,9 @@ func (x *examination) form() *Refusal {
 	return canonical(Form, x.text, x.encrypted)
 }
 
+// IsEncrypted reports whether a text has the form of a JWE.
+func IsEncrypted(text string) bool { return strings.Count(text, ".") == dotsInJWE }
+
 // canonical sees to it that each part is what its bytes are written as: no padding, no
 // other alphabet, no line end, no bits that are left over. Else one token would have
 // many texts, of which a cache would know one.

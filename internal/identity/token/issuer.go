@@ -34,9 +34,9 @@ func (x *examination) oneTenant(iss string) *Refusal {
 	tenant := x.p.Options.TenantID
 	switch iss {
 	case x.p.cloud.issuer1(tenant):
-		return x.use(x.set(0))
+		return x.use(0)
 	case x.p.cloud.issuer2(tenant):
-		return x.use(x.set(1))
+		return x.use(1)
 	}
 	return refuse(Issuer, "the token is not of the tenant "+tenant+" (iss)")
 }
@@ -54,7 +54,7 @@ func (x *examination) anyTenant(iss string) *Refusal {
 		return refuse(Issuer, "the token's tenant (tid) is not one of tenants")
 	}
 	x.tenant = tenant
-	return x.use(x.set(0))
+	return x.use(0)
 }
 
 // otherIssuer takes the sets whose metadata says iss. A single metadata is also good for
@@ -71,12 +71,12 @@ func (x *examination) otherIssuer(iss string) *Refusal {
 		case s == nil:
 			missing = true
 		case s.Issuer == iss, len(o.Issuers) > 0 && len(o.OpenIDConfigs) == 1:
-			x.sets = append(x.sets, s)
+			x.take(i, s)
 		}
 	}
-	for i := range o.SigningKeys {
-		if s := x.set(len(o.OpenIDConfigs) + i); s != nil {
-			x.sets = append(x.sets, s)
+	for i := len(o.OpenIDConfigs); i < len(o.OpenIDConfigs)+len(o.SigningKeys); i++ {
+		if s := x.set(i); s != nil {
+			x.take(i, s)
 		} else {
 			missing = true
 		}
@@ -99,12 +99,18 @@ func (x *examination) set(i int) *keyset.Set {
 	return nil
 }
 
-func (x *examination) use(s *keyset.Set) *Refusal {
+func (x *examination) use(i int) *Refusal {
+	s := x.set(i)
 	if s == nil {
 		return unavailable(Issuer)
 	}
-	x.sets = []*keyset.Set{s}
+	x.take(i, s)
 	return nil
+}
+
+// take has the key looked for in the i-th set.
+func (x *examination) take(i int, s *keyset.Set) {
+	x.sets, x.places = append(x.sets, s), append(x.places, i)
 }
 
 // key finds the keys, of the token's issuer only (CVE-2026-49998).
@@ -127,7 +133,7 @@ func (x *examination) key() *Refusal {
 		return refuse(Key, "the token's header has no kid, which names the key of the issuer")
 	case !known:
 		r := refuse(Key, "the issuer has no key with the kid of the token")
-		r.UnknownKey = true
+		r.Unknown = &UnknownKey{ID: x.kid, Places: x.places}
 		return r
 	}
 	return refuse(Key, "the key that the token names is not for signatures of this kind, or not of this issuer")

@@ -36,10 +36,18 @@ type Refusal struct {
 	Check Check
 	// Text is for the client: what failed, and what would pass.
 	Text string
-	// UnknownKey: no key of the issuer has the token's kid. It may be a new one.
-	UnknownKey bool
+	// Unknown is not nil where no key of the issuer has the token's kid. It may be a
+	// new one.
+	Unknown *UnknownKey
 	// Costly: refusing the token has cost a private-key operation.
 	Costly bool
+}
+
+// UnknownKey is a key that a token names, and where it is missing. The id is what the
+// token says: it is for whoever asks the issuer, and is not shown.
+type UnknownKey struct {
+	ID     string
+	Places []int // as in Policy.Places
 }
 
 // Error implements error.

@@ -25,7 +25,8 @@ type examination struct {
 	tenant    string // of a token of any tenant
 	expires   time.Time
 	sets      []*keyset.Set
-	missing   bool // a set that the key may be in has never been had
+	places    []int // where the sets are from
+	missing   bool  // a set that the key may be in has never been had
 	keys      []*keyset.Key
 	used      *keyset.Key
 }
