@@ -36,26 +36,30 @@ func (b *bench) startPeer(p *peers.Peer, leg workload.Leg, threads int) (*instan
 	if p.Role == peers.Direct {
 		return b.directPath(p, leg), nil
 	}
+	return b.startPeerIn(place{upstream: b.upstream}, p, leg, threads)
+}
+
+func (b *bench) startPeerIn(where place, p *peers.Peer, leg workload.Leg, threads int) (*instance, error) {
 	binary, err := p.Find(b.built)
 	if err != nil {
 		return nil, err
 	}
-	conf, err := b.describe(p, leg, threads)
+	conf, err := b.describe(where, p, leg, threads)
 	if err != nil {
 		return nil, err
 	}
 	if err := p.WriteFiles(conf); err != nil {
 		return nil, err
 	}
-	spec := proc.Spec{Argv: p.Argv(binary, conf), Dir: conf.Dir, CPUs: b.peerCPUs, Quiet: p.AccessLog}
+	spec := proc.Spec{Argv: where.argv(p.Argv(binary, conf)), Dir: conf.Dir, CPUs: b.peerCPUs, Quiet: p.AccessLog}
 	if p.Env != nil {
 		spec.Env = p.Env(conf)
 	}
-	process, err := proc.Start(spec)
+	process, err := startIn(where.space, spec)
 	if err != nil {
 		return nil, err
 	}
-	i := &instance{peer: p, process: process, leg: leg, target: b.target(p, conf)}
+	i := &instance{peer: p, process: process, leg: leg, target: b.target(where, p, conf)}
 	if p.Allocations {
 		i.metrics = "http://" + conf.Admin() + "/metrics"
 	}
@@ -82,7 +86,7 @@ func (b *bench) directTarget(leg workload.Leg) client.Target {
 }
 
 // describe makes what the peer's configuration is made of.
-func (b *bench) describe(p *peers.Peer, leg workload.Leg, threads int) (peers.Instance, error) {
+func (b *bench) describe(where place, p *peers.Peer, leg workload.Leg, threads int) (peers.Instance, error) {
 	dir := filepath.Join(b.work, strings.Join([]string{p.Name, string(leg)}, "-"))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return peers.Instance{}, err
@@ -92,14 +96,14 @@ func (b *bench) describe(p *peers.Peer, leg workload.Leg, threads int) (peers.In
 		return peers.Instance{}, err
 	}
 	conf := peers.Instance{
-		Dir: dir, Port: ports[0], AdminPort: ports[1], UpstreamPort: b.upstream.plainPort, UpstreamName: upstreamName,
+		Dir: dir, Port: ports[0], AdminPort: ports[1], UpstreamPort: where.upstream.plainPort, UpstreamName: upstreamName,
 		UpstreamTLS: leg != workload.Plain, ClientTLS: leg == workload.TLSBoth,
 		CAFile: b.certs.CertFile, CertFile: b.certs.CertFile, KeyFile: b.certs.KeyFile, PairFile: b.certs.pairFile,
 		Key: mock.Key, Cores: cmp.Or(threads, b.options.Cores), Connections: b.mostConnections(), Files: b.files,
-		AccessLog: p.AccessLog,
+		AccessLog: p.AccessLog, UpstreamHost: cmp.Or(where.name, where.upstream.host), Resolver: where.resolver,
 	}
 	if conf.UpstreamTLS {
-		conf.UpstreamPort = b.upstream.tlsPort
+		conf.UpstreamPort = where.upstream.tlsPort
 	}
 	return conf, nil
 }
@@ -112,8 +116,8 @@ func (b *bench) mostConnections() int {
 
 // target is how clients reach the peer. Only the relay cannot rewrite: its
 // clients send what should arrive.
-func (b *bench) target(p *peers.Peer, conf peers.Instance) client.Target {
-	t := client.Target{Address: conf.Listen(), Credential: "Authorization: Bearer " + mock.Key}
+func (b *bench) target(where place, p *peers.Peer, conf peers.Instance) client.Target {
+	t := client.Target{Address: conf.Listen(), Credential: "Authorization: Bearer " + mock.Key, Within: where.within()}
 	if p.Role == peers.Floor {
 		t.Credential = "api-key: " + mock.Key
 	}

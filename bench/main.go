@@ -51,7 +51,7 @@ func main() {
 func command(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	quick := flags.Bool("quick", false, "five minutes instead of hours: one round, short windows, few peers")
-	only := flags.String("only", "", "workloads, separated by commas: "+strings.Join(workload.Names(), ","))
+	only := flags.String("only", "", "workloads, separated by commas: "+strings.Join(workload.AllNames(), ","))
 	legs := flags.String("legs", "", "legs, separated by commas: plain,tls-upstream,tls-both")
 	chosen := flags.String("peers", "", "peers, separated by commas: "+strings.Join(peers.Names(), ","))
 	rounds := flags.Int("rounds", 0, "interleaved rounds (5; with --quick 1)")

@@ -136,6 +136,8 @@ func (b *bench) cell(i *instance, round int) *workload.Cell {
 			}
 			return b.cell(again, round), again.stop, nil
 		},
+		Apart: func() (*workload.Cell, func() error, func(), error) { return b.apart(i, round) },
+		Named: func() (*workload.Named, error) { return b.named(i, round) },
 		Clock: b.clock, Size: b.options.Size, LoadCores: len(b.loadCPUs), CountCalls: round == 0,
 		LoadCPU: func() []proc.CPU { return []proc.CPU{proc.SelfCPU(), b.upstream.process.CPU()} },
 		ID:      fmt.Sprintf("cell%d", b.cells),

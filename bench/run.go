@@ -73,8 +73,8 @@ func (b *bench) selectWhat() (err error) {
 		return err
 	}
 	for _, name := range b.options.Workloads {
-		if !slices.Contains(workload.Names(), name) {
-			return fmt.Errorf("no workload named %q; there are: %s", name, strings.Join(workload.Names(), ", "))
+		if !slices.Contains(workload.AllNames(), name) {
+			return fmt.Errorf("no workload named %q; there are: %s", name, strings.Join(workload.AllNames(), ", "))
 		}
 	}
 	for _, w := range workload.All() {
@@ -104,6 +104,7 @@ func (b *bench) prepare(ctx context.Context) (cleanUp func(), err error) {
 		Machine: describeMachine(b.options.Cores, b.peerCPUs, b.loadCPUs),
 	}
 	b.fitSize()
+	b.fitNetwork()
 	if b.work, err = os.MkdirTemp("", "apim-edge-bench-"); err != nil {
 		return cleanUp, err
 	}
@@ -207,6 +208,7 @@ func (b *bench) absent(p *peers.Peer) *string {
 func measured(w workload.Workload, p *peers.Peer, leg workload.Leg) bool {
 	return w.On(leg) && !(p.PlainClients && leg == workload.TLSBoth) &&
 		!(w.SkipDirect && p.Role == peers.Direct) &&
+		(len(w.Peers) == 0 || slices.Contains(w.Peers, p.Name)) &&
 		(len(p.Only) == 0 || slices.Contains(p.Only, w.Name))
 }
 

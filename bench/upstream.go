@@ -10,31 +10,40 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/bench/internal/mock"
+	"github.com/apim-edge/apim-edge/bench/internal/network"
 	"github.com/apim-edge/apim-edge/bench/internal/proc"
 )
 
 // upstream is the mock upstream as a process.
 type upstream struct {
 	process   *proc.Process
+	host      string
 	plainPort int
 	tlsPort   int
 	control   string
 	client    http.Client
 }
 
+// startUpstream starts one on the host's own loopback.
 func startUpstream(built string, certs *certificates, cpus []int) (*upstream, error) {
 	ports, err := freePorts(3)
 	if err != nil {
 		return nil, err
 	}
-	u := &upstream{plainPort: ports[0], tlsPort: ports[1], client: http.Client{Timeout: 5 * time.Second}}
-	u.control = fmt.Sprintf("127.0.0.1:%d", ports[2])
-	u.process, err = proc.Start(proc.Spec{CPUs: cpus, Argv: []string{
-		filepath.Join(built, "mock"), "--plain", fmt.Sprintf("127.0.0.1:%d", ports[0]),
-		"--tls", fmt.Sprintf("127.0.0.1:%d", ports[1]), "--control", u.control,
+	return startUpstreamIn(nil, "127.0.0.1", ports, built, certs, cpus)
+}
+
+// startUpstreamIn starts one in a network of its own (nil: the host's) that listens on the
+// ports of an address there: for plain HTTP, for TLS, and for its control.
+func startUpstreamIn(space *network.Space, host string, ports []int, built string, certs *certificates, cpus []int) (u *upstream, err error) {
+	on := func(port int) string { return fmt.Sprintf("%s:%d", host, port) }
+	u = &upstream{host: host, plainPort: ports[0], tlsPort: ports[1], control: on(ports[2])}
+	u.client = http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DialContext: dialIn(space)}}
+	spec := proc.Spec{CPUs: cpus, Argv: []string{
+		filepath.Join(built, "mock"), "--plain", on(ports[0]), "--tls", on(ports[1]), "--control", u.control,
 		"--cert", certs.CertFile, "--key", certs.KeyFile,
-	}})
-	if err != nil {
+	}}
+	if u.process, err = startIn(space, spec); err != nil {
 		return nil, err
 	}
 	for end := time.Now().Add(5 * time.Second); ; {
@@ -65,6 +74,12 @@ func (u *upstream) Streams() (int64, error) {
 func (u *upstream) Accepted() (int64, error) {
 	stats, err := u.Stats()
 	return stats.Accepted, err
+}
+
+// Exchanges is how many the upstream has had so far.
+func (u *upstream) Exchanges() (int64, error) {
+	stats, err := u.Stats()
+	return stats.Exchanges, err
 }
 
 // settle waits until the proxies have cancelled what their clients left, and

@@ -4,9 +4,9 @@ package e2e
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/internal/testcert"
 )
 
 // stage is one edge in front of two look-alikes: one over TCP, whose gate asks
@@ -29,7 +29,10 @@ routes:
   token: {path_prefix: /token, strip_prefix: /token, upstream: token}
 `
 
-func startStage(dir string) (*stage, error) {
+func startStage(dir string) (_ *stage, err error) {
+	if certificate, err = testcert.New(dir, "e2e.test"); err != nil {
+		return nil, err
+	}
 	key, err := startUpstream(keyed)
 	if err != nil {
 		return nil, err
@@ -38,11 +41,7 @@ func startStage(dir string) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	trusted := filepath.Join(dir, "upstream.pem")
-	if err := writeCertificate(trusted); err != nil {
-		return nil, err
-	}
-	started, err := edge.New(dir, fmt.Sprintf(config, key.URL, tokens.SecureURL, trusted))
+	started, err := edge.New(dir, fmt.Sprintf(config, key.URL, tokens.SecureURL, certificate.CertFile))
 	if err != nil {
 		return nil, err
 	}

@@ -4,15 +4,12 @@ package e2e
 
 import (
 	"context"
-	"crypto/tls"
-	"encoding/pem"
-	"net/http/httptest"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/lookalike"
+	"github.com/apim-edge/apim-edge/internal/testcert"
 )
 
 // The two kinds of legacy API: keys are asked for at APIM's gate, or tokens by
@@ -21,6 +18,9 @@ var (
 	keyed   = lookalike.Options{PrimaryKey: subscriptionKey}
 	tokened = lookalike.Options{RequireToken: true, Tokens: []string{token}}
 )
+
+// certificate is what look-alikes show over TLS.
+var certificate *testcert.Certificate
 
 // upstream is a look-alike, once over TCP and once over TLS, and what it saw.
 type upstream struct {
@@ -52,7 +52,7 @@ func startUpstream(opt lookalike.Options) (*upstream, error) {
 		u.more = make(chan struct{})
 	}
 	secure := opt
-	secure.TLS = &tls.Config{Certificates: certificate.TLS.Certificates}
+	secure.TLS = certificate.Server()
 	for url, opt := range map[*string]lookalike.Options{&u.URL: opt, &u.SecureURL: secure} {
 		server := lookalike.New(opt)
 		started, err := server.Start("127.0.0.1:0")
@@ -70,18 +70,6 @@ func (u *upstream) Close() {
 	for _, s := range u.servers {
 		_ = s.Close()
 	}
-}
-
-// certificate is the standard library's own for tests; it names 127.0.0.1.
-var certificate = func() *httptest.Server {
-	s := httptest.NewTLSServer(nil)
-	s.Close()
-	return s
-}()
-
-// writeCertificate writes what the edge has to trust.
-func writeCertificate(file string) error {
-	return os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate().Raw}), 0o600)
 }
 
 func (u *upstream) reset() {

@@ -39,18 +39,37 @@ type attempt struct {
 // taken one byte: the request has not begun to run anywhere.
 var errUntaken = errors.New("the connection took no byte of the request")
 
+// errLost tells that a connection from the pool has ended without one byte of an answer
+// to a request that may run twice.
+var errLost = errors.New("the connection ended where an answer was due")
+
 // ask makes one attempt at one upstream. Another one may follow only where nothing
-// ran: a POST of which one byte was taken is never sent again. It comes to an end:
-// each repeat uses up a connection of the pool, and on a new one nothing is repeated.
+// ran, or where what ran may run twice: a POST of which one byte was taken is never sent
+// again. It comes to an end: each repeat uses up a connection of the pool, and on a new
+// one nothing is repeated.
 func (x *Exchange) ask() error {
 	for {
 		err := x.attempt.run(x)
-		if err != errUntaken { //nolint:errorlint // it is never wrapped
+		switch err { // neither is ever wrapped
+		case errUntaken:
+			x.attempt.abandon(x.client.store)
+		case errLost:
+			x.attempt.abandon(x.client.store)
+			x.attempt.again = true
+		default:
 			return err
 		}
 		x.retries++
-		x.attempt.abandon()
 	}
+}
+
+// mayRepeat reports whether the request is sent once more if the connection ends
+// without a byte of an answer: the upstream may close one from the pool at any moment,
+// and what is on its way to it then is lost (RFC 9112 section 9.3.1). A login belongs to
+// its connection, so that another one would be of no use. Until it is known the request
+// is kept.
+func (a *attempt) mayRepeat(x *Exchange) bool {
+	return a.conn.Used && x.traits.Twice && !a.conn.LoggedIn()
 }
 
 // run goes on with the attempt until the upstream's final head has come. An error
@@ -181,15 +200,18 @@ func (a *attempt) awaitHead(x *Exchange) error {
 			return a.awaitMore(x)
 		}
 		if err != nil {
-			return a.ended(err)
+			return a.ended(x, err)
 		}
 	}
 }
 
 // ended says what the end of the connection means where a head was due.
-func (a *attempt) ended(err error) error {
-	if a.interim > 0 || a.in.Len() > 0 {
+func (a *attempt) ended(x *Exchange, err error) error {
+	switch {
+	case a.interim > 0, a.in.Len() > 0:
 		return edgeerr.Wrap(edgeerr.UpstreamClosedEarly, err) // somebody is at work
+	case a.mayRepeat(x) && !errors.Is(err, wire.ErrRenegotiation):
+		return errLost
 	}
 	return a.conn.Unanswered(err)
 }
@@ -237,6 +259,7 @@ func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
 	if err := a.resp.Parse(a.in.Hold(n)); err != nil {
 		return false, a.invalid(err)
 	}
+	x.dropRequest()   // whatever becomes of the exchange, it is not sent again
 	if a.resp.Login { // from its first message on: the next one is the client's answer to it
 		a.conn.LogIn(&x.client.bound)
 	}
@@ -305,10 +328,11 @@ func (a *attempt) dropResponse(s *store) {
 	a.resp = nil
 }
 
-// abandon ends an attempt that has come to nothing, so that another can begin. It has
-// sent nothing, so there is neither in nor resp that would be lost with it.
-func (a *attempt) abandon() {
+// abandon ends an attempt that has come to nothing, so that another can begin. Not a
+// byte of an answer has come, so there is no in that would be lost with it.
+func (a *attempt) abandon(s *store) {
 	a.drop()
+	a.dropResponse(s)
 	*a = attempt{}
 }
 

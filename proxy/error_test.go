@@ -173,7 +173,7 @@ func TestEveryErrorOfTheEdge(t *testing.T) {
 }
 
 func hint(code edgeerr.Code) string {
-	return map[edgeerr.Retry]string{edgeerr.RetryYes: "true", edgeerr.RetryNo: "false"}[code.Retry()]
+	return map[edgeerr.Retry]string{edgeerr.RetryYes: "true", edgeerr.RetryNo: "false"}[code.Retry(false)]
 }
 
 // wantReadable holds that a page can read the answer, if its origin is known.

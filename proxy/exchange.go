@@ -116,6 +116,7 @@ func (x *Exchange) note() {
 		k.origin = k.keep(r.Origin, maxOrigin)
 	}
 	x.traits = r.Traits
+	x.traits.Twice = r.Length == 0 && head.Idempotent(r.Method)
 	if r.Close {
 		x.closing(nextClose)
 	}

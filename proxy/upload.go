@@ -70,12 +70,15 @@ func (x *Exchange) beginBody() error {
 func (x *Exchange) bodyHead() []byte { return x.client.in.Bytes()[:x.upload.Bytes] }
 
 // forwardRest has the rest of the body go up as it comes, once an upstream has
-// taken the head and bodyHead. Neither can be sent again from now on. The body is
-// consumed before the head is dropped, which gives the buffer back if that was all.
+// taken the head and bodyHead. Neither can be sent again from now on, but for a head
+// that may run twice (mayRepeat). The body is consumed before the head is dropped, which
+// gives the buffer back if that was all.
 func (x *Exchange) forwardRest() error {
 	c, u := x.client, &x.upload
 	c.in.Consume(int(u.Bytes))
-	x.dropRequest()
+	if !x.attempt.mayRepeat(x) {
+		x.dropRequest()
+	}
 	switch {
 	case u.state == uploadNone:
 		return nil

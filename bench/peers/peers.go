@@ -7,6 +7,7 @@ package peers
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
 	"os"
@@ -62,6 +63,7 @@ type Instance struct {
 	Dir          string // the instance's own folder
 	Port         int    // to listen on
 	AdminPort    int
+	UpstreamHost string // an address, or a name; empty: 127.0.0.1
 	UpstreamPort int
 	UpstreamName string // in the upstream's certificate
 	UpstreamTLS  bool
@@ -75,6 +77,9 @@ type Instance struct {
 	Connections  int // most connections from clients
 	Files        int // file descriptors that may be open
 	AccessLog    bool
+	// Resolver is the name server that knows UpstreamHost, and may change its mind;
+	// empty: UpstreamHost stays where it is.
+	Resolver string
 }
 
 // Listen is the address for clients.
@@ -84,7 +89,9 @@ func (i Instance) Listen() string { return fmt.Sprintf("127.0.0.1:%d", i.Port) }
 func (i Instance) Admin() string { return fmt.Sprintf("127.0.0.1:%d", i.AdminPort) }
 
 // Upstream is the address of the mock upstream.
-func (i Instance) Upstream() string { return fmt.Sprintf("127.0.0.1:%d", i.UpstreamPort) }
+func (i Instance) Upstream() string {
+	return fmt.Sprintf("%s:%d", cmp.Or(i.UpstreamHost, "127.0.0.1"), i.UpstreamPort)
+}
 
 // LogLevel is the level that goes with AccessLog.
 func (i Instance) LogLevel() string {

@@ -15,7 +15,7 @@ import (
 func TestDescriptorsRunOut(t *testing.T) {
 	for _, l := range legs {
 		t.Run(l.name, func(t *testing.T) {
-			s := l.stage(t, "")
+			s := l.stage(t, bounds, "")
 			s.Kill()
 			s.run("ulimit -n 150") // enough for about 60 exchanges
 			before := s.quiet()

@@ -57,15 +57,16 @@ func start(t *testing.T, secure sides, change func(s *load.Settings)) *stage {
 	return s
 }
 
-// stage is an edge that is spoken to like this. more is added to the configuration.
-func (l leg) stage(t *testing.T, more string) *stage {
+// stage is an edge that is spoken to like this, with these timeouts. more is added to
+// the configuration.
+func (l leg) stage(t *testing.T, timeouts, more string) *stage {
 	t.Helper()
 	secure := sides{}
 	if l.secure {
 		id := newCertificate(t)
 		secure = sides{id, id}
 	}
-	return start(t, secure, func(s *load.Settings) { s.More = more })
+	return start(t, secure, func(s *load.Settings) { s.Timeouts, s.More = timeouts, more })
 }
 
 func newCertificate(t *testing.T) *testcert.Certificate {

@@ -13,7 +13,7 @@ import (
 func TestDrainUnderLoad(t *testing.T) {
 	for _, l := range legs {
 		t.Run(l.name, func(t *testing.T) {
-			s := l.stage(t, "")
+			s := l.stage(t, bounds, "")
 			// Pooled connections that the upstream closes die as they do at any time.
 			c := s.gather(*crowd, map[string]int{"edge_draining": 503, "upstream_head_timeout": 504, "upstream_closed_early": 502})
 			s.await(c, "complete", *crowd, "before the drain")
@@ -41,7 +41,7 @@ func TestDrainUnderLoad(t *testing.T) {
 func TestEdgeKilledUnderLoad(t *testing.T) {
 	for _, l := range legs {
 		t.Run(l.name, func(t *testing.T) {
-			s := l.stage(t, "")
+			s := l.stage(t, bounds, "")
 			s.Settings.Listen = s.Address()
 			if err := s.Settings.Write(); err != nil {
 				t.Fatal(err)

@@ -61,7 +61,7 @@ func TestMemoryStaysWithinItsBound(t *testing.T) {
 	const connections, container = 100, 64<<20 + 100*(160+2*64)<<10
 	for _, l := range legs {
 		t.Run(l.name, func(t *testing.T) {
-			s := l.stage(t, fmt.Sprintf("limits: {connections: %d}\n", connections))
+			s := l.stage(t, bounds, fmt.Sprintf("limits: {connections: %d}\n", connections))
 			s.Kill()
 			s.run(fmt.Sprintf("export GOMEMLIMIT=%d", container/10*9)) // as in a container of that size
 			if lines := s.Lines("memory limit"); len(lines) != 1 {

@@ -81,7 +81,7 @@ func (s *stage) suffer(f fault, c *load.Crowd) {
 func TestFaultsUnderLoad(t *testing.T) {
 	for _, l := range legs {
 		t.Run(l.name, func(t *testing.T) {
-			s := l.stage(t, "")
+			s := l.stage(t, bounds, "")
 			before := s.quiet()
 			c := s.gather(*crowd, expectedCodes)
 			go s.reloads(c.Stopped())

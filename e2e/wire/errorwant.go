@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,7 +41,7 @@ func checkError(r *received, code edgeerr.Code) error {
 	if code.RetryAfter() > 0 {
 		after = strconv.Itoa(code.RetryAfter())
 	}
-	retry := map[edgeerr.Retry]string{edgeerr.RetryYes: "true", edgeerr.RetryNo: "false"}[code.Retry()]
+	retry := map[edgeerr.Retry]string{edgeerr.RetryYes: "true", edgeerr.RetryNo: "false"}[code.Retry(idempotent(r.method))]
 	faults := []error{
 		wantEqual("status", code.Status(), r.Status()),
 		wantEqual("x-apim-edge-error", code.String(), one(r, "x-apim-edge-error")),
@@ -55,6 +56,11 @@ func checkError(r *received, code edgeerr.Code) error {
 		faults = append(faults, checkErrorBody(r, code))
 	}
 	return errors.Join(faults...)
+}
+
+// idempotent is written down a second time: RFC 9110 section 9.2.2.
+func idempotent(method string) bool {
+	return slices.Contains([]string{"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"}, method)
 }
 
 // one returns the value of a field that must not stand there twice.

@@ -59,8 +59,8 @@ func TestTenThousandEvents(t *testing.T) {
 			if got, want := sha256.Sum256(m.Body), sha256.Sum256(body); got != want {
 				t.Errorf("hash of the events: got %x (%d bytes), want %x (%d bytes)", got, len(m.Body), want, len(body))
 			}
-			lines := accessLines(t, stopped(t, under))
-			if len(lines) != 1 || text(lines[0]["events"]) != fmt.Sprint(manyEvents) || lines[0]["cause"] != "complete" {
+			lines := access(t, under)
+			if len(lines) != 1 || lines[0].Events != manyEvents || lines[0].Cause != "complete" {
 				t.Errorf("access lines: got %v, want one with %d events and cause complete", lines, manyEvents)
 			}
 		})

@@ -86,8 +86,8 @@ func TestUpstreamKilledMidStream(t *testing.T) {
 				t.Errorf("got %d bytes, complete %t, end %s; want %d bytes, complete %t, end %s",
 					len(m.Body), m.Complete, end, len(killedBody), tc.complete, tc.end)
 			}
-			lines := accessLines(t, stopped(t, under))
-			if len(lines) != 1 || lines[0]["cause"] != tc.cause {
+			lines := access(t, under)
+			if len(lines) != 1 || lines[0].Cause != tc.cause {
 				t.Errorf("access lines: got %v, want one with cause %s", lines, tc.cause)
 			}
 		})

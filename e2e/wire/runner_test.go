@@ -5,12 +5,12 @@ package wire
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/apim-edge/apim-edge/e2e/internal/peer"
 	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
 
@@ -18,46 +18,30 @@ import (
 // Bearer key into api-key, for one exchange per connection. The runner is
 // judged by what it finds in it.
 type standIn struct {
-	listener net.Listener
+	listener *peer.Listener
 	upstream string
-	working  sync.WaitGroup
 	mu       sync.Mutex
 	log      strings.Builder
 }
 
 func startStandIn(_, config string) (edgeUnderTest, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	s := &standIn{listener: listener, upstream: regexp.MustCompile(`127\.0\.0\.1:[1-9][0-9]*`).FindString(config)}
-	s.working.Go(s.accept)
-	return s, nil
+	s := &standIn{upstream: regexp.MustCompile(`127\.0\.0\.1:[1-9][0-9]*`).FindString(config)}
+	var err error
+	s.listener, err = peer.Listen("127.0.0.1:0", nil, s.exchange)
+	return s, err
 }
 
-func (s *standIn) Address() string { return s.listener.Addr().String() }
+func (s *standIn) Address() string { return s.listener.Address }
 
 func (s *standIn) Stop() (string, error) {
-	_ = s.listener.Close()
-	s.working.Wait()
+	s.listener.Close()
 	return s.log.String(), nil
 }
 
-func (s *standIn) accept() {
-	for {
-		conn, err := s.listener.Accept()
-		if err != nil {
-			return
-		}
-		s.working.Go(func() { s.exchange(conn.(*net.TCPConn)) })
-	}
-}
-
-func (s *standIn) exchange(conn *net.TCPConn) {
-	defer conn.Close()
+func (s *standIn) exchange(conn *raw.Conn) {
 	var in []byte
 	request := readWhile(conn, &in, func() (*Message, error) { return parseRequest(in) })
-	up, err := net.Dial("tcp", s.upstream)
+	up, err := raw.Dial(s.upstream, raw.Dialer{})
 	if err != nil || request == nil {
 		return
 	}
@@ -65,10 +49,10 @@ func (s *standIn) exchange(conn *net.TCPConn) {
 	_, _ = up.Write(bytes.Replace(in, []byte("Authorization: Bearer "), []byte("api-key: "), 1))
 	var out []byte
 	response := readWhile(up, &out, func() (*Message, error) { return parseResponse(out, request.Method(), raw.Open) })
-	if response == nil {
-		_ = conn.SetLinger(0) // a cut is visible
-	}
 	_, _ = conn.Write(out)
+	if response == nil {
+		conn.Leave(raw.ByReset) // a cut is visible
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fmt.Fprintf(&s.log, "{\"message\":\"exchange\",\"reason\":\"bearer_key\",\"cause\":\"complete\",\"status\":%.3s}\n", out[min(9, len(out)):])

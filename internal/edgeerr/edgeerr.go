@@ -76,6 +76,9 @@ const (
 	RetryUnsaid Retry = iota
 	RetryYes          // x-should-retry: true
 	RetryNo           // x-should-retry: false
+	// retryIdempotent: the upstream may have begun to work, so it is RetryYes where
+	// the method may run twice, and else RetryNo.
+	retryIdempotent
 )
 
 // Source says on whose side the cause lies: the first question of whoever is
@@ -140,14 +143,14 @@ var table = [count]row{
 	UpstreamUnresolved:      {"upstream_unresolved", 502, serverError, Upstream, RetryYes, 0, "the upstream's host name has no address", "check the URL of the upstream and DNS"},
 	UpstreamConnectFailed:   {"upstream_connect_failed", 502, serverError, Upstream, RetryYes, 0, "no connection to the upstream; nothing was sent", "check that the upstream runs and that the network lets the edge through"},
 	UpstreamTLSFailed:       {"upstream_tls_failed", 502, serverError, Upstream, RetryNo, 0, "TLS with the upstream failed; nothing ran there", "check tls.ca_file, tls.server_name, tls.cert_file and the upstream's certificate"},
-	UpstreamClosedEarly:     {"upstream_closed_early", 502, serverError, Upstream, RetryNo, 0, "the upstream closed the connection before it answered; it may have begun to work", "look at the upstream; repeat the request only if it may run twice"},
+	UpstreamClosedEarly:     {"upstream_closed_early", 502, serverError, Upstream, retryIdempotent, 0, "the upstream closed the connection before it answered; it may have begun to work", "look at the upstream; repeat the request only if it may run twice"},
 	UpstreamInvalidResponse: {"upstream_invalid_response", 502, serverError, Upstream, RetryNo, 0, "the upstream's answer breaks the rules of HTTP/1.1", "look at the upstream; the log names the rule"},
 	EdgeOverloaded:          {"edge_overloaded", 503, overloaded, Edge, RetryYes, 1, "a limit of apim-edge is reached", "wait and repeat, or raise limits.connections or limits.exchanges"},
 	EdgeDraining:            {"edge_draining", 503, overloaded, Edge, RetryYes, 1, "this instance is shutting down", "repeat: another instance will answer"},
 	UpstreamUnavailable:     {"upstream_unavailable", 503, overloaded, Edge, RetryYes, 1, "all connections that the upstream may have are in use, and none became free within timeouts.connect; nothing was sent", "wait and repeat, or raise max_connections of the upstream"},
 	UpstreamConnectTimeout:  {"upstream_connect_timeout", 504, serverError, Upstream, RetryYes, 0, "no connection to the upstream in time; nothing was sent", "check the network, or raise timeouts.connect or timeouts.tls_handshake"},
-	UpstreamHeadTimeout:     {"upstream_head_timeout", 504, serverError, Upstream, RetryNo, 0, "the upstream sent no response head in time; it may still be working", "raise timeouts.response_head if the model thinks longer"},
-	UpstreamStalled:         {"upstream_stalled", 504, serverError, Upstream, RetryNo, 0, "the upstream took no more of the request body in time; it may have begun to work", "look at the upstream, or raise timeouts.request_body_idle if it reads so slowly"},
+	UpstreamHeadTimeout:     {"upstream_head_timeout", 504, serverError, Upstream, retryIdempotent, 0, "the upstream sent no response head in time; it may still be working", "raise timeouts.response_head if the model thinks longer"},
+	UpstreamStalled:         {"upstream_stalled", 504, serverError, Upstream, retryIdempotent, 0, "the upstream took no more of the request body in time; it may have begun to work", "look at the upstream, or raise timeouts.request_body_idle if it reads so slowly"},
 	UpstreamAborted:         {"upstream_aborted", 0, serverError, Upstream, RetryUnsaid, 0, "the upstream ended its answer early; the client's connection was aborted", "look at the upstream"},
 	ClientLeft:              {"client_left", 0, invalidRequest, Client, RetryUnsaid, 0, "the client closed its connection; the upstream was cancelled", "nothing"},
 	ClientStalled:           {"client_stalled", 0, invalidRequest, Client, RetryUnsaid, 0, "the client took no byte in time; the exchange was aborted", "read faster, or raise timeouts.client_write_stall, or lower limits.slowest"},
@@ -168,8 +171,17 @@ func (c Code) Type() string { return table[c].typ }
 // Source returns the side on which the cause lies.
 func (c Code) Source() Source { return table[c].source }
 
-// Retry returns the hint for x-should-retry.
-func (c Code) Retry() Retry { return table[c].retry }
+// Retry returns the hint for x-should-retry, to a request whose method is idempotent
+// (RFC 9110 section 9.2.2) or is not.
+func (c Code) Retry(idempotent bool) Retry {
+	switch r := table[c].retry; {
+	case r != retryIdempotent:
+		return r
+	case idempotent:
+		return RetryYes
+	}
+	return RetryNo
+}
 
 // RetryAfter returns the seconds for Retry-After, 0 for none.
 func (c Code) RetryAfter() int { return table[c].after }

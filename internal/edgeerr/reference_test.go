@@ -58,7 +58,8 @@ access line in the log, which names the same code.
 OpenAI SDKs send a request up to three times on 408, 409, 429 and every 5xx.
 apim-edge tells them with ` + "`x-should-retry`" + ` where that helps and where it would harm,
 because the upstream may already have begun to work. *SDK's choice* means that it
-says nothing.
+says nothing, *what may run twice* that it says yes to idempotent methods (GET, PUT,
+DELETE and the like) and no to others (POST, PATCH).
 
 | code | status | type | side | sent again | what happened | what to do |
 |---|---|---|---|---|---|---|
@@ -94,7 +95,10 @@ func reference() string {
 }
 
 func sentAgain(c Code) string {
-	text := [...]string{RetryUnsaid: "SDK's choice", RetryYes: "yes", RetryNo: "no"}[c.Retry()]
+	text := [...]string{RetryUnsaid: "SDK's choice", RetryYes: "yes", RetryNo: "no"}[c.Retry(false)]
+	if c.Retry(true) != c.Retry(false) {
+		text = "what may run twice"
+	}
 	if after := c.RetryAfter(); after > 0 {
 		text += fmt.Sprintf(", after %d s", after)
 	}

@@ -37,6 +37,16 @@ func (o *Own) Append(dst []byte) []byte {
 	return append(dst, body...)
 }
 
+// Idempotent reports whether a request with this method may run twice (RFC 9110 section
+// 9.2.2). nil: it is not known, so it may not.
+func Idempotent(method []byte) bool {
+	switch string(method) {
+	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE":
+		return true
+	}
+	return false
+}
+
 // Allow names the methods that are known to be forwarded (RFC 9110 section 10.2.1).
 const Allow = "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
 
@@ -88,7 +98,7 @@ func (o *Own) appendHead(dst []byte, length int) []byte {
 		dst = strconv.AppendInt(dst, int64(after), 10)
 		dst = append(dst, "\r\n"...)
 	}
-	switch e.Code.Retry() {
+	switch e.Code.Retry(Idempotent(o.Method)) {
 	case edgeerr.RetryYes:
 		dst = append(dst, "x-should-retry: true\r\n"...)
 	case edgeerr.RetryNo:

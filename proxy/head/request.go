@@ -49,6 +49,9 @@ type Traits struct {
 	HTTP10    bool
 	Expect    bool // the client waits for 100 Continue
 	Websocket bool // it asks for one
+	// Twice tells that it may run twice, and has no body that would have to be kept for
+	// that.
+	Twice bool
 }
 
 // Parser is fasthttp's parser and what it reads from.

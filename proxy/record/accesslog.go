@@ -50,6 +50,9 @@ func (a *AccessLog) Observe(r *Record) {
 	if len(r.APIMRequestID) > 0 {
 		line.Bytes("apim_request_id", r.APIMRequestID)
 	}
+	if r.Retries > 0 {
+		line.Int("retries", r.Retries)
+	}
 	line.Int64("bytes", r.Down).Int64("bytes_up", r.Up).
 		Dur("first_byte_ms", r.FirstByte).Dur("duration_ms", r.Duration).
 		Bool("stream", r.Stream).Str("client", r.Client.String())

@@ -84,7 +84,7 @@ func NewMetrics(version string, lost func() float64) *Metrics {
 		errors:     f.counter("errors_total", "Exchanges that ended with an error of the edge, by code.", "route", "upstream", "code"),
 		cuts:       f.counter("cuts_total", "Answers that were aborted after their head, by cause and by the side at fault.", "route", "upstream", "cause", "side"),
 		cancels:    f.counter("cancels_total", "Exchanges whose upstream was cancelled because the client left.", "route"),
-		retries:    f.counter("retries_total", "Requests sent again because a pooled connection had not taken a byte.", "route"),
+		retries:    f.counter("retries_total", "Requests sent again because a kept connection had taken no byte, or had ended without one of an answer to what may run twice.", "route"),
 		preflights: f.counter("preflights_total", "Preflights answered.", "route", "result"),
 		refused:    f.counter("origins_refused_total", "Cross-origin requests of pages whose origin is not allowed.", "route"),
 		reloads:    f.counter("reloads_total", "Configuration reloads.", "result"),

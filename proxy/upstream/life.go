@@ -12,6 +12,7 @@ type life struct {
 	idle  time.Duration // the longest rest between two exchanges
 	end   time.Duration // no exchange begins after that
 	until time.Duration // while it rests: the end of the rest
+	login bool          // it lasts as long as a client's login
 }
 
 // forever is longer than any process lives, and half of what a Duration holds.
@@ -43,8 +44,11 @@ func (c *Conn) MayIdle(timeout time.Duration) {
 // it.
 func (c *Conn) LogIn(mine *Bound) {
 	c.Bind(mine)
-	c.end = forever
+	c.end, c.login = forever, true
 }
+
+// LoggedIn reports whether the client has begun to log in on the connection.
+func (c *Conn) LoggedIn() bool { return c.login }
 
 // beginRest returns how long the connection may be idle from now on. 0 or less: it
 // has served its time.

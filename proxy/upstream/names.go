@@ -37,9 +37,9 @@ const (
 	// each of three servers.
 	lookupLimit = 30 * time.Second
 	// oldest is how old an answer may become that is used because DNS fails: the shorter
-	// end of RFC 8767 section 5, and longer than any such fault has lasted that people
-	// were at work on. An address may be somebody else's by then: under TLS he has no
-	// certificate for it, without TLS the network has to be trusted anyway.
+	// end of RFC 8767 section 5, which outlasts nearly all such faults (section 6). The
+	// address may be somebody else's by then: under TLS he has no certificate for the
+	// name, without TLS the network has to be trusted anyway.
 	oldest = 24 * time.Hour
 )
 
@@ -50,29 +50,39 @@ const (
 // name does not exist, or has no address, is an answer and no failure (RFC 8767 section
 // 4, and so does nginx; HAProxy holds on for 30 s): somebody has taken it away.
 func (u *Upstream) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{addr}, nil
+	}
 	l, old, age := u.names.ask(host, u.lookup)
-	var slow <-chan time.Time
-	if len(old) > 0 {
-		slow = time.After(u.slowLookup() - time.Since(l.begun))
-	}
-	err := error(&net.DNSError{Err: "no answer in time", Name: host, IsTimeout: true})
-	select {
-	case <-l.done:
-		if err = l.err; answered(err) {
-			return l.addrs, err
-		}
-	case <-slow:
-	case <-ctx.Done():
-		return nil, err
-	}
 	if len(old) == 0 {
-		return nil, err
+		return l.wait(ctx, host)
+	}
+	short, cancel := context.WithTimeout(ctx, u.slowLookup()-time.Since(l.begun))
+	defer cancel()
+	addrs, err := l.wait(short, host)
+	if answered(err) || ctx.Err() != nil {
+		return addrs, err
 	}
 	u.Stats.OldAnswers.Add(1)
 	if u.OnOldAnswer != nil {
 		u.OnOldAnswer(u.Name, age, err)
 	}
 	return old, nil
+}
+
+// wait returns what the lookup brings. It asks once more at the end of ctx: on a busy
+// machine both may be there by then.
+func (l *lookup) wait(ctx context.Context, host string) ([]netip.Addr, error) {
+	select {
+	case <-l.done:
+	case <-ctx.Done():
+		select {
+		case <-l.done:
+		default:
+			return nil, &net.DNSError{Err: "no answer in time", Name: host, IsTimeout: true}
+		}
+	}
+	return l.addrs, l.err
 }
 
 // slowLookup leaves most of timeouts.connect to the dial.

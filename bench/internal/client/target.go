@@ -21,6 +21,9 @@ type Target struct {
 	// Credential is the field line with which the client shows its key: as
 	// Authorization to something that rewrites, as api-key on the direct path.
 	Credential string
+	// Within runs what opens a connection in the network that Address is of; nil: the
+	// host's own.
+	Within func(func() error) error
 	// Fields are further lines that a peer needs to know where to forward to.
 	Fields []string
 }
@@ -29,7 +32,7 @@ const dialTimeout = 5 * time.Second
 
 // Dial opens a connection.
 func (t Target) Dial() (*Conn, error) {
-	raw, err := net.DialTimeout("tcp", t.Address, dialTimeout)
+	raw, err := t.open()
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +49,19 @@ func (t Target) Dial() (*Conn, error) {
 	}
 	c.buffer = make([]byte, 4<<10)
 	return c, nil
+}
+
+func (t Target) open() (raw net.Conn, err error) {
+	dial := func() error {
+		raw, err = net.DialTimeout("tcp", t.Address, dialTimeout)
+		return err
+	}
+	if t.Within != nil {
+		err = t.Within(dial)
+		return raw, err
+	}
+	err = dial()
+	return raw, err
 }
 
 // sdkFields are those that an OpenAI SDK sends besides the credential, the

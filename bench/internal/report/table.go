@@ -183,7 +183,7 @@ func (b *block) cell(l line, f workload.Figure, d detail) string {
 // isNever says that the figure is missing because the upstream was never
 // cancelled, which is worse than any number.
 func isNever(l line, f workload.Figure) bool {
-	if !strings.HasSuffix(f.Key, "_ms") {
+	if !strings.HasSuffix(f.Key, "_ms") && !strings.HasSuffix(f.Key, "_s") {
 		return false
 	}
 	for _, row := range l.byRound {

@@ -55,6 +55,9 @@ type Size struct {
 	Pausing      int           // clients that pause between requests
 	Storm        int           // TLS handshakes at a time
 	Long         time.Duration // a window in which pauses end and storms pass
+	CutOff       int           // exchanges of each kind that are under way when the network is cut
+	Cut          time.Duration // how long they wait to be told
+	Moving       time.Duration // how long a name may take to be followed
 }
 
 // Full is the size of a run whose figures are to be believed.
@@ -67,6 +70,7 @@ func Full() Size {
 		Bulk: 1 << 30, Departures: 20,
 		Bursts: [2]int{2000, 5000}, BurstStreams: 2000, Later: 12 * time.Second,
 		Pausing: 400, Storm: 1000, Long: 4 * time.Second,
+		CutOff: 10, Cut: 100 * time.Second, Moving: 15 * time.Second,
 	}
 }
 
@@ -87,6 +91,8 @@ type Upstream interface {
 	Streams() (int64, error)
 	// Accepted is how many connections the upstream has accepted so far.
 	Accepted() (int64, error)
+	// Exchanges is how many the upstream has had so far.
+	Exchanges() (int64, error)
 	// Departure is when the end of the silent exchange id was seen, in
 	// nanoseconds of CLOCK_MONOTONIC; 0: it runs; known is false before it came.
 	Departure(id string) (at int64, known bool, err error)
@@ -105,6 +111,12 @@ type Cell struct {
 	// Storm starts a process that makes TLS handshakes with the peer, so many at a
 	// time. It ends when it is stopped, and says then what it did.
 	Storm func(connections int) (*proc.Process, error)
+	// Apart starts the peer and an upstream once more, in networks of their own, and
+	// returns the peer's cell there, what cuts the two apart in silence, and what ends
+	// all.
+	Apart func() (c *Cell, cut func() error, stop func(), err error)
+	// Named starts the peer once more where its upstream is a name.
+	Named func() (*Named, error)
 	// Metrics is where the peer tells its allocations; empty: nowhere.
 	Metrics  string
 	Upstream Upstream
@@ -118,6 +130,16 @@ type Cell struct {
 	CountCalls bool
 	// ID is unique in the run; it names silent exchanges.
 	ID string
+}
+
+// Named is a peer whose upstream is a name that can be given to another. It points to the
+// first of two at the beginning.
+type Named struct {
+	*Cell
+	Upstreams [2]Upstream
+	Point     func(to int)
+	Kill      func(i int) // an upstream; its address is still there, and refuses
+	Stop      func()
 }
 
 // Sample is what one measurement gave.
@@ -156,6 +178,12 @@ type Workload struct {
 	Fresh bool
 	// Legs are those on which it tells something; empty: all.
 	Legs []Leg
+	// Peers are those whose files are made for it; empty: all.
+	Peers []string
+	// OnRequest: it takes minutes for each peer, and is run only where it is named.
+	OnRequest bool
+	// OwnNetwork: it cannot be run where the machine gives no network of its own.
+	OwnNetwork bool
 	// SkipDirect: there is nothing to be measured without a proxy.
 	SkipDirect bool
 	// Figures are the columns; the first is the one that ratios are made of,
@@ -177,14 +205,21 @@ func All() []Workload {
 		bulkDown(), bulkUp(),
 		mixed(), departure(),
 		burst(), think(), manyLoops(), handshakes(),
+		partition(), nameMoves(),
 	}
 }
 
-// Names returns the names of all workloads.
-func Names() []string {
-	var names []string
+// Names returns the names of the workloads that are run where none is named.
+func Names() []string { return names(func(w Workload) bool { return !w.OnRequest }) }
+
+// AllNames returns the names of all.
+func AllNames() []string { return names(func(Workload) bool { return true }) }
+
+func names(which func(Workload) bool) (names []string) {
 	for _, w := range All() {
-		names = append(names, w.Name)
+		if which(w) {
+			names = append(names, w.Name)
+		}
 	}
 	return names
 }

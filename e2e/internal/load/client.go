@@ -225,6 +225,9 @@ func (x *Exchange) readBody(resp *http.Response, o outcome) outcome {
 	for err == nil && o.deviation == nil {
 		var n int
 		n, err = resp.Body.Read(buffer)
+		if x.Gated && o.bytes == 0 && n > 0 {
+			x.crowd.saw("live")
+		}
 		o.bytes += int64(n)
 		o.deviation = compare(want, buffer[:n])
 	}
@@ -250,7 +253,7 @@ func (c *conn) receiveError(x *Exchange, resp *http.Response, o outcome) (outcom
 		o.id = x.id // the edge has made one
 	}
 	code := errorCodes[o.code]
-	retry := map[edgeerr.Retry]string{edgeerr.RetryYes: "true", edgeerr.RetryNo: "false"}[code.Retry()]
+	retry := map[edgeerr.Retry]string{edgeerr.RetryYes: "true", edgeerr.RetryNo: "false"}[code.Retry(x.method() != "POST" && x.method() != "PATCH")]
 	switch {
 	case err != nil, x.method() != "HEAD" && !strings.Contains(string(body), `"code":"`+o.code+`"`):
 		o.deviation = fmt.Errorf("error %s with the body %q, then %v", o.code, body, err)

@@ -93,9 +93,12 @@ func (c *Crowd) String() string {
 // Stopped is closed when the crowd halts.
 func (c *Crowd) Stopped() <-chan struct{} { return c.stop }
 
-// Halt lets each client end what it does.
+// Last lets each client begin nothing more.
+func (c *Crowd) Last() { c.once.Do(func() { close(c.stop) }) }
+
+// Halt is Last, and waits until each client has ended what it does.
 func (c *Crowd) Halt() {
-	c.once.Do(func() { close(c.stop) })
+	c.Last()
 	c.working.Wait()
 }
 

@@ -73,6 +73,12 @@ var Posts = newMix([]kind{{"post", 1, func(r *rand.Rand, p *Plan) {
 	p.Upload, p.Size, p.lonely = between(r, 10, 40), 20, true
 }, (*visit).ordinary}})
 
+// Live are event streams that stand still in their middle until the upstream is
+// opened. Their outcome is "live" when the first bytes have come, and then another.
+var Live = newMix([]kind{{"live", 1, func(r *rand.Rand, p *Plan) {
+	p.Framing, p.Size, p.Gap, p.Gated, p.HangUp = ByEvents, between(r, 20, 60), 5*time.Millisecond, true, false
+}, (*visit).ordinary}})
+
 func newMix(kinds []kind) Mix {
 	m := Mix{kinds: kinds}
 	for _, k := range kinds {

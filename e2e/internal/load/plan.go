@@ -54,6 +54,7 @@ type Part struct {
 	Says     bool          // closes behind its answer and says so
 	Early    bool          // answers before it has read the upload
 	Tunnel   bool          // answers 101 and says everything again
+	Gated    bool          // stands still in its middle until the upstream is told to go on
 	Patience time.Duration // of its silence: the edge ends it before; 0: it never need
 }
 

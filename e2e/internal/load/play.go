@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/peer"
@@ -24,8 +25,12 @@ import (
 // role is the upstream's, in a process of its own.
 const role = "upstream of a load"
 
-// die is told to an upstream that is to reset each connection and go.
-const die = "die"
+// What an upstream is told: die, to reset each connection and go; open, to go on with
+// what is gated, now and later.
+const (
+	die  = "die"
+	open = "open"
+)
 
 // ActUpstream plays the upstream and does not return, if that is what this process
 // has been started for. Whoever loads an edge calls it first of all.
@@ -40,15 +45,24 @@ func ActUpstream() {
 		panic(err)
 	}
 	p.tell("ready", "", l.Address)
-	if order, _ := bufio.NewReader(os.Stdin).ReadString('\n'); order == die+"\n" { // else the load has gone
-		l.Leave(raw.ByReset)
+	for orders := bufio.NewScanner(os.Stdin); orders.Scan(); {
+		switch orders.Text() {
+		case die:
+			l.Leave(raw.ByReset)
+			os.Exit(0)
+		case open:
+			p.open.Store(true)
+		}
 	}
-	os.Exit(0)
+	os.Exit(0) // the load has gone
 }
 
 // player is the upstream. It tells on its standard output, a line at a time, what
 // arrives and how it ends.
-type player struct{ out sync.Mutex }
+type player struct {
+	out  sync.Mutex
+	open atomic.Bool // nobody stands still any more
+}
 
 func (p *player) tell(what, id, more string) {
 	p.out.Lock()
@@ -315,6 +329,11 @@ func (s *session) writePieces(p *Part, body io.Writer, out *bufio.Writer, whole 
 		}
 	}
 	for i := range pieces {
+		for p.Gated && i == pieces/2 && !s.open.Load() {
+			if err := s.pause(&Part{Gap: 50 * time.Millisecond}); err != nil {
+				return err
+			}
+		}
 		// Never behind the last piece: there the edge may begin the next exchange.
 		if i > 0 && p.Gap > 0 {
 			if err := s.pause(p); err != nil {

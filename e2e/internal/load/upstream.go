@@ -150,6 +150,9 @@ func (u *Upstream) bury() {
 	}
 }
 
+// Open lets go on what is gated.
+func (u *Upstream) Open() { u.life.Tell(open) }
+
 // Stop lets it stand still, Continue go on.
 func (u *Upstream) Stop() {
 	u.fail()
