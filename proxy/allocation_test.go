@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/identity/clientkey"
+	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -52,11 +54,32 @@ const sdkHead = "POST /openai/v1/chat/completions HTTP/1.1\nHost: edge.example.c
 // included: whatever is allocated was allocated by the edge.
 func TestAnExchangeAllocatesNothing(t *testing.T) {
 	for _, share := range []string{"all", "client"} {
-		t.Run("share "+share, func(t *testing.T) { exchangeAllocatesNothing(t, share) })
+		t.Run("share "+share, func(t *testing.T) {
+			exchangeAllocatesNothing(t, sdkHead, func(conf *config.Config) {
+				u := conf.Upstreams["legacy"]
+				u.Share = share
+				conf.Upstreams["legacy"] = u
+			})
+		})
 	}
+	t.Run("a token that is known", func(t *testing.T) {
+		token := "Bearer " + fixed.Token("a", identitytest.Claims{"roles": "x"})
+		exchangeAllocatesNothing(t, strings.Replace(sdkHead, "Bearer 0123456789abcdef0123456789abcdef", token, 1), func(conf *config.Config) {
+			askForTokens(conf)
+			r := conf.Routes["api"]
+			r.ForwardClaims = map[string]string{"sub": "X-Caller"}
+			conf.Routes["api"] = r
+		})
+	})
+	t.Run("a key of the edge", func(t *testing.T) {
+		exchangeAllocatesNothing(t, sdkHead, func(conf *config.Config) {
+			askForClients(conf)
+			conf.Clients = map[string]config.Client{"a": {Keys: []string{clientkey.Hash("0123456789abcdef0123456789abcdef")}}}
+		})
+	})
 }
 
-func exchangeAllocatesNothing(t *testing.T, share string) {
+func exchangeAllocatesNothing(t *testing.T, head string, change func(*config.Config)) {
 	reply := []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\nhello, world!")
 	sent := make(chan int, 1)
 	first := proxytest.StartUpstream(t, func(c *proxytest.Peer) {
@@ -64,18 +87,16 @@ func exchangeAllocatesNothing(t *testing.T, share string) {
 		sent <- n
 		_, _ = c.Write(reply)
 	})
-	c := proxytest.StartEdge(t, first, nil).Dial()
-	c.Send(sdkHead)
+	c := proxytest.StartEdge(t, first, change).Dial()
+	c.Send(head)
 	size := <-sent
 	_ = c.Close()
 	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, quiet(size, reply)), func(conf *config.Config) {
 		conf.Log.Access = false
-		u := conf.Upstreams["legacy"]
-		u.Share = share
-		conf.Upstreams["legacy"] = u
+		change(conf)
 	})
 	c = e.Dial()
-	request := []byte(strings.ReplaceAll(sdkHead, "\n", "\r\n"))
+	request := []byte(strings.ReplaceAll(head, "\n", "\r\n"))
 	answer := make([]byte, 4096)
 	exchange := func() {
 		if _, err := c.Write(request); err != nil {

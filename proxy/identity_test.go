@@ -2,13 +2,11 @@ package proxy_test
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
-	"github.com/apim-edge/apim-edge/internal/identity/clientkey"
 	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
@@ -183,110 +181,6 @@ func TestClaimsFromOutsideAreDroppedInTrailers(t *testing.T) {
 	e.Exchange()
 }
 
-func TestClientsOfTheEdge(t *testing.T) {
-	t.Setenv("TEAM_A_KEY", "the-upstream-key")
-	a, b, expired := clientkey.Generate(), clientkey.Generate(), clientkey.Generate()
-	i := identitytest.Start(t)
-	clients := func(match string) func(*config.Config) {
-		return func(c *config.Config) {
-			c.Clients = map[string]config.Client{
-				"team-a":  {Keys: []string{clientkey.Hash(a)}, UpstreamKey: "env:TEAM_A_KEY", Expires: "2999-01-01"},
-				"team-b":  {Keys: []string{clientkey.Hash(b)}, Routes: []string{"elsewhere"}},
-				"expired": {Keys: []string{clientkey.Hash(expired)}, Expires: "2001-01-01"},
-			}
-			c.Routes["elsewhere"] = config.Route{PathPrefix: "/elsewhere", Require: config.Require{Client: true}}
-			r := c.Routes["api"]
-			r.Require.Client, r.Require.Match = true, match
-			if match == "" {
-				r.Require.Token = nil
-			}
-			c.Routes["api"] = r
-		}
-	}
-	token := i.Token(audience, nil)
-	for _, tc := range []struct {
-		name, match, credential string
-		status                  int
-		code                    string
-		key                     string // the api-key that goes upstream; "-": none
-	}{
-		{"a key", "", bearer(a), 200, "complete", "the-upstream-key"},
-		{"a key in its field", "", "api-key: " + a + "\n", 200, "complete", "the-upstream-key"},
-		{"another route's", "", bearer(b), 403, "client_not_allowed", ""},
-		{"one that has expired", "", bearer(expired), 401, "client_expired", ""},
-		{"an unknown key", "", bearer("0123456789abcdef"), 401, "client_unknown", ""},
-		{"nothing", "", "", 401, "credential_missing", ""},
-		{"a token where a key is asked for", "", bearer(token), 401, "credential_missing", ""},
-		{"any: a token", "any", bearer(token), 200, "complete", "-"},
-		{"any: a key", "any", bearer(a), 200, "complete", "the-upstream-key"},
-		{"any: a token, and a key of the upstream's", "any", bearer(token) + "api-key: 0123456789abcdef\n", 200, "complete", "0123456789abcdef"},
-		{"any: a token, and an expired key, which goes nowhere", "any", bearer(token) + "api-key: " + expired + "\n", 200, "complete", "-"},
-		{"any: nothing", "any", "", 401, "token_missing", ""},
-		{"any: an unknown key", "any", bearer("0123456789abcdef"), 401, "client_unknown", ""},
-		{"all: both", "all", bearer(token) + "api-key: " + a + "\n", 200, "complete", "the-upstream-key"},
-		{"all: only a token", "all", bearer(token), 401, "credential_missing", ""},
-		{"all: only a key", "all", bearer(a), 401, "token_missing", ""},
-		{"all: a token and an unknown key", "all", bearer(token) + "api-key: 0123456789abcdef\n", 401, "client_unknown", ""},
-		{"all: a wrong token and a key", "all", bearer(i.Token("x", nil)) + "api-key: " + a + "\n", 401, "token_invalid", ""},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			e := startGuarded(t, i, proxytest.StartUpstream(t, echo), clients(tc.match))
-			m := e.Ask(with(tc.credential))
-			if m.Status() != tc.status {
-				t.Fatalf("answer %v, want %d", m, tc.status)
-			}
-			e.WantExchange(tc.status, tc.code)
-			if tc.status != 200 {
-				proxytest.WantError(t, m, tc.status, tc.code, "false")
-				return
-			}
-			got := "-"
-			for _, line := range strings.Split(m.Body, "\n") {
-				if name, value, _ := strings.Cut(line, ": "); strings.EqualFold(name, "api-key") {
-					got = value
-				}
-			}
-			if got != tc.key || strings.Contains(m.Body, a) || strings.Contains(m.Body, expired) {
-				t.Errorf("the upstream got the key %q, want %q:\n%s", got, tc.key, m.Body)
-			}
-			if strings.Contains(tc.credential, token) != strings.Contains(m.Body, token) {
-				t.Errorf("the token goes upstream: %v", strings.Contains(m.Body, token))
-			}
-		})
-	}
-}
-
-func TestALeakedKeyIsGoneWithOneReload(t *testing.T) {
-	leaked, fresh := clientkey.Generate(), clientkey.Generate()
-	upstream := proxytest.StartUpstream(t, echo, echo, echo)
-	keys := func(list ...string) func(*config.Config) {
-		return func(c *config.Config) {
-			c.Clients = map[string]config.Client{"team": {Keys: list}}
-			c.Routes["api"] = config.Route{PathPrefix: "/", Require: config.Require{Client: true}}
-		}
-	}
-	e := proxytest.StartEdge(t, upstream, keys(clientkey.Hash(leaked), clientkey.Hash(fresh)))
-	c := e.Dial()
-	defer c.Close() //nolint:errcheck // a test's end
-	ask := func(key string) int {
-		c.Send(with(bearer(key)))
-		defer e.Exchange()
-		return c.Answer("POST").Status()
-	}
-	if ask(leaked) != 200 || ask(fresh) != 200 {
-		t.Fatal("the keys do not overlap")
-	}
-	if err := e.Use(proxytest.Configuration(upstream, keys(clientkey.Hash(fresh)))); err != nil {
-		t.Fatal(err)
-	}
-	if got := ask(leaked); got != 401 {
-		t.Errorf("the leaked key: %d", got)
-	}
-	if got := ask(fresh); got != 200 {
-		t.Errorf("the other key: %d", got)
-	}
-}
-
 func TestANarrowerPolicyCountsAtOnce(t *testing.T) {
 	i := identitytest.Start(t)
 	upstream := proxytest.StartUpstream(t, echo, echo)
@@ -309,118 +203,6 @@ func TestANarrowerPolicyCountsAtOnce(t *testing.T) {
 		t.Errorf("answer %v, want 403: the token was known, but not under this policy", m)
 	}
 	e.Exchange()
-}
-
-func TestAnIssuerThatWasNeverReached(t *testing.T) {
-	i := identitytest.Start(t)
-	i.Misbehave(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusInternalServerError) })
-	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, echo), guarded(i, nil))
-	m := e.Ask(with(bearer(i.Token(audience, nil))))
-	proxytest.WantError(t, m, 503, "keys_unavailable", "true")
-	if m.Get("Retry-After") == "" || m.Get("WWW-Authenticate") != "" {
-		t.Errorf("answer %v, want Retry-After and no challenge", m)
-	}
-	e.WantExchange(503, "keys_unavailable")
-	i.Misbehave(nil)
-	waitForKeys(t, e)
-	if m := e.Ask(with(bearer(i.Token(audience, nil)))); m.Status() != 200 {
-		t.Errorf("the issuer is there, but the answer is %v", m)
-	}
-	e.Exchange()
-}
-
-func TestAnIssuerThatGoesAwayIsNobodysTrouble(t *testing.T) {
-	i := identitytest.Start(t)
-	e := startGuarded(t, i, proxytest.StartUpstream(t, echo, echo), nil)
-	i.Misbehave(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	for range 2 {
-		if m := e.Ask(with(bearer(i.Token(audience, identitytest.Claims{"jti": proxytest.Page})))); m.Status() != 200 {
-			t.Errorf("answer %v", m)
-		}
-		e.Exchange()
-	}
-	i.Misbehave(nil)
-}
-
-func TestARotatedKeyIsAccepted(t *testing.T) {
-	i := identitytest.Start(t)
-	e := startGuarded(t, i, proxytest.StartUpstream(t, echo, echo), nil)
-	i.Rotate()
-	if m := e.Ask(with(bearer(i.Token(audience, nil)))); m.Status() != 200 {
-		t.Errorf("answer %v, want 200: the key is new", m)
-	}
-	e.Exchange()
-	i.RotateEC()
-	if m := e.Ask(with(bearer(i.Token(audience, nil)))); m.Status() != 200 {
-		t.Errorf("answer %v, want 200: the key is of another kind", m)
-	}
-	e.Exchange()
-}
-
-// Others on the loop are served while a token waits for its issuer.
-func TestOthersDoNotWait(t *testing.T) {
-	i := identitytest.Start(t)
-	e := proxytest.StartEdgeOn(t, 1, proxytest.StartUpstream(t, echo), guarded(i, nil))
-	waitForKeys(t, e)
-	asked, release := make(chan struct{}, 1), make(chan struct{})
-	i.Misbehave(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case asked <- struct{}{}:
-		default:
-		}
-		select {
-		case <-release:
-		case <-r.Context().Done():
-		}
-		http.Error(w, "no", http.StatusInternalServerError)
-	})
-	slow := e.Dial()
-	defer slow.Close() //nolint:errcheck // a test's end
-	slow.Send(with(bearer(i.Unknown(audience, "new"))))
-	<-asked
-	if m := e.Ask(with(bearer(i.Token(audience, nil)))); m.Status() != 200 {
-		t.Errorf("answer %v", m)
-	}
-	e.Exchange()
-	close(release)
-	if m := slow.Answer("POST"); m.Status() != 401 {
-		t.Errorf("answer %v, want 401", m)
-	}
-	e.Exchange()
-	i.Misbehave(nil)
-}
-
-// A client that leaves while its token is verified is nobody any more: nothing goes
-// upstream, and what comes of the token harms no exchange that follows in its place.
-func TestAClientLeavesWhileItsTokenIsVerified(t *testing.T) {
-	i := identitytest.Start(t)
-	e := proxytest.StartEdgeOn(t, 1, proxytest.StartUpstream(t, echo), guarded(i, nil))
-	waitForKeys(t, e)
-	asked, release := make(chan struct{}, 1), make(chan struct{})
-	i.Misbehave(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case asked <- struct{}{}:
-		default:
-		}
-		<-release
-		http.Error(w, "no", http.StatusInternalServerError)
-	})
-	c := e.Dial()
-	c.Send(with(bearer(i.Unknown(audience, "new"))))
-	<-asked
-	c.Fin()
-	if line := e.Exchange(); line["cause"] != "client_left" {
-		t.Errorf("the access line is %v", line)
-	}
-	other := e.Dial()   // takes the exchange that was given back
-	defer other.Close() //nolint:errcheck // a test's end
-	other.Send(with(bearer(i.Token(audience, nil))))
-	if m := other.Answer("POST"); m.Status() != 200 {
-		t.Errorf("answer %v", m)
-	}
-	e.Exchange()
-	close(release)
-	i.Misbehave(nil)
 }
 
 func TestHowARefusalReads(t *testing.T) {
