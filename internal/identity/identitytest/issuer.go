@@ -141,12 +141,29 @@ func (i *Issuer) Unknown(audience, kid string) string {
 	return key{kid, i.keys[0].private}.sign(Claims{"iss": i.URL, "aud": audience, "exp": time.Now().Add(time.Hour).Unix()})
 }
 
+// Sign signs a header and a payload as they are, by the RSA key that signs.
+func (i *Issuer) Sign(header, payload string) string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.keys[0].over(text([]byte(header)) + "." + text([]byte(payload)))
+}
+
+// Public returns the public half of the key that signs.
+func (i *Issuer) Public() crypto.PublicKey {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.keys[0].private.Public()
+}
+
 func (k key) sign(claims Claims) string {
 	alg := "RS256"
 	if _, ec := k.private.(*ecdsa.PrivateKey); ec {
 		alg = "ES256"
 	}
-	input := encode(map[string]string{"alg": alg, "kid": k.id, "typ": "JWT"}) + "." + encode(claims)
+	return k.over(encode(map[string]string{"alg": alg, "kid": k.id, "typ": "JWT"}) + "." + encode(claims))
+}
+
+func (k key) over(input string) string {
 	sum := sha256.Sum256([]byte(input))
 	var signature []byte
 	switch private := k.private.(type) {
