@@ -49,8 +49,13 @@ func NewEdge(log, access zerolog.Logger, metrics *record.Metrics, loops []*wire.
 	e.observers = []record.Observer{e.access, metrics, record.NewRefusedPages(log), record.NewUnreachable(log)}
 	metrics.Watch(e.Inflight, e.registry)
 	metrics.WatchCertificates(e.registry.Certificates)
+	metrics.Registry.MustRegister(keyMetrics{e})
 	return e
 }
+
+// Offline has no issuer asked for its keys: an edge that serves nobody can do without.
+// It is called before the first Compile.
+func (e *Edge) Offline() { e.registry.Guard = identity.NewGuard(issuer.Options{Offline: true}) }
 
 // Compile builds everything that conf needs and touches nothing that runs. The error
 // lists every fault.

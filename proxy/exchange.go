@@ -40,6 +40,9 @@ type Exchange struct {
 	passed  *identity.Passed // the token that the route has asked for, or nil
 	caller  string           // who calls, where the route asks for that and it may be told
 	check   string           // of a token or key, that has failed
+	explain bool             // nothing is sent or waited for: a person asks
+	// explained is what the gate has found, where explain is set.
+	explained []identity.Explained
 
 	attempt attempt // the one under way; those before it have taken nothing
 	retries int     // how many were before it

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -37,11 +38,21 @@ func (x *Exchange) authenticate() error {
 	r := identity.Request{
 		Token: x.decision.BearerToken(), Key: x.decision.Key, Fields: x.req.Fields, Query: x.req.Query, Address: x.client.address,
 	}
+	if x.explain {
+		explained, outcome := gate.Explain(&r, time.Now())
+		x.explained = explained
+		return x.settle(gate, &outcome)
+	}
 	outcome, work := gate.Judge(x.client.store.tokens(), &r, known, time.Now())
 	if work != nil {
 		x.judge(work)
 		return wire.ErrWait
 	}
+	return x.settle(gate, &outcome)
+}
+
+// settle takes over what the gate has said.
+func (x *Exchange) settle(gate *identity.Gate, outcome *identity.Outcome) error {
 	x.check, x.passed = outcome.Check, outcome.Passed
 	if c := outcome.Client; c != nil {
 		x.caller = c.Name
@@ -89,6 +100,16 @@ func (e *Edge) FollowUnreached(told func(which string)) {
 	e.tellUnreached()
 }
 
+// AwaitKeys waits until each issuer has answered or failed, but not longer than d.
+func (e *Edge) AwaitKeys(d time.Duration) {
+	pending := func(s issuer.State) bool { return s.Asked == 0 }
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if !slices.ContainsFunc(e.registry.Guard.Sources().States(), pending) {
+			return
+		}
+	}
+}
+
 func (e *Edge) tellUnreached() {
 	if told := e.unreached.Load(); told != nil {
 		(*told)(e.registry.Guard.Sources().Unreached())
@@ -109,6 +130,9 @@ func (e *Edge) keysChanged(s *issuer.Source, what issuer.Event) {
 		line, text = e.log.Info(), "an issuer can be asked again"
 	case issuer.Failing:
 		line, text = e.log.Warn().Err(state.Err), "an issuer cannot be asked; the keys that were had last stay in use"
+		if state.Keys == 0 {
+			text = "an issuer cannot be asked, and has not been reached since the start"
+		}
 	}
 	line.Str("issuer", s.Place.Ref).Int("keys", state.Keys).Strs("skipped", state.Skipped).Msg(text)
 	e.tellUnreached()

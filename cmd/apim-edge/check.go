@@ -12,13 +12,15 @@ import (
 
 func newCheckCommand() *cobra.Command {
 	var from source
-	var strict bool
+	var strict, online bool
 	cmd := &cobra.Command{
 		Use: "check [FILE | -]", Aliases: []string{"validate"}, SuggestFor: []string{"lint", "verify", "configtest"},
 		Short: "Check the configuration and list every fault at once",
 		Long: `check reads the configuration as serve would and lists every fault with its
 place, without opening a port or a connection. What is allowed but probably not
-meant is a warning; with --strict it is a fault. Exit code: 0 fit to serve, 1 not.
+meant is a warning; with --strict it is a fault. With --online the issuers of
+tokens are asked for their keys, and what they answer is a line each.
+Exit code: 0 fit to serve, 1 not.
 
   apim-edge check /etc/apim-edge/config.yaml
   apim-edge check - <config.yaml                       standard input
@@ -27,11 +29,12 @@ meant is a warning; with --strict it is a fault. Exit code: 0 fit to serve, 1 no
 			if err := from.takeFile(cmd, args); err != nil {
 				return err
 			}
-			return check(cmd, &from, strict)
+			return check(cmd, &from, strict, online)
 		},
 	}
 	from.addTo(cmd)
 	cmd.Flags().BoolVar(&strict, "strict", false, "make warnings faults")
+	cmd.Flags().BoolVar(&online, "online", false, "ask the issuers of tokens for their keys")
 	return cmd
 }
 
@@ -54,7 +57,7 @@ func (s *source) takeFile(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func check(cmd *cobra.Command, from *source, strict bool) error {
+func check(cmd *cobra.Command, from *source, strict, online bool) error {
 	out := cmd.OutOrStdout()
 	conf, err := from.load(cmd)
 	if err == nil {
@@ -73,6 +76,9 @@ func check(cmd *cobra.Command, from *source, strict bool) error {
 	for _, w := range conf.Warnings() {
 		fmt.Fprintln(out, "warning:", w.String())
 	}
+	if online && !askIssuers(cmd, conf) {
+		return errors.New("not everybody could be asked")
+	}
 	fmt.Fprintf(out, "ok: %s, %s, configuration %s\n",
 		counted(len(conf.Routes), "route"), counted(len(conf.Upstreams), "upstream"), config.Hash(conf))
 	return nil
@@ -83,7 +89,7 @@ func faults(conf config.Config, strict bool) error {
 	if files := conf.CheckFiles(); len(files) > 0 {
 		return &files
 	}
-	_, done, err := compile(conf)
+	_, done, err := compile(conf, false)
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,14 @@ func TestRecipes(t *testing.T) {
 		"recipes/corporate-ca.yaml": func(c Config) (any, any) {
 			return c.Upstreams["legacy"].TLS.ServerName, "contoso.azure-api.net"
 		},
+		"recipes/entra-tokens.yaml": func(c Config) (any, any) { return c.Routes["openai"].Require.Token, []string{"staff"} },
+		"recipes/other-issuer.yaml": func(c Config) (any, any) {
+			return c.TokenPolicies["partner"].RequiredClaims["scope"], RequiredClaim{Values: []string{"models.read", "models.use"}, Match: "all", Separator: " "}
+		},
+		"recipes/keys-of-the-edge.yaml": func(c Config) (any, any) { return c.Clients["team-a"].Expires, "2027-06-30" },
+		"recipes/keys-and-tokens.yaml": func(c Config) (any, any) {
+			return c.Routes["openai"].Require, Require{Token: []string{"staff"}, Client: true, Match: "any"}
+		},
 		"recipes/strict.yaml": func(c Config) (any, any) { return c.Routes["openai"].Credential.QueryAliases, []string{} },
 	}
 	files, err := filepath.Glob(configs + "/*.yaml")

@@ -51,6 +51,9 @@ func (v *checker) require(key string, r Route) {
 	if r.Require.Client && len(v.config.Clients) == 0 {
 		v.fault(child(require, "client"), "true", "there are no clients, so that nobody could pass; add one with apim-edge key new", "")
 	}
+	if r.Require.Client && r.Credential.KeepAuthorization {
+		v.fault(child(child(key, "credential"), "keep_authorization"), "true", "this would send a client's key of apim-edge to the upstream (require.client)", "")
+	}
 	if r.Require.Match == "all" && (len(r.Require.Token) == 0 || !r.Require.Client) {
 		v.fault(child(require, "match"), "all", "this asks for a token and a client's key, of which one is not asked for", "any")
 	}

@@ -41,6 +41,9 @@ func (s *Set) Register(name string) *Cause {
 // secret.
 func (c *Cause) Raise(detail string) { c.text.Store(&detail) }
 
+// Clear says that the cause holds no longer.
+func (c *Cause) Clear() { c.text.Store(nil) }
+
 // Ready returns nil, or an error with one line for each cause that holds, in the
 // order in which they were registered.
 func (s *Set) Ready() error {

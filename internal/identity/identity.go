@@ -38,6 +38,7 @@ type Guard struct {
 	queue   atomic.Int64  // of those who wait for one
 	senders senders
 	hash    [32]byte // keys the hashes of callers
+	offline bool     // nobody is asked for keys
 
 	// Fresh and Repeated count tokens that were verified and that were known.
 	Fresh, Repeated atomic.Int64
@@ -48,7 +49,7 @@ const maxQueue = 4096
 
 // NewGuard returns a guard without policies.
 func NewGuard(o issuer.Options) *Guard {
-	g := &Guard{sources: issuer.NewRegistry(o), resolve: o.Secrets, slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)))}
+	g := &Guard{sources: issuer.NewRegistry(o), resolve: o.Secrets, offline: o.Offline, slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)))}
 	rand.Read(g.hash[:]) // it does not fail (crypto/rand)
 	return g
 }

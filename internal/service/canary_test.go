@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/wire"
@@ -126,6 +127,12 @@ routes:
   strict: {path_prefix: /strict, upstream: legacy, credential: {on_conflict: reject, on_missing: reject}}
   dead: {path_prefix: /dead, upstream: dead}
   untrusted: {path_prefix: /untrusted, upstream: untrusted}
+  guarded: {path_prefix: /guarded, upstream: legacy, require: {token: [partner], client: true}, forward_claims: {sub: X-Caller}}
+  clients: {path_prefix: /clients, upstream: legacy, require: {client: true}}
+token_policies:
+  partner: {signing_keys: ['env:CANARY_KEYS'], issuers: [i], audiences: [a]}
+clients:
+  team: {keys: ['sha256:0000000000000000000000000000000000000000000000000000000000000000']}
 `
 
 // TestNoSecretIsTold sends marked secrets in every slot of a request through every
@@ -133,11 +140,12 @@ routes:
 // at level debug, its own answers, metrics, the configuration, reload failures
 // and explanations.
 func TestNoSecretIsTold(t *testing.T) {
+	t.Setenv("CANARY_KEYS", identitytest.Offline("i").Keys())
 	marks := &secrets{}
 	legacy := tellingUpstream(t, marks)
 	text := strings.NewReplacer("{HTTPS}", strings.Replace(legacy, "http://", "https://", 1)).Replace(canaryConfig)
 	r := start(t, legacy, text)
-	paths := []string{"/nowhere", "/strict", "/dead", "/untrusted"}
+	paths := []string{"/nowhere", "/strict", "/dead", "/untrusted", "/guarded", "/clients"}
 	for path := range fates {
 		paths = append(paths, "/legacy"+path)
 	}

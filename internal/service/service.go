@@ -54,6 +54,7 @@ type Service struct {
 	certificate front.Certificate
 	health      health.Set
 	draining    *health.Cause
+	keys        *health.Cause // of issuers that were never reached
 
 	// Address is where clients connect, AdminAddress the admin listener ("" if
 	// there is none).
@@ -74,6 +75,7 @@ func Start(o Options) (*Service, error) {
 	}
 	s := &Service{o: o}
 	s.draining = s.health.Register("draining")
+	s.keys = s.health.Register("no keys of issuers")
 	s.output, s.log = newLog(conf.Log, o)
 	s.limitMemory()
 	if err := s.start(conf); err != nil {
@@ -112,6 +114,13 @@ func (s *Service) start(conf config.Config) error {
 		return err
 	}
 	s.edge.Use(snapshot)
+	s.edge.FollowUnreached(func(which string) {
+		if which == "" {
+			s.keys.Clear()
+			return
+		}
+		s.keys.Raise(which)
+	})
 	if err := s.listen(conf); err != nil {
 		return err
 	}

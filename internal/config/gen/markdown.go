@@ -119,8 +119,8 @@ func entry(out *bytes.Buffer, k key) {
 	fmt.Fprintf(out, "%s  \n  %s  \n  %s\n", lines(what, "  "), lines(text, "  "), code(k.variable()))
 }
 
-// lines returns a text in lines of up to 98 columns, each after the first behind
-// the indent.
+// lines returns a text in lines of up to 98 columns, the indent included; each after the
+// first stands behind it.
 func lines(text, indent string) string {
-	return strings.Join(wrap(text, 98), "\n"+indent)
+	return strings.Join(wrap(text, 98-len(indent)), "\n"+indent)
 }

@@ -1,7 +1,7 @@
 // Package clientkey knows the keys that the edge itself issues, by their hashes alone.
 //
 // The hash is an HMAC-SHA256 (RFC 2104) of the whole key, keyed with its first saltBytes
-// characters: the salt is a part of the key. A key has 256 random bits besides, so that
+// characters: the salt is a part of the key. A key has 264 random bits besides, so that
 // nobody can find it from its hash, and no other secret has to be kept, moved between
 // replicas and rotated beside the configuration.
 //
@@ -35,7 +35,7 @@ const (
 	// maxKey is the longest key that is looked at: no credential is longer (DESIGN 3
 	// has 256 characters for keys).
 	maxKey = 256
-	// randomBytes are 72 bits of salt and 256 bits of secret, without padding.
+	// randomBytes are 72 bits of salt and 264 bits of secret, without padding.
 	randomBytes = 42
 )
 

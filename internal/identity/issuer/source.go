@@ -72,6 +72,8 @@ type round struct{ done chan struct{} }
 // State is what an operator wants to know of a source.
 type State struct {
 	Place token.Place
+	// Issuer is what the metadata says; empty: there is none.
+	Issuer string
 	// Keys is how many there are; 0: never had.
 	Keys int
 	// Skipped says of each key of the last answer that cannot be used why.
@@ -237,7 +239,7 @@ func (s *Source) note(set *keyset.Set, skipped []string, err error) {
 	} else {
 		next := set.Succeed(old)
 		s.set.Store(next)
-		s.state.Keys, s.state.Skipped, s.state.At = next.Len(), skipped, time.Now()
+		s.state.Issuer, s.state.Keys, s.state.Skipped, s.state.At = next.Issuer, next.Len(), skipped, time.Now()
 		clear(s.missing)
 		switch {
 		case old == nil:

@@ -122,9 +122,9 @@ type Finding struct {
 	Check Check
 	// Refusal is nil where the check is passed.
 	Refusal *Refusal
-	// Skipped: what the check needs is not there, since one before it has failed or
-	// the keys are not at hand.
-	Skipped bool
+	// Skipped: what the check needs is not there, since one before it has failed or is
+	// skipped, or since the issuer's keys are not at hand: Unavailable.
+	Skipped, Unavailable bool
 }
 
 // Explain runs every check that can be run, also behind one that has failed. Where it
@@ -136,7 +136,7 @@ func (p *Policy) Explain(text string, now time.Time, sets []*keyset.Set) (findin
 		if f.Skipped = !x.ready(f.Check, findings); !f.Skipped {
 			f.Refusal = check(x)
 			if r := f.Refusal; r != nil && r.Code == edgeerr.KeysUnavailable {
-				f.Refusal, f.Skipped = nil, true
+				f.Refusal, f.Skipped, f.Unavailable = nil, true, true
 			}
 		}
 		findings = append(findings, f)
