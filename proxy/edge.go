@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"github.com/rs/zerolog"
@@ -32,6 +33,7 @@ type Edge struct {
 	ready    atomic.Pointer[func() error] // nil: it always is
 	// unreached is told which issuers were never reached; nil: nobody wants to know.
 	unreached atomic.Pointer[func(which string)]
+	telling   sync.Mutex // so that the last word is that of the last change
 }
 
 // NewEdge returns an edge without a configuration: Use gives it one. loops are

@@ -111,6 +111,8 @@ func (e *Edge) AwaitKeys(d time.Duration) {
 }
 
 func (e *Edge) tellUnreached() {
+	e.telling.Lock()
+	defer e.telling.Unlock()
 	if told := e.unreached.Load(); told != nil {
 		(*told)(e.registry.Guard.Sources().Unreached())
 	}

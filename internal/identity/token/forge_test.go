@@ -140,9 +140,9 @@ func jwk(public any, kid, more string) string {
 	case *rsa.PublicKey:
 		return fmt.Sprintf(`{%s"kty":"RSA","n":%q,"e":%q%s}`, head, b64(k.N.Bytes()), b64(big.NewInt(int64(k.E)).Bytes()), more)
 	case *ecdsa.PublicKey:
-		size := (k.Params().BitSize + 7) / 8
-		return fmt.Sprintf(`{%s"kty":"EC","crv":%q,"x":%q,"y":%q%s}`, head, k.Params().Name,
-			b64(k.X.FillBytes(make([]byte, size))), b64(k.Y.FillBytes(make([]byte, size))), more)
+		point := mustKey(k.Bytes())[1:] // behind the 4 that says that it is not compressed
+		x, y := point[:len(point)/2], point[len(point)/2:]
+		return fmt.Sprintf(`{%s"kty":"EC","crv":%q,"x":%q,"y":%q%s}`, head, k.Params().Name, b64(x), b64(y), more)
 	}
 	panic("no such key")
 }

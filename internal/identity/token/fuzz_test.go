@@ -33,6 +33,11 @@ func FuzzVerify(f *testing.F) {
 		if v != nil && strings.Count(text, ".") == dotsInJWS && !genuine[payloadOf(text)] {
 			t.Fatalf("%q passes, which nobody has signed", text)
 		}
+		for _, line := range p.Describe(text, now) {
+			if strings.ContainsAny(line, "\x00\x1b\r\n") {
+				t.Fatalf("explain would show %q", line)
+			}
+		}
 		refused := false
 		for _, found := range p.Explain(text, now, sets) {
 			refused = refused || found.Refusal != nil
