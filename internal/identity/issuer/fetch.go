@@ -140,6 +140,12 @@ func readMetadata(ctx context.Context, client *http.Client, address string) (m m
 	if err != nil {
 		return m, err
 	}
+	return parseMetadata(body, address)
+}
+
+// parseMetadata reads what was found at an address. Who can say where keys are could
+// sign: so it is https, save on this machine.
+func parseMetadata(body []byte, address string) (m metadata, err error) {
 	if json.Unmarshal(body, &m) != nil || m.Issuer == "" || m.Keys == "" {
 		return m, errors.New("the answer is no metadata: a JSON object with issuer and jwks_uri")
 	}

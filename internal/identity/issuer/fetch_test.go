@@ -114,6 +114,18 @@ func TestWhereMetadataMayLead(t *testing.T) {
 	}
 }
 
+func FuzzMetadata(f *testing.F) {
+	f.Add([]byte(`{"issuer":"i","jwks_uri":"https://id.example.com/keys"}`))
+	f.Add([]byte(`{"issuer":"i","jwks_uri":"http://127.0.0.1:1/keys"}`))
+	f.Add([]byte(`{"issuer":"i","jwks_uri":"https://u:p@[::1]:x/keys"}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		m, err := parseMetadata(body, "https://id.example.com/meta")
+		if err == nil && (m.Issuer == "" || !strings.HasPrefix(strings.ToLower(m.Keys), "https://")) {
+			t.Fatalf("%q leads to %q", body, m.Keys)
+		}
+	})
+}
+
 func TestKeysInAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys")
 	write := func(text string) {
