@@ -121,6 +121,68 @@ func decryptionKey(t *testing.T) (file, jwk string) {
 	return file, fmt.Sprintf(`{"kty":"RSA","n":%q,"e":%q}`, b64(k.N.Bytes()), b64(big.NewInt(int64(k.E)).Bytes()))
 }
 
+// guarded runs an edge whose route asks for a token of the provider, and waits for the
+// keys. more stands in the policy.
+func guarded(t *testing.T, p *provider, upstream, more string) *edge.Edge {
+	t.Helper()
+	e := edge.Run(t, fmt.Sprintf(`
+admin: {address: "127.0.0.1:0"}
+log: {format: json}
+upstreams: {models: {url: "%s"}}
+token_policies:
+  provider:
+    openid_configs: ["%s/.well-known/openid-configuration"]
+    audiences: ["%s"]
+    required_claims: {roles: {values: [Model.Use]}, scope: {values: [models]}}
+    %s
+routes:
+  models:
+    require: {token: [provider]}
+    forward_claims: {sub: X-Caller, roles: X-Roles}
+`, upstream, p.Issuer, p.Audience, more))
+	if err := e.Await("the keys", e.Logged("keys of an issuer are there")); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// TestOpenAIPythonThroughATokenPolicy: a token of the SDK's own provider passes, and what
+// the SDK shows of a refusal says what to do.
+func TestOpenAIPythonThroughATokenPolicy(t *testing.T) {
+	p := startProvider(t)
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"id":"1","object":"chat.completion","created":1,"model":"gpt-4o","choices":[{"index":0,"finish_reason":"stop",
+			"message":{"role":"assistant","content":"hello, %s"}}]}`, r.Header.Get("X-Caller"))
+	}))
+	defer upstream.Close()
+	e := guarded(t, p, upstream.URL, "")
+	good := p.token()
+	cmd := exec.Command(cache(t, "python", "openai-3.52.0", "bin", "python"), "sdk/python/identity_cases.py", good, good+"AAAA", "no-token")
+	cmd.Env = append(os.Environ(), "E2E_EDGE=http://"+e.Address())
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	for i, want := range []struct {
+		status int
+		text   string
+	}{
+		{200, "hello, app"},
+		{401, "the signature of the token is not the issuer's"},
+		{401, "the credential is a key, and this route asks for a token"},
+	} {
+		var got struct {
+			Status int
+			Text   string
+		}
+		if i >= len(lines) || json.Unmarshal([]byte(lines[i]), &got) != nil || got.Status != want.status || !strings.Contains(got.Text, want.text) {
+			t.Errorf("line %d: got %+v, want %+v; all of it:\n%s", i+1, got, want, out)
+		}
+	}
+}
+
 // TestTokensOfACertifiedProvider: tokens of RS256 and ES256, encrypted ones, a rotation,
 // a key that is withdrawn, and an outage, before and after the edge has seen the keys.
 func TestTokensOfACertifiedProvider(t *testing.T) {
@@ -131,25 +193,7 @@ func TestTokensOfACertifiedProvider(t *testing.T) {
 		told <- r.Header.Get("X-Caller") + " " + r.Header.Get("X-Roles")
 	}))
 	defer upstream.Close()
-	e, err := edge.New(t.TempDir(), fmt.Sprintf(`
-admin: {address: "127.0.0.1:0"}
-log: {format: json}
-upstreams: {models: {url: "%s"}}
-token_policies:
-  provider:
-    openid_configs: ["%s/.well-known/openid-configuration"]
-    audiences: ["%s"]
-    required_claims: {roles: {values: [Model.Use]}, scope: {values: [models]}}
-    decryption_keys: ["file:%s"]
-routes:
-  models:
-    require: {token: [provider]}
-    forward_claims: {sub: X-Caller, roles: X-Roles}
-`, upstream.URL, p.Issuer, p.Audience, file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Kill()
+	e := guarded(t, p, upstream.URL, `decryption_keys: ["file:`+file+`"]`)
 	ask := func(token string) (int, string) {
 		t.Helper()
 		req, err := http.NewRequest(http.MethodGet, "http://"+e.Address()+"/v1/models", nil)
@@ -174,9 +218,6 @@ routes:
 		if got, error := ask(token); got != status || error != code {
 			t.Errorf("%s: %d %q, want %d %q", what, got, error, status, code)
 		}
-	}
-	if err := e.Await("the keys", e.Logged("keys of an issuer are there")); err != nil {
-		t.Fatal(err)
 	}
 	old := p.token()
 	want("RS256", old, 200, "")
