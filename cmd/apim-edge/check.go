@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/identity/azure"
 )
 
 func newCheckCommand() *cobra.Command {
@@ -18,9 +19,9 @@ func newCheckCommand() *cobra.Command {
 		Short: "Check the configuration and list every fault at once",
 		Long: `check reads the configuration as serve would and lists every fault with its
 place, without opening a port or a connection. What is allowed but probably not
-meant is a warning; with --strict it is a fault. With --online the issuers of
-tokens are asked for their keys, and what they answer is a line each.
-Exit code: 0 fit to serve, 1 not.
+meant is a warning; with --strict it is a fault. With --online the vaults, identity
+endpoints and issuers that the configuration names are asked as well, as who runs
+this command. Exit code: 0 fit to serve, 1 not.
 
   apim-edge check /etc/apim-edge/config.yaml
   apim-edge check - <config.yaml                       standard input
@@ -34,7 +35,7 @@ Exit code: 0 fit to serve, 1 not.
 	}
 	from.addTo(cmd)
 	cmd.Flags().BoolVar(&strict, "strict", false, "make warnings faults")
-	cmd.Flags().BoolVar(&online, "online", false, "ask the issuers of tokens for their keys")
+	cmd.Flags().BoolVar(&online, "online", false, "ask vaults, identity endpoints and issuers whether they answer")
 	return cmd
 }
 
@@ -76,8 +77,14 @@ func check(cmd *cobra.Command, from *source, strict, online bool) error {
 	for _, w := range conf.Warnings() {
 		fmt.Fprintln(out, "warning:", w.String())
 	}
-	if online && !askIssuers(cmd, conf) {
-		return errors.New("not everybody could be asked")
+	for _, line := range credentials(conf) {
+		fmt.Fprintln(out, line)
+	}
+	if online {
+		err := askAll(cmd.Context(), out, conf, azure.New(azure.Options{}))
+		if err := errors.Join(err, askIssuers(cmd.Context(), out, conf)); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintf(out, "ok: %s, %s, configuration %s\n",
 		counted(len(conf.Routes), "route"), counted(len(conf.Upstreams), "upstream"), config.Hash(conf))

@@ -1,12 +1,13 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/spf13/cobra"
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/identity/issuer"
@@ -14,9 +15,9 @@ import (
 )
 
 // askIssuers asks everybody whose keys a token policy names, and prints one line for
-// each. It reports whether all have answered.
-func askIssuers(cmd *cobra.Command, conf config.Config) (ok bool) {
-	ok = true
+// each. Vaults are asked by askAll.
+func askIssuers(ctx context.Context, out io.Writer, conf config.Config) error {
+	failed := 0
 	asked := map[token.Place]bool{}
 	for _, name := range slices.Sorted(maps.Keys(conf.TokenPolicies)) {
 		o := conf.TokenPolicies[name].Options()
@@ -26,21 +27,26 @@ func askIssuers(cmd *cobra.Command, conf config.Config) (ok bool) {
 			continue // that is told already
 		}
 		for _, place := range policy.Places() {
-			if asked[place] {
+			if asked[place] || strings.HasPrefix(place.Ref, "keyvault:") {
 				continue
 			}
 			asked[place] = true
-			state, err := issuer.Ask(cmd.Context(), issuer.Options{}, place)
-			fmt.Fprintf(cmd.OutOrStdout(), "token_policies.%s: %s: %s\n", name, place.Ref, answerOf(state, err))
-			ok = ok && err == nil
+			state, err := issuer.Ask(ctx, issuer.Options{}, place)
+			if err != nil {
+				failed++
+			}
+			fmt.Fprintf(out, "online: token_policies.%s: %s: %s\n", name, place.Ref, answerOf(state, err)) //nolint:errcheck // nobody is left to tell
 		}
 	}
-	return ok
+	if failed > 0 {
+		return errors.New(counted(failed, "issuer") + " did not answer with keys")
+	}
+	return nil
 }
 
 func answerOf(state issuer.State, err error) string {
 	if err != nil {
-		return "failed: " + err.Error()
+		return "FAILS: " + err.Error()
 	}
 	text := counted(state.Keys, "key")
 	if state.Issuer != "" {

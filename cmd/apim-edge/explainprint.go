@@ -78,6 +78,7 @@ func (p *printer) explanation(r *curl.Request, head []byte, e proxy.Explanation)
 	}
 	p.tokens(e.Tokens)
 	p.line("caller", e.Caller)
+	p.line("credential", e.Credential)
 	p.line("notes", strings.ReplaceAll(e.Notes, ",", ", "))
 	switch {
 	case e.Preflight:

@@ -30,11 +30,14 @@ var mayImport = []row{
 	{"internal/identity/seen", nil, "it remembers verdicts of whatever kind"},
 	{"internal/identity/clientkey", []pattern{"internal/edgeerr"}, "it knows hashes and no request"},
 	{"internal/identity", []pattern{
-		"rewrite", "internal/edgeerr", "internal/secret", "internal/identity/clientkey", "internal/identity/issuer",
+		"rewrite", "internal/edgeerr", "internal/identity/clientkey", "internal/identity/issuer",
 		"internal/identity/keyset", "internal/identity/seen", "internal/identity/token",
 	}, "it judges requests and knows no route and no configuration"},
 	{"internal/identity/identitytest", nil, "it plays the issuer, so it must not share code with who judges its tokens"},
 	{"internal/config", []pattern{"rewrite", "corsx", "internal/secret", "internal/identity/clientkey", "internal/identity/keyset", "internal/identity/token"}, "it is data and knows no server; options are checked by whom they belong to"},
+	{"internal/identity/upkeep", []pattern{"internal/secret"}, "it keeps values and knows nobody who gives or uses them"},
+	{"internal/identity/azure", []pattern{"internal/secret", "internal/identity/upkeep"}, "it asks Azure, and knows nobody who wants to know"},
+	{"internal/identity/azuretest", nil, "it plays Azure, so it must not share code with who asks"},
 	{"internal/config/gen", []pattern{"internal/config"}, "it writes the reference of the configuration"},
 	{"internal/curl", nil, "it reads command lines and knows no edge"},
 	{"internal/arch", nil, "it only reads source"},
@@ -43,7 +46,7 @@ var mayImport = []row{
 	// The data path.
 	{"proxy/wire", nil, "it is the lowest layer: buffers and sockets"},
 	{"proxy/relay", []pattern{"internal/edgeerr", "proxy/wire"}, "it moves body bytes and knows no route"},
-	{"proxy/upstream", []pattern{"internal/edgeerr", "proxy/wire"}, "it owns connections and knows no exchange"},
+	{"proxy/upstream", []pattern{"rewrite", "internal/edgeerr", "proxy/wire"}, "it owns connections, knows what each is told, and knows no exchange"},
 	{"proxy/head", []pattern{"corsx", "rewrite", "internal/edgeerr"}, "it is pure bytes and knows no exchange"},
 	{"proxy/record", []pattern{"rewrite", "internal/edgeerr"}, "it is told of exchanges and knows none"},
 	{"proxy/admit", []pattern{"internal/edgeerr"}, "its gates judge values and know no exchange"},
@@ -57,15 +60,19 @@ var mayImport = []row{
 	}, "it tells the story of one exchange with the parts above"},
 	{"proxy/front", []pattern{"internal/config", "internal/edgeerr", "proxy", "proxy/wire"}, "it accepts connections and hands them to proxy"},
 	{"proxy/proxytest", []pattern{
-		"internal/config", "internal/edgeerr", "internal/testcert", "proxy", "proxy/front", "proxy/record", "proxy/wire",
+		"internal/config", "internal/edgeerr", "internal/testcert", "proxy", "proxy/front", "proxy/record", "proxy/upstream", "proxy/wire",
 	}, "it is the harness of tests of proxy and proxy/front"},
 
 	// What runs it.
+	{"internal/identity/keyring", []pattern{
+		"internal/config", "internal/health", "internal/secret", "internal/identity/upkeep", "proxy/upstream",
+	}, "it hands values to the data path, and is handed who gives them"},
 	{"internal/admin", []pattern{"internal/config", "internal/secret"}, "it shows what others hand to it"},
 	{"internal/lookalike", nil, "it plays the upstream, so it must not share code with the edge"},
 	{"internal/demo", []pattern{"internal/lookalike"}, "it is handed the edge as a function"},
 	{"internal/service", []pattern{
 		"internal/admin", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/secret",
+		"internal/identity/azure", "internal/identity/keyring",
 		"proxy", "proxy/front", "proxy/record", "proxy/route", "proxy/wire",
 	}, "it puts a running edge together"},
 	{"cmd/...", []pattern{"corsx", "rewrite", "internal/...", "proxy/..."}, "it is the outermost layer"},
@@ -89,10 +96,12 @@ var onlyIn = []struct {
 }{
 	{"github.com/knadh/koanf/...", []pattern{"internal/config"}, "the rest of the code sees one struct"},
 	{"github.com/go-jose/...", []pattern{"internal/identity/keyset", "internal/identity/token"}, "tokens are believed in one place"},
+	{"github.com/Azure/...", []pattern{"internal/identity/azure"}, "it is large, and the rest of the code sees readings"},
+	{"github.com/AzureAD/...", []pattern{"internal/identity/azure"}, "it is large, and the rest of the code sees readings"},
 	{"github.com/rs/cors", []pattern{"corsx"}, "CORS is decided in one place"},
 	{"net/http", []pattern{
 		"corsx", // rs/cors is asked with its types
-		"internal/admin", "internal/service", "internal/lookalike", "internal/demo", "internal/identity/issuer", "internal/identity/identitytest",
+		"internal/admin", "internal/identity/...", "internal/service", "internal/lookalike", "internal/demo",
 		"bench/...", "cmd/...", "e2e/...",
 	}, "it would complete, retry, reorder or compress what the data path must pass on as it is"},
 }

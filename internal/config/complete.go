@@ -46,6 +46,7 @@ func (c Config) Complete() Config {
 		}
 		up.URL = strings.TrimSuffix(up.URL, "/")
 		fill(&up.Share, "all")
+		up.Auth = up.Auth.complete()
 		c.Upstreams[name] = up
 	}
 	c.TokenPolicies = maps.Clone(c.TokenPolicies)

@@ -21,11 +21,11 @@ type TokenPolicy struct {
 	// The values of iss that pass. Empty: what the metadata says.
 	Issuers []string `koanf:"issuers"`
 	// Keys that tokens are signed with, where there is no metadata or beside it:
-	// env:NAME, file:/path or an https:// URL, of a JWK set or of PEM. They need
-	// issuers. Files are read again when they change, URLs every hour.
+	// env:NAME, file:/path, keyvault:URL or an https:// URL, of a JWK set or of PEM.
+	// They need issuers. What changes there is seen while apim-edge runs.
 	SigningKeys []string `koanf:"signing_keys" secret:"keys"`
-	// Keys that open encrypted tokens: env:NAME or file:/path of a JWK set or of
-	// PEM. What is inside has to be a signed token. Empty: none may be encrypted.
+	// Keys that open encrypted tokens: env:NAME, file:/path or keyvault:URL of a JWK
+	// set or of PEM. What is inside has to be a signed token. Empty: none may be encrypted.
 	DecryptionKeys []string `koanf:"decryption_keys" secret:"reference"`
 	// The values of aud of which a token has to have one: the id or the URI of
 	// your API.
@@ -83,8 +83,9 @@ type Client struct {
 	// Names of the routes that the client may use. Empty: each route that asks
 	// for clients.
 	Routes []string `koanf:"routes"`
-	// The key that the upstream is sent instead: env:NAME or file:/path. The
-	// client's own key never goes upstream. Empty: no key is sent.
+	// The key that the upstream is sent instead: env:NAME, file:/path or keyvault:URL.
+	// The client's own key never goes upstream. Empty: no key is sent, or that of the
+	// upstream's auth.
 	UpstreamKey string `koanf:"upstream_key" secret:"reference"`
 }
 

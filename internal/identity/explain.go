@@ -48,7 +48,7 @@ func (p *Policy) verdictOf(text string, now time.Time, findings []token.Finding)
 	switch v, r := p.Verify(text, now, p.sets()); {
 	case r == nil:
 		return Verdict{Passed: p.passed(v)}
-	case !p.guard.offline:
+	case !p.guard.options.Offline:
 		return Verdict{Refusal: r}
 	}
 	return Verdict{Passed: &Passed{Policy: p.Name}} // as far as can be said without the keys

@@ -27,18 +27,16 @@ import (
 	"github.com/apim-edge/apim-edge/internal/identity/keyset"
 	"github.com/apim-edge/apim-edge/internal/identity/seen"
 	"github.com/apim-edge/apim-edge/internal/identity/token"
-	"github.com/apim-edge/apim-edge/internal/secret"
 )
 
 // Guard is what all gates have in common. It may be used from anywhere.
 type Guard struct {
 	sources *issuer.Registry
-	resolve func(ref string) (secret.Source, error)
+	options issuer.Options
 	slots   chan struct{} // held while a token is verified
 	queue   atomic.Int64  // of those who wait for one
 	senders senders
 	hash    [32]byte // keys the hashes of callers
-	offline bool     // nobody is asked for keys
 
 	// Fresh and Repeated count tokens that were verified and that were known.
 	Fresh, Repeated atomic.Int64
@@ -49,7 +47,7 @@ const maxQueue = 4096
 
 // NewGuard returns a guard without policies.
 func NewGuard(o issuer.Options) *Guard {
-	g := &Guard{sources: issuer.NewRegistry(o), resolve: o.Secrets, offline: o.Offline, slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)))}
+	g := &Guard{sources: issuer.NewRegistry(o), options: o, slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)))}
 	rand.Read(g.hash[:]) // it does not fail (crypto/rand)
 	return g
 }
@@ -70,7 +68,7 @@ type Policy struct {
 // Policy compiles a policy, and begins to fetch its keys. keep are the claims that
 // verdicts keep. Release gives it back.
 func (g *Guard) Policy(name string, o token.Options, keep []string) (*Policy, error) {
-	opening, err := issuer.ReadDecryption(o.DecryptionKeys, g.resolve)
+	opening, err := g.options.ReadDecryption(o.DecryptionKeys)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -85,11 +86,14 @@ func (g *gates) compileClients() (key []string, err error) {
 		if err != nil {
 			return []string{"clients", name, "upstream_key"}, err
 		}
-		value, err := source.Current()
-		if err != nil {
+		switch value, err := source.Current(); {
+		case errors.Is(err, secret.ErrNotAsked): // by explain and check
+			keys[name] = []byte("***")
+		case err != nil:
 			return []string{"clients", name, "upstream_key"}, err
+		default:
+			keys[name] = []byte(value.Reveal())
 		}
-		keys[name] = []byte(value.Reveal())
 	}
 	g.clients = &identity.Clients{Set: set, UpstreamKeys: keys}
 	return nil, nil

@@ -154,7 +154,7 @@ func compileRoute(name string, r config.Route, h *handle, metrics *record.Metric
 		}
 	}
 	out.Claims = claims(r)
-	out.DropRequestTrailer, out.DropResponseTrailer = head.DropFromRequest(out.Credential, out.Claims), head.DropFromResponse(out.CORS)
+	out.DropRequestTrailer, out.DropResponseTrailer = head.DropFromRequest(out.Credential, h.Replaces, out.Claims), head.DropFromResponse(out.CORS)
 	return out, nil
 }
 

@@ -25,24 +25,25 @@ type key struct {
 	element  *key          // of a section of names
 }
 
-// sources are the files that the types stand in.
-var sources = []string{"config.go", "identity.go"}
-
-// readComments returns the comments of all struct fields of the files in a folder, by
+// readComments returns the comments of the keys in all files of a folder, by
 // Type.Field.
 func readComments(folder string) (map[string]string, error) {
+	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	if err != nil {
+		return nil, err
+	}
 	texts := map[string]string{}
-	for _, name := range sources {
-		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(folder, name), nil, parser.ParseComments)
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			return nil, err
 		}
-		readFile(texts, file)
+		addComments(texts, file)
 	}
 	return texts, nil
 }
 
-func readFile(texts map[string]string, file *ast.File) {
+func addComments(texts map[string]string, file *ast.File) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.TypeSpec)
 		if !ok {
@@ -50,6 +51,9 @@ func readFile(texts map[string]string, file *ast.File) {
 		}
 		if s, ok := spec.Type.(*ast.StructType); ok {
 			for _, field := range s.Fields.List {
+				if field.Tag == nil || !strings.Contains(field.Tag.Value, "koanf:") {
+					continue
+				}
 				for _, name := range field.Names {
 					texts[spec.Name.Name+"."+name.Name] = strings.Join(strings.Fields(field.Doc.Text()), " ")
 				}
@@ -116,7 +120,7 @@ func (k key) allowed() string {
 		return "`" + strings.Join(choices, "`, `") + "`"
 	}
 	if k.tag.Get("secret") == "reference" {
-		return "`env:NAME` or `file:/path`"
+		return "`env:NAME`, `file:/path` or `keyvault:URL`"
 	}
 	return "a text"
 }
@@ -145,6 +149,8 @@ var special = map[string]string{
 	"token_policies.<name>.algorithms": "`[RS256, ES256]`; `[RS256]` where `tenant_id` is set",
 	"token_policies.<name>.header":     "`Authorization`, where `query` is empty",
 	"clients.<name>.keys":              "none, they must be given",
+	// By what else is written.
+	"upstreams.<name>.auth.header": "`api-key`; with managed_identity `Authorization`",
 }
 
 // fallback says what holds where the key is not written.

@@ -117,7 +117,7 @@ func (o Options) open(place token.Place) (*Source, error) {
 			return nil, err
 		}
 		s.fetch, s.every = fromSecret(source), recheckEvery
-		if err := s.refresh(context.Background()); err != nil {
+		if err := s.refresh(context.Background()); err != nil && !(o.Offline && errors.Is(err, secret.ErrNotAsked)) {
 			return nil, err
 		}
 	}
@@ -186,11 +186,10 @@ func Ask(ctx context.Context, o Options, place token.Place) (State, error) {
 	return s.State(), err
 }
 
-// ReadDecryption returns the keys that references lead to, in their order.
-func ReadDecryption(refs []string, resolve func(ref string) (secret.Source, error)) ([]*keyset.DecryptionKey, error) {
-	if resolve == nil {
-		resolve = secret.Parse
-	}
+// ReadDecryption returns the keys that references lead to, in their order. Offline those
+// of a vault are left out.
+func (o Options) ReadDecryption(refs []string) ([]*keyset.DecryptionKey, error) {
+	resolve := o.complete().Secrets
 	var keys []*keyset.DecryptionKey
 	var errs []error
 	for i, ref := range refs {
@@ -203,7 +202,7 @@ func ReadDecryption(refs []string, resolve func(ref string) (secret.Source, erro
 				keys = append(keys, more...)
 			}
 		}
-		if err != nil {
+		if err != nil && !(o.Offline && errors.Is(err, secret.ErrNotAsked)) {
 			errs = append(errs, fmt.Errorf("decryption_keys[%d]: %w", i, err))
 		}
 	}
