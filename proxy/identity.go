@@ -56,7 +56,7 @@ func (x *Exchange) settle(gate *identity.Gate, outcome *identity.Outcome) error 
 	x.check, x.passed = outcome.Check, outcome.Passed
 	if c := outcome.Client; c != nil {
 		x.caller = c.Name
-		x.decision.Key = gate.UpstreamKey(c) // the client's own key is of no use to anybody else
+		x.decision.Key = gate.UpstreamKey(c, time.Now()) // the client's own key is of no use to anybody else
 	} else if p := outcome.Passed; p != nil {
 		x.caller = p.Caller.Application
 	}

@@ -30,7 +30,7 @@ var mayImport = []row{
 	{"internal/identity/seen", nil, "it remembers verdicts of whatever kind"},
 	{"internal/identity/clientkey", []pattern{"internal/edgeerr"}, "it knows hashes and no request"},
 	{"internal/identity", []pattern{
-		"rewrite", "internal/edgeerr", "internal/identity/clientkey", "internal/identity/issuer",
+		"rewrite", "internal/edgeerr", "internal/secret", "internal/identity/clientkey", "internal/identity/issuer",
 		"internal/identity/keyset", "internal/identity/seen", "internal/identity/token",
 	}, "it judges requests and knows no route and no configuration"},
 	{"internal/identity/identitytest", nil, "it plays the issuer, so it must not share code with who judges its tokens"},

@@ -27,8 +27,8 @@ type Gate struct {
 // Clients are the clients with keys of the edge, and what the upstream is sent instead.
 type Clients struct {
 	*clientkey.Set
-	// UpstreamKeys are by the name of the client; nil: none is sent.
-	UpstreamKeys map[string][]byte
+	// UpstreamKeys are by the name of the client; who is not there sends none.
+	UpstreamKeys map[string]*UpstreamKey
 }
 
 // Request is what a gate looks at.
@@ -221,7 +221,12 @@ func (p *Policy) failed(o *Outcome) {
 }
 
 // UpstreamKey returns the key that goes upstream for a client, or nil.
-func (g *Gate) UpstreamKey(c *clientkey.Client) []byte { return g.Clients.UpstreamKeys[c.Name] }
+func (g *Gate) UpstreamKey(c *clientkey.Client, now time.Time) []byte {
+	if k := g.Clients.UpstreamKeys[c.Name]; k != nil {
+		return k.Current(now)
+	}
+	return nil
+}
 
 // Work is what a gate has to do beside the loop for one request. It holds copies: the
 // head of the request may be gone before it ends.

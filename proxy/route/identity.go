@@ -1,7 +1,6 @@
 package route
 
 import (
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -68,7 +67,7 @@ func (g *gates) forwarded(policy string) []string {
 	return slices.Sorted(maps.Keys(claims))
 }
 
-// compileClients reads the keys for the upstreams: a change of their files is a reload.
+// compileClients reads the keys for the upstreams for the first time.
 func (g *gates) compileClients() (key []string, err error) {
 	if g.clients != nil {
 		return nil, nil
@@ -77,22 +76,17 @@ func (g *gates) compileClients() (key []string, err error) {
 	if err != nil {
 		return []string{"clients"}, err
 	}
-	keys := map[string][]byte{}
+	keys := map[string]*identity.UpstreamKey{}
 	for name, c := range g.conf.Clients {
 		if c.UpstreamKey == "" {
 			continue
 		}
 		source, err := secret.Parse(c.UpstreamKey)
+		if err == nil {
+			keys[name], err = identity.NewUpstreamKey(source)
+		}
 		if err != nil {
 			return []string{"clients", name, "upstream_key"}, err
-		}
-		switch value, err := source.Current(); {
-		case errors.Is(err, secret.ErrNotAsked): // by explain and check
-			keys[name] = []byte("***")
-		case err != nil:
-			return []string{"clients", name, "upstream_key"}, err
-		default:
-			keys[name] = []byte(value.Reveal())
 		}
 	}
 	g.clients = &identity.Clients{Set: set, UpstreamKeys: keys}
