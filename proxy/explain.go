@@ -9,6 +9,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/identity"
 	"github.com/apim-edge/apim-edge/proxy/admit"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -38,6 +39,10 @@ type Explanation struct {
 	// Reply are the lines of that answer.
 	Own   string
 	Reply []string
+	// Tokens are what the policies of the route have found, Caller whose key it was.
+	Tokens []identity.Explained
+	Caller string
+
 	// Code is the error that the client would get, None for none.
 	Code    edgeerr.Code
 	Message string
@@ -68,6 +73,7 @@ func (e *Edge) Explain(request []byte) Explanation {
 	c.in = c.Loop().GetBuf()
 	c.in.Add(request)
 	x := begin(c)
+	x.explain = true
 	var err error
 	for x.step = 0; err == nil && x.step < sending; x.step++ {
 		err = story[x.step](x)
@@ -82,7 +88,7 @@ func (e *Edge) Explain(request []byte) Explanation {
 
 // explanation says what the exchange has come to: err is nil where it would be sent.
 func (x *Exchange) explanation(err error) Explanation {
-	out := Explanation{Reason: x.reason.String(), Meaning: x.reason.Meaning(), Notes: x.notes.String()}
+	out := Explanation{Tokens: x.explained, Caller: x.caller, Reason: x.reason.String(), Meaning: x.reason.Meaning(), Notes: x.notes.String()}
 	if !x.reason.Decided() {
 		out.Reason, out.Meaning = "", ""
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/apim-edge/apim-edge/internal/identity"
 	"github.com/apim-edge/apim-edge/proxy/admit"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -21,6 +22,7 @@ type store struct {
 	record    record.Record // of the exchange that ends just now, else empty
 	date      date
 	gates     *[]admit.Verdict // where explain wants to know; nil on every loop
+	seen      *identity.Cache  // nil until a route asks for tokens
 }
 
 // date is the text of a Date field, made once a second: 150 ns each are 1 % of an

@@ -24,6 +24,7 @@ var story = [...]func(*Exchange) error{
 	(*Exchange).checkUpgrade,    // of a page: CORS does not cover WebSockets
 	(*Exchange).admit,           // within limits
 	(*Exchange).decide,          // what becomes of the credentials
+	(*Exchange).authenticate,    // who may pass with them, where the route asks for that
 	(*Exchange).beginBody,       // take what has come along of it
 	(*Exchange).ask,             // one attempt at one upstream after another, until one answers
 	(*Exchange).relay,           // head and body to the client, as they come

@@ -76,6 +76,8 @@ func (p *printer) explanation(r *curl.Request, head []byte, e proxy.Explanation)
 	if e.Reason != "" {
 		p.line("decision", e.Reason+": "+e.Meaning)
 	}
+	p.tokens(e.Tokens)
+	p.line("caller", e.Caller)
 	p.line("credential", e.Credential)
 	p.line("notes", strings.ReplaceAll(e.Notes, ",", ", "))
 	for _, v := range e.Gates {
