@@ -9,6 +9,8 @@ import (
 
 	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/identity"
+	"github.com/apim-edge/apim-edge/proxy/admit"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/route"
@@ -28,8 +30,19 @@ type Explanation struct {
 	// Credential says what the edge itself shows to the upstream, and what becomes of the
 	// caller's credentials then; empty: nothing.
 	Credential string
-	// Preflight tells that the edge answers the request itself.
+	// Gates are the verdicts of all gates that were asked, in order: the last one may
+	// have refused the request.
+	Gates []admit.Verdict
+	// Preflight tells that the request is one, and that the edge answers it.
 	Preflight bool
+	// Own says why the edge answers any other request by itself; empty: it does not.
+	// Reply are the lines of that answer.
+	Own   string
+	Reply []string
+	// Tokens are what the policies of the route have found, Caller whose key it was.
+	Tokens []identity.Explained
+	Caller string
+
 	// Code is the error that the client would get, None for none.
 	Code    edgeerr.Code
 	Message string
@@ -52,13 +65,15 @@ type Explanation struct {
 // its own, and go to the collector. What it shares with the exchanges that run is made
 // for that. It is counted among them for as long as it lasts, and refused like them.
 func (e *Edge) Explain(request []byte) Explanation {
+	var gates []admit.Verdict
 	c := &Client{
-		Conn: wire.Unconnected(), edge: e, store: &store{parser: head.NewParser()},
+		Conn: wire.Unconnected(), edge: e, store: &store{parser: head.NewParser(), gates: &gates},
 		address: netip.MustParseAddr("127.0.0.1"), tls: e.Config().Listen.TLS.CertFile != "",
 	}
 	c.in = c.Loop().GetBuf()
 	c.in.Add(request)
 	x := begin(c)
+	x.explain = true
 	var err error
 	for x.step = 0; err == nil && x.step < sending; x.step++ {
 		err = story[x.step](x)
@@ -66,12 +81,14 @@ func (e *Edge) Explain(request []byte) Explanation {
 	if x.admitted {
 		e.running.Leave()
 	}
-	return x.explanation(err)
+	out := x.explanation(err)
+	out.Gates = gates
+	return out
 }
 
 // explanation says what the exchange has come to: err is nil where it would be sent.
 func (x *Exchange) explanation(err error) Explanation {
-	out := Explanation{Reason: x.reason.String(), Meaning: x.reason.Meaning(), Notes: x.notes.String()}
+	out := Explanation{Tokens: x.explained, Caller: x.caller, Reason: x.reason.String(), Meaning: x.reason.Meaning(), Notes: x.notes.String()}
 	if !x.reason.Decided() {
 		out.Reason, out.Meaning = "", ""
 	}
@@ -91,12 +108,23 @@ func (x *Exchange) explanation(err error) Explanation {
 		relayed := x.relayed()
 		answer, _ = relayed.Append(nil)
 	case errAnswered:
-		out.Preflight = true
 		answer = x.reply.Bytes()
+		switch x.answer {
+		case answerPreflight:
+			out.Preflight = true
+		case answerProbe:
+			out.Own = "the path is listen.health_path"
+		default:
+			out.Own = "Max-Forwards: 0 lets it go no further"
+		}
 	default:
 		out.Code, out.Message = edgeerr.CodeOf(err), textOf(err)
 		x.composeError(err)
 		answer = x.reply.Bytes()
+	}
+	if out.Own != "" { // CORS has no say in it
+		out.Reply = strings.FieldsFunc(string(answer), func(r rune) bool { return r == '\r' || r == '\n' })
+		return out
 	}
 	if out.Code == edgeerr.RouteNotFound {
 		out.Routes = x.snap.Rules()

@@ -76,9 +76,16 @@ func (p *printer) explanation(r *curl.Request, head []byte, e proxy.Explanation)
 	if e.Reason != "" {
 		p.line("decision", e.Reason+": "+e.Meaning)
 	}
+	p.tokens(e.Tokens)
+	p.line("caller", e.Caller)
 	p.line("credential", e.Credential)
 	p.line("notes", strings.ReplaceAll(e.Notes, ",", ", "))
+	for _, v := range e.Gates {
+		p.line("gate", v.String())
+	}
 	switch {
+	case e.Own != "":
+		p.lines("apim-edge answers by itself: "+e.Own, e.Reply)
 	case e.Preflight:
 		p.line("preflight", "answered by apim-edge; the upstream is never asked")
 		refused = e.Refused != ""

@@ -28,6 +28,13 @@ type Config struct {
 	// What is served, by name. The route with the longest matching
 	// path_prefix wins; one with a host wins over one without.
 	Routes map[string]Route `koanf:"routes"`
+	// Which tokens are good, by name. Routes ask for them in require.token. The
+	// names of the keys follow API Management's policies validate-azure-ad-token
+	// and validate-jwt (docs/identity.md).
+	TokenPolicies map[string]TokenPolicy `koanf:"token_policies"`
+	// Who has keys that apim-edge issues itself, by name. Routes ask for them by
+	// require.client. apim-edge key new makes a key and the line for it.
+	Clients map[string]Client `koanf:"clients"`
 	// How long each phase of an exchange may take.
 	Timeouts Timeouts `koanf:"timeouts"`
 	// How much may be asked at once. 0 means: no limit of apim-edge's own.
@@ -168,6 +175,14 @@ type Route struct {
 	Open bool `koanf:"open"`
 	// How credentials are rewritten.
 	Credential Credential `koanf:"credential"`
+	// Who may pass. Without token and client: everybody, as far as the upstream
+	// lets them.
+	Require Require `koanf:"require"`
+	// Fields in which the upstream is told what a token says, by the name of the
+	// claim: {oid: X-Caller-Oid}. Lists are joined by commas; commas in a value,
+	// percent signs and everything but printable ASCII are percent-encoded. Fields
+	// of these names from outside are always dropped.
+	ForwardClaims map[string]string `koanf:"forward_claims"`
 	// Cross-origin access for browsers. Without allowed_origins the route's
 	// CORS fields are the upstream's own.
 	CORS CORS `koanf:"cors"`

@@ -26,6 +26,7 @@ func (c *Config) Warnings() Problems {
 		v.doubledPath(child(child("routes", name), "path_prefix"), c.Routes[name])
 		v.corsWarnings(child(child("routes", name), "cors"), c.Routes[name].CORS)
 	}
+	v.identityWarnings()
 	v.problems = append(v.problems, c.strays...)
 	v.problems.sort()
 	return v.problems

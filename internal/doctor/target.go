@@ -29,8 +29,8 @@ type Target struct {
 	// ownField is where the edge shows the upstream a credential of its own, which this
 	// examination does not have; empty: it shows the caller's.
 	ownField string
-	tls   *tls.Config
-	proxy *url.URL
+	tls      *tls.Config
+	proxy    *url.URL
 }
 
 // Targets returns those of a configuration's routes, in the order of their names. edge

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/identity"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
@@ -30,6 +31,9 @@ type Registry struct {
 	OpenCredential func(name string, a config.Auth) (c *upstream.Credential, stop func(), err error)
 	// OnOldAnswer is that of all upstreams; set before the first of them.
 	OnOldAnswer func(upstream string, age time.Duration, why error)
+	// Guard has the keys of whoever issues tokens; set before the first snapshot that
+	// asks for one.
+	Guard *identity.Guard
 
 	mu      sync.Mutex           // guards what stands below, and users
 	known   map[string]*handle   // by everything that makes an upstream what it is
@@ -135,7 +139,12 @@ func (g *Registry) openCredential(h *handle, name string, a config.Auth) (key st
 
 // Release gives back what a snapshot that is not going to be used any more has taken.
 // It must be called once for each: twice would close an upstream that another uses.
-func (g *Registry) Release(s *Snapshot) { g.release(s.used) }
+func (g *Registry) Release(s *Snapshot) {
+	g.release(s.used)
+	for _, p := range s.gates {
+		g.Guard.Release(p)
+	}
+}
 
 // release closes the upstreams that no snapshot uses any more. Exchanges that
 // run on them end as they would have. A new snapshot takes before the old one gives

@@ -46,7 +46,9 @@ func schemaOf(k key) *schema {
 	switch {
 	case k.element != nil:
 		s.Type = []string{"object", "null"}
-		s.PropertyNames = &schema{Pattern: "^[a-z0-9]+([_-][a-z0-9]+)*$"}
+		if k.tag.Get("names") != "any" {
+			s.PropertyNames = &schema{Pattern: "^[a-z0-9]+([_-][a-z0-9]+)*$"}
+		}
 		s.AdditionalProperties = schemaOf(*k.element)
 	case k.isSection():
 		s.Type = []string{"object", "null"} // all of its keys may be commented out
@@ -80,6 +82,8 @@ func (s *schema) scalar(k key) {
 		if high, err := strconv.Atoi(k.tag.Get("max")); err == nil {
 			s.Maximum = &high
 		}
+	case map[string]string:
+		s.Type, s.AdditionalProperties, s.Default = []string{"object", "null"}, &schema{Type: []string{"string"}}, nil
 	case []string:
 		s.Type, s.Items = []string{"array"}, &schema{Type: []string{"string"}}
 		if v == nil {

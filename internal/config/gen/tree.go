@@ -74,6 +74,7 @@ func tree(texts map[string]string, path string, section reflect.Value, name stri
 		}
 		child := key{name: name, path: strings.TrimPrefix(path+"."+name, "."), typ: field.Type, value: section.Field(i)}
 		switch {
+		case child.isPairs():
 		case field.Type.Kind() == reflect.Map:
 			only := section.Field(i).MapKeys()[0]
 			element := tree(texts, child.path+".<name>", section.Field(i).MapIndex(only), only.String())
@@ -90,6 +91,9 @@ func tree(texts map[string]string, path string, section reflect.Value, name stri
 func (k key) isSection() bool {
 	return k.typ.Kind() == reflect.Struct && k.typ != reflect.TypeFor[config.Duration]() && k.typ != reflect.TypeFor[config.Size]()
 }
+
+// isPairs reports whether the key is a map of texts, which is written in one piece.
+func (k key) isPairs() bool { return k.typ == reflect.TypeFor[map[string]string]() }
 
 func (k key) oneOf() []string { return strings.Fields(k.tag.Get("oneof")) }
 
@@ -109,6 +113,8 @@ func (k key) allowed() string {
 		return "a whole number from 0"
 	case []string:
 		return "a list"
+	case map[string]string:
+		return "names and texts"
 	}
 	if choices := k.oneOf(); len(choices) > 0 {
 		return "`" + strings.Join(choices, "`, `") + "`"
@@ -136,6 +142,13 @@ func (k key) bounded(what string) string {
 var special = map[string]string{
 	"upstreams.<name>.url":   "none, it must be given",
 	"routes.<name>.upstream": "the only upstream",
+
+	"token_policies.<name>.tenant_id":  "empty",
+	"token_policies.<name>.audiences":  "none, it must be given",
+	"token_policies.<name>.cloud":      "`public`, where `tenant_id` is set",
+	"token_policies.<name>.algorithms": "`[RS256, ES256]`; `[RS256]` where `tenant_id` is set",
+	"token_policies.<name>.header":     "`Authorization`, where `query` is empty",
+	"clients.<name>.keys":              "none, they must be given",
 	// By what else is written.
 	"upstreams.<name>.auth.header": "`api-key`; with managed_identity `Authorization`",
 }
@@ -148,6 +161,8 @@ func (k key) fallback() string {
 	switch v := k.value.Interface().(type) {
 	case string:
 		return cmp.Or(code(v), "empty")
+	case map[string]string:
+		return "empty"
 	case []string:
 		if len(v) == 0 {
 			return "empty"
