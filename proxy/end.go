@@ -130,7 +130,7 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 	r := &x.client.store.record
 	*r = record.Record{
 		ID: k.id, Method: k.method, Path: k.path, Origin: k.origin, APIMRequestID: k.apim, Client: k.family,
-		Reason: x.reason, Hint: x.sight.Hint(), Notes: x.notes, Caller: x.caller, Check: x.check, CORSRefused: x.refused, CORSAsked: k.asked,
+		Reason: x.reason, Hint: x.sight.Hint(), Notes: x.notes, Caller: x.caller.name, Check: x.caller.check, CORSRefused: x.refused, CORSAsked: k.asked,
 		Status: x.status, UpstreamStatus: a.status, Up: a.taken, Down: x.down.Bytes, Events: x.events.Count, Retries: x.retries,
 		FirstByte: a.firstByte, Duration: x.client.Loop().Now() - x.start,
 		Stream: x.answer == answerUpstream && x.body != head.Plain, Sent: a.taken > 0,

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/hint"
-	"github.com/apim-edge/apim-edge/internal/identity"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/relay"
@@ -37,13 +36,7 @@ type Exchange struct {
 	reason   rewrite.Reason   // reason and notes are what outlives decision
 	notes    rewrite.Notes
 
-	judging *judging         // a token that is verified, or was; nil: none had to be
-	passed  *identity.Passed // the token that the route has asked for, or nil
-	caller  string           // who calls, where the route asks for that and it may be told
-	check   string           // of a token or key, that has failed
-	explain bool             // nothing is sent or waited for: a person asks
-	// explained is what the gate has found, where explain is set.
-	explained []identity.Explained
+	caller caller // where the route asks who that is
 
 	attempt attempt // the one under way; those before it have taken nothing
 	retries int     // how many were before it
@@ -186,8 +179,8 @@ func (x *Exchange) WakeUpstream() { x.client.run() }
 // anew for each attempt: host, prefix and credentials belong to the upstream.
 func (x *Exchange) forwarded() head.Forwarded {
 	claims := x.route.Claims
-	if x.passed != nil {
-		claims.Says = x.passed
+	if x.caller.passed != nil {
+		claims.Says = x.caller.passed
 	}
 	return head.Forwarded{
 		Request: x.req, Policy: x.route.Credential, Decision: &x.attempt.decision, Own: x.attempt.own(), Replaces: x.attempt.target.Replaces,

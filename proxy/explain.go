@@ -65,15 +65,14 @@ type Explanation struct {
 // its own, and go to the collector. What it shares with the exchanges that run is made
 // for that. It is counted among them for as long as it lasts, and refused like them.
 func (e *Edge) Explain(request []byte) Explanation {
-	var gates []admit.Verdict
+	out := &Explanation{}
 	c := &Client{
-		Conn: wire.Unconnected(), edge: e, store: &store{parser: head.NewParser(), gates: &gates},
+		Conn: wire.Unconnected(), edge: e, store: &store{parser: head.NewParser(), explains: out},
 		address: netip.MustParseAddr("127.0.0.1"), tls: e.Config().Listen.TLS.CertFile != "",
 	}
 	c.in = c.Loop().GetBuf()
 	c.in.Add(request)
 	x := begin(c)
-	x.explain = true
 	var err error
 	for x.step = 0; err == nil && x.step < sending; x.step++ {
 		err = story[x.step](x)
@@ -81,16 +80,15 @@ func (e *Edge) Explain(request []byte) Explanation {
 	if x.admitted {
 		e.running.Leave()
 	}
-	out := x.explanation(err)
-	out.Gates = gates
-	return out
+	x.tellOf(err, out)
+	return *out
 }
 
-// explanation says what the exchange has come to: err is nil where it would be sent.
-func (x *Exchange) explanation(err error) Explanation {
-	out := Explanation{Tokens: x.explained, Caller: x.caller, Reason: x.reason.String(), Meaning: x.reason.Meaning(), Notes: x.notes.String()}
-	if !x.reason.Decided() {
-		out.Reason, out.Meaning = "", ""
+// tellOf says what the exchange has come to: err is nil where it would be sent.
+func (x *Exchange) tellOf(err error, out *Explanation) {
+	out.Caller, out.Notes = x.caller.name, x.notes.String()
+	if x.reason.Decided() {
+		out.Reason, out.Meaning = x.reason.String(), x.reason.Meaning()
 	}
 	if rt := x.route; rt != nil {
 		out.Route, out.Upstream, out.URL = rt.Name, rt.Target.Name, x.snap.Config.Upstreams[rt.Target.Name].URL
@@ -124,7 +122,7 @@ func (x *Exchange) explanation(err error) Explanation {
 	}
 	if out.Own != "" { // CORS has no say in it
 		out.Reply = strings.FieldsFunc(string(answer), func(r rune) bool { return r == '\r' || r == '\n' })
-		return out
+		return
 	}
 	if out.Code == edgeerr.RouteNotFound {
 		out.Routes = x.snap.Rules()
@@ -136,7 +134,6 @@ func (x *Exchange) explanation(err error) Explanation {
 			out.Refused = corsx.CauseMethod
 		}
 	}
-	return out
 }
 
 // credential tells of the edge's own credential at the upstream, and has it shown.

@@ -192,8 +192,8 @@ func (x *Exchange) admit() error {
 
 // heed returns the error of a gate's verdict, or nil, and tells explain of both.
 func (x *Exchange) heed(v admit.Verdict) error {
-	if gates := x.client.store.gates; gates != nil {
-		*gates = append(*gates, v)
+	if told := x.client.store.explains; told != nil {
+		told.Gates = append(told.Gates, v)
 	}
 	return v.Err()
 }
