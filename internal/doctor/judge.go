@@ -73,6 +73,9 @@ func (v *verdict) reached() bool {
 	return true
 }
 
+// soon is how many days before its end a certificate is worth a word.
+const soon = 21
+
 func (v *verdict) judgeNetwork() {
 	n := v.network
 	switch {
@@ -87,6 +90,9 @@ func (v *verdict) judgeNetwork() {
 	}
 	if n.Proxy != "" {
 		v.note("network", "the API is reached through the forward proxy "+n.Proxy, "")
+	}
+	if t := n.TLS; t != nil && t.Days < soon {
+		v.note("tls", fmt.Sprintf("the API's certificate expires in %d days, on %s", t.Days, t.Expires), "look that it is renewed in time")
 	}
 	if t := n.TLS; t != nil && t.AsksForCertificate {
 		v.note("tls", "the API asks clients for a certificate", "set tls.cert_file and tls.key_file of the upstream, if it insists")

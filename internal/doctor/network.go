@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Network is what is known of the way to the API.
@@ -35,6 +36,7 @@ type TLSFacts struct {
 	Names   []string `json:"names"`
 	Issuer  string   `json:"issuer"`
 	Expires string   `json:"expires"`
+	Days    int      `json:"days"` // until then
 	// AsksForCertificate tells that it asks clients for one.
 	AsksForCertificate bool `json:"asks_for_certificate,omitempty"`
 }
@@ -102,7 +104,7 @@ func (p *prober) tlsFacts(s *tls.ConnectionState) *TLSFacts {
 	leaf := s.PeerCertificates[0]
 	f := &TLSFacts{
 		Version: tls.VersionName(s.Version), Suite: tls.CipherSuiteName(s.CipherSuite),
-		Issuer: p.scrub.clean(leaf.Issuer.String()), Expires: leaf.NotAfter.UTC().Format("2006-01-02"),
+		Issuer: p.scrub.clean(leaf.Issuer.String()), Expires: leaf.NotAfter.UTC().Format("2006-01-02"), Days: int(time.Until(leaf.NotAfter).Hours() / 24),
 		AsksForCertificate: p.asksFor.Load(),
 	}
 	for _, name := range leaf.DNSNames {
