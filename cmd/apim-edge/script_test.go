@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 //	exits CODE COMMAND ARG...     the command ends with this very exit code
 //	ask METHOD URL [FIELD...]     sends a request and prints the answer (a program)
 //	legacy [NAME=VALUE...]        starts a legacy look-alike with the key 0123abcd, at $LEGACY; see legacy_test.go
-//	edge [NAME=VALUE...] ARG...   starts apim-edge serve ARG... on free ports, at $EDGE and $ADMIN
+//	edge [NAME=VALUE...] ARG...   starts apim-edge serve ARG... on free ports, at $EDGE and $ADMIN; ends the one before
 //	logged REGEXP                 waits until a line of that edge's log matches
 //	signal HUP | TERM             sends it to that edge
 //	ended CODE                    waits until that edge ends; its log is then in edge.log
