@@ -43,12 +43,18 @@ func gateOf(t testing.TB, g *Guard, i *identitytest.Issuer, change func(*token.O
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { g.Release(p); g.Sources().Close() })
+	awaitKeys(t, g)
+	return &Gate{Route: "openai", Policies: []*Policy{p}}
+}
+
+// awaitKeys waits until the keys of all issuers are there.
+func awaitKeys(t testing.TB, g *Guard) {
+	t.Helper()
 	for deadline := time.Now().Add(time.Minute); g.Sources().Unreached() != ""; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal(g.Sources().Unreached())
 		}
 	}
-	return &Gate{Route: "openai", Policies: []*Policy{p}}
 }
 
 // judge does what an exchange does, work included.
