@@ -7,6 +7,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/internal/identity"
 	"github.com/apim-edge/apim-edge/internal/identity/issuer"
 	"github.com/apim-edge/apim-edge/proxy/wire"
@@ -54,10 +55,16 @@ func (x *Exchange) authenticate() error {
 // settle takes over what the gate has said.
 func (x *Exchange) settle(gate *identity.Gate, outcome *identity.Outcome) error {
 	x.check, x.passed = outcome.Check, outcome.Passed
-	if c := outcome.Client; c != nil {
+	c, p := outcome.Client, outcome.Passed
+	if c != nil {
+		x.decision.Key = nil // the client's own key is of no use to anybody else
+	}
+	switch {
+	case outcome.Admitted:
+		x.caller, x.decision.Key = c.Name, gate.UpstreamKey(c, time.Now())
+	case c != nil && outcome.Code != edgeerr.None:
 		x.caller = c.Name
-		x.decision.Key = gate.UpstreamKey(c, time.Now()) // the client's own key is of no use to anybody else
-	} else if p := outcome.Passed; p != nil {
+	case p != nil:
 		x.caller = p.Caller.Application
 	}
 	return outcome.Err()

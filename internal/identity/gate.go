@@ -48,6 +48,9 @@ type Outcome struct {
 	Passed *Passed
 	// Client is whose key it is, or nil. The key itself must not go upstream.
 	Client *clientkey.Client
+	// Admitted tells that the key is good here, and not only known: a token may let its
+	// request in beside a key that has expired.
+	Admitted bool
 	// Code is edgeerr.None where the request may pass.
 	Code edgeerr.Code
 	// Check is the name of what has failed.
@@ -172,17 +175,14 @@ func (g *Gate) client(o *Outcome, r *Request, now time.Time) {
 	}
 	v := g.Clients.Judge(r.Key, g.Route, now)
 	o.Client, o.Code, o.Text = v.Client, v.Code, v.Text
+	o.Admitted = v.Client != nil && v.Code == edgeerr.None
 }
 
 func (g *Gate) suffices(o *Outcome) bool {
-	client := o.Client != nil && o.Code == edgeerr.None
-	switch {
-	case g.All:
-		return o.Passed != nil && client
-	case o.Passed != nil:
-		return true
+	if g.All {
+		return o.Passed != nil && o.Admitted
 	}
-	return client
+	return o.Passed != nil || o.Admitted
 }
 
 // refuse fills in why: of the token first, if one was sent.
