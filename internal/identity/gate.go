@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"bytes"
 	"context"
 	"net/netip"
 	"time"
@@ -74,40 +73,29 @@ type failedCheck string
 // Error implements error.
 func (c failedCheck) Error() string { return "check failed: " + string(c) }
 
-// textOf returns the token as the policy wants it, or nil.
+// textOf returns the token as the policy wants it, or nil. Of two in one place nobody can
+// say which one is meant: the one that is verified need not be the one that the upstream
+// reads. That goes for other spellings of the place as well.
 func (p *Policy) textOf(r *Request) []byte {
-	o := &p.Options
-	if o.Query != "" {
-		return parameter(r.Query, o.Query)
-	}
-	if p.header == "" {
+	switch {
+	case p.query != "":
+		return rewrite.SoleParameter(r.Query, p.query)
+	case p.header == "":
 		return r.Token
 	}
 	var found []byte
+	lines := 0
 	for i := range r.Fields {
-		if rewrite.Compare(r.Fields[i].Name, p.header) != rewrite.Equal {
-			continue
+		switch rewrite.Compare(r.Fields[i].Name, p.header) {
+		case rewrite.Neighbour:
+			return nil
+		case rewrite.Equal:
+			found = r.Fields[i].Value
+			lines++
 		}
-		if found != nil {
-			return nil // two lines: nobody can say which one is meant
-		}
-		found = r.Fields[i].Value
 	}
-	return found
-}
-
-// parameter returns a query parameter that stands there once. A token needs no
-// percent-encoding, and one that has some is not the token.
-func parameter(query []byte, name string) (found []byte) {
-	for len(query) > 0 {
-		var piece []byte
-		piece, query, _ = bytes.Cut(query, []byte{'&'})
-		if len(piece) > len(name) && string(piece[:len(name)]) == name && piece[len(name)] == '=' {
-			if found != nil {
-				return nil
-			}
-			found = piece[len(name)+1:]
-		}
+	if lines > 1 {
+		return nil
 	}
 	return found
 }

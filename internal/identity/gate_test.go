@@ -296,9 +296,18 @@ func TestPlacesOfTokens(t *testing.T) {
 		{"a field", "X-Token", "", Request{Token: []byte("no"), Fields: []rewrite.Field{field("x-TOKEN", "t")}}, "t"},
 		{"two lines", "X-Token", "", Request{Fields: []rewrite.Field{field("x-token", "t"), field("x-token", "t")}}, ""},
 		{"a neighbour", "X-Token", "", Request{Fields: []rewrite.Field{field("x_token", "t")}}, ""},
+		{"a neighbour beside it, which some upstreams would read", "X-Token", "", Request{Fields: []rewrite.Field{field("X-Token", "t"), field("X_Token", "u")}}, ""},
+		{"a neighbour before it", "X-Token", "", Request{Fields: []rewrite.Field{field("X.Token", "u"), field("X-Token", "t")}}, ""},
+		{"two lines, the first of them empty", "X-Token", "", Request{Fields: []rewrite.Field{field("X-Token", ""), field("X-Token", "t")}}, ""},
+		{"two lines, the first of them nothing", "X-Token", "", Request{Fields: []rewrite.Field{{Name: []byte("X-Token")}, field("X-Token", "t")}}, ""},
 		{"the query", "", "jwt", Request{Query: []byte("a=b&jwt=t&c")}, "t"},
 		{"twice", "", "jwt", Request{Query: []byte("jwt=t&jwt=u")}, ""},
-		{"another name", "", "jwt", Request{Query: []byte("xjwt=t&jwtx=t&JWT=t&jwt")}, ""},
+		{"twice, once in another case", "", "jwt", Request{Query: []byte("jwt=t&JWT=u")}, ""},
+		{"twice, once percent-encoded", "", "jwt", Request{Query: []byte("j%77t=u&jwt=t")}, ""},
+		{"twice, once without a value", "", "jwt", Request{Query: []byte("jwt&jwt=t")}, ""},
+		{"twice, the first of them empty", "", "jwt", Request{Query: []byte("jwt=&jwt=t")}, ""},
+		{"a name in capital letters", "", "JWT", Request{Query: []byte("JWT=t")}, "t"},
+		{"another name", "", "jwt", Request{Query: []byte("xjwt=t&jwtx=t&JW=t&%&%zz=t")}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			g := gateOf(t, guard, i, func(o *token.Options) { o.Header, o.Query = tc.header, tc.query })

@@ -63,6 +63,7 @@ type Policy struct {
 	keep    []string         // claims that some route tells the upstream
 	id      seen.Policy
 	header  string // in lower case; empty: Authorization, or the query
+	query   string // in lower case; empty: a field
 }
 
 // Policy compiles a policy, and begins to fetch its keys. keep are the claims that
@@ -76,7 +77,7 @@ func (g *Guard) Policy(name string, o token.Options, keep []string) (*Policy, er
 	if err != nil {
 		return nil, err
 	}
-	p := &Policy{Policy: compiled, guard: g, keep: keep}
+	p := &Policy{Policy: compiled, guard: g, keep: keep, query: strings.ToLower(compiled.Options.Query)}
 	if lower := strings.ToLower(compiled.Options.Header); lower != "authorization" {
 		p.header = lower
 	}
