@@ -37,7 +37,7 @@ func (x *Exchange) authenticate() error {
 		known = j.verdicts
 	}
 	r := identity.Request{
-		Token: x.decision.BearerToken(), Key: x.decision.Key, Fields: x.req.Fields, Query: x.req.Query, Address: x.client.address,
+		Token: x.decision.BearerToken(), Key: x.decision.Key, Fields: x.req.Fields, Query: x.req.Query,
 	}
 	if x.explain {
 		explained, outcome := gate.Explain(&r, time.Now())
@@ -46,6 +46,7 @@ func (x *Exchange) authenticate() error {
 	}
 	outcome, work := gate.Judge(x.client.store.tokens(), &r, known, time.Now())
 	if work != nil {
+		work.From = x.req.Sender(x.client.address, x.snap.Trusts)
 		x.judge(work)
 		return wire.ErrWait
 	}

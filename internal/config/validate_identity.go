@@ -157,7 +157,9 @@ func (v *checker) forwardClaims(key string, r Route) {
 		switch fault := rewrite.FieldFault(field); {
 		case fault != "":
 			v.fault(at, show(field), fault, "")
-		case slices.ContainsFunc(governed, func(name string) bool { return rewrite.Compare([]byte(field), strings.ToLower(name)) != rewrite.Different }):
+		case slices.ContainsFunc(governed, func(name string) bool {
+			return rewrite.Compare([]byte(field), strings.ToLower(name)) != rewrite.Different
+		}):
 			v.fault(at, show(field), "this field has the credential", "")
 		case taken[lower] != "":
 			v.fault(at, show(field), "the claim "+taken[lower]+" goes into this field", "")

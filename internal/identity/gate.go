@@ -37,8 +37,6 @@ type Request struct {
 	// Fields and Query are the client's, for tokens in places of their own.
 	Fields []rewrite.Field
 	Query  []byte
-	// Address is the client's.
-	Address netip.Addr
 }
 
 // Outcome is what a gate says.
@@ -221,11 +219,13 @@ func (g *Gate) UpstreamKey(c *clientkey.Client, now time.Time) []byte {
 type Work struct {
 	gate  *Gate
 	texts []string // by policy; "": none
-	from  netip.Addr
+
+	// From is who has sent the tokens: what costs much and is refused is counted against
+	// this address. It is wanted here, and not before: finding it may cost something.
+	From netip.Addr
 }
 
 func (w *Work) take(r *Request) {
-	w.from = r.Address
 	for _, p := range w.gate.Policies {
 		w.texts = append(w.texts, string(p.textOf(r)))
 	}
@@ -244,7 +244,7 @@ func (w *Work) Do(ctx context.Context) []Verdict {
 		if w.texts[i] == "" {
 			continue
 		}
-		if verdicts[i] = p.verify(ctx, w.texts[i], w.from); verdicts[i].Passed != nil {
+		if verdicts[i] = p.verify(ctx, w.texts[i], w.From); verdicts[i].Passed != nil {
 			for rest := i + 1; rest < len(verdicts); rest++ {
 				verdicts[rest] = Verdict{Refusal: notAsked}
 			}

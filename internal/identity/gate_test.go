@@ -59,17 +59,22 @@ func awaitKeys(t testing.TB, g *Guard) {
 
 // judge does what an exchange does, work included.
 func judge(g *Gate, c *Cache, r *Request) (o Outcome, worked bool) {
+	return judgeFrom(address, g, c, r)
+}
+
+func judgeFrom(from netip.Addr, g *Gate, c *Cache, r *Request) (o Outcome, worked bool) {
 	o, work := g.Judge(c, r, nil, time.Now())
 	if work == nil {
 		return o, false
 	}
+	work.From = from
 	verdicts := work.Do(context.Background())
 	work.Remember(c, verdicts, time.Now())
 	o, _ = g.Judge(c, r, verdicts, time.Now())
 	return o, true
 }
 
-func of(text string) *Request { return &Request{Token: []byte(text), Address: address} }
+func of(text string) *Request { return &Request{Token: []byte(text)} }
 
 func TestATokenIsVerifiedOnce(t *testing.T) {
 	i := identitytest.Start(t)
@@ -152,13 +157,13 @@ func TestUnknownKeysAreCountedAgainstTheirSender(t *testing.T) {
 	codes := make([]edgeerr.Code, 60)
 	for n := range codes {
 		all.Go(func() {
-			work := &Work{gate: g}
+			work := &Work{gate: g, From: address}
 			work.take(of(i.Unknown(audience, fmt.Sprint("invented-", n))))
 			codes[n] = work.Do(context.Background())[0].Refusal.Code
 		})
 	}
 	all.Wait()
-	work := &Work{gate: g}
+	work := &Work{gate: g, From: address}
 	work.take(of(i.Unknown(audience, "one more")))
 	if v := work.Do(context.Background())[0]; v.Refusal.Code != edgeerr.EdgeOverloaded {
 		t.Errorf("one more: %v", v.Refusal)
@@ -170,9 +175,7 @@ func TestUnknownKeysAreCountedAgainstTheirSender(t *testing.T) {
 		t.Errorf("who shares the address is refused: %v", o)
 	}
 	i.Rotate()
-	other := of(i.Token(audience, nil))
-	other.Address = netip.MustParseAddr("2001:db8::1")
-	if o, _ := judge(g, c, other); o.Code != edgeerr.None {
+	if o, _ := judgeFrom(netip.MustParseAddr("2001:db8::1"), g, c, of(i.Token(audience, nil))); o.Code != edgeerr.None {
 		t.Errorf("another sender, with a rotated key: %v", o)
 	}
 }
@@ -183,7 +186,7 @@ func TestAnIssuerThatHangsHoldsNobodyForLong(t *testing.T) {
 	i.Misbehave(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	defer i.Misbehave(nil)
 	ctx, cancel := context.WithCancel(t.Context())
-	work := &Work{gate: g}
+	work := &Work{gate: g, From: address}
 	work.take(of(i.Unknown(audience, "x")))
 	done := make(chan Verdict, 1)
 	go func() { done <- work.Do(ctx)[0] }()
@@ -360,7 +363,7 @@ func BenchmarkJudgeFresh(b *testing.B) {
 	r := of(i.Token(audience, identitytest.Claims{"x": strings.Repeat("x", 800)}))
 	b.ReportAllocs()
 	for b.Loop() {
-		work := &Work{gate: g}
+		work := &Work{gate: g, From: address}
 		work.take(r)
 		work.Do(context.Background())
 	}
