@@ -88,15 +88,7 @@ func TestMoreComesWhileATokenIsVerified(t *testing.T) {
 	i := identitytest.Start(t)
 	e := startGuarded(t, i, proxytest.StartUpstream(t, echo), nil)
 	asked, release := make(chan struct{}, 8), make(chan struct{})
-	i.Misbehave(func(w http.ResponseWriter, r *http.Request) {
-		asked <- struct{}{}
-		<-release
-		if r.URL.Path == "/keys" {
-			fmt.Fprint(w, i.Keys())
-			return
-		}
-		fmt.Fprintf(w, `{"issuer": %q, "jwks_uri": %q}`, i.URL, i.URL+"/keys")
-	})
+	i.Misbehave(answerLate(i, asked, release))
 	i.Rotate()
 	first, second := i.Token(audience, nil), i.Token("api://other", nil)
 	c := e.Dial()
@@ -238,4 +230,84 @@ func decryptionFile(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return file
+}
+
+// TestAReloadWhileATokenIsVerified: the request that waits is judged by what held when it
+// came, the next one by what holds now, though the token is the same.
+func TestAReloadWhileATokenIsVerified(t *testing.T) {
+	i := identitytest.Start(t)
+	upstream := proxytest.StartUpstream(t, echo)
+	e := startGuarded(t, i, upstream, nil)
+	asked, release := make(chan struct{}, 8), make(chan struct{})
+	i.Misbehave(answerLate(i, asked, release))
+	i.Rotate()
+	token := i.Token(audience, nil)
+	c := e.Dial()
+	defer c.Close() //nolint:errcheck // a test's end
+	c.Send(with(bearer(token)))
+	<-asked
+	if err := e.Use(proxytest.Configuration(upstream, guarded(i, func(c *config.Config) {
+		p := c.TokenPolicies["partner"]
+		p.RequiredClaims = map[string]config.RequiredClaim{"roles": {Values: []string{"Admin"}}}
+		c.TokenPolicies["partner"] = p
+	}))); err != nil {
+		t.Fatal(err)
+	}
+	close(release)
+	if m := c.Answer("POST"); m.Status() != 200 {
+		t.Errorf("the request that came before: %v", m)
+	}
+	e.Exchange()
+	for range 2 {
+		c.Send(with(bearer(token)))
+		if m := c.Answer("POST"); m.Status() != 403 {
+			t.Errorf("the request behind it: %v", m)
+		}
+		e.Exchange()
+	}
+}
+
+// TestAReloadThatDropsTheIssuerWhileATokenWaits: nobody is left to ask. The request is
+// refused, and the edge goes on.
+func TestAReloadThatDropsTheIssuerWhileATokenWaits(t *testing.T) {
+	i, next := identitytest.Start(t), identitytest.Start(t)
+	upstream := proxytest.StartUpstream(t, echo)
+	e := startGuarded(t, i, upstream, nil)
+	asked, release := make(chan struct{}, 8), make(chan struct{})
+	defer close(release)
+	i.Misbehave(answerLate(i, asked, release))
+	c := e.Dial()
+	defer c.Close() //nolint:errcheck // a test's end
+	c.Send(with(bearer(i.Unknown(audience, "new"))))
+	<-asked
+	if err := e.Use(proxytest.Configuration(upstream, guarded(next, nil))); err != nil {
+		t.Fatal(err)
+	}
+	if m := c.Answer("POST"); m.Status() != 401 {
+		t.Errorf("the request that waits: %v", m)
+	}
+	e.Exchange()
+	waitForKeys(t, e)
+	c.Send(with(bearer(next.Token(audience, nil))))
+	if m := c.Answer("POST"); m.Status() != 200 {
+		t.Errorf("the request behind it: %v", m)
+	}
+	e.Exchange()
+}
+
+// answerLate has an issuer answer as it should, once it is released.
+func answerLate(i *identitytest.Issuer, asked chan<- struct{}, release <-chan struct{}) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		select {
+		case <-release:
+		case <-r.Context().Done():
+			return
+		}
+		if r.URL.Path == "/keys" {
+			fmt.Fprint(w, i.Keys())
+			return
+		}
+		fmt.Fprintf(w, `{"issuer": %q, "jwks_uri": %q}`, i.URL, i.URL+"/keys")
+	}
 }
