@@ -16,7 +16,7 @@ var guarding = []string{"apim-edge", "haproxy", "envoy"}
 func tokenRepeated() Workload {
 	return Workload{
 		Name: "token-repeated", Unit: "exchange", SkipDirect: true, Legs: []Leg{Plain, TLSUpstream}, Peers: guarding,
-		About: "the small exchange with one token (RS256, 1.3 KB) in place of the key, sent again and again to a proxy that validates it. " +
+		About: "the small exchange with one token (RS256, 1.2 KB) in place of the key, sent again and again to a proxy that validates it. " +
 			"× plain is to the same proxy's small exchange with a key, in the same round: the larger head is in it",
 		Figures: []Figure{
 			{Key: "cpu_us", Title: "CPU µs/exchange", Decimals: 2},
