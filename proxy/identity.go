@@ -7,6 +7,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/internal/identity"
 	"github.com/apim-edge/apim-edge/internal/identity/issuer"
 	"github.com/apim-edge/apim-edge/proxy/wire"
@@ -44,7 +45,7 @@ func (x *Exchange) authenticate() error {
 		known = j.verdicts
 	}
 	r := identity.Request{
-		Token: x.decision.BearerToken(), Key: x.decision.Key, Fields: x.req.Fields, Query: x.req.Query, Address: x.client.address,
+		Token: x.decision.BearerToken(), Key: x.decision.Key, Fields: x.req.Fields, Query: x.req.Query,
 	}
 	if told := x.client.store.explains; told != nil { // nobody is waited for
 		explained, outcome := gate.Explain(&r, time.Now())
@@ -53,6 +54,7 @@ func (x *Exchange) authenticate() error {
 	}
 	outcome, work := gate.Judge(x.client.store.tokens(), &r, known, time.Now())
 	if work != nil {
+		work.From = x.req.Sender(x.client.address, x.snap.Trusts)
 		x.judge(work)
 		return wire.ErrWait
 	}
@@ -62,10 +64,16 @@ func (x *Exchange) authenticate() error {
 // settle takes over what the gate has said.
 func (x *Exchange) settle(gate *identity.Gate, outcome *identity.Outcome) error {
 	x.caller.check, x.caller.passed = outcome.Check, outcome.Passed
-	if c := outcome.Client; c != nil {
+	c, p := outcome.Client, outcome.Passed
+	if c != nil {
+		x.decision.Key = nil // the client's own key is of no use to anybody else
+	}
+	switch {
+	case outcome.Admitted:
+		x.caller.name, x.decision.Key = c.Name, gate.UpstreamKey(c, time.Now())
+	case c != nil && outcome.Code != edgeerr.None:
 		x.caller.name = c.Name
-		x.decision.Key = gate.UpstreamKey(c, time.Now()) // the client's own key is of no use to anybody else
-	} else if p := outcome.Passed; p != nil {
+	case p != nil:
 		x.caller.name = p.Caller.Application
 	}
 	return outcome.Err()
