@@ -20,11 +20,12 @@ var mayImport = []row{
 	{"rewrite", nil, "it is pure and can be fuzzed and explained alone"},
 	{"corsx", nil, "it knows raw heads and a policy, no route and no server"},
 	{"internal/edgeerr", nil, "everything else speaks of errors in its words"},
+	{"proxy/bridge", []pattern{"internal/edgeerr"}, "it is pure: bytes in, a decision out"},
 	{"internal/secret", nil, "a secret must not meet a logger on its way"},
 	{"internal/logsink", nil, "it moves lines and knows nothing of their content"},
 	{"internal/signals", nil, "what it imports is initialised before it, and delays it"},
 	{"internal/health", nil, "it holds causes and knows nobody who has one"},
-	{"internal/config", []pattern{"rewrite", "corsx", "internal/secret"}, "it is data and knows no server; options are checked by whom they belong to"},
+	{"internal/config", []pattern{"rewrite", "corsx", "internal/secret", "proxy/bridge"}, "it is data and knows no server; options are checked by whom they belong to"},
 	{"internal/config/gen", []pattern{"internal/config"}, "it writes the reference of the configuration"},
 	{"internal/curl", nil, "it reads command lines and knows no edge"},
 	{"internal/arch", nil, "it only reads source"},
@@ -39,7 +40,7 @@ var mayImport = []row{
 	{"proxy/admit", []pattern{"internal/edgeerr"}, "its gates judge values and know no exchange"},
 	{"proxy/route", []pattern{
 		"corsx", "rewrite", "internal/config", "internal/edgeerr",
-		"proxy/head", "proxy/record", "proxy/upstream", "proxy/wire",
+		"proxy/bridge", "proxy/head", "proxy/record", "proxy/upstream", "proxy/wire",
 	}, "it is configuration compiled and knows no exchange"},
 	{"proxy", []pattern{
 		"corsx", "rewrite", "internal/config", "internal/edgeerr",
@@ -95,6 +96,7 @@ var never = []struct {
 	{"rewrite", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "time"}, "it is pure: no I/O, no clock, no chance"},
 	{"internal/edgeerr", []pattern{"log/...", "net/...", "os/..."}, "it is a table"},
 	{"proxy/head", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "github.com/rs/zerolog/..."}, "it is pure: no I/O, no chance, no log"},
+	{"proxy/bridge", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "time", "encoding/json", "mime/..."}, "it is pure, and knows two keys of a body, not its values"},
 	{"proxy/admit", []pattern{"log/...", "net", "net/http/...", "os/...", "syscall", "github.com/rs/zerolog/..."}, "its verdicts are values: whoever asks acts on them"},
 }
 
