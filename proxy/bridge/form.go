@@ -189,23 +189,21 @@ func (s *formScan) body(held []byte) (more bool, err error) {
 // isModelPart reads the head of a part. A file may be called model, too.
 func isModelPart(head []byte) (bool, error) {
 	var disposition []byte
-	coded := false
+	dispositions, coded := 0, false
 	for line := range bytes.SplitSeq(head, []byte("\r\n")) {
 		name, value, found := bytes.Cut(line, []byte{':'})
 		switch {
 		case !found || len(name) == 0 || bytes.ContainsAny(name, " \t") || bytes.ContainsAny(line, "\r\n\x00"):
 			return false, errPartHead
 		case equalFold(name, "content-disposition"):
-			if disposition != nil {
-				return false, errPartHead
-			}
-			disposition = bytes.Trim(value, " \t")
+			dispositions++
+			disposition = value
 		case equalFold(name, "content-transfer-encoding"):
 			coded = true // Go's reader decodes quoted-printable, others do not (RFC 7578 section 4.7)
 		}
 	}
 	kind, rest, _ := bytes.Cut(disposition, []byte{';'})
-	if !equalFold(bytes.Trim(kind, " \t"), "form-data") {
+	if dispositions != 1 || !equalFold(bytes.Trim(kind, " \t"), "form-data") {
 		return false, errPartHead
 	}
 	names, file, isModel := 0, false, false

@@ -68,6 +68,7 @@ func TestScanForm(t *testing.T) {
 		{"no head", "--XX\r\n\r\n\r\na\r\n--XX--", found{err: errPartHead}},
 		{"no Content-Disposition", head("Content-Type: text/plain"), found{err: errPartHead}},
 		{"two of them", head("Content-Disposition: form-data; name=\"a\"\r\nContent-Disposition: form-data; name=\"model\""), found{err: errPartHead}},
+		{"two of them, the first empty", head("Content-Disposition:\r\nContent-Disposition: form-data; name=\"model\""), found{err: errPartHead}},
 		{"two names", head(`Content-Disposition: form-data; name="a"; name="model"`), found{err: errPartHead}},
 		{"a name in pieces", head(`Content-Disposition: form-data; name*0="mod"; name*1="el"`), found{err: errPartHead}},
 		{"a name in another charset", head(`Content-Disposition: form-data; name="a"; name*=UTF-8''model`), found{err: errPartHead}},

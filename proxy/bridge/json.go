@@ -96,6 +96,14 @@ func (s *jsonScan) skipString(held []byte) bool {
 		s.escaped = false
 		s.at++
 	}
+	for i, c := range held[s.at:min(s.at+shortString, len(held))] { // keys are short
+		if c == '"' {
+			s.at += i + 1
+			return true
+		} else if c == '\\' {
+			break
+		}
+	}
 	for s.at < len(held) {
 		n := bytes.IndexByte(held[s.at:], '"')
 		end := s.at + n
@@ -115,6 +123,9 @@ func (s *jsonScan) skipString(held []byte) bool {
 	}
 	return false
 }
+
+// shortString is up to where a loop finds a quote sooner than bytes.IndexByte.
+const shortString = 12
 
 // backslashes counts those at the end of p.
 func backslashes(p []byte) (n int) {
@@ -175,21 +186,23 @@ func keyIsModel(key []byte) (bool, error) {
 var deep = [256]int8{'{': 1, '[': 1, '}': -1, ']': -1, '"': 2}
 
 func (s *jsonScan) skipDeep(held []byte) {
-	for i, c := range held[s.at:] {
-		switch deep[c] {
-		case 0:
+	for at := s.at; at < len(held); at++ {
+		kind := deep[held[at]]
+		if kind == 0 {
 			continue
-		case 1:
-			s.depth++
-		case 2:
-			s.at, s.state = s.at+i+1, jsonDeepString
-			return
-		default:
-			if s.depth--; s.depth == 0 {
-				s.at += i + 1
-				s.endValue(s.at)
+		}
+		if kind == 2 {
+			if s.at = at + 1; !s.skipString(held) {
+				s.state = jsonDeepString
 				return
 			}
+			at = s.at - 1
+			continue
+		}
+		if s.depth += int(kind); s.depth == 0 {
+			s.at = at + 1
+			s.endValue(s.at)
+			return
 		}
 	}
 	s.at = len(held)
