@@ -165,6 +165,10 @@ type Route struct {
 	// Cross-origin access for browsers. Without allowed_origins the route's
 	// CORS fields are the upstream's own.
 	CORS CORS `koanf:"cors"`
+	// Lead clients that speak one shape of the API to an upstream that speaks the
+	// other: v1, where the model stands in the body, and legacy, where a deployment
+	// and an api-version stand in the URL (docs/bridge.md). Off while to is empty.
+	Bridge Bridge `koanf:"bridge"`
 	// Bounds for this route that differ from the global ones. 0: the global one.
 	Timeouts RouteTimeouts `koanf:"timeouts"`
 	// Largest request body of this route. 0: the global limit.
@@ -172,6 +176,37 @@ type Route struct {
 	// While a stream says nothing for this long, send an SSE comment, so that
 	// boxes on the way do not cut it. Only between events. 0: never.
 	Heartbeat Duration `koanf:"heartbeat" min:"1s" zero:"ok"`
+}
+
+// Bridge leads from one shape of the API to the other.
+type Bridge struct {
+	// The shape that the upstream speaks. legacy: clients speak v1. v1: clients
+	// speak legacy. Empty: requests go on as they are.
+	To string `koanf:"to" oneof:"legacy v1" zero:"ok"`
+	// What stands in front of an operation towards the upstream, behind the path
+	// of its url. path_prefix is taken off. Empty: /openai for legacy, /openai/v1
+	// for v1. /: nothing.
+	Prefix string `koanf:"prefix"`
+	// The models that can be asked for, by the name that clients of v1 use. Others
+	// are refused. Where there is one only, clients of v1 get it whatever they name.
+	Models map[string]BridgeModel `koanf:"models" names:"any"`
+	// Name of the model for requests of v1 whose body does not name one within
+	// body_head, as where a file stands in front of it. Empty: they are refused.
+	Default string `koanf:"default"`
+	// How much of a body is held, at most, to find model in it. Most clients write
+	// it first; openai-python before 3.24 and openai-go write it last, behind
+	// messages and pictures.
+	BodyHead Size `koanf:"body_head" min:"1KiB" max:"64MiB"`
+}
+
+// BridgeModel is one model of a bridge.
+type BridgeModel struct {
+	// What the legacy side calls it. Empty: as it is called here.
+	Deployment string `koanf:"deployment"`
+	// The api-version with which it is asked for at a legacy upstream, such as
+	// 2024-10-21. o-series and GPT-5 models need 2024-12-01-preview or later,
+	// responses 2025-03-01-preview. An upstream that speaks v1 gets none.
+	APIVersion string `koanf:"api_version"`
 }
 
 // RouteTimeouts are the timeouts that a route may set for itself.

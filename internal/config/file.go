@@ -306,7 +306,8 @@ func (r *fileReader) scalar(key string, f field, n *yaml.Node) any {
 	}
 	value, meant, ok := want.parse(n.Value)
 	zero := n.Value == "0" && (want == duration || want == size)
-	if ok && (zero || n.ShortTag() == tags[want]) {
+	date := n.ShortTag() == "!!timestamp" && want == text // an api-version, which cannot be meant for anything else
+	if ok && (zero || date || n.ShortTag() == tags[want]) {
 		return value
 	}
 	allowed := want.wanted()

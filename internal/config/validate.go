@@ -82,14 +82,15 @@ func (v *checker) bounds(key string, f field, value reflect.Value) {
 	case named:
 		for _, name := range sortedNames(value) {
 			sub := child(key, name)
-			if !names.MatchString(name) || len(name) > 63 {
+			if f.tag.Get("names") != "any" && (!names.MatchString(name) || len(name) > 63) {
 				v.wrong(sub, show(name), nameWanted, respellName(name))
 			}
 			v.bounds(sub, field{typ: f.typ.Elem()}, value.MapIndex(reflect.ValueOf(name)))
 		}
 	case text:
 		choices := strings.Fields(f.tag.Get("oneof"))
-		if len(choices) > 0 && !slices.Contains(choices, value.String()) {
+		unset := value.String() == "" && f.tag.Get("zero") == "ok"
+		if len(choices) > 0 && !unset && !slices.Contains(choices, value.String()) {
 			v.wrong(key, show(value.String()), oneOf(choices), nearest(value.String(), choices))
 		}
 	case number:

@@ -51,6 +51,9 @@ func (o Options) Complete() Options {
 	if o.Prefix == "" {
 		o.Prefix = map[string]string{Legacy: "/openai", V1: "/openai/v1"}[o.To]
 	}
+	if len(o.Prefix) > 1 {
+		o.Prefix = strings.TrimSuffix(o.Prefix, "/") // as in every other prefix
+	}
 	o.BodyHead = cmp.Or(o.BodyHead, defaultBodyHead)
 	models := o.Models
 	o.Models = nil
@@ -101,32 +104,22 @@ func (f Fault) Error() string {
 
 // The texts of faults.
 const (
-	wantShape        = "legacy or v1"
-	wrongNoTo        = "the table says nothing while to is empty: write to: legacy or to: v1, whichever the upstream speaks"
 	wrongNoModels    = "a bridge needs at least one model: {gpt-4o: {deployment: gpt4o-prod, api_version: 2024-10-21}}"
 	wrongModelName   = "a name of a model has 1 to 128 printable ASCII characters, none of them \" or \\, and no space at its ends"
 	wrongVersion     = "an api-version is a date, as in 2024-10-21, or a date and -preview, as in 2024-12-01-preview"
 	wrongNoVersion   = "a legacy API wants an api-version: 2024-10-21, or for o-series and GPT-5 models 2024-12-01-preview and later"
 	wrongDefault     = "models has no such name"
 	wrongDeployments = "%s has the same deployment, so that nobody can tell which of the two names v1 is to be sent"
-	wrongPrefix      = "a prefix begins with / and has no slash at its end, no empty segment and none but letters, digits and -._~"
+	wrongPrefix      = "a prefix begins with / and has no empty segment, no dot at the end of one, and no characters but letters, digits and -._~"
 )
 
-// Faults returns every mistake in the options, whatever they leave open.
+// Faults returns every mistake in the options, whatever they leave open. Where To is no
+// shape there is no bridge, and no mistake in it.
 func (o Options) Faults() []Fault {
 	var found []Fault
 	add := func(f Fault) { found = append(found, f) }
-	given := o.To
-	o = o.Complete()
-	switch {
-	case given == "" && (len(o.Models) > 0 || o.Default != ""):
-		add(Fault{Key: "to", Text: wrongNoTo})
-		return found
-	case given == "":
+	if o = o.Complete(); o.To != Legacy && o.To != V1 {
 		return nil
-	case given != Legacy && given != V1:
-		add(Fault{Key: "to", Found: given, Want: wantShape})
-		return found
 	}
 	if !isPrefix(o.Prefix) {
 		add(Fault{Key: "prefix", Found: o.Prefix, Text: wrongPrefix})

@@ -14,6 +14,7 @@ func TestCompleteFillsWhatIsOpen(t *testing.T) {
 			Models: map[string]Model{"a": {"a", "2024-10-21"}, "b": {Deployment: "c"}}}},
 		{Options{To: V1, BodyHead: 5}, Options{To: V1, Prefix: "/openai/v1", BodyHead: 5}},
 		{Options{To: V1, Prefix: "/"}, Options{To: V1, Prefix: "/", BodyHead: 1 << 20}},
+		{Options{To: V1, Prefix: "/v1/"}, Options{To: V1, Prefix: "/v1", BodyHead: 1 << 20}},
 	} {
 		if got := tc.got.Complete(); !reflect.DeepEqual(got, tc.want) || !reflect.DeepEqual(got.Complete(), tc.want) {
 			t.Errorf("%+v: got %+v, want %+v", tc.got, got, tc.want)
@@ -30,11 +31,10 @@ func TestFaults(t *testing.T) {
 		Options
 		want string
 	}{
-		{Options{}, ""},
+		{Options{}, errShape.Error()},
 		{Options{To: Legacy, Models: one, Default: "a"}, ""},
 		{Options{To: V1, Models: map[string]Model{"gpt-4.1": {}, "org/m": {Deployment: "a b"}}}, ""},
-		{Options{Models: one}, "to: " + wrongNoTo},
-		{Options{To: "V1", Models: one}, `to: found "V1": want legacy or v1`},
+		{Options{To: "V1", Models: one}, errShape.Error()},
 		{Options{To: V1}, "models: " + wrongNoModels},
 		{Options{To: V1, Models: one, Default: "b"}, `default: found "b": ` + wrongDefault},
 		{Options{To: V1, Models: map[string]Model{"a": {Deployment: "x"}, "b": {Deployment: "x"}}},
@@ -55,7 +55,7 @@ func TestFaults(t *testing.T) {
 		if err != nil {
 			got = err.Error()
 		}
-		if got != tc.want || (table == nil) != (tc.want != "") && tc.To != "" {
+		if got != tc.want || (table == nil) != (tc.want != "") {
 			t.Errorf("%+v:\ngot  %s\nwant %s", tc.Options, got, tc.want)
 		}
 	}

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -30,10 +31,15 @@ type model struct {
 	listed     []byte // the answer to GET /models/{name}
 }
 
+var errShape = errors.New("to: a bridge leads to legacy or to v1")
+
 // New compiles options, or returns every fault in them.
 func New(o Options) (*Table, error) {
 	if err := join(o.Faults()); err != nil {
 		return nil, err
+	}
+	if o.To != Legacy && o.To != V1 {
+		return nil, errShape
 	}
 	o = o.Complete()
 	t := &Table{

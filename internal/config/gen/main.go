@@ -61,12 +61,14 @@ func generate(source string) (map[string][]byte, error) {
 }
 
 // sample is the configuration that the reference shows: the defaults, one
-// upstream and one route. The route's own bounds are 0, which means the global
+// upstream and one route, and one model of a bridge that is off. The route's own bounds are 0, which means the global
 // ones, because these are still unset when it is completed.
 func sample() config.Config {
 	elements := config.Config{
 		Upstreams: map[string]config.Upstream{"legacy": {URL: "https://contoso.azure-api.net"}},
-		Routes:    map[string]config.Route{"openai": {}},
+		Routes: map[string]config.Route{"openai": {Bridge: config.Bridge{
+			Models: map[string]config.BridgeModel{"gpt-4o": {}},
+		}}},
 	}.Complete()
 	c := config.Default()
 	c.Upstreams, c.Routes = elements.Upstreams, elements.Routes

@@ -13,8 +13,8 @@ const referenceHead = `# yaml-language-server: $schema=schema.json
 # Generated from internal/config/config.go by go generate ./internal/config.
 #
 # A key behind a # stands there with its default: to change it, take off the #
-# and nothing else. Only the url of an upstream must be given. The names legacy
-# and openai are examples. Text is explained in docs/configuration.md.
+# and nothing else. Only the url of an upstream must be given. The names legacy,
+# openai and gpt-4o are examples. Text is explained in docs/configuration.md.
 `
 
 // referenceFile is the sample as YAML with a comment above each key. What is
@@ -40,7 +40,7 @@ func referenceFile(root key) ([]byte, error) {
 		for _, words := range wrap(k.text, 78-len(indent)) {
 			out.WriteString(indent + "# " + words + "\n")
 		}
-		if value != "" && k.path != "upstreams.<name>.url" {
+		if k.isSample() || value != "" && k.path != "upstreams.<name>.url" {
 			indent += "#"
 		}
 		out.WriteString(indent + body)

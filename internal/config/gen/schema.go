@@ -46,7 +46,9 @@ func schemaOf(k key) *schema {
 	switch {
 	case k.element != nil:
 		s.Type = []string{"object", "null"}
-		s.PropertyNames = &schema{Pattern: "^[a-z0-9]+([_-][a-z0-9]+)*$"}
+		if k.tag.Get("names") != "any" {
+			s.PropertyNames = &schema{Pattern: "^[a-z0-9]+([_-][a-z0-9]+)*$"}
+		}
 		s.AdditionalProperties = schemaOf(*k.element)
 	case k.isSection():
 		s.Type = []string{"object", "null"} // all of its keys may be commented out
@@ -87,6 +89,9 @@ func (s *schema) scalar(k key) {
 		}
 	default:
 		s.Type, s.Enum = []string{"string"}, k.oneOf()
+		if k.tag.Get("zero") == "ok" {
+			s.Enum = append(s.Enum, "")
+		}
 	}
 	if reflect.ValueOf(s.Default).Kind() == reflect.String && s.Default == "" {
 		s.Default = nil

@@ -76,6 +76,16 @@ func (k key) isSection() bool {
 	return k.typ.Kind() == reflect.Struct && k.typ != reflect.TypeFor[config.Duration]() && k.typ != reflect.TypeFor[config.Size]()
 }
 
+// hasKeys reports whether keys stand below it.
+func (k key) hasKeys() bool { return k.isSection() || k.element != nil }
+
+// isSample reports whether it is a name that only shows what could stand there: one in
+// a section that is itself below a name.
+func (k key) isSample() bool {
+	up, found := strings.CutSuffix(k.path, ".<name>")
+	return found && strings.Contains(up, "<name>")
+}
+
 func (k key) oneOf() []string { return strings.Fields(k.tag.Get("oneof")) }
 
 // allowed says what may be written, in words.
@@ -121,6 +131,8 @@ func (k key) bounded(what string) string {
 var special = map[string]string{
 	"upstreams.<name>.url":   "none, it must be given",
 	"routes.<name>.upstream": "the only upstream",
+
+	"routes.<name>.bridge.models.<name>.deployment": "the name of the model",
 }
 
 // fallback says what holds where the key is not written.
