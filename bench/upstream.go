@@ -2,11 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/apim-edge/apim-edge/bench/internal/mock"
@@ -118,16 +121,19 @@ func (u *upstream) ask(path string, into any) error {
 }
 
 // freePorts returns ports that nobody listens on now. All are held until the
-// last is known, so that they differ.
+// last is known, so that they differ. They are below those that the kernel gives to
+// outgoing connections (32768 and more), of which a burst takes thousands.
 func freePorts(n int) ([]int, error) {
 	var ports []int
-	for range n {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
+	for range 1000 {
+		if len(ports) == n {
+			return ports, nil
 		}
-		defer listener.Close()
-		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
+		port := 10_000 + rand.IntN(22_000)
+		if listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
+			defer listener.Close()
+			ports = append(ports, port)
+		}
 	}
-	return ports, nil
+	return nil, errors.New("no free ports on 127.0.0.1")
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
+	"github.com/apim-edge/apim-edge/proxy/upstream"
 )
 
 // quiet answers each request of a fixed size with reply, without allocating.
@@ -52,11 +53,20 @@ const sdkHead = "POST /openai/v1/chat/completions HTTP/1.1\nHost: edge.example.c
 // included: whatever is allocated was allocated by the edge.
 func TestAnExchangeAllocatesNothing(t *testing.T) {
 	for _, share := range []string{"all", "client"} {
-		t.Run("share "+share, func(t *testing.T) { exchangeAllocatesNothing(t, share) })
+		t.Run("share "+share, func(t *testing.T) { exchangeAllocatesNothing(t, share, proxytest.StartEdge) })
+	}
+	for name, second := range map[string][]byte{"a key of the edge's own": nil, "and a second one": []byte("fedcba9876543210")} {
+		t.Run(name, func(t *testing.T) {
+			exchangeAllocatesNothing(t, "all", func(t testing.TB, url string, change func(*config.Config)) *proxytest.Edge {
+				own := upstream.NewCredential("api-key", "test", false, func(upstream.CredentialEvent) {})
+				own.Set([]byte("0123456789abcdef"), second)
+				return proxytest.StartEdgeShowing(t, url, own, change)
+			})
+		})
 	}
 }
 
-func exchangeAllocatesNothing(t *testing.T, share string) {
+func exchangeAllocatesNothing(t *testing.T, share string, start func(testing.TB, string, func(*config.Config)) *proxytest.Edge) {
 	reply := []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\nhello, world!")
 	sent := make(chan int, 1)
 	first := proxytest.StartUpstream(t, func(c *proxytest.Peer) {
@@ -64,11 +74,11 @@ func exchangeAllocatesNothing(t *testing.T, share string) {
 		sent <- n
 		_, _ = c.Write(reply)
 	})
-	c := proxytest.StartEdge(t, first, nil).Dial()
+	c := start(t, first, nil).Dial()
 	c.Send(sdkHead)
 	size := <-sent
 	_ = c.Close()
-	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, quiet(size, reply)), func(conf *config.Config) {
+	e := start(t, proxytest.StartUpstream(t, quiet(size, reply)), func(conf *config.Config) {
 		conf.Log.Access = false
 		u := conf.Upstreams["legacy"]
 		u.Share = share

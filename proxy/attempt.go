@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
@@ -11,16 +10,21 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/relay"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
 	"github.com/apim-edge/apim-edge/proxy/wire"
+	"github.com/apim-edge/apim-edge/rewrite"
 )
 
 // An attempt is one try at one upstream: what was picked, what it has taken of the
 // request, and what has come back. Its zero value has not begun.
 type attempt struct {
 	target *upstream.Target
-	again  bool           // the one before was lost on a connection from the pool: this one is made on a new one
-	wait   upstream.Wait  // for a connection; over wherever there is conn
-	conn   *upstream.Conn // nil until there is one, and once it is kept or dropped
-	taken  int64          // bytes of the request that the connection took; above 0 no POST is sent again
+	// decision is what goes there of the client's credentials; it aliases the head, and
+	// dies with req.
+	decision rewrite.Decision
+	shown    *upstream.Shown // of the edge's own credential there; nil: it has none
+	again    bool            // the one before was lost on a connection from the pool: this one is made on a new one
+	wait     upstream.Wait   // for a connection; over wherever there is conn
+	conn     *upstream.Conn  // nil until there is one, and once it is kept or dropped
+	taken    int64           // bytes of the request that the connection took; above 0 no POST is sent again
 
 	scan head.Scan // of the head under way
 	// in is what has come and is not relayed: nil, or not empty, but for the time in
@@ -45,17 +49,21 @@ var errLost = errors.New("the connection ended where an answer was due")
 
 // ask makes one attempt at one upstream. Another one may follow only where nothing
 // ran, or where what ran may run twice: a POST of which one byte was taken is never sent
-// again. It comes to an end: each repeat uses up a connection of the pool, and on a new
-// one nothing is repeated.
+// again, unless the upstream itself says that nothing ran. It comes to an end: each repeat
+// uses up a connection of the pool, and on a new one nothing is repeated; another key is
+// tried once.
 func (x *Exchange) ask() error {
 	for {
 		err := x.attempt.run(x)
-		switch err { // neither is ever wrapped
+		switch err { // none is ever wrapped
 		case errUntaken:
 			x.attempt.abandon(x.client.store)
 		case errLost:
 			x.attempt.abandon(x.client.store)
 			x.attempt.again = true
+		case errRefusedKey:
+			x.attempt.abandon(x.client.store)
+			continue // that is counted elsewhere
 		default:
 			return err
 		}
@@ -91,28 +99,40 @@ func (a *attempt) send(x *Exchange) error {
 	if x.client.Left() {
 		return edgeerr.Wrap(edgeerr.ClientLeft, errLeft)
 	}
-	a.target = x.route.Target
+	a.pick(x)
+	if err := a.show(); err != nil {
+		return err
+	}
 	if err := a.connect(x); err != nil {
 		return err
 	}
-	out := x.client.Loop().GetBuf()
-	// A head larger than that of known clients gets room at once: growing would
-	// leave a quarter of it unused, and its smaller selves to the collector.
-	forwarded := x.forwarded()
-	out.Set(append(forwarded.Append(slices.Grow(out.Empty(), x.req.Size+headRoom)), x.bodyHead()...))
+	out := x.compose()
 	n, err := a.conn.Write(out.Bytes())
-	out.Release()
 	a.taken = int64(n)
 	switch {
 	case err == nil, n > 0: // a broken pipe: the upstream may have answered before it closed
 	case !a.conn.Used && !a.conn.Plain(): // or its alert says why it has
 	case a.conn.Used: // closed while it was idle; a new one would fail again
+		out.Release()
 		return errUntaken
 	default:
+		out.Release()
 		return edgeerr.Wrap(edgeerr.UpstreamClosedEarly, err)
 	}
+	x.keepSent(out)
 	a.resp = x.client.store.responses.take()
+	if x.req == nil {
+		return nil // all of it has been sent before
+	}
 	return x.forwardRest()
+}
+
+// pick chooses where the attempt goes.
+func (a *attempt) pick(x *Exchange) {
+	if a.target == nil {
+		a.target = x.route.Target
+		a.decision = a.target.Decision(x.route.Credential, x.decision)
+	}
 }
 
 // headRoom is for what the edge adds to a head.
@@ -167,7 +187,7 @@ func (a *attempt) idle(x *Exchange) (conn *upstream.Conn, soon bool) {
 func (a *attempt) take(conn *upstream.Conn, x *Exchange) {
 	a.conn = conn
 	switch {
-	case head.LogsIn(&x.decision, x.req):
+	case head.LogsIn(&a.decision, x.req):
 		conn.LogIn(&x.client.bound)
 	case a.target.OneClient:
 		conn.Bind(&x.client.bound)
@@ -275,6 +295,9 @@ func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
 			a.conn.MayIdle(time.Duration(a.resp.Idle) * time.Second)
 		}
 		a.conn.ExpireAfter(0)
+		if x.otherKey() {
+			return false, errRefusedKey
+		}
 		return true, nil
 	}
 	if a.interim++; a.interim > 100 {
@@ -328,11 +351,12 @@ func (a *attempt) dropResponse(s *store) {
 	a.resp = nil
 }
 
-// abandon ends an attempt that has come to nothing, so that another can begin. Not a
-// byte of an answer has come, so there is no in that would be lost with it.
+// abandon ends an attempt that has come to nothing, so that another can begin. Of an
+// answer that refuses the key nothing is needed.
 func (a *attempt) abandon(s *store) {
 	a.drop()
 	a.dropResponse(s)
+	a.in.Release()
 	*a = attempt{}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/route"
+	"github.com/apim-edge/apim-edge/proxy/upstream"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
@@ -45,6 +46,12 @@ func NewEdge(log, access zerolog.Logger, metrics *record.Metrics, loops []*wire.
 	metrics.Watch(e.Inflight, e.registry)
 	metrics.WatchCertificates(e.registry.Certificates)
 	return e
+}
+
+// OpenCredentials has open give out what the edge itself shows to upstreams, from the
+// next Compile on. Without it *** stands in its place.
+func (e *Edge) OpenCredentials(open func(name string, a config.Auth) (*upstream.Credential, func(), error)) {
+	e.registry.OpenCredential = open
 }
 
 // Compile builds everything that conf needs and touches nothing that runs. The error

@@ -186,6 +186,7 @@ func (x *Exchange) release() {
 	x.dropRequest()
 	x.attempt.dropResponse(c.store)
 	x.attempt.in.Release()
+	x.upload.Forget()
 	text := x.kept.text[:0]
 	*x = Exchange{}
 	x.kept.text = text
@@ -199,7 +200,7 @@ func (x *Exchange) dropRequest() {
 	if x.req == nil {
 		return
 	}
-	x.decision = rewrite.Decision{} // it aliases the head
+	x.decision, x.attempt.decision = rewrite.Decision{}, rewrite.Decision{} // they alias the head
 	x.req.Clear()
 	x.client.store.requests.put(x.req, x.req.Grown())
 	x.req = nil

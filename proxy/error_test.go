@@ -72,6 +72,9 @@ var provocations = map[edgeerr.Code]provocation{
 		u.MaxConnections = 1
 		c.Upstreams["legacy"] = u
 	}},
+	edgeerr.NoUpstreamCredential: {request: head + "\n", change: func(c *config.Config) {
+		c.Upstreams["legacy"] = config.Upstream{URL: c.Upstreams["legacy"].URL, Auth: config.Auth{Value: "env:KEY"}}
+	}},
 	edgeerr.UpstreamConnectTimeout: {request: head + "\n", upstream: func(t *testing.T) string { return "http://" + deaf(t) },
 		change: func(c *config.Config) { c.Timeouts.Connect = short }},
 	edgeerr.UpstreamHeadTimeout: {request: head + "\n", upstream: silent, change: func(c *config.Config) { c.Timeouts.ResponseHead = short }},

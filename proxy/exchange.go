@@ -37,10 +37,13 @@ type Exchange struct {
 
 	attempt attempt // the one under way; those before it have taken nothing
 	retries int     // how many were before it
-	upload  upload
-	down    relay.Down    // from prepareRelay on
-	tunnel  *relay.Tunnel // after 101, and then instead of down
-	events  relay.Events  // fed by down, where body is head.Events
+	// refusedLine is what the attempt before has shown and the upstream has refused; nil:
+	// there was none.
+	refusedLine []byte
+	upload      upload
+	down        relay.Down    // from prepareRelay on
+	tunnel      *relay.Tunnel // after 101, and then instead of down
+	events      relay.Events  // fed by down, where body is head.Events
 
 	next    next
 	answer  answer
@@ -172,7 +175,7 @@ func (x *Exchange) WakeUpstream() { x.client.run() }
 // anew for each attempt: host, prefix and credentials belong to the upstream.
 func (x *Exchange) forwarded() head.Forwarded {
 	return head.Forwarded{
-		Request: x.req, Policy: x.route.Credential, Decision: &x.decision,
+		Request: x.req, Policy: x.route.Credential, Decision: &x.attempt.decision, Own: x.attempt.own(), Replaces: x.attempt.target.Replaces,
 		Strip: x.route.Strip, Prefix: x.attempt.target.Prefix, Host: x.attempt.target.Host, ID: x.kept.id, Name: x.edge.name,
 		Client: x.client.address, Secure: x.client.tls, Trusted: x.snap.Trusts(x.client.address), WithholdOrigin: x.route.WithholdOrigin,
 	}

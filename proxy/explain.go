@@ -25,6 +25,9 @@ type Explanation struct {
 	Routes []route.Rule
 	// Reason is the credential decision, Meaning its explanation.
 	Reason, Meaning, Notes string
+	// Credential says what the edge itself shows to the upstream, and what becomes of the
+	// caller's credentials then; empty: nothing.
+	Credential string
 	// Preflight tells that the edge answers the request itself.
 	Preflight bool
 	// Code is the error that the client would get, None for none.
@@ -79,7 +82,8 @@ func (x *Exchange) explanation(err error) Explanation {
 	var answer []byte
 	switch err {
 	case nil:
-		x.attempt.target = x.route.Target
+		x.attempt.pick(x)
+		out.Credential = x.credential()
 		forwarded := x.forwarded()
 		forwarded.Name = []byte(product) // each process puts something of its own behind it
 		out.Head = x.mask(forwarded.Append(nil))
@@ -105,6 +109,21 @@ func (x *Exchange) explanation(err error) Explanation {
 		}
 	}
 	return out
+}
+
+// credential tells of the edge's own credential at the upstream, and has it shown.
+func (x *Exchange) credential() string {
+	a := &x.attempt
+	c := a.target.Credential
+	if c == nil {
+		return ""
+	}
+	a.shown = c.Shown()
+	text := c.Field + " from " + c.Source + " (masked)"
+	if c.KeepCaller {
+		return text + ", beside the caller's credentials"
+	}
+	return text + "; the caller's credentials are dropped"
 }
 
 func textOf(err error) string {
@@ -180,7 +199,7 @@ func (x *Exchange) maskValue(name, value string) string {
 	switch {
 	case name == "sec-websocket-protocol":
 		return maskSubprotocols(value)
-	case x.policy().Governs([]byte(name)):
+	case x.policy().Governs([]byte(name)), x.attempt.shown != nil && x.attempt.target.Replaces.Governs([]byte(name)):
 	case name == "origin":
 		if record.IsOrigin([]byte(value)) {
 			return value

@@ -8,17 +8,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/identity/azure"
 )
 
 func newCheckCommand() *cobra.Command {
 	var from source
-	var strict bool
+	var strict, online bool
 	cmd := &cobra.Command{
 		Use: "check [FILE | -]", Aliases: []string{"validate"}, SuggestFor: []string{"lint", "verify", "configtest"},
 		Short: "Check the configuration and list every fault at once",
 		Long: `check reads the configuration as serve would and lists every fault with its
 place, without opening a port or a connection. What is allowed but probably not
-meant is a warning; with --strict it is a fault. Exit code: 0 fit to serve, 1 not.
+meant is a warning; with --strict it is a fault. With --online the vaults and
+identity endpoints that the configuration names are asked as well, as who runs
+this command. Exit code: 0 fit to serve, 1 not.
 
   apim-edge check /etc/apim-edge/config.yaml
   apim-edge check - <config.yaml                       standard input
@@ -27,10 +30,11 @@ meant is a warning; with --strict it is a fault. Exit code: 0 fit to serve, 1 no
 			if err := from.takeFile(cmd, args); err != nil {
 				return err
 			}
-			return check(cmd, &from, strict)
+			return check(cmd, &from, strict, online)
 		},
 	}
 	from.addTo(cmd)
+	cmd.Flags().BoolVar(&online, "online", false, "ask vaults and identity endpoints whether they answer")
 	cmd.Flags().BoolVar(&strict, "strict", false, "make warnings faults")
 	return cmd
 }
@@ -54,7 +58,7 @@ func (s *source) takeFile(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func check(cmd *cobra.Command, from *source, strict bool) error {
+func check(cmd *cobra.Command, from *source, strict, online bool) error {
 	out := cmd.OutOrStdout()
 	conf, err := from.load(cmd)
 	if err == nil {
@@ -72,6 +76,14 @@ func check(cmd *cobra.Command, from *source, strict bool) error {
 	}
 	for _, w := range conf.Warnings() {
 		fmt.Fprintln(out, "warning:", w.String())
+	}
+	for _, line := range credentials(conf) {
+		fmt.Fprintln(out, line)
+	}
+	if online {
+		if err := askAll(cmd.Context(), out, conf, azure.New(azure.Options{})); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintf(out, "ok: %s, %s, configuration %s\n",
 		counted(len(conf.Routes), "route"), counted(len(conf.Upstreams), "upstream"), config.Hash(conf))

@@ -21,6 +21,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/identity/keyring"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/rewrite"
@@ -90,6 +91,7 @@ func metrics(t *testing.T) []metric {
 	defer proxy.NewEdge(quiet, quiet, m, nil).Close()
 	descriptions := make(chan *prometheus.Desc, 1000)
 	m.Registry.Describe(descriptions)
+	new(keyring.Ring).Describe(descriptions)
 	close(descriptions)
 	pattern := regexp.MustCompile(`fqName: "(apim_edge_\w+)", help: "([^"]*)".* variableLabels: \{([^}]*)\}`)
 	var all []metric

@@ -76,6 +76,7 @@ func (p *printer) explanation(r *curl.Request, head []byte, e proxy.Explanation)
 	if e.Reason != "" {
 		p.line("decision", e.Reason+": "+e.Meaning)
 	}
+	p.line("credential", e.Credential)
 	p.line("notes", strings.ReplaceAll(e.Notes, ",", ", "))
 	switch {
 	case e.Preflight:

@@ -23,6 +23,12 @@ func TestMain(m *testing.M) {
 	if head, address, secure := peer.Role(); head != "" {
 		actKilledUpstream(head, address, secure)
 	}
+	// What the edge itself shows to an upstream, in stories about that.
+	for name, value := range map[string]string{"STORY_KEY": "k3y-own", "STORY_KEY2": "k3y-second"} {
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
+	}
 	os.Exit(edge.Main(m, func(dir string) (err error) {
 		theatreUnderTest, err = newTheatre(dir, func(dir, config string) (edgeUnderTest, error) { return edge.New(dir, config) })
 		return err

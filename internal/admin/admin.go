@@ -24,6 +24,8 @@ type Options struct {
 	Registry *prometheus.Registry
 	// Ready returns nil, or why no new exchange should be sent here.
 	Ready func() error
+	// Notes returns what is wrong though exchanges can be sent here; nil: nobody knows.
+	Notes func() []string
 	// Config returns the effective configuration with secrets masked.
 	Config func() ([]byte, error)
 	// Reload loads the configuration again and returns why it could not.
@@ -73,7 +75,13 @@ func pages(o Options, guard *guard) http.Handler {
 			text(w, http.StatusServiceUnavailable, err.Error()+"\n")
 			return
 		}
-		text(w, http.StatusOK, "ready\n")
+		said := "ready\n"
+		if o.Notes != nil {
+			for _, note := range o.Notes() {
+				said += note + "\n"
+			}
+		}
+		text(w, http.StatusOK, said)
 	})
 	all := make(places, maxPages)
 	behind := func(pattern string, page http.HandlerFunc) {

@@ -26,6 +26,9 @@ var mayImport = []row{
 	{"internal/signals", nil, "what it imports is initialised before it, and delays it"},
 	{"internal/health", nil, "it holds causes and knows nobody who has one"},
 	{"internal/config", []pattern{"rewrite", "corsx", "internal/secret", "proxy/bridge"}, "it is data and knows no server; options are checked by whom they belong to"},
+	{"internal/identity/upkeep", []pattern{"internal/secret"}, "it keeps values and knows nobody who gives or uses them"},
+	{"internal/identity/azure", []pattern{"internal/secret", "internal/identity/upkeep"}, "it asks Azure, and knows nobody who wants to know"},
+	{"internal/identity/azuretest", nil, "it plays Azure, so it must not share code with who asks"},
 	{"internal/config/gen", []pattern{"internal/config"}, "it writes the reference of the configuration"},
 	{"internal/curl", nil, "it reads command lines and knows no edge"},
 	{"internal/arch", nil, "it only reads source"},
@@ -34,7 +37,7 @@ var mayImport = []row{
 	// The data path.
 	{"proxy/wire", nil, "it is the lowest layer: buffers and sockets"},
 	{"proxy/relay", []pattern{"internal/edgeerr", "proxy/wire"}, "it moves body bytes and knows no route"},
-	{"proxy/upstream", []pattern{"internal/edgeerr", "proxy/wire"}, "it owns connections and knows no exchange"},
+	{"proxy/upstream", []pattern{"rewrite", "internal/edgeerr", "proxy/wire"}, "it owns connections, knows what each is told, and knows no exchange"},
 	{"proxy/head", []pattern{"corsx", "rewrite", "internal/edgeerr"}, "it is pure bytes and knows no exchange"},
 	{"proxy/record", []pattern{"rewrite", "internal/edgeerr"}, "it is told of exchanges and knows none"},
 	{"proxy/admit", []pattern{"internal/edgeerr"}, "its gates judge values and know no exchange"},
@@ -48,15 +51,19 @@ var mayImport = []row{
 	}, "it tells the story of one exchange with the parts above"},
 	{"proxy/front", []pattern{"internal/config", "internal/edgeerr", "proxy", "proxy/wire"}, "it accepts connections and hands them to proxy"},
 	{"proxy/proxytest", []pattern{
-		"internal/config", "internal/edgeerr", "internal/testcert", "proxy", "proxy/front", "proxy/record", "proxy/wire",
+		"internal/config", "internal/edgeerr", "internal/testcert", "proxy", "proxy/front", "proxy/record", "proxy/upstream", "proxy/wire",
 	}, "it is the harness of tests of proxy and proxy/front"},
 
 	// What runs it.
+	{"internal/identity/keyring", []pattern{
+		"internal/config", "internal/health", "internal/secret", "internal/identity/upkeep", "proxy/upstream",
+	}, "it hands values to the data path, and is handed who gives them"},
 	{"internal/admin", []pattern{"internal/config", "internal/secret"}, "it shows what others hand to it"},
 	{"internal/lookalike", nil, "it plays the upstream, so it must not share code with the edge"},
 	{"internal/demo", []pattern{"internal/lookalike"}, "it is handed the edge as a function"},
 	{"internal/service", []pattern{
 		"internal/admin", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/secret",
+		"internal/identity/azure", "internal/identity/keyring",
 		"proxy", "proxy/front", "proxy/record", "proxy/route", "proxy/wire",
 	}, "it puts a running edge together"},
 	{"cmd/...", []pattern{"corsx", "rewrite", "internal/...", "proxy/..."}, "it is the outermost layer"},
@@ -79,10 +86,12 @@ var onlyIn = []struct {
 	why      string
 }{
 	{"github.com/knadh/koanf/...", []pattern{"internal/config"}, "the rest of the code sees one struct"},
+	{"github.com/Azure/...", []pattern{"internal/identity/azure"}, "it is large, and the rest of the code sees readings"},
+	{"github.com/AzureAD/...", []pattern{"internal/identity/azure"}, "it is large, and the rest of the code sees readings"},
 	{"github.com/rs/cors", []pattern{"corsx"}, "CORS is decided in one place"},
 	{"net/http", []pattern{
 		"corsx", // rs/cors is asked with its types
-		"internal/admin", "internal/service", "internal/lookalike", "internal/demo",
+		"internal/admin", "internal/identity/...", "internal/service", "internal/lookalike", "internal/demo",
 		"bench/...", "cmd/...", "e2e/...",
 	}, "it would complete, retry, reorder or compress what the data path must pass on as it is"},
 }

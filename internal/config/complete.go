@@ -40,6 +40,7 @@ func (c Config) Complete() Config {
 		}
 		up.URL = strings.TrimSuffix(up.URL, "/")
 		fill(&up.Share, "all")
+		up.Auth = up.Auth.complete()
 		c.Upstreams[name] = up
 	}
 	only := c.onlyUpstream()

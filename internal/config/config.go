@@ -78,8 +78,8 @@ type Admin struct {
 	Address string `koanf:"address"`
 	// Serve Go profiles under /debug/pprof/.
 	Pprof bool `koanf:"pprof"`
-	// Bearer token that /metrics, /config and profiles ask for: env:NAME or
-	// file:/path. Empty: no token is asked for.
+	// Bearer token that /metrics, /config and profiles ask for: env:NAME,
+	// file:/path or keyvault:URL. Empty: no token is asked for.
 	Token string `koanf:"token" secret:"reference"`
 	// Names, besides loopback addresses and localhost, by which the admin
 	// listener may be called (its Host field, without port). It guards against
@@ -115,8 +115,8 @@ type Upstream struct {
 	// no bound.
 	MaxAge Duration `koanf:"max_age" min:"1s" zero:"ok"`
 	// The forward proxy through which the upstream is reached, by CONNECT:
-	// http://proxy.example.com:3128, or env:NAME or file:/path of such a URL,
-	// where it has a user name and a password (Basic). none: no proxy. Empty:
+	// http://proxy.example.com:3128, or env:NAME, file:/path or keyvault:URL of
+	// such a URL, where it has a user name and a password (Basic). none: no proxy. Empty:
 	// what HTTPS_PROXY and NO_PROXY say, for an https upstream.
 	Proxy string `koanf:"proxy" secret:"proxy"`
 	// Whom a connection serves. client: the connection of one client only, for
@@ -125,6 +125,9 @@ type Upstream struct {
 	// keeps one of its own, which max_idle does not count. all: whoever comes
 	// next, save where a login belongs to the connection (NTLM, Negotiate).
 	Share string `koanf:"share" oneof:"all client"`
+	// The credential that apim-edge itself shows to the upstream, in place of
+	// the caller's.
+	Auth Auth `koanf:"auth"`
 }
 
 // UpstreamTLS secures connections to an https upstream. The upstream's
@@ -160,6 +163,9 @@ type Route struct {
 	// Prefix to take off the path before it is forwarded: path_prefix or a part
 	// of it.
 	StripPrefix string `koanf:"strip_prefix"`
+	// Let everybody who reaches the route use what its upstream is shown by
+	// apim-edge itself (auth of the upstream). Nothing else follows from it.
+	Open bool `koanf:"open"`
 	// How credentials are rewritten.
 	Credential Credential `koanf:"credential"`
 	// Cross-origin access for browsers. Without allowed_origins the route's

@@ -36,7 +36,10 @@ func (c *Config) CheckFiles() Problems {
 	v.certificate("listen.tls", c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile)
 	v.secret("admin.token", c.Admin.Token)
 	for _, name := range slices.Sorted(maps.Keys(c.Upstreams)) {
-		if _, err := c.Upstreams[name].ForwardProxy(); err != nil {
+		auth := child(child("upstreams", name), "auth")
+		v.secret(child(auth, "value"), c.Upstreams[name].Auth.Value)
+		v.secret(child(auth, "secondary"), c.Upstreams[name].Auth.Secondary)
+		if _, err := c.Upstreams[name].ForwardProxy(); err != nil && !IsVaulted(err) {
 			v.fault(child(child("upstreams", name), "proxy"), "", err.Error(), "")
 		}
 		key, up := child(child("upstreams", name), "tls"), c.Upstreams[name].TLS
@@ -55,7 +58,7 @@ func (v *checker) secret(key, ref string) {
 	if ref == "" || err != nil {
 		return
 	}
-	if _, err := source.Current(); err != nil {
+	if _, err := source.Current(); err != nil && !IsVaulted(err) {
 		v.fault(key, "", "the secret cannot be read: "+err.Error(), "")
 	}
 }

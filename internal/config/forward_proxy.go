@@ -57,7 +57,7 @@ func (v *checker) proxy(key, text string) {
 	if text == "" || text == noProxy || isReference(text) {
 		return
 	}
-	if strings.HasPrefix(text, "env:") || strings.HasPrefix(text, "file:") {
+	if strings.HasPrefix(text, "env:") || strings.HasPrefix(text, "file:") || strings.HasPrefix(text, "keyvault:") {
 		v.fault(key, "", referenceFault(text), "")
 		return
 	}

@@ -36,6 +36,15 @@ func TestRecipes(t *testing.T) {
 		"recipes/corporate-ca.yaml": func(c Config) (any, any) {
 			return c.Upstreams["legacy"].TLS.ServerName, "contoso.azure-api.net"
 		},
+		"recipes/key-from-a-vault.yaml": func(c Config) (any, any) {
+			return c.Upstreams["east"].Auth, Auth{Header: "api-key", Value: "keyvault:https://contoso.vault.azure.net/secrets/aoai-east"}
+		},
+		"recipes/managed-identity.yaml": func(c Config) (any, any) {
+			return c.Upstreams["west"].Auth.Header + " " + c.Upstreams["west"].Auth.ManagedIdentity.Resource, "Authorization https://cognitiveservices.azure.com"
+		},
+		"recipes/two-keys.yaml": func(c Config) (any, any) {
+			return c.Upstreams["east"].Auth.Secondary, "file:/run/secrets/aoai-key-2"
+		},
 		"recipes/strict.yaml": func(c Config) (any, any) { return c.Routes["openai"].Credential.QueryAliases, []string{} },
 	}
 	files, err := filepath.Glob(configs + "/*.yaml")

@@ -269,6 +269,7 @@ func (v *checker) upstreams() {
 		v.fault(child(key, "url"), show(maskURL(up.URL)), fault, meant)
 		v.upstreamTLS(child(key, "tls"), up)
 		v.proxy(child(key, "proxy"), up.Proxy)
+		v.auth(child(key, "auth"), up.Auth)
 	}
 }
 

@@ -26,6 +26,7 @@ func (v *checker) routes() {
 			v.fault(child(key, "path_prefix"), show(place), fmt.Sprintf("routes.%s has the same host and path_prefix", first), "")
 		}
 		taken[place] = name
+		v.entrusted(key, r)
 		v.options(key, r)
 	}
 }

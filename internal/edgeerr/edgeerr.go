@@ -47,6 +47,8 @@ const (
 	EdgeOverloaded
 	EdgeDraining
 	UpstreamUnavailable
+	// NoUpstreamCredential: what apim-edge itself shows to the upstream cannot be had.
+	NoUpstreamCredential
 	UpstreamConnectTimeout
 	UpstreamHeadTimeout
 	// UpstreamStalled: the upstream took no byte of a request body for
@@ -143,6 +145,7 @@ var table = [count]row{
 	EdgeOverloaded:          {"edge_overloaded", 503, overloaded, Edge, RetryYes, 1, "a limit of apim-edge is reached", "wait and repeat, or raise limits.connections or limits.exchanges"},
 	EdgeDraining:            {"edge_draining", 503, overloaded, Edge, RetryYes, 1, "this instance is shutting down", "repeat: another instance will answer"},
 	UpstreamUnavailable:     {"upstream_unavailable", 503, overloaded, Edge, RetryYes, 1, "all connections that the upstream may have are in use, and none became free within timeouts.connect; nothing was sent", "wait and repeat, or raise max_connections of the upstream"},
+	NoUpstreamCredential:    {"upstream_credential_missing", 503, serverError, Edge, RetryYes, 5, "the credential that apim-edge itself shows to the upstream cannot be had; nothing was sent", "look at /readyz and the log: they name its source and what is wrong with it"},
 	UpstreamConnectTimeout:  {"upstream_connect_timeout", 504, serverError, Upstream, RetryYes, 0, "no connection to the upstream in time; nothing was sent", "check the network, or raise timeouts.connect or timeouts.tls_handshake"},
 	UpstreamHeadTimeout:     {"upstream_head_timeout", 504, serverError, Upstream, retryIdempotent, 0, "the upstream sent no response head in time; it may still be working", "raise timeouts.response_head if the model thinks longer"},
 	UpstreamStalled:         {"upstream_stalled", 504, serverError, Upstream, retryIdempotent, 0, "the upstream took no more of the request body in time; it may have begun to work", "look at the upstream, or raise timeouts.request_body_idle if it reads so slowly"},

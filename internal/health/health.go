@@ -21,7 +21,13 @@ type Set struct {
 // anywhere.
 type Cause struct {
 	name string
-	text atomic.Pointer[string]
+	held atomic.Pointer[held]
+}
+
+// held is what a cause says while it does.
+type held struct {
+	detail  string
+	unready bool
 }
 
 // Register adds a cause that does not hold yet. The name is what the operator
@@ -39,25 +45,39 @@ func (s *Set) Register(name string) *Cause {
 
 // Raise says that the cause holds from now on. detail may be empty; it holds no
 // secret.
-func (c *Cause) Raise(detail string) { c.text.Store(&detail) }
+func (c *Cause) Raise(detail string) { c.held.Store(&held{detail, true}) }
+
+// Note says what is wrong, though the instance can serve: it stays ready.
+func (c *Cause) Note(detail string) { c.held.Store(&held{detail, false}) }
+
+// Clear says that the cause holds no longer.
+func (c *Cause) Clear() { c.held.Store(nil) }
 
 // Ready returns nil, or an error with one line for each cause that holds, in the
 // order in which they were registered.
 func (s *Set) Ready() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var lines []string
-	for _, c := range s.causes {
-		switch detail := c.text.Load(); {
-		case detail == nil:
-		case *detail == "":
-			lines = append(lines, c.name)
-		default:
-			lines = append(lines, c.name+": "+*detail)
-		}
-	}
+	lines := s.lines(true)
 	if lines == nil {
 		return nil
 	}
 	return errors.New(strings.Join(lines, "\n"))
+}
+
+// Notes returns one line for each cause that says what is wrong without making the
+// instance unready.
+func (s *Set) Notes() []string { return s.lines(false) }
+
+func (s *Set) lines(unready bool) (lines []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.causes {
+		switch h := c.held.Load(); {
+		case h == nil || h.unready != unready:
+		case h.detail == "":
+			lines = append(lines, c.name)
+		default:
+			lines = append(lines, c.name+": "+h.detail)
+		}
+	}
+	return lines
 }

@@ -1,6 +1,9 @@
 package health
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestReadyIsThatNoCauseHolds(t *testing.T) {
 	var s Set
@@ -22,6 +25,29 @@ func TestReadyIsThatNoCauseHolds(t *testing.T) {
 		}
 		if got != step.want {
 			t.Errorf("%s: %q, want %q", step.name, got, step.want)
+		}
+	}
+}
+
+func TestANoteIsToldAndLeavesTheInstanceReady(t *testing.T) {
+	var s Set
+	vault := s.Register("vault")
+	for _, step := range []struct {
+		do           func()
+		ready, notes string
+	}{
+		{func() { vault.Note("out of reach") }, "", "vault: out of reach"},
+		{func() { vault.Raise("nothing yet") }, "vault: nothing yet", ""},
+		{func() { vault.Note("again") }, "", "vault: again"},
+		{func() { vault.Clear() }, "", ""},
+	} {
+		step.do()
+		ready := ""
+		if err := s.Ready(); err != nil {
+			ready = err.Error()
+		}
+		if notes := strings.Join(s.Notes(), "\n"); ready != step.ready || notes != step.notes {
+			t.Errorf("unready by %q with notes %q, want %q and %q", ready, notes, step.ready, step.notes)
 		}
 	}
 }

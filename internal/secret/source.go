@@ -21,10 +21,10 @@ type Source interface {
 
 // errLiteral does not quote what was found, because that is the secret.
 var errLiteral = errors.New("a secret must not stand in the configuration itself (the value is not shown here); " +
-	"write env:NAME for an environment variable or file:/path for a file that holds it")
+	"write env:NAME for an environment variable, file:/path for a file that holds it, or keyvault:https://VAULT/secrets/NAME")
 
-// Parse returns the source that ref names: env:NAME or file:/path. It reads
-// nothing yet. A literal value is refused, and no error repeats it.
+// Parse returns the source that ref names: env:NAME, file:/path or keyvault:URL. It
+// reads nothing yet. A literal value is refused, and no error repeats it.
 func Parse(ref string) (Source, error) {
 	scheme, name, found := strings.Cut(ref, ":")
 	switch {
@@ -39,6 +39,8 @@ func Parse(ref string) (Source, error) {
 			return nil, errors.New("file: must be followed by an absolute path, for example file:/run/secrets/key")
 		}
 		return &file{path: filepath.Clean(name)}, nil
+	case found && scheme == "keyvault":
+		return parseVaulted(name)
 	}
 	return nil, errLiteral
 }

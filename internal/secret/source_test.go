@@ -13,7 +13,7 @@ import (
 
 func TestOnlyReferencesAreParsed(t *testing.T) {
 	const (
-		literal  = "a secret must not stand in the configuration itself (the value is not shown here); write env:NAME for an environment variable or file:/path for a file that holds it"
+		literal  = "a secret must not stand in the configuration itself (the value is not shown here); write env:NAME for an environment variable, file:/path for a file that holds it, or keyvault:https://VAULT/secrets/NAME"
 		variable = "env: must be followed by the name of an environment variable: letters, digits and underscores, not beginning with a digit"
 		absolute = "file: must be followed by an absolute path, for example file:/run/secrets/key"
 	)

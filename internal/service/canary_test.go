@@ -1,6 +1,8 @@
 package service
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +12,8 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/apim-edge/apim-edge/internal/identity/upkeep"
+	"github.com/apim-edge/apim-edge/internal/secret"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/wire"
@@ -118,6 +122,8 @@ upstreams:
   dead: {url: 'http://127.0.0.1:1'}
   untrusted: {url: '{HTTPS}'}
   full: {url: '{UPSTREAM}', max_connections: 1}
+  own: {url: '{UPSTREAM}', auth: {value: 'env:CANARY_FIRST', secondary: 'env:CANARY_SECOND'}}
+  broken: {url: '{UPSTREAM}', auth: {header: Authorization, value: 'keyvault:https://contoso.vault.azure.net/secrets/aoai'}}
 limits: {request_body: 1KiB}
 timeouts: {client_head: 200ms, client_keep_alive: 50ms, stream_idle: 100ms, request_body_idle: 100ms, response_head: 100ms}
 debug: {decision_header: true, server_timing: true}
@@ -126,6 +132,8 @@ routes:
   strict: {path_prefix: /strict, upstream: legacy, credential: {on_conflict: reject, on_missing: reject}}
   dead: {path_prefix: /dead, upstream: dead}
   untrusted: {path_prefix: /untrusted, upstream: untrusted}
+  own: {path_prefix: /own, upstream: own, open: true}
+  broken: {path_prefix: /broken, upstream: broken, open: true}
 `
 
 // TestNoSecretIsTold sends marked secrets in every slot of a request through every
@@ -136,8 +144,10 @@ func TestNoSecretIsTold(t *testing.T) {
 	marks := &secrets{}
 	legacy := tellingUpstream(t, marks)
 	text := strings.NewReplacer("{HTTPS}", strings.Replace(legacy, "http://", "https://", 1)).Replace(canaryConfig)
-	r := start(t, legacy, text)
-	paths := []string{"/nowhere", "/strict", "/dead", "/untrusted"}
+	t.Setenv("CANARY_FIRST", marks.next("own-first"))
+	t.Setenv("CANARY_SECOND", marks.next("own-second"))
+	r := startOn(t, legacy, text, failingPlatform{marks})
+	paths := []string{"/nowhere", "/strict", "/dead", "/untrusted", "/own/answers", "/own/closes", "/broken"}
 	for path := range fates {
 		paths = append(paths, "/legacy"+path)
 	}
@@ -167,6 +177,18 @@ func TestNoSecretIsTold(t *testing.T) {
 		t.Errorf("%d access lines for %d requests: this test has not seen what it is about", n, len(slots)*len(paths))
 	}
 	explainAll(t, r, marks, paths)
+}
+
+// failingPlatform gives out nothing.
+type failingPlatform struct{ marks *secrets }
+
+func (p failingPlatform) Token(context.Context, string, string) (upkeep.Reading, error) {
+	return upkeep.Reading{}, errors.New("no token")
+}
+
+// Secret gives one that no field can hold, which is not to be told, either.
+func (p failingPlatform) Secret(context.Context, string, string, string) (upkeep.Reading, error) {
+	return upkeep.Reading{Value: secret.New(p.marks.next("own-vault") + "\r\nX: y")}, nil
 }
 
 // tellingUpstream answers as the path says, with a secret in it.

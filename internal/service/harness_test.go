@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/identity/keyring"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -32,20 +33,27 @@ type running struct {
 // listeners are on free ports.
 func start(t *testing.T, url, text string) *running {
 	t.Helper()
-	return startWith(t, url, text, nil)
+	return startWith(t, url, text, Options{})
 }
 
 // startIn is start in a container.
 func startIn(t *testing.T, url string, container func() (uint64, error)) *running {
 	t.Helper()
-	return startWith(t, url, minimal, container)
+	return startWith(t, url, minimal, Options{Container: container})
 }
 
-func startWith(t *testing.T, url, text string, container func() (uint64, error)) *running {
+// startOn is start where a platform gives out tokens and secrets.
+func startOn(t *testing.T, url, text string, p keyring.Platform) *running {
+	t.Helper()
+	return startWith(t, url, text, Options{Platform: p})
+}
+
+func startWith(t *testing.T, url, text string, o Options) *running {
 	t.Helper()
 	r := &running{t: t, file: filepath.Join(t.TempDir(), "config.yaml"), log: &proxytest.Log{}, http: &http.Client{}}
 	r.write(strings.ReplaceAll(text, "{UPSTREAM}", url))
-	s, err := Start(Options{Load: r.load, File: r.file, Log: r.log, Version: "test", Container: container})
+	o.Load, o.File, o.Log, o.Version = r.load, r.file, r.log, "test"
+	s, err := Start(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,9 @@ func (s *Service) compile() (_ *route.Snapshot, err error) {
 	if err != nil {
 		return nil, err
 	}
+	prepared := s.ring.Prepare(conf, patience)
 	snapshot, err := s.edge.Compile(conf)
+	prepared()
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/admin"
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/health"
+	"github.com/apim-edge/apim-edge/internal/identity/keyring"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/front"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -36,6 +37,8 @@ type Options struct {
 	// it may be written with colours.
 	Terminal, Color bool
 	Version         string
+	// Platform gives out tokens and secrets; nil: Azure does.
+	Platform keyring.Platform
 	// Container returns the memory that the container may use, for the collector;
 	// nil: it is not told.
 	Container func() (uint64, error)
@@ -54,6 +57,8 @@ type Service struct {
 	certificate front.Certificate
 	health      health.Set
 	draining    *health.Cause
+	ring        *keyring.Ring // the credentials that the edge itself shows to upstreams
+	forget      func()        // has vaults not be asked any more
 
 	// Address is where clients connect, AdminAddress the admin listener ("" if
 	// there is none).
@@ -75,6 +80,7 @@ func Start(o Options) (*Service, error) {
 	s := &Service{o: o}
 	s.draining = s.health.Register("draining")
 	s.output, s.log = newLog(conf.Log, o)
+	s.keepCredentials()
 	s.limitMemory()
 	if err := s.start(conf); err != nil {
 		s.end()
@@ -95,6 +101,8 @@ func (s *Service) end() {
 		s.edge.Close()
 	}
 	wire.CloseLoops(s.loops)
+	s.forget()
+	s.ring.Close()
 	s.output.sink.Close()
 }
 
@@ -107,7 +115,11 @@ func (s *Service) start(conf config.Config) error {
 	s.metrics.WatchCertificates(s.certificate.Current)
 	s.edge = proxy.NewEdge(s.log, s.log, s.metrics, s.loops)
 	s.edge.FollowReadiness(s.health.Ready)
+	s.edge.OpenCredentials(s.ring.Open)
+	s.metrics.Registry.MustRegister(s.ring)
+	prepared := s.ring.Prepare(conf, patience)
 	snapshot, err := s.edge.Compile(conf)
+	prepared()
 	if err != nil {
 		return err
 	}
@@ -166,7 +178,7 @@ func (s *Service) listenAdmin(conf config.Config) error {
 	}
 	var err error
 	s.admin, err = admin.New(admin.Options{
-		Admin: conf.Admin, Registry: s.metrics.Registry, Ready: s.health.Ready,
+		Admin: conf.Admin, Registry: s.metrics.Registry, Ready: s.health.Ready, Notes: s.health.Notes,
 		Config: func() ([]byte, error) { return config.Masked(s.edge.Config()) },
 		Reload: func() error { return s.Reload("admin") },
 		Log:    s.log, Count: s.metrics.AdminConnections().Add,

@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -38,9 +37,7 @@ type Server struct {
 	// only the loop that accepts counts in, so that open cannot pass the limit.
 	load     []atomic.Int64 // of each loop
 	open     atomic.Int64
-	draining atomic.Bool // set before clients are looked through, see take
-	mu       sync.Mutex  // guards clients; a short lock, once per connection and not per exchange
-	clients  map[*proxy.Client]struct{}
+	draining atomic.Bool   // set before clients are looked through, see take
 	changed  chan struct{} // a connection has closed, since somebody has looked
 
 	handshakes context.Context // of TLS; canceled at the end of a drain
@@ -54,8 +51,8 @@ type Server struct {
 func New(edge *proxy.Edge, loops []*wire.Loop, log zerolog.Logger, conf *tls.Config, count func(float64)) *Server {
 	s := &Server{
 		edge: edge, loops: loops, load: make([]atomic.Int64, len(loops)), log: log, tls: conf, count: count,
-		clients: map[*proxy.Client]struct{}{}, changed: make(chan struct{}, 1),
-		turns: turns{free: max(1, wire.Processors()/2)},
+		changed: make(chan struct{}, 1),
+		turns:   turns{free: max(1, wire.Processors()/2)},
 	}
 	s.scarce = log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Minute})
 	s.crowded = log.Sample(&zerolog.BurstSampler{Burst: 1, Period: time.Minute})
@@ -150,7 +147,7 @@ func (s *Server) secure(l int, sock *wire.Socket, timeout time.Duration) {
 	}
 	if err != nil {
 		s.notSecured(tcp, err)
-		s.gone(l, nil)
+		s.gone(l)
 		return
 	}
 	s.hand(l, wire.SocketOf(tcp), secured)
@@ -174,23 +171,19 @@ func (s *Server) leastLoaded() int {
 func (s *Server) hand(l int, sock *wire.Socket, secured *wire.Secured) {
 	if !s.loops[l].Post(func() { s.take(l, sock, secured) }) {
 		sock.Close()
-		s.gone(l, nil)
+		s.gone(l)
 	}
 }
 
-// take makes the connection a client of loop l, on that loop. It is put among the
-// clients before it looks whether a drain is under way, and a drain looks through
-// them behind its beginning: so one of the two sees the other. It is woken behind
-// that, because its first exchange may end it, and gone takes it out again.
+// take makes the connection a client of loop l, on that loop. It is on the loop before
+// it looks whether a drain is under way, and a drain looks through the loops behind its
+// beginning: so one of the two sees the other.
 func (s *Server) take(l int, sock *wire.Socket, secured *wire.Secured) {
-	c, err := s.edge.Accept(s.loops[l], sock, secured, func(c *proxy.Client) { s.gone(l, c) })
+	c, err := s.edge.Accept(s.loops[l], sock, secured, func(*proxy.Client) { s.gone(l) })
 	if err != nil {
 		s.notTaken(l, err)
 		return
 	}
-	s.mu.Lock()
-	s.clients[c] = struct{}{}
-	s.mu.Unlock()
 	c.Wake(c.Conn)
 	switch {
 	case c.Closed():
@@ -204,7 +197,7 @@ func (s *Server) take(l int, sock *wire.Socket, secured *wire.Secured) {
 // notTaken counts a connection out that could not be taken over, and is closed.
 func (s *Server) notTaken(l int, err error) {
 	s.failedToTake(err)
-	s.gone(l, nil)
+	s.gone(l)
 }
 
 func (s *Server) failedToTake(err error) {
@@ -215,14 +208,11 @@ func (s *Server) failedToTake(err error) {
 	s.log.Warn().Err(err).Msg("a connection could not be taken over")
 }
 
-// gone counts a connection out, once; c is nil if it never became a client. open comes
-// last and changed behind it, so that whoever waits for none finds all else done.
-func (s *Server) gone(l int, c *proxy.Client) {
+// gone counts a connection out, once. open comes last and changed behind it, so that
+// whoever waits for none finds all else done.
+func (s *Server) gone(l int) {
 	s.count(-1)
 	s.load[l].Add(-1)
-	s.mu.Lock()
-	delete(s.clients, c)
-	s.mu.Unlock()
 	s.open.Add(-1)
 	select {
 	case s.changed <- struct{}{}:
@@ -254,16 +244,15 @@ func (s *Server) Drain(grace time.Duration) (aborted int) {
 	return aborted
 }
 
-// each runs do for every client, on the client's loop. It does not wait for that: a
-// loop may be in gone, and wait for the lock that is held here.
+// each has do run for every client, on the client's loop. It does not wait for that.
 func (s *Server) each(do func(*proxy.Client)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.clients {
-		c.Loop().Post(func() {
-			if !c.Closed() {
-				do(c)
-			}
+	for _, l := range s.loops {
+		l.Post(func() {
+			l.Each(func(h wire.Handler) {
+				if c, ok := h.(*proxy.Client); ok {
+					do(c)
+				}
+			})
 		})
 	}
 }

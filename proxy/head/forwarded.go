@@ -12,6 +12,10 @@ type Forwarded struct {
 	Request  *Request
 	Policy   *rewrite.Policy
 	Decision *rewrite.Decision
+	// Own is the line of the credential that the edge itself shows to the upstream, and
+	// Replaces takes what must not go there beside it; nil: there is none.
+	Own      []byte
+	Replaces *rewrite.Policy
 	// Strip is taken off the path, Prefix put in front of it.
 	Strip, Prefix string
 	// Host is what the upstream is called; nil: as the client calls the edge.
@@ -54,6 +58,7 @@ func (f *Forwarded) Append(dst []byte) []byte {
 		}
 	}
 	dst = f.Policy.AppendFields(dst, f.Decision, r.Fields)
+	dst = append(dst, f.Own...)
 	dst = f.appendForwarding(dst)
 	if len(r.ID) == 0 {
 		dst = append(dst, "X-Request-Id: "...)
@@ -100,6 +105,11 @@ func (f *Forwarded) appendTarget(dst []byte) []byte {
 	}
 	mark := len(dst)
 	dst, changed := f.Policy.AppendQuery(append(dst, '?'), r.Query)
+	if f.Replaces != nil {
+		var more bool // in place: what is left is never longer
+		dst, more = f.Replaces.AppendQuery(dst[:mark+1], dst[mark+1:])
+		changed = changed || more
+	}
 	if changed && len(dst) == mark+1 {
 		return dst[:mark]
 	}
@@ -113,7 +123,7 @@ func (f *Forwarded) passes(i int, k kind) bool {
 	switch k {
 	case kOther, kUserAgent, kTrailer, kMaxForwards, kDate, kContentType, kContentEncoding, kVary, kAPIMRequestID, kLogin, kVia,
 		kRequestMethod, kRequestHeaders, kRequestPrivate:
-		if f.Policy.Takes(&r.Fields[i]) {
+		if f.Policy.Takes(&r.Fields[i]) || f.Replaces != nil && f.Replaces.Takes(&r.Fields[i]) {
 			return false
 		}
 		// A client may not name away what the edge adds or needs (RFC 9110

@@ -135,7 +135,7 @@ func (x *trial) sameTarget(r *http.Request) error {
 }
 
 func (x *trial) governsQuery(name string) bool {
-	return strings.EqualFold(name, "subscription-key") || x.strip != "" && strings.EqualFold(name, "api-key")
+	return strings.EqualFold(name, "subscription-key") || (x.strip != "" || x.own != "" && !x.keeps) && strings.EqualFold(name, "api-key")
 }
 
 // sameEndToEnd compares the fields that are neither the edge's, nor credentials,
@@ -144,7 +144,7 @@ func (x *trial) sameEndToEnd(sent, got [][2]string) error {
 	trusted := x.trusted
 	ended := func(name string) bool {
 		return forged(name) != "" || strings.HasPrefix(name, "x-forwarded-") && name != "x-forwarded-" && !trusted ||
-			slices.Contains(strings.Fields(saidByProxies), name) && !trusted || x.policy.Governs([]byte(name)) || strings.HasPrefix(name, "x-apim-edge-") && name != "x-apim-edge-" ||
+			slices.Contains(strings.Fields(saidByProxies), name) && !trusted || x.governs(name) || strings.HasPrefix(name, "x-apim-edge-") && name != "x-apim-edge-" ||
 			slices.Contains([]string{"host", "connection", "upgrade", "keep-alive", "proxy-connection", "te", "proxy-authenticate", "proxy-authorization",
 				"http2-settings", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded"}, name)
 	}
@@ -247,8 +247,11 @@ func (x *trial) oneOfEachKind(got [][2]string) error {
 			}
 			continue
 		}
-		if !x.policy.Governs([]byte(f[0])) {
+		if !x.governs(f[0]) {
 			continue
+		}
+		if x.own != "" && !x.keeps && f[0]+": "+f[1]+"\r\n" != x.own {
+			return fmt.Errorf("a credential of the caller goes upstream: %q", f)
 		}
 		governed[strings.ToLower(f[0])]++
 		value, bearer := strings.CutPrefix(f[1], "Bearer ")
@@ -263,6 +266,9 @@ func (x *trial) oneOfEachKind(got [][2]string) error {
 		if n > 1 {
 			return fmt.Errorf("%d lines of %s", n, name)
 		}
+	}
+	if field, _, _ := strings.Cut(x.own, ":"); x.own != "" && governed[strings.ToLower(field)] != 1 {
+		return fmt.Errorf("the edge's own credential stands there %d times", governed[strings.ToLower(field)])
 	}
 	if len(governed) > 2 || len(tokens) > 1 || len(keys) > 1 {
 		return fmt.Errorf("credentials: fields %v, tokens %v, keys %v", governed, tokens, keys)

@@ -21,6 +21,10 @@ type side struct {
 	withhold      bool
 	strip, prefix string
 	host          string // of the upstream; empty: the client's
+
+	own      string          // the line of the edge's own credential
+	replaces *rewrite.Policy // nil: there is none
+	keeps    bool            // the caller's go on beside it
 }
 
 // sides are those that drawn heads are tried on: each way in which a head can change.
@@ -30,6 +34,9 @@ var sides = []side{
 	newSide("every page", rewrite.Options{}, &corsx.Options{AllowedOrigins: []string{"*"}, ExposedHeaders: []string{"openai-model", "X-Own"}}),
 	{name: "prefixes", strip: "/v1", prefix: "/openai", policy: credentials(rewrite.Options{QueryAliases: []string{"api-key", "subscription-key"}})},
 	newSide("the key in Authorization", rewrite.Options{Header: "Authorization", Value: "Bearer {key}"}, nil),
+	ownSide("a key of the edge", "api-key", "api-key: own\r\n", false, rewrite.Options{Header: "x-other", Aliases: []string{}, QueryAliases: []string{}}),
+	ownSide("a token of the edge", "Authorization", "Authorization: Bearer own\r\n", false, rewrite.Options{KeepAuthorization: true, KeepMisplacedToken: true}),
+	ownSide("a key of the edge and the caller's token", "api-key", "api-key: own\r\n", true, rewrite.Options{}),
 	newSide("both kept", rewrite.Options{KeepAuthorization: true, KeepMisplacedToken: true, Aliases: []string{"x-api-key"}}, nil),
 }
 
@@ -41,6 +48,20 @@ func newSide(name string, o rewrite.Options, c *corsx.Options) side {
 		s.cors = pages(*c)
 	}
 	return s
+}
+
+func ownSide(name, field, line string, keeps bool, o rewrite.Options) side {
+	s := newSide(name, o, nil)
+	if s.own, s.keeps, s.replaces = line, keeps, rewrite.Replacing(field); keeps {
+		s.replaces = rewrite.Beside(field)
+	}
+	return s
+}
+
+// governs reports whether lines of this name are credentials to the route or its
+// upstream.
+func (s *side) governs(name string) bool {
+	return s.policy.Governs([]byte(name)) || s.replaces != nil && s.replaces.Governs([]byte(name))
 }
 
 func credentials(o rewrite.Options) *rewrite.Policy {
@@ -90,7 +111,14 @@ func (x *trial) forward(dst []byte) (out []byte, ok bool) {
 	if x.decision = x.policy.Decide(x.req.Fields, x.req.Query); x.decision.Rejected() {
 		return dst, false
 	}
+	switch field, _, _ := strings.Cut(x.own, ":"); {
+	case x.keeps:
+		x.decision = x.policy.Yields(x.decision, field)
+	case x.own != "":
+		x.decision = x.decision.Dropped()
+	}
 	f := Forwarded{
+		Own: []byte(x.own), Replaces: x.replaces,
 		Name:    []byte("apim-edge-x"),
 		Request: &x.req, Policy: x.policy, Decision: &x.decision, Strip: x.strip, Prefix: x.prefix, ID: []byte(x.id),
 		Client: peer, Trusted: x.trusted, WithholdOrigin: x.withhold,

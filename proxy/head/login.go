@@ -35,7 +35,7 @@ func LogsIn(d *rewrite.Decision, r *Request) bool {
 	if key := d.Key; bytes.IndexByte(key, ' ') > 0 && BelongsToConnection(key) {
 		return true
 	}
-	if d.Reason != rewrite.ReasonOtherScheme {
+	if !d.KeepAuthorization {
 		return false
 	}
 	for _, field := range r.Fields {

@@ -16,6 +16,7 @@ import (
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/front"
 	"github.com/apim-edge/apim-edge/proxy/record"
+	"github.com/apim-edge/apim-edge/proxy/upstream"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
@@ -41,7 +42,26 @@ func StartEdge(t testing.TB, upstream string, change func(*config.Config)) *Edge
 }
 
 // StartEdgeOn is StartEdge with so many loops.
-func StartEdgeOn(t testing.TB, n int, upstream string, change func(*config.Config)) *Edge {
+func StartEdgeOn(t testing.TB, n int, url string, change func(*config.Config)) *Edge {
+	t.Helper()
+	nothing := upstream.NewCredential("api-key", "test", false, func(upstream.CredentialEvent) {})
+	return startEdge(t, n, url, nothing, change)
+}
+
+// StartEdgeShowing is StartEdge with a credential of the edge's own at the upstream.
+func StartEdgeShowing(t testing.TB, url string, c *upstream.Credential, change func(*config.Config)) *Edge {
+	t.Helper()
+	return startEdge(t, 2, url, c, func(conf *config.Config) {
+		u := conf.Upstreams["legacy"]
+		u.Auth = config.Auth{Header: c.Field, Value: "env:KEY"}
+		conf.Upstreams["legacy"] = u
+		if change != nil {
+			change(conf)
+		}
+	})
+}
+
+func startEdge(t testing.TB, n int, url string, own *upstream.Credential, change func(*config.Config)) *Edge {
 	t.Helper()
 	loops, err := wire.StartLoops(n, 40*time.Millisecond)
 	if err != nil {
@@ -50,7 +70,8 @@ func StartEdgeOn(t testing.TB, n int, upstream string, change func(*config.Confi
 	e := &Edge{T: t, Log: &Log{}, metrics: record.NewMetrics("test", func() float64 { return 0 })}
 	logger := zerolog.New(e.Log)
 	e.Edge = proxy.NewEdge(logger, logger, e.metrics, loops)
-	conf := Configuration(upstream, change)
+	e.Edge.OpenCredentials(func(string, config.Auth) (*upstream.Credential, func(), error) { return own, func() {}, nil })
+	conf := Configuration(url, change)
 	if err := e.Use(conf); err != nil {
 		t.Fatal(err)
 	}

@@ -100,10 +100,11 @@ func (d *Down) Start(out, in *wire.Buf) error {
 // Go relays what is there. The client is asked first, and the upstream is read only
 // where it has taken all: whoever reads on for a client that does not read keeps the
 // body here. So little more than one read is held at a time, in the backlog of To or in
-// the pipe, and it is TCP's window that slows a fast upstream down. nil: the body is complete and sent; wire.ErrWait: call
-// again when a connection wakes; else an *edgeerr.Error (UpstreamAborted,
-// StreamIdle, ClientLeft or ClientStalled): the client has an answer without its
-// end, and its connection must be aborted.
+// the pipe, and it is TCP's window that slows a fast upstream down.
+//
+// nil: the body is complete and sent; wire.ErrWait: call again when a connection wakes;
+// else an *edgeerr.Error (UpstreamAborted, StreamIdle, ClientLeft or ClientStalled): the
+// client has an answer without its end, and its connection must be aborted.
 func (d *Down) Go() error {
 	for turn := 0; ; turn++ {
 		switch {

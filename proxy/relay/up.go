@@ -34,6 +34,10 @@ type Up struct {
 	// front of it: maxTrailer bounds both.
 	Bytes int64
 
+	// Copy is what was sent of the request so far, where it may have to be sent again
+	// (Keep); nil: nobody may want it.
+	Copy *wire.Buf
+
 	splicer
 	trailer trailer // as far as it has come; in use while Track is InTrailer
 	// paced tells that the client is held to Slowest: only while it is waited for. Of a
@@ -88,7 +92,7 @@ func (u *Up) Go(in **wire.Buf) error {
 			u.From.Loop().Again(u.From)
 			return wire.ErrWait
 		}
-		if (*in).Len() == 0 && u.serves(&u.Track, u.From, u.To) {
+		if (*in).Len() == 0 && u.Copy == nil && u.serves(&u.Track, u.From, u.To) {
 			if err := u.spliceTurn(); err != nil {
 				return err
 			}
@@ -186,6 +190,7 @@ func (u *Up) pass(in **wire.Buf) error {
 			if _, err := u.To.Write((*in).Bytes()[:pass]); err != nil {
 				return ErrUpstreamWrite
 			}
+			u.keep((*in).Bytes()[:pass])
 		}
 		(*in).Consume(pass)
 	}
@@ -208,7 +213,37 @@ func (u *Up) pass(in **wire.Buf) error {
 	if _, err := u.To.Write(section); err != nil {
 		return ErrUpstreamWrite
 	}
+	u.keep(section)
 	return nil
+}
+
+// maxKept bounds the body of a request that is kept.
+const maxKept = 256 << 10
+
+// Keep keeps what goes up from now on behind what is in sent, which is u's from then on.
+// length is that of the body, -1 where it is not known: a large one is not begun with.
+func (u *Up) Keep(sent *wire.Buf, length int64) {
+	if length > maxKept {
+		sent.Release()
+		return
+	}
+	u.Copy = sent
+}
+
+func (u *Up) keep(p []byte) {
+	switch {
+	case u.Copy == nil:
+	case u.Bytes > maxKept:
+		u.Forget()
+	default:
+		u.Copy.Add(p)
+	}
+}
+
+// Forget gives up what is kept.
+func (u *Up) Forget() {
+	u.Copy.Release()
+	u.Copy = nil
 }
 
 // release gives an empty buffer back.

@@ -24,6 +24,10 @@ import (
 // each on a goroutine of its own; an exchange has what it needs of it in its route.
 type Registry struct {
 	loops []*wire.Loop
+	// OpenCredential has the credential of an upstream kept current until stop is called;
+	// nil: none is asked for anywhere, and *** stands in its place. It is set before
+	// Compile is called.
+	OpenCredential func(name string, a config.Auth) (c *upstream.Credential, stop func(), err error)
 	// OnOldAnswer is that of all upstreams; set before the first of them.
 	OnOldAnswer func(upstream string, age time.Duration, why error)
 
@@ -37,6 +41,7 @@ type handle struct {
 	*upstream.Target
 	key   string // in known
 	users int    // snapshots that have it; at 0 it is no longer known
+	stop  func() // ends what keeps its credential; nil: there is none
 }
 
 // NewRegistry returns a registry of upstreams whose connections are on loops.
@@ -58,7 +63,7 @@ func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (h *ha
 	}
 	var material []byte
 	through, err := u.ForwardProxy()
-	if err != nil {
+	if err != nil && !(g.OpenCredential == nil && config.IsVaulted(err)) {
 		return nil, "proxy", err
 	}
 	if through != nil {
@@ -86,10 +91,34 @@ func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (h *ha
 		if !u.PreserveHost {
 			h.Host = []byte(authority(parsed))
 		}
+		if key, err := g.openCredential(h, name, u.Auth); err != nil {
+			h.Close()
+			return nil, key, err
+		}
 		g.known[settings] = h
 	}
 	h.users++
 	return h, "", nil
+}
+
+// openCredential gives a new handle what the edge itself shows to its upstream.
+func (g *Registry) openCredential(h *handle, name string, a config.Auth) (key string, err error) {
+	switch {
+	case !a.Set():
+		return "", nil
+	case g.OpenCredential == nil:
+		c := upstream.NewCredential(a.Header, a.Source(), a.KeepCaller, func(upstream.CredentialEvent) {})
+		c.Set([]byte("***"), nil)
+		h.Shows(c)
+		return "", nil
+	}
+	c, stop, err := g.OpenCredential(name, a)
+	if err != nil {
+		return "auth", err
+	}
+	h.Shows(c)
+	h.stop = stop
+	return "", nil
 }
 
 // Release gives back what a snapshot that is not going to be used any more has taken.
@@ -106,6 +135,9 @@ func (g *Registry) release(handles []*handle) {
 		if h.users--; h.users == 0 {
 			delete(g.known, h.key)
 			h.Close()
+			if h.stop != nil {
+				h.stop()
+			}
 			g.leaving = append(g.leaving, h.Upstream)
 		}
 	}

@@ -151,7 +151,7 @@ func compileRoute(name string, r config.Route, h *handle, metrics *record.Metric
 			return nil, err
 		}
 	}
-	out.DropRequestTrailer, out.DropResponseTrailer = head.DropFromRequest(out.Credential), head.DropFromResponse(out.CORS)
+	out.DropRequestTrailer, out.DropResponseTrailer = head.DropFromRequest(out.Credential, h.Replaces), head.DropFromResponse(out.CORS)
 	return out, nil
 }
 

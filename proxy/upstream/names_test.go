@@ -222,34 +222,34 @@ func TestADialNotesADeadAddress(t *testing.T) {
 	}
 }
 
+// TestADialBeginsWithAGoodAddress holds that what is noted decides where dials go.
+func TestADialBeginsWithAGoodAddress(t *testing.T) {
+	port, accepted := everywhere(t)
+	p := startUpstream(t, 1, Options{Address: "legacy.test:" + port, MaxIdle: 8})
+	p.lookup = (&dns{says: "127.0.0.1 127.0.0.2 127.0.0.3"}).lookup
+	p.aside.until = map[netip.Addr]time.Time{netip.MustParseAddr("127.0.0.2"): time.Now().Add(time.Hour)}
+	where := map[string]int{}
+	for range 12 {
+		discard(p.mustDial(0))
+		where[accepted()]++
+	}
+	if where["127.0.0.2"] > 0 || where["127.0.0.1"] == 0 || where["127.0.0.3"] == 0 {
+		t.Errorf("12 connections went to %v; the second is set aside", where)
+	}
+}
+
 // TestAConnectionFollowsItsName holds what max_age is for: a connection to where the name
 // was serves until then, and its successor goes where the name is now.
 func TestAConnectionFollowsItsName(t *testing.T) {
 	const age = 10 * time.Minute
-	l, err := net.Listen("tcp4", ":0") // on each address
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close() //nolint:errcheck // a test's end
-	_, port, _ := net.SplitHostPort(l.Addr().String())
+	port, accepted := everywhere(t)
 	p := startUpstream(t, 1, Options{Address: "legacy.test:" + port, MaxIdle: 8, MaxAge: age, KeepAlive: 2 * age})
-	now, d := p.stand(0), &dns{}
+	now, d := p.stand(0), &dns{says: "127.0.0.1"}
 	p.lookup = d.lookup
-	dialed := func(want string) *Conn {
-		t.Helper()
-		c := p.mustDial(0)
-		far, err := l.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = far.Close() })
-		if got, _, _ := net.SplitHostPort(far.LocalAddr().String()); got != want {
-			t.Errorf("the connection goes to %s, want %s", got, want)
-		}
-		return c
+	c := p.mustDial(0)
+	if got := accepted(); got != "127.0.0.1" {
+		t.Errorf("the first connection goes to %s", got)
 	}
-	d.will("127.0.0.1", 0)
-	c := dialed("127.0.0.1")
 	d.will("127.0.0.2", 0)
 	keep(c)
 	now.Add(int64(age - 1))
@@ -262,5 +262,30 @@ func TestAConnectionFollowsItsName(t *testing.T) {
 		t.Error("a connection past its age is used")
 	}
 	p.wantCounts(0, 0)
-	discard(dialed("127.0.0.2"))
+	discard(p.mustDial(0))
+	if got := accepted(); got != "127.0.0.2" {
+		t.Errorf("its successor goes to %s", got)
+	}
+}
+
+// everywhere listens on a port of every address. accepted returns to which of them the
+// next connection came.
+func everywhere(t *testing.T) (port string, accepted func() string) {
+	t.Helper()
+	l, err := net.Listen("tcp4", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	_, port, _ = net.SplitHostPort(l.Addr().String())
+	return port, func() string {
+		t.Helper()
+		far, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = far.Close() })
+		host, _, _ := net.SplitHostPort(far.LocalAddr().String())
+		return host
+	}
 }

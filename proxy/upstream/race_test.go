@@ -42,6 +42,7 @@ func TestRace(t *testing.T) {
 		{"a silent one does not keep a failure from the next", []end{ok(never), {0, errRefused}, ok(0)}, never, 3, headStart, "-1 +2 -0", nil},
 		{"all are silent", []end{ok(never), ok(never)}, time.Second, 2, time.Second, "-0 -1", context.DeadlineExceeded},
 		{"a late one had no head start of its own", []end{ok(headStart + 10), {headStart + 5, errRefused}, ok(never)}, never, 2, headStart + 10, "+0", nil},
+		{"one that was overtaken, but within its head start", []end{{headStart + 10, errRefused}, ok(never), ok(40)}, never, 3, headStart + 50, "-0 +2", nil},
 		{"all are as slow: none is to blame", []end{ok(3 * headStart), ok(3 * headStart), ok(3 * headStart)}, never, 3, 3 * headStart, "+0", nil},
 		{"one alone", []end{{3, errRefused}}, never, 1, 3, "-0", errRefused},
 	} {

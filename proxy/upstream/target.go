@@ -1,5 +1,7 @@
 package upstream
 
+import "github.com/apim-edge/apim-edge/rewrite"
+
 // A Target is an upstream as an attempt goes to it: what a request has to say there
 // belongs to the upstream and not to the route.
 type Target struct {
@@ -8,4 +10,27 @@ type Target struct {
 	Host []byte
 	// Prefix is put in front of every path. It has no slash at its end.
 	Prefix string
+	// Credential is what the edge itself shows to the upstream; nil: nothing. Replaces
+	// takes what must not go there beside it.
+	Credential *Credential
+	Replaces   *rewrite.Policy
+}
+
+// Shows gives the target a credential.
+func (t *Target) Shows(c *Credential) {
+	t.Credential = c
+	if t.Replaces = rewrite.Replacing(c.Field); c.KeepCaller {
+		t.Replaces = rewrite.Beside(c.Field)
+	}
+}
+
+// Decision returns what the target is sent of the caller's credentials.
+func (t *Target) Decision(p *rewrite.Policy, d rewrite.Decision) rewrite.Decision {
+	switch {
+	case t.Credential == nil:
+		return d
+	case t.Credential.KeepCaller:
+		return p.Yields(d, t.Credential.Field)
+	}
+	return d.Dropped()
 }

@@ -262,6 +262,16 @@ func (l *Loop) sit(c *Conn) {
 
 // remove takes the seat of the connection away, once. What still refers to it (again,
 // an event) finds it closed, or finds nobody.
+// Each calls do with the handler of each open connection. What do opens or closes on the
+// way may be among them or not.
+func (l *Loop) Each(do func(Handler)) {
+	for i := 0; i < len(l.seats); i++ {
+		if c := l.seats[i]; c != nil && !c.closed {
+			do(c.handler)
+		}
+	}
+}
+
 func (l *Loop) remove(c *Conn) {
 	l.seats[c.seat.number] = nil
 	l.free = append(l.free, c.seat.number)

@@ -108,8 +108,8 @@ func (e *Edge) collect(r io.ReadCloser) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.err = err
+	e.seen.Broadcast() // in front of the end, behind which Start may follow
 	close(e.exited)
-	e.seen.Broadcast()
 }
 
 func (e *Edge) note(l Line) {

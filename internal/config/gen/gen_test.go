@@ -15,7 +15,7 @@ import (
 const root = "../../.."
 
 func TestGeneratedFilesAreFresh(t *testing.T) {
-	files, err := generate("../config.go")
+	files, err := generate("..")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 }
 
 func TestEveryKeyIsExplained(t *testing.T) {
-	texts, err := readComments("../config.go")
+	texts, err := readComments("..")
 	if err != nil {
 		t.Fatal(err)
 	}

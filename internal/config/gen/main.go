@@ -22,7 +22,7 @@ func main() {
 }
 
 func run(root string) error {
-	files, err := generate(filepath.Join(root, "internal", "config", "config.go"))
+	files, err := generate(filepath.Join(root, "internal", "config"))
 	if err != nil {
 		return err
 	}

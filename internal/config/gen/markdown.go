@@ -8,7 +8,7 @@ import (
 
 const markdownHead = `# Configuration
 
-<!-- Generated from internal/config/config.go by go generate ./internal/config. -->
+<!-- Generated from internal/config by go generate ./internal/config. -->
 
 apim-edge reads one YAML file. The smallest one is [minimal.yaml](../configs/minimal.yaml);
 [reference.yaml](../configs/reference.yaml) has every key with its default, and
@@ -50,7 +50,7 @@ Tests: [load_test.go](../internal/config/load_test.go).
 | size | ` + "`512B`, `64KiB`, `1MiB`, `2GiB`, `0`" + ` | ` + "`64KB`, `65536`" + ` |
 | number | ` + "`100`" + ` | ` + "`1e2`, `'100'`, `1.5`" + ` |
 | truth value | ` + "`true`, `false`" + ` | ` + "`yes`, `on`, `1`" + ` |
-| secret | ` + "`env:NAME`, `file:/path`" + ` | the secret itself |
+| secret | ` + "`env:NAME`, `file:/path`, `keyvault:https://VAULT/secrets/NAME`" + ` | the secret itself |
 | name of an upstream or route | lower-case letters and digits, single ` + "`-` or `_`" + ` in between | ` + "`Contoso.EU`" + ` |
 
 Unknown keys, a key that stands there twice, and values of another kind are errors. Paths of files

@@ -10,7 +10,7 @@ import (
 const referenceHead = `# yaml-language-server: $schema=schema.json
 #
 # Every key of apim-edge with its meaning and default.
-# Generated from internal/config/config.go by go generate ./internal/config.
+# Generated from internal/config by go generate ./internal/config.
 #
 # A key behind a # stands there with its default: to change it, take off the #
 # and nothing else. Only the url of an upstream must be given. The names legacy,

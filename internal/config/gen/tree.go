@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"path/filepath"
 	"reflect"
 	"strings"
 
@@ -24,13 +25,25 @@ type key struct {
 	element  *key          // of a section of names
 }
 
-// readComments returns the comments of all struct fields, by Type.Field.
-func readComments(source string) (map[string]string, error) {
-	file, err := parser.ParseFile(token.NewFileSet(), source, nil, parser.ParseComments)
+// readComments returns the comments of the keys in all files of a folder, by
+// Type.Field.
+func readComments(folder string) (map[string]string, error) {
+	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
 	if err != nil {
 		return nil, err
 	}
 	texts := map[string]string{}
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			return nil, err
+		}
+		addComments(texts, file)
+	}
+	return texts, nil
+}
+
+func addComments(texts map[string]string, file *ast.File) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.TypeSpec)
 		if !ok {
@@ -38,6 +51,9 @@ func readComments(source string) (map[string]string, error) {
 		}
 		if s, ok := spec.Type.(*ast.StructType); ok {
 			for _, field := range s.Fields.List {
+				if field.Tag == nil || !strings.Contains(field.Tag.Value, "koanf:") {
+					continue
+				}
 				for _, name := range field.Names {
 					texts[spec.Name.Name+"."+name.Name] = strings.Join(strings.Fields(field.Doc.Text()), " ")
 				}
@@ -45,7 +61,6 @@ func readComments(source string) (map[string]string, error) {
 		}
 		return true
 	})
-	return texts, nil
 }
 
 // tree describes a value of a section, and all below it.
@@ -109,7 +124,7 @@ func (k key) allowed() string {
 		return "`" + strings.Join(choices, "`, `") + "`"
 	}
 	if k.tag.Get("secret") == "reference" {
-		return "`env:NAME` or `file:/path`"
+		return "`env:NAME`, `file:/path` or `keyvault:URL`"
 	}
 	return "a text"
 }
@@ -131,7 +146,8 @@ func (k key) bounded(what string) string {
 var special = map[string]string{
 	"upstreams.<name>.url":   "none, it must be given",
 	"routes.<name>.upstream": "the only upstream",
-
+	// By what else is written.
+	"upstreams.<name>.auth.header":                  "`api-key`; with managed_identity `Authorization`",
 	"routes.<name>.bridge.models.<name>.deployment": "the name of the model",
 }
 
