@@ -55,6 +55,21 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 	for _, share := range []string{"all", "client"} {
 		t.Run("share "+share, func(t *testing.T) { exchangeAllocatesNothing(t, share, proxytest.StartEdge) })
 	}
+	for _, to := range []string{"legacy", "v1"} {
+		t.Run("over a bridge to "+to, func(t *testing.T) {
+			exchangeAllocatesNothing(t, "all", func(t testing.TB, url string, change func(*config.Config)) *proxytest.Edge {
+				return proxytest.StartEdge(t, url, func(c *config.Config) {
+					bridgeTo(c, to)
+					r := c.Routes["api"]
+					r.Bridge.Default = "gpt-4o"
+					c.Routes["api"] = r
+					if change != nil {
+						change(c)
+					}
+				})
+			})
+		})
+	}
 	for name, second := range map[string][]byte{"a key of the edge's own": nil, "and a second one": []byte("fedcba9876543210")} {
 		t.Run(name, func(t *testing.T) {
 			exchangeAllocatesNothing(t, "all", func(t testing.TB, url string, change func(*config.Config)) *proxytest.Edge {

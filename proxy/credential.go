@@ -48,7 +48,7 @@ func (x *Exchange) compose() *wire.Buf {
 	// A head larger than that of known clients gets room at once: growing would
 	// leave a quarter of it unused, and its smaller selves to the collector.
 	forwarded := x.forwarded()
-	out.Set(append(forwarded.Append(slices.Grow(out.Empty(), x.req.Size+headRoom)), x.bodyHead()...))
+	out.Set(x.appendBodyHead(forwarded.Append(slices.Grow(out.Empty(), x.req.Size+headRoom))))
 	return out
 }
 

@@ -28,8 +28,13 @@ type Explanation struct {
 	// Credential says what the edge itself shows to the upstream, and what becomes of the
 	// caller's credentials then; empty: nothing.
 	Credential string
+	// Bridge says how the request crosses to the shape that the upstream speaks, and what
+	// its owner should know of that; empty: the route has no bridge.
+	Bridge []string
 	// Preflight tells that the edge answers the request itself.
 	Preflight bool
+	// Models tells that it answers from the table of the bridge.
+	Models bool
 	// Code is the error that the client would get, None for none.
 	Code    edgeerr.Code
 	Message string
@@ -60,7 +65,7 @@ func (e *Edge) Explain(request []byte) Explanation {
 	c.in.Add(request)
 	x := begin(c)
 	var err error
-	for x.step = 0; err == nil && x.step < sending; x.step++ {
+	for x.step = 0; err == nil && x.step < judging; x.step++ {
 		err = story[x.step](x)
 	}
 	if x.admitted {
@@ -83,6 +88,7 @@ func (x *Exchange) explanation(err error) Explanation {
 	switch err {
 	case nil:
 		x.attempt.pick(x)
+		out.Bridge = x.bridged()
 		out.Credential = x.credential()
 		forwarded := x.forwarded()
 		forwarded.Name = []byte(product) // each process puts something of its own behind it
@@ -91,7 +97,7 @@ func (x *Exchange) explanation(err error) Explanation {
 		relayed := x.relayed()
 		answer, _ = relayed.Append(nil)
 	case errAnswered:
-		out.Preflight = true
+		out.Preflight, out.Models = x.answer != answerModels, x.answer == answerModels
 		answer = x.reply.Bytes()
 	default:
 		out.Code, out.Message = edgeerr.CodeOf(err), textOf(err)

@@ -76,12 +76,17 @@ func (p *printer) explanation(r *curl.Request, head []byte, e proxy.Explanation)
 	if e.Reason != "" {
 		p.line("decision", e.Reason+": "+e.Meaning)
 	}
+	for _, l := range e.Bridge {
+		p.line("bridge", l)
+	}
 	p.line("credential", e.Credential)
 	p.line("notes", strings.ReplaceAll(e.Notes, ",", ", "))
 	switch {
 	case e.Preflight:
 		p.line("preflight", "answered by apim-edge; the upstream is never asked")
 		refused = e.Refused != ""
+	case e.Models:
+		p.line("answer", "200: the models of routes."+e.Route+".bridge; the upstream is never asked")
 	case e.Code != edgeerr.None:
 		p.line("answer", fmt.Sprintf("%d %s: %s", e.Code.Status(), e.Code, e.Message))
 		p.routes(e)

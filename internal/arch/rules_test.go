@@ -47,7 +47,7 @@ var mayImport = []row{
 	}, "it is configuration compiled and knows no exchange"},
 	{"proxy", []pattern{
 		"corsx", "rewrite", "internal/config", "internal/edgeerr",
-		"proxy/admit", "proxy/head", "proxy/record", "proxy/relay", "proxy/route", "proxy/upstream", "proxy/wire",
+		"proxy/admit", "proxy/bridge", "proxy/head", "proxy/record", "proxy/relay", "proxy/route", "proxy/upstream", "proxy/wire",
 	}, "it tells the story of one exchange with the parts above"},
 	{"proxy/front", []pattern{"internal/config", "internal/edgeerr", "proxy", "proxy/wire"}, "it accepts connections and hands them to proxy"},
 	{"proxy/proxytest", []pattern{

@@ -7,25 +7,35 @@ import (
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 )
 
+// Rest says what is to come of a body.
+type Rest uint8
+
+// More of it can be held, more than can be held, or nothing.
+const (
+	ToCome Rest = iota
+	Beyond
+	None
+)
+
 // NeedsBody reports whether Scan has to be called until it is ready.
 func (c *Crossing) NeedsBody() bool { return c.reads }
 
 // Scan looks at the body: held is all that has come of it from its first byte, without
-// the framing of chunks, and whole tells that nothing follows. It may be called with
-// more each time, and looks at each byte once. ready tells that the request can be sent:
+// the framing of chunks. It may be called with more each time, and looks at each byte
+// once. Where rest is not ToCome it comes to an end. ready tells that the request can be sent:
 // what has come of its body, with Edit made, and then the rest as it comes.
 //
 // A second model that has come by then is refused. One that comes later is not seen.
-func (c *Crossing) Scan(held []byte, whole bool) (ready bool, err error) {
+func (c *Crossing) Scan(held []byte, rest Rest) (ready bool, err error) {
 	found, value, err := c.find(held)
 	switch {
 	case err != nil:
 		return false, err
 	case found:
 		err = c.take(held, value)
-	case whole:
+	case rest == None:
 		err = c.withoutName(held)
-	case len(held) < c.table.bodyHead:
+	case rest == ToCome:
 		return false, nil
 	default:
 		err = c.tooFar()

@@ -70,11 +70,15 @@ func TestACrossingAllocatesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			for end := 1; c.NeedsBody(); end++ {
-				if _, err := c.Scan(body[:end], end == len(body)); err != nil {
+				rest := ToCome
+				if end == len(body) {
+					rest = None
+				}
+				if _, err := c.Scan(body[:end], rest); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if c.Answer() == nil {
+			if c.Answer() == "" {
 				c.AppendQuery(c.AppendPath(room))
 			}
 		})
@@ -133,7 +137,7 @@ func BenchmarkCrossing(b *testing.B) {
 		if err := table.Begin(&c, &r); err != nil {
 			b.Fatal(err)
 		}
-		if _, err := c.Scan(body, true); err != nil {
+		if _, err := c.Scan(body, None); err != nil {
 			b.Fatal(err)
 		}
 		c.AppendQuery(c.AppendPath(room))

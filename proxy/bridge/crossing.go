@@ -9,9 +9,10 @@ import (
 // Request is what the bridge reads of the head of a request.
 type Request struct {
 	Method []byte
-	// Path is what stands behind the path_prefix of the route, checked: it has no
-	// segment that is a dot.
+	// Path has been checked: no segment of it is a dot. The path_prefix of the route ends
+	// at Prefix.
 	Path        []byte
+	Prefix      int
 	Query       []byte // without the question mark
 	ContentType []byte
 	Encoded     bool // there is a Content-Encoding other than identity
@@ -28,7 +29,7 @@ type Crossing struct {
 	query     []byte
 	model     *model // nil where the operation has none, or it is not known yet
 	inPath    bool   // the path named the model
-	answer    []byte // of the edge itself
+	answer    string // of the edge itself
 
 	reads    bool // the body has to be read
 	replaces bool // and its model replaced
@@ -46,11 +47,7 @@ func (t *Table) Begin(c *Crossing, r *Request) error {
 	if err := c.findOperation(r); err != nil {
 		return err
 	}
-	way := &c.operation.legacy
-	if t.toV1 {
-		way = &c.operation.v1
-	}
-	switch {
+	switch way := c.way(); {
 	case c.stray == AlreadyV1: // the client speaks the upstream's shape: nothing but api-version is taken off
 		return nil
 	case way.Fidelity == Impossible:
@@ -144,19 +141,27 @@ func (c *Crossing) answerModels() error {
 	return nil
 }
 
-// Answer returns the JSON text by which the edge answers by itself, or nil.
-func (c *Crossing) Answer() []byte { return c.answer }
+// Answer returns the JSON text by which the edge answers by itself, or "".
+func (c *Crossing) Answer() string { return c.answer }
 
 // Operation returns the name of the operation.
 func (c *Crossing) Operation() string { return c.operation.name }
 
-// Note says what is lost on the way; empty: nothing.
-func (c *Crossing) Note() string {
-	if c.table.toV1 {
-		return c.operation.v1.note
-	}
-	return c.operation.legacy.note
+// Way says how well the operation crosses; note says what is lost.
+func (c *Crossing) Way() (f Fidelity, note string) {
+	w := c.way()
+	return w.Fidelity, w.note
 }
+
+func (c *Crossing) way() *way {
+	if c.table.toV1 {
+		return &c.operation.v1
+	}
+	return &c.operation.legacy
+}
+
+// Replaces reports whether the model in the body is replaced, or added.
+func (c *Crossing) Replaces() bool { return c.replaces }
 
 // Stray says by which mistake of a client, that was repaired, the request came.
 func (c *Crossing) Stray() Stray { return c.stray }
@@ -168,6 +173,20 @@ func (c *Crossing) Model() (name, deployment string) {
 		return "", ""
 	}
 	return c.model.name, c.model.deployment
+}
+
+// Assume goes on without the body, to explain a request of which there is none. Where it
+// would have named the model, the default is taken, or the first one of the table: then
+// assumed is true.
+func (c *Crossing) Assume() (assumed bool) {
+	c.reads = false
+	if c.model != nil {
+		return false
+	}
+	if c.model = c.table.fallback; c.model == nil {
+		c.model = c.table.models[0]
+	}
+	return true
 }
 
 // AppendPath appends the path for the upstream, behind that of its own URL.

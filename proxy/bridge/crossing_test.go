@@ -223,6 +223,17 @@ func TestASecondModelIsRefusedIfItComesInTime(t *testing.T) {
 	}
 }
 
+func TestThePrefixOfTheRouteMayEndInV1(t *testing.T) {
+	var c Crossing
+	const path = "/openai/v1/deployments/o3/chat/completions"
+	err := newTable(t, Options{To: Legacy, Models: models}).Begin(&c, &Request{
+		Method: []byte("POST"), Path: []byte(path), Prefix: len("/openai/v1"), Query: []byte("api-version=1"), HasBody: true,
+	})
+	if got := string(c.AppendPath(nil)); err != nil || c.Stray() != DeploymentOnV1 || got != "/openai/deployments/o3/chat/completions" {
+		t.Errorf("got %s, %v, %v", got, c.Stray(), err)
+	}
+}
+
 func TestATableOfOneModelReadsNothing(t *testing.T) {
 	table := newTable(t, Options{To: Legacy, Prefix: "/", Models: map[string]Model{"gpt-5": {APIVersion: "2025-04-01-preview"}}})
 	for _, r := range []request{post("/chat/completions", "no JSON"), postForm("/images/edits", "no form"), post("/responses", "no JSON")} {

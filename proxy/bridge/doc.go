@@ -10,7 +10,7 @@
 //
 //	if err := table.Begin(&c, &request); err != nil { ... }
 //	for c.NeedsBody() {
-//		ready, err := c.Scan(held, whole)
+//		ready, err := c.Scan(held, rest)
 //		...
 //	}
 //

@@ -45,7 +45,7 @@ func (s Stray) String() string {
 func (s Stray) Advice() string {
 	return [...]string{
 		"",
-		"the client is an AzureOpenAI class, which writes legacy paths, with a base_url of v1; use the OpenAI class",
+		"the client is an AzureOpenAI class, which writes legacy paths, with a base_url of v1; use the OpenAI class there",
 		"the client puts /v1 behind its base_url, which ends in a deployment; let base_url end in /openai/v1",
 		"base_url ends in a deployment and the client sends no api-version; let base_url end in /openai/v1",
 		"responses and batches stand below no deployment; take the deployment out of the client's setting",
@@ -55,13 +55,13 @@ func (s Stray) Advice() string {
 	}[s]
 }
 
-// findOperation reads the path: [/openai][/v1] and an operation, or
-// [/openai][/v1]/deployments/{name}[/v1] and an operation.
+// findOperation reads what stands in the path behind the prefix: [/openai][/v1] and an
+// operation, or [/openai][/v1]/deployments/{name}[/v1] and an operation.
 func (c *Crossing) findOperation(r *Request) error {
-	path, _ := cutSegment(r.Path, "/openai")
+	path, _ := cutSegment(r.Path[r.Prefix:], "/openai")
 	path, onV1 := cutSegment(path, "/v1")
 	if rest, found := bytes.CutPrefix(path, []byte("/deployments/")); found {
-		return c.findBelow(r, rest, onV1)
+		return c.findBelow(r, rest, onV1 || bytes.HasSuffix(r.Path[:r.Prefix], []byte("/v1")))
 	}
 	if c.operation = at(r.Method, path); c.operation == nil {
 		return impossible("the bridge knows no operation with this method and path; it knows those of the OpenAI API, such as POST /chat/completions")

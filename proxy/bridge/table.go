@@ -18,7 +18,7 @@ type Table struct {
 	byDeployment map[string]*model
 	fallback     *model // for bodies that name none; nil: they are refused
 	newest       string // api-version of the table, for operations of no model
-	list         []byte // the answer to GET /models
+	list         string // the answer to GET /models
 }
 
 // model is one entry.
@@ -28,7 +28,7 @@ type model struct {
 	escaped    []byte // deployment as a segment of a path
 	version    string // api-version towards legacy
 	quoted     []byte // what the upstream's side calls it, as a JSON text
-	listed     []byte // the answer to GET /models/{name}
+	listed     string // the answer to GET /models/{name}
 }
 
 var errShape = errors.New("to: a bridge leads to legacy or to v1")
@@ -50,7 +50,7 @@ func New(o Options) (*Table, error) {
 		from := o.Models[name]
 		m := &model{
 			name: name, deployment: from.Deployment, escaped: appendEscaped(nil, from.Deployment),
-			version: from.APIVersion, listed: appendListed(nil, name), quoted: appendQuoted(nil, from.Deployment),
+			version: from.APIVersion, listed: string(appendListed(nil, name)), quoted: appendQuoted(nil, from.Deployment),
 		}
 		if t.toV1 {
 			m.quoted = appendQuoted(nil, name)
@@ -65,7 +65,7 @@ func New(o Options) (*Table, error) {
 		}
 	}
 	t.fallback = t.byName[o.Default]
-	t.list = appendList(nil, t.models)
+	t.list = string(appendList(nil, t.models))
 	return t, nil
 }
 
