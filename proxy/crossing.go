@@ -78,23 +78,34 @@ func (x *Exchange) findModel() error {
 	if c == nil {
 		return nil
 	}
-	x.upload.From = x.client.Conn
-	for c.NeedsBody() {
-		if _, err := c.Scan(x.bodyContent(), x.restOfBody()); err != nil {
+	if c.NeedsBody() {
+		x.upload.From = x.client.Conn
+		err := x.lookIntoBody()
+		if err == wire.ErrWait { // nobody wraps it
 			return err
 		}
-		if !c.NeedsBody() {
-			x.upload.Track.Collect(nil)
-			x.upload.Pause()
-			break
-		}
-		if err := x.holdMore(); err != nil {
+		x.upload.Track.Collect(nil)
+		x.upload.Pause()
+		if err != nil {
 			return err
 		}
 	}
 	c.aim()
 	x.model, _ = c.Model()
 	return nil
+}
+
+// lookIntoBody reads on until the crossing has what it needs.
+func (x *Exchange) lookIntoBody() error {
+	for {
+		ready, err := x.crossing.Scan(x.bodyContent(), x.restOfBody())
+		if ready || err != nil {
+			return err
+		}
+		if err := x.holdMore(); err != nil {
+			return err
+		}
+	}
 }
 
 // aim writes down where the request goes.
