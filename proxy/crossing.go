@@ -150,8 +150,19 @@ func (x *Exchange) holdMore() error {
 	if err := u.Read(&c.in); err != nil {
 		return err
 	}
+	if x.req.Length == relay.Chunked {
+		x.crossing.makeRoom(c.in.Len() - before)
+	}
 	_, err := u.Take(c.in.Bytes()[before:])
 	return err
+}
+
+// makeRoom has room for n more bytes of content. It doubles: append grows large slices by
+// a quarter, and leaves more behind.
+func (c *crossing) makeRoom(n int) {
+	if cap(c.content)-len(c.content) < n {
+		c.content = append(make([]byte, 0, 2*(len(c.content)+n)), c.content...)
+	}
 }
 
 // grows returns by how much the body is longer than the client says.
