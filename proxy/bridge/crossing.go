@@ -69,7 +69,9 @@ func (c *Crossing) beginModel(r *Request) error {
 		c.model = t.models[0]
 	}
 	if c.model == nil && !r.HasBody {
-		return errNoModel
+		if err := c.fallBack(); err != nil {
+			return err
+		}
 	}
 	named := c.model == nil
 	inBody := t.toV1 || o.below != deployment // the other side reads the name in the body
@@ -149,6 +151,9 @@ func (c *Crossing) Operation() string { return c.operation.name }
 
 // Way says how well the operation crosses; note says what is lost.
 func (c *Crossing) Way() (f Fidelity, note string) {
+	if c.stray == AlreadyV1 {
+		return Exact, ""
+	}
 	w := c.way()
 	return w.Fidelity, w.note
 }

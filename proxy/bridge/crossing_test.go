@@ -283,6 +283,7 @@ func TestTheDefaultServesBodiesThatNameNone(t *testing.T) {
 	crossings{
 		{name: "none", request: post("/chat/completions", `{}`), target: chat},
 		{name: "null", request: post("/chat/completions", `{"model":null}`), target: chat},
+		{name: "no body", request: post("/chat/completions", ""), target: chat},
 		{name: "an empty one", request: post("/chat/completions", `{"model":""}`), target: chat},
 		{name: "one that has to be there", request: post("/responses", `{"input":1}`), target: responses, body: `{"model":"gpt-5","input":1}`},
 		{name: "null that has to be replaced", request: post("/responses", `{"model":null}`), target: responses, body: `{"model":"gpt-5"}`},
