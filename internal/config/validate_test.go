@@ -66,6 +66,8 @@ func TestWarnings(t *testing.T) {
 			`edge.yaml:2: routes.all.bridge: nothing here has an effect while to is empty`},
 		{"a bridge whose prefix is in the url", "upstreams: {legacy: {url: 'https://contoso.azure-api.net/openai'}}\nroutes: {v1: {path_prefix: /v1, bridge: {to: v1, models: {a: }}}}",
 			`edge.yaml:2: routes.v1.bridge: the upstream's url has /openai as well: operations go to https://contoso.azure-api.net/openai/openai/v1/...; take it off the url, or write another prefix`},
+		{"a reasoning model that is not enabled", oneUpstream + "routes: {v1: {path_prefix: /v1, bridge: {to: legacy, models: {o3-mini: {api_version: 2024-10-21}, gpt-4o: {api_version: 2024-10-21}, gpt-5.1: {api_version: 2024-12-01-preview}}}}}",
+			`edge.yaml:2: routes.v1.bridge.models.o3-mini.api_version: found "2024-10-21", but o-series and GPT-5 models are enabled only for api-version 2024-12-01-preview and later`},
 		{"a bridge with a prefix of its own", "upstreams: {legacy: {url: 'https://contoso.azure-api.net/openai'}}\nroutes: {v1: {path_prefix: /openai, bridge: {to: v1, prefix: /v1, models: {a: }}}}", ""},
 		{"a prefix in front of itself", "upstreams: {legacy: {url: 'https://contoso.azure-api.net/openai'}}\nroutes: {openai: {path_prefix: /openai}}",
 			`edge.yaml:2: routes.openai.path_prefix: found "/openai", but the upstream's url has /openai as well: /openai/models goes to https://contoso.azure-api.net/openai/openai/models; take it off the url, or write strip_prefix: /openai`},

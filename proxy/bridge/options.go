@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -159,6 +160,25 @@ func (m Model) faults(name, to string) (found []Fault) {
 	}
 	return found
 }
+
+// Doubts returns what is allowed and hardly meant: a reasoning model, by its name, with
+// an api-version for which it is not enabled.
+func (o Options) Doubts() (found []Fault) {
+	o = o.Complete()
+	for _, name := range slices.Sorted(maps.Keys(o.Models)) {
+		if version := o.Models[name].APIVersion; o.To == Legacy && reasoning.MatchString(name) && date(version) < date(reasoningSince) {
+			found = append(found, Fault{Key: "api_version", Name: name, Found: version, Text: doubtVersion})
+		}
+	}
+	return found
+}
+
+const (
+	reasoningSince = "2024-12-01-preview"
+	doubtVersion   = "o-series and GPT-5 models are enabled only for api-version " + reasoningSince + " and later"
+)
+
+var reasoning = regexp.MustCompile(`(?i)^(.*/)?(o[134]|gpt-5)([-.].*)?$`)
 
 // isName accepts what can stand in a JSON text and a form as it is.
 func isName(s string) bool {

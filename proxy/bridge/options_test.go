@@ -61,6 +61,22 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+func TestDoubts(t *testing.T) {
+	for name, want := range map[string]bool{
+		"o1": true, "o3-mini": true, "O4-mini": true, "gpt-5": true, "gpt-5.1-codex": true, "openai/o1": true,
+		"gpt-4o": false, "gpt-50": false, "o2": false, "foo1": false, "gpt-4.1": false, "o12": false,
+	} {
+		for _, to := range []string{Legacy, V1} {
+			for version, old := range map[string]bool{"2024-10-21": true, "2024-12-01-preview": false, "2025-04-01-preview": false} {
+				got := Options{To: to, Models: map[string]Model{name: {APIVersion: version}}}.Doubts()
+				if want := want && old && to == Legacy; (len(got) > 0) != want {
+					t.Errorf("%s to %s with %s: got %v", name, to, version, got)
+				}
+			}
+		}
+	}
+}
+
 func TestVersions(t *testing.T) {
 	for text, want := range map[string]bool{
 		"2024-10-21": true, "2024-12-01-preview": true, "": false, "preview": false, "-preview": false, "2024-10-21-beta": false,
