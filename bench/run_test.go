@@ -20,6 +20,7 @@ var allPeers = flag.Bool("every-peer", false, "run the smoke test on every peer 
 func smokeSize() workload.Size {
 	return workload.Size{
 		Warm: 50 * time.Millisecond, Window: 300 * time.Millisecond, Counted: 150 * time.Millisecond, Settle: 20 * time.Millisecond,
+		Never:       30 * time.Second, // the machine may be busy with anything
 		Connections: 4, OpenRate: 500,
 		BusyStreams: 10, BusyEvents: 1000, PacedStreams: 5, PacedEvents: 500,
 		IdleStreams: 20, StalledClients: 3, MixedStreams: 5, Bulk: 4 << 20, Departures: 1,

@@ -41,7 +41,7 @@ func startUpstream(built string, certs *certificates, cpus []int) (*upstream, er
 func startUpstreamIn(space *network.Space, host string, ports []int, built string, certs *certificates, cpus []int) (u *upstream, err error) {
 	on := func(port int) string { return fmt.Sprintf("%s:%d", host, port) }
 	u = &upstream{host: host, plainPort: ports[0], tlsPort: ports[1], control: on(ports[2])}
-	u.client = http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DialContext: dialIn(space)}}
+	u.client = http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DialContext: dialIn(space)}}
 	spec := proc.Spec{CPUs: cpus, Argv: []string{
 		filepath.Join(built, "mock"), "--plain", on(ports[0]), "--tls", on(ports[1]), "--control", u.control,
 		"--cert", certs.CertFile, "--key", certs.KeyFile,
@@ -49,7 +49,7 @@ func startUpstreamIn(space *network.Space, host string, ports []int, built strin
 	if u.process, err = startIn(space, spec); err != nil {
 		return nil, err
 	}
-	for end := time.Now().Add(5 * time.Second); ; {
+	for end := time.Now().Add(20 * time.Second); ; {
 		if _, err = u.Stats(); err == nil {
 			return u, nil
 		}

@@ -3,7 +3,12 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/internal/testcert"
@@ -14,6 +19,7 @@ import (
 type stage struct {
 	Edge       *edge.Edge
 	Key, Token *upstream
+	identity   *httptest.Server // gives the edge a token of its own
 }
 
 // config is the file of the shared edge. The decision rules, timeouts and
@@ -22,11 +28,13 @@ const config = `
 admin: {address: "127.0.0.1:0"}
 log: {format: json}
 upstreams:
-  key: {url: "%s"}
-  token: {url: "%s", tls: {ca_file: "%s"}}
+  key: {url: "%[1]s"}
+  token: {url: "%[2]s", tls: {ca_file: "%[3]s"}}
+  own: {url: "%[2]s", tls: {ca_file: "%[3]s"}, auth: {managed_identity: {resource: "https://cognitiveservices.azure.com"}}}
 routes:
   key: {path_prefix: /, upstream: key}
   token: {path_prefix: /token, strip_prefix: /token, upstream: token}
+  own: {path_prefix: /own, strip_prefix: /own, upstream: own, open: true}
 `
 
 func startStage(dir string) (_ *stage, err error) {
@@ -41,11 +49,25 @@ func startStage(dir string) (_ *stage, err error) {
 	if err != nil {
 		return nil, err
 	}
+	identity := httptest.NewServer(http.HandlerFunc(giveToken))
+	if err := errors.Join(os.Setenv("IDENTITY_ENDPOINT", identity.URL), os.Setenv("IDENTITY_HEADER", "e2e")); err != nil {
+		return nil, err
+	}
 	started, err := edge.New(dir, fmt.Sprintf(config, key.URL, tokens.SecureURL, certificate.CertFile))
 	if err != nil {
 		return nil, err
 	}
-	return &stage{Edge: started, Key: key, Token: tokens}, nil
+	return &stage{Edge: started, Key: key, Token: tokens, identity: identity}, nil
+}
+
+// giveToken plays the identity endpoint of App Service (api-version 2019-08-01).
+func giveToken(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("X-IDENTITY-HEADER") != "e2e" || r.URL.Query().Get("resource") != "https://cognitiveservices.azure.com" {
+		http.Error(w, `{"error": "invalid_request"}`, http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	fmt.Fprintf(w, `{"access_token": %q, "expires_on": "%d", "token_type": "Bearer"}`, token, time.Now().Add(time.Hour).Unix()) //nolint:errcheck // a test's end
 }
 
 // URL is where clients ask.
@@ -56,6 +78,7 @@ func (s *stage) Close() {
 	s.Edge.Kill()
 	s.Key.Close()
 	s.Token.Close()
+	s.identity.Close()
 }
 
 // reset forgets what the look-alikes saw.

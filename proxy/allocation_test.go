@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/identity/clientkey"
+	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
 )
@@ -53,35 +55,51 @@ const sdkHead = "POST /openai/v1/chat/completions HTTP/1.1\nHost: edge.example.c
 // included: whatever is allocated was allocated by the edge.
 func TestAnExchangeAllocatesNothing(t *testing.T) {
 	for _, share := range []string{"all", "client"} {
-		t.Run("share "+share, func(t *testing.T) { exchangeAllocatesNothing(t, share, proxytest.StartEdge) })
+		t.Run("share "+share, func(t *testing.T) {
+			exchangeAllocatesNothing(t, sdkHead, proxytest.StartEdge, func(conf *config.Config) {
+				u := conf.Upstreams["legacy"]
+				u.Share = share
+				conf.Upstreams["legacy"] = u
+			})
+		})
 	}
 	for _, to := range []string{"legacy", "v1"} {
 		t.Run("over a bridge to "+to, func(t *testing.T) {
-			exchangeAllocatesNothing(t, "all", func(t testing.TB, url string, change func(*config.Config)) *proxytest.Edge {
-				return proxytest.StartEdge(t, url, func(c *config.Config) {
-					bridgeTo(c, to)
-					r := c.Routes["api"]
-					r.Bridge.Default = "gpt-4o"
-					c.Routes["api"] = r
-					if change != nil {
-						change(c)
-					}
-				})
+			exchangeAllocatesNothing(t, sdkHead, proxytest.StartEdge, func(conf *config.Config) {
+				bridgeTo(conf, to)
+				r := conf.Routes["api"]
+				r.Bridge.Default = "gpt-4o"
+				conf.Routes["api"] = r
 			})
 		})
 	}
 	for name, second := range map[string][]byte{"a key of the edge's own": nil, "and a second one": []byte("fedcba9876543210")} {
 		t.Run(name, func(t *testing.T) {
-			exchangeAllocatesNothing(t, "all", func(t testing.TB, url string, change func(*config.Config)) *proxytest.Edge {
+			exchangeAllocatesNothing(t, sdkHead, func(t testing.TB, url string, change func(*config.Config)) *proxytest.Edge {
 				own := upstream.NewCredential("api-key", "test", false, func(upstream.CredentialEvent) {})
 				own.Set([]byte("0123456789abcdef"), second)
 				return proxytest.StartEdgeShowing(t, url, own, change)
-			})
+			}, func(*config.Config) {})
 		})
 	}
+	t.Run("a token that is known", func(t *testing.T) {
+		token := "Bearer " + fixed.Token("a", identitytest.Claims{"roles": "x"})
+		exchangeAllocatesNothing(t, strings.Replace(sdkHead, "Bearer 0123456789abcdef0123456789abcdef", token, 1), proxytest.StartEdge, func(conf *config.Config) {
+			askForTokens(conf)
+			r := conf.Routes["api"]
+			r.ForwardClaims = map[string]string{"sub": "X-Caller"}
+			conf.Routes["api"] = r
+		})
+	})
+	t.Run("a key of the edge", func(t *testing.T) {
+		exchangeAllocatesNothing(t, sdkHead, proxytest.StartEdge, func(conf *config.Config) {
+			askForClients(conf)
+			conf.Clients = map[string]config.Client{"a": {Keys: []string{clientkey.Hash("0123456789abcdef0123456789abcdef")}}}
+		})
+	})
 }
 
-func exchangeAllocatesNothing(t *testing.T, share string, start func(testing.TB, string, func(*config.Config)) *proxytest.Edge) {
+func exchangeAllocatesNothing(t *testing.T, head string, start func(testing.TB, string, func(*config.Config)) *proxytest.Edge, change func(*config.Config)) {
 	reply := []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\nhello, world!")
 	sent := make(chan int, 1)
 	first := proxytest.StartUpstream(t, func(c *proxytest.Peer) {
@@ -89,18 +107,16 @@ func exchangeAllocatesNothing(t *testing.T, share string, start func(testing.TB,
 		sent <- n
 		_, _ = c.Write(reply)
 	})
-	c := start(t, first, nil).Dial()
-	c.Send(sdkHead)
+	c := start(t, first, change).Dial()
+	c.Send(head)
 	size := <-sent
 	_ = c.Close()
 	e := start(t, proxytest.StartUpstream(t, quiet(size, reply)), func(conf *config.Config) {
 		conf.Log.Access = false
-		u := conf.Upstreams["legacy"]
-		u.Share = share
-		conf.Upstreams["legacy"] = u
+		change(conf)
 	})
 	c = e.Dial()
-	request := []byte(strings.ReplaceAll(sdkHead, "\n", "\r\n"))
+	request := []byte(strings.ReplaceAll(head, "\n", "\r\n"))
 	answer := make([]byte, 4096)
 	exchange := func() {
 		if _, err := c.Write(request); err != nil {

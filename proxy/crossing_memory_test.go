@@ -20,7 +20,7 @@ func TestWhatAHeldBodyTakes(t *testing.T) {
 	const held, times = 1 << 20, 7
 	body := `{"input":"` + strings.Repeat("x", held-1000) + `","model":"gpt-5"}`
 	for name, request := range map[string]string{
-		"a length": fixed("/v1/responses", body), "one chunk": chunked("/v1/responses", body, len(body)), "chunks": chunked("/v1/responses", body, 100<<10),
+		"a length": sized("/v1/responses", body), "one chunk": inChunks("/v1/responses", body, len(body)), "chunks": inChunks("/v1/responses", body, 100<<10),
 	} {
 		t.Run(name, func(t *testing.T) {
 			ask := []byte(proxytest.CRLF(request))

@@ -1,11 +1,14 @@
 package proxy
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"github.com/rs/zerolog"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/identity"
+	"github.com/apim-edge/apim-edge/internal/identity/issuer"
 	"github.com/apim-edge/apim-edge/proxy/admit"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -29,6 +32,9 @@ type Edge struct {
 	running  admit.Running
 	draining atomic.Bool                  // never taken back
 	ready    atomic.Pointer[func() error] // nil: it always is
+	// unreached is told which issuers were never reached; nil: nobody wants to know.
+	unreached atomic.Pointer[func(which string)]
+	telling   sync.Mutex // so that the last word is that of the last change
 }
 
 // NewEdge returns an edge without a configuration: Use gives it one. loops are
@@ -36,6 +42,7 @@ type Edge struct {
 func NewEdge(log, access zerolog.Logger, metrics *record.Metrics, loops []*wire.Loop) *Edge {
 	e := &Edge{name: nameEdge(), log: log, access: record.NewAccessLog(access), metrics: metrics}
 	e.registry = route.NewRegistry(loops)
+	e.registry.Guard = identity.NewGuard(issuer.Options{Notify: e.keysChanged})
 	e.registry.OnOldAnswer = record.NewOldAnswers(log).Tell
 	e.stores = map[*wire.Loop]*store{}
 	for _, l := range loops {
@@ -45,8 +52,13 @@ func NewEdge(log, access zerolog.Logger, metrics *record.Metrics, loops []*wire.
 	e.observers = []record.Observer{e.access, metrics, record.NewRefusedPages(log), record.NewUnreachable(log)}
 	metrics.Watch(e.Inflight, e.registry)
 	metrics.WatchCertificates(e.registry.Certificates)
+	metrics.Registry.MustRegister(keyMetrics{e})
 	return e
 }
+
+// Offline has no issuer asked for its keys: an edge that serves nobody can do without.
+// It is called before the first Compile.
+func (e *Edge) Offline() { e.registry.Guard = identity.NewGuard(issuer.Options{Offline: true}) }
 
 // OpenCredentials has open give out what the edge itself shows to upstreams, from the
 // next Compile on. Without it *** stands in its place.
@@ -70,6 +82,7 @@ func (e *Edge) Use(s *route.Snapshot) {
 	if old != nil {
 		e.registry.Release(old)
 	}
+	e.tellUnreached()
 }
 
 // Discard gives back what a snapshot that is not going to be used has taken.
@@ -104,6 +117,7 @@ func (e *Edge) Close() {
 	if s := e.snapshot.Load(); s != nil {
 		e.registry.Release(s)
 	}
+	e.registry.Guard.Sources().Close()
 }
 
 // tell has everybody who observes exchanges know of one that has ended.

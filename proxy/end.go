@@ -71,6 +71,7 @@ func (x *Exchange) conclude(code edgeerr.Code, err error) {
 	}
 	switch {
 	case err == nil:
+	case x.tunnel != nil && x.tunnel.Ended: // without a Close frame, which its end shows as it is
 	case code.Status() == 0, x.answer != answerNone:
 		x.closing(nextClose)
 		x.client.cut(x.resetOnAbort(), x.answer != answerNone)
@@ -130,7 +131,7 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 	r := &x.client.store.record
 	*r = record.Record{
 		ID: k.id, Method: k.method, Path: k.path, Origin: k.origin, APIMRequestID: k.apim, Client: k.family,
-		Reason: x.reason, Notes: x.notes, CORSRefused: x.refused, CORSAsked: k.asked,
+		Reason: x.reason, Notes: x.notes, Caller: x.caller.name, Check: x.caller.check, CORSRefused: x.refused, CORSAsked: k.asked,
 		Model:  x.model,
 		Status: x.status, UpstreamStatus: a.status, Up: a.taken, Down: x.down.Bytes, Events: x.events.Count, Retries: x.retries,
 		FirstByte: a.firstByte, Duration: x.client.Loop().Now() - x.start,
@@ -165,6 +166,7 @@ func (x *Exchange) streamIncomplete() bool {
 func (x *Exchange) leave(edgeerr.Code, error) {
 	c, next := x.client, x.next
 	c.x = nil
+	x.stopJudging()
 	x.down.Close()
 	x.upload.Close()
 	if !c.broken { // else nobody knows what has been given back before

@@ -1,11 +1,14 @@
 package proxy_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/identity/clientkey"
+	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -29,6 +32,17 @@ var provocations = map[edgeerr.Code]provocation{
 		r := c.Routes["api"]
 		r.Credential.OnMissing = "reject"
 		c.Routes["api"] = r
+	}},
+	edgeerr.TokenMissing:     {request: head + "\n", change: askForTokens},
+	edgeerr.TokenInvalid:     {request: head + "Authorization: Bearer key\n\n", change: askForTokens},
+	edgeerr.TokenExpired:     {request: head + "Authorization: Bearer " + fixed.Token("a", identitytest.Claims{"exp": 1}) + "\n\n", change: askForTokens},
+	edgeerr.ClaimMissing:     {request: head + "Authorization: Bearer " + fixed.Token("a", nil) + "\n\n", change: askForTokens},
+	edgeerr.ClientNotAllowed: {request: head + "Authorization: Bearer team\n\n", change: askForClients},
+	edgeerr.ClientExpired:    {request: head + "Authorization: Bearer gone\n\n", change: askForClients},
+	edgeerr.ClientUnknown:    {request: head + "Authorization: Bearer other\n\n", change: askForClients},
+	edgeerr.KeysUnavailable: {request: head + "Authorization: Bearer " + fixed.Token("a", nil) + "\n\n", change: func(c *config.Config) {
+		askForTokens(c)
+		c.TokenPolicies["p"] = config.TokenPolicy{OpenIDConfigs: []string{"http://127.0.0.1:1/"}, Audiences: []string{"a"}}
 	}},
 	edgeerr.OriginNotAllowed: {
 		request: "GET /v1/realtime HTTP/1.1\nHost: edge\nConnection: Upgrade\nUpgrade: websocket\nOrigin: https://evil.example.net\n\n",
@@ -89,6 +103,30 @@ var provocations = map[edgeerr.Code]provocation{
 }
 
 func small(c *config.Config) { c.Limits.Head = config.Size{Bytes: 4 << 10} }
+
+// fixed is an issuer that nobody can ask: its keys stand in a variable.
+var fixed = identitytest.Offline("https://id.example.com")
+
+func askForTokens(c *config.Config) {
+	os.Setenv("FIXED_KEYS", fixed.Keys()) //nolint:errcheck // of a test
+	c.TokenPolicies = map[string]config.TokenPolicy{"p": {
+		SigningKeys: []string{"env:FIXED_KEYS"}, Issuers: []string{"https://id.example.com"}, Audiences: []string{"a"},
+		RequiredClaims: map[string]config.RequiredClaim{"roles": {}},
+	}}
+	r := c.Routes["api"]
+	r.Require = config.Require{Token: []string{"p"}}
+	c.Routes["api"] = r
+}
+
+func askForClients(c *config.Config) {
+	c.Clients = map[string]config.Client{
+		"team": {Keys: []string{clientkey.Hash("team")}, Routes: []string{"elsewhere"}},
+		"gone": {Keys: []string{clientkey.Hash("gone")}, Expires: "2001-01-01"},
+	}
+	r := c.Routes["api"]
+	r.Require = config.Require{Client: true}
+	c.Routes["api"] = r
+}
 
 // silent reads requests and never answers.
 func silent(t *testing.T) string {

@@ -36,6 +36,8 @@ type Exchange struct {
 	reason   rewrite.Reason   // reason and notes are what outlives decision
 	notes    rewrite.Notes
 
+	caller caller // where the route asks who that is
+
 	attempt attempt // the one under way; those before it have taken nothing
 	retries int     // how many were before it
 	// refusedLine is what the attempt before has shown and the upstream has refused; nil:
@@ -179,10 +181,15 @@ func (x *Exchange) WakeUpstream() { x.client.run() }
 // forwarded returns the head of the request for the upstream of the attempt. It is made
 // anew for each attempt: host, prefix and credentials belong to the upstream.
 func (x *Exchange) forwarded() head.Forwarded {
+	claims := x.route.Claims
+	if x.caller.passed != nil {
+		claims.Says = x.caller.passed
+	}
 	f := head.Forwarded{
 		Request: x.req, Policy: x.route.Credential, Decision: &x.attempt.decision, Own: x.attempt.own(), Replaces: x.attempt.target.Replaces,
 		Strip: x.route.Strip, Prefix: x.attempt.target.Prefix, Host: x.attempt.target.Host, ID: x.kept.id, Name: x.edge.name,
 		Client: x.client.address, Secure: x.client.tls, Trusted: x.snap.Trusts(x.client.address), WithholdOrigin: x.route.WithholdOrigin,
+		Claims: claims,
 	}
 	if c := x.crossing; c != nil {
 		f.Path, f.Grown = c.target[:c.path], c.grows()

@@ -9,6 +9,8 @@ import (
 
 	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/identity"
+	"github.com/apim-edge/apim-edge/proxy/admit"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/route"
@@ -31,10 +33,19 @@ type Explanation struct {
 	// Bridge says how the request crosses to the shape that the upstream speaks, and what
 	// its owner should know of that; empty: the route has no bridge.
 	Bridge []string
-	// Preflight tells that the edge answers the request itself.
+	// Gates are the verdicts of all gates that were asked, in order: the last one may
+	// have refused the request.
+	Gates []admit.Verdict
+	// Preflight tells that the request is one, and that the edge answers it.
 	Preflight bool
-	// Models tells that it answers from the table of the bridge.
-	Models bool
+	// Own says why the edge answers any other request by itself; empty: it does not.
+	// Reply are the lines of that answer.
+	Own   string
+	Reply []string
+	// Tokens are what the policies of the route have found, Caller whose key it was.
+	Tokens []identity.Explained
+	Caller string
+
 	// Code is the error that the client would get, None for none.
 	Code    edgeerr.Code
 	Message string
@@ -57,28 +68,30 @@ type Explanation struct {
 // its own, and go to the collector. What it shares with the exchanges that run is made
 // for that. It is counted among them for as long as it lasts, and refused like them.
 func (e *Edge) Explain(request []byte) Explanation {
+	out := &Explanation{}
 	c := &Client{
-		Conn: wire.Unconnected(), edge: e, store: &store{parser: head.NewParser()},
+		Conn: wire.Unconnected(), edge: e, store: &store{parser: head.NewParser(), explains: out},
 		address: netip.MustParseAddr("127.0.0.1"), tls: e.Config().Listen.TLS.CertFile != "",
 	}
 	c.in = c.Loop().GetBuf()
 	c.in.Add(request)
 	x := begin(c)
 	var err error
-	for x.step = 0; err == nil && x.step < judging; x.step++ {
+	for x.step = 0; err == nil && x.step < explained; x.step++ {
 		err = story[x.step](x)
 	}
 	if x.admitted {
 		e.running.Leave()
 	}
-	return x.explanation(err)
+	x.tellOf(err, out)
+	return *out
 }
 
-// explanation says what the exchange has come to: err is nil where it would be sent.
-func (x *Exchange) explanation(err error) Explanation {
-	out := Explanation{Reason: x.reason.String(), Meaning: x.reason.Meaning(), Notes: x.notes.String()}
-	if !x.reason.Decided() {
-		out.Reason, out.Meaning = "", ""
+// tellOf says what the exchange has come to: err is nil where it would be sent.
+func (x *Exchange) tellOf(err error, out *Explanation) {
+	out.Caller, out.Notes = x.caller.name, x.notes.String()
+	if x.reason.Decided() {
+		out.Reason, out.Meaning = x.reason.String(), x.reason.Meaning()
 	}
 	if rt := x.route; rt != nil {
 		out.Route, out.Upstream, out.URL = rt.Name, rt.Target.Name, x.snap.Config.Upstreams[rt.Target.Name].URL
@@ -97,12 +110,27 @@ func (x *Exchange) explanation(err error) Explanation {
 		relayed := x.relayed()
 		answer, _ = relayed.Append(nil)
 	case errAnswered:
-		out.Preflight, out.Models = x.answer != answerModels, x.answer == answerModels
 		answer = x.reply.Bytes()
+		switch x.answer {
+		case answerPreflight:
+			out.Preflight = true
+		case answerProbe:
+			out.Own = "the path is listen.health_path"
+		case answerModels:
+			out.Own = "the models stand in routes." + x.route.Name + ".bridge"
+		default:
+			out.Own = "Max-Forwards: 0 lets it go no further"
+		}
 	default:
 		out.Code, out.Message = edgeerr.CodeOf(err), textOf(err)
 		x.composeError(err)
 		answer = x.reply.Bytes()
+	}
+	if out.Own != "" {
+		out.Reply = strings.FieldsFunc(string(answer), func(r rune) bool { return r == '\r' || r == '\n' })
+		if x.answer != answerModels {
+			return // CORS has no say in it
+		}
 	}
 	if out.Code == edgeerr.RouteNotFound {
 		out.Routes = x.snap.Rules()
@@ -114,7 +142,6 @@ func (x *Exchange) explanation(err error) Explanation {
 			out.Refused = corsx.CauseMethod
 		}
 	}
-	return out
 }
 
 // credential tells of the edge's own credential at the upstream, and has it shown.

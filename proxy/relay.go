@@ -82,7 +82,7 @@ func (x *Exchange) startTunnel(out, in *wire.Buf) error {
 	x.attempt.closes = true
 	x.tunnel = &relay.Tunnel{Client: x.client.Conn, Upstream: x.attempt.conn.Conn, Idle: x.route.StreamIdle}
 	out.Add(in.Bytes())
-	x.tunnel.Down = int64(in.Len())
+	x.tunnel.Begin(x.client.in.Bytes(), in.Bytes())
 	in.Release()
 	if _, err := x.client.Send(out); err != nil {
 		return edgeerr.Wrap(edgeerr.ClientLeft, err)

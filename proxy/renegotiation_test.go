@@ -16,8 +16,8 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
-// openssl is an upstream under TLS 1.2 that can ask for another handshake, which Go's
-// server cannot. The test says by hand what it does.
+// openssl is an upstream that can ask for a certificate behind the request, which Go's
+// server cannot: by another handshake under TLS 1.2. The test says by hand what it does.
 type openssl struct {
 	t     testing.TB
 	url   string
@@ -25,14 +25,14 @@ type openssl struct {
 	lines chan string // what it reports, and what it is sent
 }
 
-func startOpenssl(t testing.TB, args ...string) *openssl {
+func startOpenssl(t testing.TB, version string, args ...string) *openssl {
 	t.Helper()
 	path, err := exec.LookPath("openssl")
 	if err != nil {
 		t.Skip("there is no openssl here, the only server at hand that renegotiates")
 	}
 	// -state reports the messages of each handshake.
-	args = append([]string{"s_server", "-accept", "127.0.0.1:0", "-tls1_2", "-state", "-cert", proxytest.Authority().CertFile, "-key", proxytest.Authority().KeyFile}, args...)
+	args = append([]string{"s_server", "-accept", "127.0.0.1:0", version, "-state", "-cert", proxytest.Authority().CertFile, "-key", proxytest.Authority().KeyFile}, args...)
 	cmd := exec.Command(path, args...)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -120,7 +120,7 @@ func TestUpstreamAsksForACertificateBehindTheRequest(t *testing.T) {
 		{"a byte at a time", withCertificate, dripping},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := startOpenssl(t)
+			s := startOpenssl(t, "-tls1_2")
 			url := s.url
 			if tc.between != nil {
 				url = "https://" + startBetween(t, strings.TrimPrefix(s.url, "https://"), tc.between)
@@ -165,7 +165,7 @@ func TestARenegotiationThatComesToNothing(t *testing.T) {
 		{"upstream falls silent", nil, withCertificate, true, 1, "longer than timeouts.tls_handshake"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := startOpenssl(t, tc.args...)
+			s := startOpenssl(t, "-tls1_2", tc.args...)
 			silence := make(chan struct{})
 			url := "https://" + startBetween(t, strings.TrimPrefix(s.url, "https://"), func(to, from net.Conn) {
 				p := make([]byte, 64<<10)
@@ -217,7 +217,7 @@ func TestARenegotiationThatComesToNothing(t *testing.T) {
 // TestADepartureEndsARenegotiation holds that nothing is left of a handshake whose
 // client has gone.
 func TestADepartureEndsARenegotiation(t *testing.T) {
-	s := startOpenssl(t)
+	s := startOpenssl(t, "-tls1_2")
 	asked := make(chan struct{})
 	e := proxytest.StartEdge(t, "https://"+startBetween(t, strings.TrimPrefix(s.url, "https://"), func(to, from net.Conn) {
 		dripping(to, from)

@@ -36,7 +36,7 @@ func (x *Exchange) composeError(err error) {
 	if !errors.As(err, &e) {
 		e = edgeerr.Wrap(edgeerr.Internal, err)
 	}
-	x.status = e.Code.Status()
+	x.status = e.Answer()
 	if endsConnection(e.Code) || !x.endsInBuffer() || x.edge.draining.Load() {
 		x.closing(nextClose)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/apim-edge/apim-edge/internal/identity"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 )
@@ -20,6 +21,8 @@ type store struct {
 	parser    *head.Parser  // of all requests of the loop: it is used within one call of Parse
 	record    record.Record // of the exchange that ends just now, else empty
 	date      date
+	explains  *Explanation    // of the request that a person asks about; nil on every loop
+	seen      *identity.Cache // nil until a route asks for tokens
 }
 
 // date is the text of a Date field, made once a second: 150 ns each are 1 % of an

@@ -24,6 +24,7 @@ var story = [...]func(*Exchange) error{
 	(*Exchange).checkUpgrade,    // of a page: CORS does not cover WebSockets
 	(*Exchange).admit,           // within limits
 	(*Exchange).decide,          // what becomes of the credentials
+	(*Exchange).authenticate,    // who may pass with them, where the route asks for that
 	(*Exchange).cross,           // to the shape that the upstream speaks, where that is another
 	(*Exchange).beginBody,       // take what has come along of it
 	(*Exchange).findModel,       // in the body, where the crossing needs it
@@ -31,9 +32,9 @@ var story = [...]func(*Exchange) error{
 	(*Exchange).relay,           // head and body to the client, as they come
 }
 
-// judging is how many steps of the story only judge: explain runs them too. Behind them
+// explained is how many steps of the story only judge: explain runs them too. Behind them
 // the body is needed, or sent.
-const judging = len(story) - 3
+const explained = len(story) - 3
 
 // advance goes on with the story until it has to wait. It reports whether the
 // exchange is over, and the client's connection free for what follows.
@@ -60,9 +61,10 @@ var errAnswered = errors.New("answered at the edge")
 // interruption returns what has happened to the exchange while it waited, whatever step
 // it is in. Before it is admitted nothing runs for the client that could be cancelled,
 // and one that has ended its side behind a request that is refused still reads why.
-// The upload goes on here, beside the answer.
+// The upload goes on here, beside the answer. A tunnel sees for itself whether a
+// departure is in order.
 func (x *Exchange) interruption() error {
-	if x.admitted && x.client.Left() && !x.down.Leave() {
+	if x.admitted && x.client.Left() && x.tunnel == nil && !x.down.Leave() {
 		return edgeerr.Wrap(edgeerr.ClientLeft, errLeft)
 	}
 	if x.upload.state == uploadActive && !x.down.Left() {
@@ -180,14 +182,22 @@ func (x *Exchange) findRoute() (err error) {
 // admit asks each gate, and counts the exchange among those that run. It is counted
 // once it is in, also where a later gate refuses it: uncount goes by admitted.
 func (x *Exchange) admit() error {
-	if err := x.edge.running.Enter(x.snap.Config.Limits.Exchanges).Err(); err != nil {
+	if err := x.heed(x.edge.running.Enter(x.snap.Config.Limits.Exchanges)); err != nil {
 		return err
 	}
 	x.admitted = true
 	if x.req.HasBeenAt(x.edge.name) {
 		return x.loopDetected()
 	}
-	return admit.Body(x.req.Length, x.route.BodyLimit).Err()
+	return x.heed(admit.Body(x.req.Length, x.route.BodyLimit))
+}
+
+// heed returns the error of a gate's verdict, or nil, and tells explain of both.
+func (x *Exchange) heed(v admit.Verdict) error {
+	if told := x.client.store.explains; told != nil {
+		told.Gates = append(told.Gates, v)
+	}
+	return v.Err()
 }
 
 // decide applies the credential rules and refuses what they refuse.

@@ -25,7 +25,17 @@ type Decision struct {
 	// KeepSlot: the line that holds a token in the key's place goes on as it is.
 	KeepSlot bool
 
-	slot int8 // the place of that line
+	slot   int8   // the place of that line
+	bearer []byte // the token of a line that goes on as it is
+}
+
+// BearerToken returns the token that goes upstream in Authorization, whoever writes the
+// line, or nil.
+func (d *Decision) BearerToken() []byte {
+	if d.Token != nil {
+		return d.Token
+	}
+	return d.bearer
 }
 
 // Rejected reports whether the request is refused. Nothing goes upstream then.

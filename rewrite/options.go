@@ -111,6 +111,7 @@ const (
 	wrongName          = "a field name holds letters, digits and !#$%&'*+-.^_`|~ only (RFC 9110 5.6.2)"
 	wrongLength        = "a field that can hold a key has a name of at most 63 characters"
 	wrongUse           = "this field has another use and cannot hold a key"
+	wrongOwn           = "this field has another use, or a name of more than 63 characters"
 	wrongAuthorization = "Authorization is looked at anyway and is no alias"
 	wrongTwice         = "the name stands in the list already"
 	wrongKept          = "the key goes into Authorization itself (header), so that there is nothing else to keep"
@@ -166,6 +167,17 @@ func (f *faults) value(o Options) {
 	case o.intoAuthorization() && !strings.HasSuffix(prefix, " "):
 		f.add("value", "", wrongScheme)
 	}
+}
+
+// FieldFault says why a field cannot be one that the edge writes for the upstream, or "".
+func FieldFault(name string) string {
+	switch {
+	case !isFieldName(name):
+		return wrongName
+	case len(name) > maxNameLength || taken(name):
+		return wrongOwn
+	}
+	return ""
 }
 
 // field checks the name of a field for keys. It is shown where it is a name that

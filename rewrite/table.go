@@ -43,6 +43,7 @@ func (p *Policy) withBearerKey(d *Decision, auth *credential, s *slot) {
 
 func (p *Policy) withBearerToken(d *Decision, auth *credential, s *slot) {
 	keepBearer(d, auth)
+	d.bearer = auth.value
 	d.Key = s.key.value
 	switch {
 	case s.token.present() && !bytes.Equal(s.token.value, auth.value):

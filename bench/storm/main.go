@@ -43,6 +43,8 @@ func main() {
 	roots.AppendCertsFromPEM(pem)
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer cancel()
+	dialing, enough := context.WithCancel(context.Background())
+	defer enough()
 	s := &storm{dialer: tls.Dialer{Config: &tls.Config{
 		RootCAs: roots,
 		// The same for all servers, and the cheapest for this side.
@@ -50,15 +52,22 @@ func main() {
 	}}}
 	began := time.Now()
 	for range *connections {
-		go s.blow(ctx, *address)
+		go s.blow(dialing, *address)
 	}
 	<-ctx.Done()
+	for end := time.Now().Add(firstWithin); s.handshakes.Load() == 0 && time.Now().Before(end); {
+		time.Sleep(5 * time.Millisecond)
+	}
 	c := counts{Handshakes: s.handshakes.Load(), Errors: s.errors.Load(), Seconds: time.Since(began).Seconds()}
 	if first := s.first.Load(); first != nil {
 		c.FirstError = (*first).Error()
 	}
 	_ = json.NewEncoder(os.Stdout).Encode(c)
 }
+
+// firstWithin is how long, once it is told to end, the storm waits for its first handshake:
+// a rate can be told only with one.
+const firstWithin = 20 * time.Second
 
 type storm struct {
 	dialer             tls.Dialer

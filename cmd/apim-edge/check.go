@@ -19,8 +19,8 @@ func newCheckCommand() *cobra.Command {
 		Short: "Check the configuration and list every fault at once",
 		Long: `check reads the configuration as serve would and lists every fault with its
 place, without opening a port or a connection. What is allowed but probably not
-meant is a warning; with --strict it is a fault. With --online the vaults and
-identity endpoints that the configuration names are asked as well, as who runs
+meant is a warning; with --strict it is a fault. With --online the vaults, identity
+endpoints and issuers that the configuration names are asked as well, as who runs
 this command. Exit code: 0 fit to serve, 1 not.
 
   apim-edge check /etc/apim-edge/config.yaml
@@ -34,8 +34,8 @@ this command. Exit code: 0 fit to serve, 1 not.
 		},
 	}
 	from.addTo(cmd)
-	cmd.Flags().BoolVar(&online, "online", false, "ask vaults and identity endpoints whether they answer")
 	cmd.Flags().BoolVar(&strict, "strict", false, "make warnings faults")
+	cmd.Flags().BoolVar(&online, "online", false, "ask vaults, identity endpoints and issuers whether they answer")
 	return cmd
 }
 
@@ -81,7 +81,8 @@ func check(cmd *cobra.Command, from *source, strict, online bool) error {
 		fmt.Fprintln(out, line)
 	}
 	if online {
-		if err := askAll(cmd.Context(), out, conf, azure.New(azure.Options{})); err != nil {
+		err := askAll(cmd.Context(), out, conf, azure.New(azure.Options{}))
+		if err := errors.Join(err, askIssuers(cmd.Context(), out, conf)); err != nil {
 			return err
 		}
 	}
@@ -95,7 +96,7 @@ func faults(conf config.Config, strict bool) error {
 	if files := conf.CheckFiles(); len(files) > 0 {
 		return &files
 	}
-	_, done, err := compile(conf)
+	_, done, err := compile(conf, false)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/internal/identity/keyring"
+	"github.com/apim-edge/apim-edge/internal/identity/token"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -155,7 +156,7 @@ func TestLogLinesAreExplained(t *testing.T) {
 }
 
 // foreign are names that belong to others.
-var foreign = []string{"base_url", "api_key", "default_headers", "default_query", "azure_endpoint", "api_version", "proxy_buffering", "max_tokens"}
+var foreign = []string{"base_url", "api_key", "default_headers", "default_query", "azure_endpoint", "api_version", "proxy_buffering", "jwks_uri", "max_tokens"}
 
 // TestNamesExist: each name with an underscore that a page shows as code is one
 // of the configuration, the log, the metrics or the tables of errors and reasons.
@@ -186,6 +187,9 @@ func TestNamesExist(t *testing.T) {
 	}
 	for _, r := range rewrite.Reasons() {
 		known = append(known, r.String())
+	}
+	for c := token.Form; c <= token.Claims; c++ {
+		known = append(known, c.String())
 	}
 	keys := configKeys(t)
 	for _, key := range keys {
@@ -234,6 +238,8 @@ func configKeys(t *testing.T) []string {
 	part := ""
 	for line := range strings.Lines(read(t, "docs/configuration.md")) {
 		if m := regexp.MustCompile("^## `([^`]+)`").FindStringSubmatch(line); m != nil {
+			name, _, _ := strings.Cut(m[1], ".<name>")
+			keys = append(keys, name) // of a section of names
 			part = regexp.MustCompile(`^(?:upstreams|routes)\.<name>\.?`).ReplaceAllString(m[1], "")
 			keys = append(keys, part)
 		}

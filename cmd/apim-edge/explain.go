@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"
@@ -22,6 +23,7 @@ import (
 type asked struct {
 	method, data, shell string
 	fields              []string
+	online              bool
 }
 
 func newExplainCommand() *cobra.Command {
@@ -33,7 +35,8 @@ func newExplainCommand() *cobra.Command {
 		Long: `explain takes a request, as flags or as a curl line, through the same engine that
 serves, and prints the route, the credential decision with its reason, the head
 that would go upstream, and what a page's origin would see.
-Nothing is sent. Secrets are shown as ***.
+Nothing is sent. Secrets are shown as ***. Where the route asks for a token, every
+check is shown with its verdict; signatures are checked with --online only.
 
   apim-edge explain -u https://contoso.azure-api.net -H "Authorization: Bearer 0123abcd" /openai/v1/models
   apim-edge explain -c config.yaml curl https://edge.example.com/openai/v1/models -H "api-key: 0123abcd"
@@ -56,6 +59,7 @@ Exit code: 0 the request would be forwarded or its preflight allowed, 1 refused,
 	f.StringArrayVarP(&req.fields, "header", "H", nil, `field, for example "Authorization: Bearer 0123abcd"; repeatable`)
 	f.StringVarP(&req.data, "data", "d", "", "body, or @file; only its length matters")
 	f.StringVar(&req.shell, "shell", "", "whose quotes standard input has: sh, cmd or powershell (default: seen by the text)")
+	f.BoolVar(&req.online, "online", false, "ask the issuers of tokens for their keys, to check signatures")
 	f.SetInterspersed(false) // what stands behind curl is curl's
 	return cmd
 }
@@ -69,7 +73,7 @@ func explain(cmd *cobra.Command, from *source, req *asked, args []string) error 
 	if err != nil {
 		return err
 	}
-	edge, done, err := compile(conf)
+	edge, done, err := compile(conf, req.online)
 	if err != nil {
 		return err
 	}
@@ -181,14 +185,24 @@ func (a *asked) bare(target string) curl.Command {
 	return c
 }
 
-// compile makes the engine that serve would run, without a listener.
-func compile(conf config.Config) (edge *proxy.Edge, done func(), err error) {
+// compile makes the engine that serve would run, without a listener. Issuers are asked
+// with online only, and then waited for.
+func compile(conf config.Config, online bool) (edge *proxy.Edge, done func(), err error) {
 	quiet := zerolog.New(io.Discard)
 	edge = proxy.NewEdge(quiet, quiet, record.NewMetrics(version, func() float64 { return 0 }), nil)
+	if !online {
+		edge.Offline()
+	}
 	snapshot, err := edge.Compile(conf)
 	if err != nil {
 		return nil, nil, err
 	}
 	edge.Use(snapshot)
+	if online {
+		edge.AwaitKeys(onlineTime)
+	}
 	return edge, edge.Close, nil
 }
+
+// onlineTime is how long issuers are waited for: one question and a second one.
+const onlineTime = 8 * time.Second

@@ -76,17 +76,22 @@ func (p *printer) explanation(r *curl.Request, head []byte, e proxy.Explanation)
 	if e.Reason != "" {
 		p.line("decision", e.Reason+": "+e.Meaning)
 	}
+	p.tokens(e.Tokens)
+	p.line("caller", e.Caller)
 	for _, l := range e.Bridge {
 		p.line("bridge", l)
 	}
 	p.line("credential", e.Credential)
 	p.line("notes", strings.ReplaceAll(e.Notes, ",", ", "))
+	for _, v := range e.Gates {
+		p.line("gate", v.String())
+	}
 	switch {
+	case e.Own != "":
+		p.lines("apim-edge answers by itself: "+e.Own, e.Reply)
 	case e.Preflight:
 		p.line("preflight", "answered by apim-edge; the upstream is never asked")
 		refused = e.Refused != ""
-	case e.Models:
-		p.line("answer", "200: the models of routes."+e.Route+".bridge; the upstream is never asked")
 	case e.Code != edgeerr.None:
 		p.line("answer", fmt.Sprintf("%d %s: %s", e.Code.Status(), e.Code, e.Message))
 		p.routes(e)

@@ -135,7 +135,8 @@ func (p *process) answers() {
 	}
 }
 
-// metric returns the value of a metric as text, empty if there is none.
+// metric returns the value of a metric as text. There must be one: a name that is misspelt
+// is neither 0 nor anything else.
 func (p *process) metric(name string) string {
 	p.t.Helper()
 	resp, err := p.client.Get("http://" + p.admin + "/metrics")
@@ -149,7 +150,7 @@ func (p *process) metric(name string) string {
 	}
 	found := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (.*)$`).FindSubmatch(text)
 	if found == nil {
-		return ""
+		p.t.Fatalf("there is no metric %s in\n%s", name, text)
 	}
 	return string(found[1])
 }

@@ -146,9 +146,10 @@ func (s *stage) reach(c *load.Crowd, outcome string, n int, while string) {
 
 // scrape reads the metrics.
 func (s *stage) scrape() edge.Metrics {
+	s.t.Helper()
 	m, err := s.Scrape()
 	if err != nil {
-		s.t.Error(err)
+		s.t.Fatal(err)
 	}
 	return m
 }

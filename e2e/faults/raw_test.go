@@ -46,10 +46,12 @@ func abused(t *testing.T, secure sides, timeouts, more string) *stage {
 	return s
 }
 
-// limited is an edge with limits.
+// limited is an edge with limits, on which nobody waits for a connection for long.
 func limited(t *testing.T, more, upstream string) *stage {
 	t.Helper()
-	return start(t, sides{}, func(s *load.Settings) { s.More, s.Upstream = more, upstream })
+	return start(t, sides{}, func(s *load.Settings) {
+		s.More, s.Upstream, s.Timeouts = more, upstream, bounds+", connect: 100ms"
+	})
 }
 
 // abuse runs do for n abusers at the same time and returns what was wrong.

@@ -25,7 +25,17 @@ var mayImport = []row{
 	{"internal/logsink", nil, "it moves lines and knows nothing of their content"},
 	{"internal/signals", nil, "what it imports is initialised before it, and delays it"},
 	{"internal/health", nil, "it holds causes and knows nobody who has one"},
-	{"internal/config", []pattern{"rewrite", "corsx", "internal/secret", "proxy/bridge"}, "it is data and knows no server; options are checked by whom they belong to"},
+	{"internal/identity/keyset", nil, "it reads keys and knows nobody who has published them"},
+	{"internal/identity/token", []pattern{"internal/edgeerr", "internal/identity/keyset"}, "it judges texts: keys and time are handed in"},
+	{"internal/identity/issuer", []pattern{"internal/secret", "internal/identity/keyset", "internal/identity/token"}, "it has keys and judges nobody"},
+	{"internal/identity/seen", nil, "it remembers verdicts of whatever kind"},
+	{"internal/identity/clientkey", []pattern{"internal/edgeerr"}, "it knows hashes and no request"},
+	{"internal/identity", []pattern{
+		"rewrite", "internal/edgeerr", "internal/secret", "internal/identity/clientkey", "internal/identity/issuer",
+		"internal/identity/keyset", "internal/identity/seen", "internal/identity/token",
+	}, "it judges requests and knows no route and no configuration"},
+	{"internal/identity/identitytest", nil, "it plays the issuer, so it must not share code with who judges its tokens"},
+	{"internal/config", []pattern{"rewrite", "corsx", "internal/secret", "internal/identity/clientkey", "internal/identity/keyset", "internal/identity/token", "proxy/bridge"}, "it is data and knows no server; options are checked by whom they belong to"},
 	{"internal/identity/upkeep", []pattern{"internal/secret"}, "it keeps values and knows nobody who gives or uses them"},
 	{"internal/identity/azure", []pattern{"internal/secret", "internal/identity/upkeep"}, "it asks Azure, and knows nobody who wants to know"},
 	{"internal/identity/azuretest", nil, "it plays Azure, so it must not share code with who asks"},
@@ -42,11 +52,11 @@ var mayImport = []row{
 	{"proxy/record", []pattern{"rewrite", "internal/edgeerr"}, "it is told of exchanges and knows none"},
 	{"proxy/admit", []pattern{"internal/edgeerr"}, "its gates judge values and know no exchange"},
 	{"proxy/route", []pattern{
-		"corsx", "rewrite", "internal/config", "internal/edgeerr",
+		"corsx", "rewrite", "internal/config", "internal/edgeerr", "internal/identity", "internal/identity/clientkey", "internal/secret",
 		"proxy/bridge", "proxy/head", "proxy/record", "proxy/upstream", "proxy/wire",
 	}, "it is configuration compiled and knows no exchange"},
 	{"proxy", []pattern{
-		"corsx", "rewrite", "internal/config", "internal/edgeerr",
+		"corsx", "rewrite", "internal/config", "internal/edgeerr", "internal/identity", "internal/identity/issuer",
 		"proxy/admit", "proxy/bridge", "proxy/head", "proxy/record", "proxy/relay", "proxy/route", "proxy/upstream", "proxy/wire",
 	}, "it tells the story of one exchange with the parts above"},
 	{"proxy/front", []pattern{"internal/config", "internal/edgeerr", "proxy", "proxy/wire"}, "it accepts connections and hands them to proxy"},
@@ -86,6 +96,7 @@ var onlyIn = []struct {
 	why      string
 }{
 	{"github.com/knadh/koanf/...", []pattern{"internal/config"}, "the rest of the code sees one struct"},
+	{"github.com/go-jose/...", []pattern{"internal/identity/keyset", "internal/identity/token"}, "tokens are believed in one place"},
 	{"github.com/Azure/...", []pattern{"internal/identity/azure"}, "it is large, and the rest of the code sees readings"},
 	{"github.com/AzureAD/...", []pattern{"internal/identity/azure"}, "it is large, and the rest of the code sees readings"},
 	{"github.com/rs/cors", []pattern{"corsx"}, "CORS is decided in one place"},
@@ -104,6 +115,8 @@ var never = []struct {
 }{
 	{"rewrite", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "time"}, "it is pure: no I/O, no clock, no chance"},
 	{"internal/edgeerr", []pattern{"log/...", "net/...", "os/..."}, "it is a table"},
+	{"internal/identity/token", []pattern{"log/...", "net/http/...", "os/...", "syscall", "github.com/rs/zerolog/..."}, "it is pure: no I/O, no log"},
+	{"internal/identity/keyset", []pattern{"log/...", "net/...", "os/...", "syscall", "time", "github.com/rs/zerolog/..."}, "it is pure: no I/O, no clock, no log"},
 	{"proxy/head", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "github.com/rs/zerolog/..."}, "it is pure: no I/O, no chance, no log"},
 	{"proxy/bridge", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "time", "encoding/json", "mime/..."}, "it is pure, and knows two keys of a body, not its values"},
 	{"proxy/admit", []pattern{"log/...", "net", "net/http/...", "os/...", "syscall", "github.com/rs/zerolog/..."}, "its verdicts are values: whoever asks acts on them"},

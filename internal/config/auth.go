@@ -68,12 +68,12 @@ func (a Auth) complete() Auth {
 }
 
 // guarded reports whether a route says who may pass, or that everybody may.
-func (r Route) guarded() bool { return r.Open }
+func (r Route) guarded() bool { return r.Open || len(r.Require.Token) > 0 || r.Require.Client }
 
 // entrusted refuses a route that would hand an upstream's credential to everybody.
 func (v *checker) entrusted(key string, r Route) {
 	if v.config.Upstreams[r.Upstream].Auth.Set() && !r.guarded() {
-		v.fault(key, "", "upstreams."+r.Upstream+".auth would be used by everybody who reaches this route; write open: true if that is meant", "")
+		v.fault(key, "", "upstreams."+r.Upstream+".auth would be used by everybody who reaches this route; say who may pass (require), or write open: true if that is meant", "")
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/apim-edge/apim-edge/internal/identity/token"
 )
 
 // What holds in upstreams and routes that say nothing. They are not in
@@ -16,7 +18,10 @@ const (
 	defaultName     = "default"
 )
 
-var defaultMaxConnectionAge = Seconds(600)
+var (
+	defaultMaxConnectionAge = Seconds(600)
+	defaultClockSkew        = Duration{token.DefaultClockSkew}
+)
 
 // Complete returns the configuration with everything filled in that it leaves
 // open, in one spelling: a list that is nil gets its default (one that is
@@ -24,7 +29,8 @@ var defaultMaxConnectionAge = Seconds(600)
 // bound, paths lose the slash at their end, and where there is one upstream
 // only, routes lead to it. Load has done this already.
 //
-// In a Config made by hand 0 means unset also for max_idle, max_dials and both max_age.
+// In a Config made by hand 0 means unset also for max_idle, max_dials, both max_age and
+// clock_skew, and every token policy has require_expiration.
 func (c Config) Complete() Config {
 	c.Upstreams, c.Routes = maps.Clone(c.Upstreams), maps.Clone(c.Routes)
 	byHand := c.origins == nil
@@ -42,6 +48,14 @@ func (c Config) Complete() Config {
 		fill(&up.Share, "all")
 		up.Auth = up.Auth.complete()
 		c.Upstreams[name] = up
+	}
+	c.TokenPolicies = maps.Clone(c.TokenPolicies)
+	for name, p := range c.TokenPolicies {
+		if byHand {
+			p.RequireExpiration = true
+			fill(&p.ClockSkew, defaultClockSkew)
+		}
+		c.TokenPolicies[name] = p.complete()
 	}
 	only := c.onlyUpstream()
 	if len(c.Routes) == 0 && only != "" {
@@ -72,6 +86,7 @@ func (r Route) complete(c Config, onlyUpstream string) Route {
 	fill(&r.Timeouts.StreamIdle, c.Timeouts.StreamIdle)
 	fill(&r.RequestBody, c.Limits.RequestBody)
 	r.Credential, r.CORS, r.Bridge = r.Credential.complete(), r.CORS.complete(), r.Bridge.complete()
+	fill(&r.Require.Match, "any")
 	return r
 }
 

@@ -28,6 +28,13 @@ type Config struct {
 	// What is served, by name. The route with the longest matching
 	// path_prefix wins; one with a host wins over one without.
 	Routes map[string]Route `koanf:"routes"`
+	// Which tokens are good, by name. Routes ask for them in require.token. The
+	// names of the keys follow API Management's policies validate-azure-ad-token
+	// and validate-jwt (docs/identity.md).
+	TokenPolicies map[string]TokenPolicy `koanf:"token_policies"`
+	// Who has keys that apim-edge issues itself, by name. Routes ask for them by
+	// require.client. apim-edge key new makes a key and the line for it.
+	Clients map[string]Client `koanf:"clients"`
 	// How long each phase of an exchange may take.
 	Timeouts Timeouts `koanf:"timeouts"`
 	// How much may be asked at once. 0 means: no limit of apim-edge's own.
@@ -168,6 +175,14 @@ type Route struct {
 	Open bool `koanf:"open"`
 	// How credentials are rewritten.
 	Credential Credential `koanf:"credential"`
+	// Who may pass. Without token and client: everybody, as far as the upstream
+	// lets them.
+	Require Require `koanf:"require"`
+	// Fields in which the upstream is told what a token says, by the name of the
+	// claim: {oid: X-Caller-Oid}. Lists are joined by commas; commas in a value,
+	// percent signs and everything but printable ASCII are percent-encoded. Fields
+	// of these names from outside are always dropped.
+	ForwardClaims map[string]string `koanf:"forward_claims"`
 	// Cross-origin access for browsers. Without allowed_origins the route's
 	// CORS fields are the upstream's own.
 	CORS CORS `koanf:"cors"`
@@ -182,37 +197,6 @@ type Route struct {
 	// While a stream says nothing for this long, send an SSE comment, so that
 	// boxes on the way do not cut it. Only between events. 0: never.
 	Heartbeat Duration `koanf:"heartbeat" min:"1s" zero:"ok"`
-}
-
-// Bridge leads from one shape of the API to the other.
-type Bridge struct {
-	// The shape that the upstream speaks. legacy: clients speak v1. v1: clients
-	// speak legacy. Empty: requests go on as they are.
-	To string `koanf:"to" oneof:"legacy v1" zero:"ok"`
-	// What stands in front of an operation towards the upstream, behind the path
-	// of its url. path_prefix is taken off. Empty: /openai for legacy, /openai/v1
-	// for v1. /: nothing.
-	Prefix string `koanf:"prefix"`
-	// The models that can be asked for, by the name that clients of v1 use. Others
-	// are refused. Where there is one only, clients of v1 get it whatever they name.
-	Models map[string]BridgeModel `koanf:"models" names:"any"`
-	// Name of the model for requests of v1 whose body does not name one within
-	// body_head, as where a file stands in front of it. Empty: they are refused.
-	Default string `koanf:"default"`
-	// How much of a body is held, at most, to find model in it. Most clients write
-	// it first; openai-python before 3.24 and openai-go write it last, behind
-	// messages and pictures.
-	BodyHead Size `koanf:"body_head" min:"1KiB" max:"64MiB"`
-}
-
-// BridgeModel is one model of a bridge.
-type BridgeModel struct {
-	// What the legacy side calls it. Empty: as it is called here.
-	Deployment string `koanf:"deployment"`
-	// The api-version with which it is asked for at a legacy upstream, such as
-	// 2024-10-21. o-series and GPT-5 models need 2024-12-01-preview or later,
-	// responses 2025-03-01-preview. An upstream that speaks v1 gets none.
-	APIVersion string `koanf:"api_version"`
 }
 
 // RouteTimeouts are the timeouts that a route may set for itself.

@@ -153,7 +153,9 @@ func (r *fileReader) value(key string, f field, n *yaml.Node) any {
 		return r.named(key, f.typ.Elem(), n)
 	case want == list && n.Kind == yaml.SequenceNode:
 		return r.list(key, f, n)
-	case (want == section || want == named) && null:
+	case want == pairs && n.Kind == yaml.MappingNode:
+		return r.pairs(key, n)
+	case (want == section || want == named || want == pairs) && null:
 		return map[string]any{} // everything below it is commented out
 	case want >= text && n.Kind == yaml.ScalarNode && !null:
 		return r.scalar(key, f, n)
@@ -287,6 +289,18 @@ func (r *fileReader) list(key string, f field, n *yaml.Node) []string {
 	return values
 }
 
+func (r *fileReader) pairs(key string, n *yaml.Node) map[string]any {
+	values := map[string]any{}
+	r.each(key, n, func(name string, k, v *yaml.Node) {
+		sub := child(key, name)
+		r.origins[sub] = r.at(k)
+		if value, ok := r.value(sub, field{typ: reflect.TypeFor[string]()}, v).(string); ok {
+			values[name] = value
+		}
+	})
+	return values
+}
+
 // tags are the YAML types in which a scalar of each shape is written. A number
 // in quotes is no number, and yes is no truth value: whoever means one thing
 // should not write another.
@@ -306,7 +320,7 @@ func (r *fileReader) scalar(key string, f field, n *yaml.Node) any {
 	}
 	value, meant, ok := want.parse(n.Value)
 	zero := n.Value == "0" && (want == duration || want == size)
-	date := n.ShortTag() == "!!timestamp" && want == text // an api-version, which cannot be meant for anything else
+	date := want == text && f.tag.Get("date") == "ok" && n.ShortTag() == "!!timestamp"
 	if ok && (zero || date || n.ShortTag() == tags[want]) {
 		return value
 	}

@@ -16,17 +16,29 @@ import (
 // secrets that are read from files. A change of one means a reload.
 func Files(c Config, file string) []string {
 	files := []string{file, c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile}
-	if path, ok := strings.CutPrefix(c.Admin.Token, "file:"); ok {
-		files = append(files, path)
-	}
+	files = append(files, fileOf(c.Admin.Token))
 	for _, up := range c.Upstreams {
-		if path, ok := strings.CutPrefix(up.Proxy, "file:"); ok {
-			files = append(files, path)
+		files = append(files, fileOf(up.Proxy), up.TLS.CAFile, up.TLS.CertFile, up.TLS.KeyFile)
+	}
+	for _, p := range c.TokenPolicies { // signing_keys are looked at by whom they belong to
+		for _, ref := range p.DecryptionKeys {
+			files = append(files, fileOf(ref))
 		}
-		files = append(files, up.TLS.CAFile, up.TLS.CertFile, up.TLS.KeyFile)
+	}
+	for _, client := range c.Clients {
+		files = append(files, fileOf(client.UpstreamKey))
 	}
 	slices.Sort(files)
 	return slices.DeleteFunc(slices.Compact(files), func(name string) bool { return name == "" })
+}
+
+// fileOf returns the path of a reference, or "".
+func fileOf(ref string) string {
+	path, found := strings.CutPrefix(ref, "file:")
+	if !found {
+		return ""
+	}
+	return path
 }
 
 // CheckFiles returns what is wrong with the files and variables that a valid
@@ -47,6 +59,12 @@ func (c *Config) CheckFiles() Problems {
 		if data := v.read(child(key, "ca_file"), up.CAFile); data != nil && !x509.NewCertPool().AppendCertsFromPEM(data) {
 			v.fault(child(key, "ca_file"), show(up.CAFile), "there is no PEM certificate in it", "")
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.TokenPolicies)) {
+		v.keyFiles(child("token_policies", name), c.TokenPolicies[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Clients)) {
+		v.secret(child(child("clients", name), "upstream_key"), c.Clients[name].UpstreamKey)
 	}
 	v.problems.sort()
 	return v.problems

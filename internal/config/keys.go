@@ -21,6 +21,15 @@ const nameWanted = "a name of lower-case letters and digits with single - or _ i
 
 var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
+// freeName reports whether a name may be one that others have chosen, as that of a
+// claim. koanf's separator of levels cannot be in it.
+func freeName(name string) bool {
+	return name != "" && !strings.Contains(name, levels) && !strings.HasPrefix(name, "_") && !strings.HasSuffix(name, "_") &&
+		!strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
+const freeNameWanted = "a name without __ inside and without _ at its ends"
+
 // child returns the key of name below parent. Names that are no words are
 // quoted, since the key ends in a line of text.
 func child(parent, name string) string {
@@ -89,6 +98,9 @@ func fieldsOf(section reflect.Type) []field {
 	return fields
 }
 
+// below returns the field of the elements of a section of names.
+func (f field) below() field { return field{typ: f.typ.Elem()} }
+
 func fieldNamed(section reflect.Type, key string) (field, bool) {
 	for _, f := range fieldsOf(section) {
 		if f.key == key {
@@ -120,6 +132,7 @@ const (
 	section  shape = iota // a struct: fixed keys
 	named                 // a map: names chosen by the operator
 	list                  // a list of texts
+	pairs                 // a map of texts, written in one piece
 	text                  // the rest are scalars
 	yesNo                 // bool
 	number                // int
@@ -138,6 +151,9 @@ func shapeOf(t reflect.Type) shape {
 	case reflect.Struct:
 		return section
 	case reflect.Map:
+		if t.Elem().Kind() == reflect.String {
+			return pairs
+		}
 		return named
 	case reflect.Slice:
 		return list
@@ -157,6 +173,7 @@ func (s shape) wanted() string {
 		section:  "a section with keys of its own",
 		named:    "names, each with a section of its own",
 		list:     "a list of texts, such as [a, b]",
+		pairs:    "names and texts, such as {a: b}",
 		text:     "a text",
 		yesNo:    "true or false",
 		number:   "a whole number from 0",

@@ -118,8 +118,8 @@ func decode(user *koanf.Koanf) (Config, error) {
 	return cfg, err
 }
 
-// elementDefaults is the lowest layer: what holds in each upstream and route
-// that says nothing, where 0 says something. The rest is Complete's.
+// elementDefaults is the lowest layer: what holds in each upstream, route and
+// token policy that says nothing, where 0 says something. The rest is Complete's.
 func elementDefaults(user map[string]any) map[string]any {
 	upstreams, routes := map[string]any{}, map[string]any{}
 	for _, name := range namesIn(user, "upstreams") {
@@ -128,7 +128,11 @@ func elementDefaults(user map[string]any) map[string]any {
 	for _, name := range namesIn(user, "routes") {
 		routes[name] = map[string]any{"cors": map[string]any{"max_age": defaultMaxAge().String()}}
 	}
-	return map[string]any{"upstreams": upstreams, "routes": routes}
+	policies := map[string]any{}
+	for _, name := range namesIn(user, "token_policies") {
+		policies[name] = map[string]any{"clock_skew": defaultClockSkew.String(), "require_expiration": true}
+	}
+	return map[string]any{"upstreams": upstreams, "routes": routes, "token_policies": policies}
 }
 
 func namesIn(values map[string]any, section string) []string {

@@ -20,6 +20,7 @@ func (c *Config) Validate() Problems {
 	v.listeners()
 	v.upstreams()
 	v.routes()
+	v.identity()
 	for i, network := range c.TrustedProxies {
 		v.network(element("trusted_proxies", i), network)
 	}
@@ -61,7 +62,10 @@ func (v *checker) at(key string) origin {
 
 // wrong reports a value of which a set of others is allowed.
 func (v *checker) wrong(key, found, allowed, meant string) {
-	v.problems = append(v.problems, v.at(key).problem(key, found, allowed, meant))
+	p := v.at(key).problem(key, found, allowed, meant)
+	if !slices.Contains(v.problems, p) { // a tag and the package that an option belongs to may say the same
+		v.problems = append(v.problems, p)
+	}
 }
 
 // fault reports a value with a sentence; no fault is no problem. An empty
@@ -82,10 +86,13 @@ func (v *checker) bounds(key string, f field, value reflect.Value) {
 	case named:
 		for _, name := range sortedNames(value) {
 			sub := child(key, name)
-			if f.tag.Get("names") != "any" && (!names.MatchString(name) || len(name) > 63) {
+			switch free := f.tag.Get("names") == "any"; {
+			case free && !freeName(name):
+				v.wrong(sub, show(name), freeNameWanted, "")
+			case !free && (!names.MatchString(name) || len(name) > 63):
 				v.wrong(sub, show(name), nameWanted, respellName(name))
 			}
-			v.bounds(sub, field{typ: f.typ.Elem()}, value.MapIndex(reflect.ValueOf(name)))
+			v.bounds(sub, f.below(), value.MapIndex(reflect.ValueOf(name)))
 		}
 	case text:
 		choices := strings.Fields(f.tag.Get("oneof"))

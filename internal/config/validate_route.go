@@ -40,15 +40,7 @@ func (v *checker) routeUpstream(key, name string) {
 		v.wrong(key, "no upstream", oneOf(known), "")
 		return
 	}
-	at := v.at(key)
-	p := Problem{File: at.file, Line: at.line, Key: key, Found: name, Allowed: oneOf(known)}
-	p.Text = "no upstream named " + show(name)
-	if meant := nearest(name, known); meant != "" {
-		p.Text += didYouMean(meant)
-	} else {
-		p.Text += "; there is " + strings.Join(known, ", ")
-	}
-	v.problems = append(v.problems, p)
+	v.unknown(key, "upstream", name, known)
 }
 
 // pathPrefix reports a prefix that is none, or that an upstream could not tell

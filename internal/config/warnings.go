@@ -32,6 +32,7 @@ func (c *Config) Warnings() Problems {
 			v.fault(child(child("routes", name), "bridge")+"."+bridgeKey(f), show(f.Found), f.Text, f.Meant)
 		}
 	}
+	v.identityWarnings()
 	v.problems = append(v.problems, c.strays...)
 	v.problems.sort()
 	return v.problems

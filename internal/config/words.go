@@ -83,6 +83,9 @@ func (l *wordLayer) put(at origin, path []string, f field, given any) (string, a
 	if want == list {
 		return strings.Join(path, levels), l.list(at, key, strings.Split(word, ","))
 	}
+	if want == pairs {
+		return l.pairs(at, key, path, word)
+	}
 	value, meant, ok := want.parse(word)
 	if !ok {
 		l.problems = append(l.problems, at.problem(key, show(word), want.wanted(), meant))
@@ -100,6 +103,21 @@ func (l *wordLayer) list(at origin, key string, words []string) []string {
 		}
 	}
 	return values
+}
+
+// pairs reads a=b,c=d.
+func (l *wordLayer) pairs(at origin, key string, path []string, word string) (string, any) {
+	values := map[string]any{}
+	for _, pair := range strings.Split(word, ",") {
+		name, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
+		if !ok {
+			l.problems = append(l.problems, at.problem(key, show(pair), "names and texts, such as a=b,c=d", ""))
+			return "", nil
+		}
+		l.origins[child(key, name)] = at
+		values[name] = value
+	}
+	return strings.Join(path, levels), values
 }
 
 // lookup finds what a path of names leads to. Only single values can be set by

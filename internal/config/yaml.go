@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/apim-edge/apim-edge/internal/identity/clientkey"
 )
 
 // Masked returns the effective configuration as YAML, in the order of the
@@ -51,12 +53,17 @@ func toNode(f field, v reflect.Value) *yaml.Node {
 			byName[key.String()] = v.MapIndex(key)
 		}
 		for _, name := range slices.Sorted(maps.Keys(byName)) {
-			n.Content = append(n.Content, stringNode(name), toNode(field{typ: f.typ.Elem()}, byName[name]))
+			n.Content = append(n.Content, stringNode(name), toNode(f.below(), byName[name]))
 		}
 	case list:
 		n.Kind, n.Style = yaml.SequenceNode, yaml.FlowStyle
 		for i := range v.Len() {
-			n.Content = append(n.Content, stringNode(v.Index(i).String()))
+			n.Content = append(n.Content, stringNode(mask(f, v.Index(i).String())))
+		}
+	case pairs:
+		n.Kind, n.Style = yaml.MappingNode, yaml.FlowStyle
+		for _, name := range sortedNames(v) {
+			n.Content = append(n.Content, stringNode(name), stringNode(v.MapIndex(reflect.ValueOf(name)).String()))
 		}
 	case text:
 		return stringNode(mask(f, v.String()))
@@ -80,6 +87,14 @@ func mask(f field, s string) string {
 	switch f.tag.Get("secret") {
 	case "reference":
 		if s != "" && referenceFault(s) != "" {
+			return masked
+		}
+	case "keys":
+		if keysFault(s) != "" {
+			return masked
+		}
+	case "hash":
+		if clientkey.HashFault(s) != "" {
 			return masked
 		}
 	case "userinfo":

@@ -21,6 +21,14 @@ const (
 	AmbiguousCredential
 	MalformedCredential
 	CredentialMissing
+	TokenMissing
+	TokenInvalid
+	TokenExpired
+	ClientUnknown
+	ClientExpired
+	ClaimMissing
+	ClientNotAllowed
+	KeysUnavailable
 	OriginNotAllowed
 	RouteNotFound
 	// The codes of the bridge between v1 and legacy paths, from here to BodyEncoded.
@@ -120,6 +128,14 @@ var table = [count]row{
 	AmbiguousCredential:     {"ambiguous_credential", 400, authentication, Client, RetryNo, 0, "the request names several credentials of one kind", "send one; the message names the field and the SDK setting that doubles it"},
 	MalformedCredential:     {"malformed_credential", 400, authentication, Client, RetryNo, 0, "a credential contains characters that none can contain, or is too long", "check for line ends, quotes and spaces that were copied along with the key"},
 	CredentialMissing:       {"credential_missing", 401, authentication, Client, RetryNo, 0, "the request has no credential and the route asks for one", "send the subscription key as Authorization: Bearer <key>"},
+	TokenMissing:            {"token_missing", 401, authentication, Client, RetryNo, 0, "the request has no token and the route asks for one", "send a token of the route's issuer as Authorization: Bearer <token>"},
+	TokenInvalid:            {"token_invalid", 401, authentication, Client, RetryNo, 0, "the token is not one that the route accepts", "the message names the check that failed and what would pass"},
+	TokenExpired:            {"token_expired", 401, authentication, Client, RetryNo, 0, "the token has expired", "get a new token; if it is new, compare the clocks"},
+	ClientUnknown:           {"client_unknown", 401, authentication, Client, RetryNo, 0, "the key is none that this apim-edge has issued", "send the key that apim-edge key new has printed, as Authorization: Bearer <key>"},
+	ClientExpired:           {"client_expired", 401, authentication, Client, RetryNo, 0, "the client's keys have expired", "ask the operator for a new key, or for a later date"},
+	ClaimMissing:            {"claim_missing", 403, authentication, Client, RetryNo, 0, "the token is valid but lacks a claim that the route asks for", "the message names the claim and what would pass"},
+	ClientNotAllowed:        {"client_not_allowed", 403, authentication, Client, RetryNo, 0, "the client is known but may not use this route", "have its id put into client_application_ids, or the route into its routes"},
+	KeysUnavailable:         {"keys_unavailable", 503, overloaded, Edge, RetryYes, 5, "the keys of the token's issuer could not be had since the start", "wait and repeat; the operator sees in /readyz which issuer is meant"},
 	OriginNotAllowed:        {"origin_not_allowed", 403, invalidRequest, Client, RetryNo, 0, "a page whose origin is not allowed asks for a WebSocket", "add the origin to cors.allowed_origins of the route, if the page may call"},
 	RouteNotFound:           {"route_not_found", 404, invalidRequest, Client, RetryNo, 0, "no route matches the host and path", "check base_url against path_prefix and host in the configuration"},
 	BridgeImpossible:        {"bridge_impossible", 404, invalidRequest, Client, RetryNo, 0, "the upstream speaks another shape of the API, which has no such operation", "the message names the reason and what to do"},
@@ -206,6 +222,17 @@ type Error struct {
 	Message string
 	// Err is the cause for the log; never shown to the client.
 	Err error
+	// Status replaces that of the code where an operator has chosen another one for a
+	// refusal; 0: nobody has.
+	Status int
+}
+
+// Answer returns the status to answer with.
+func (e *Error) Answer() int {
+	if e.Status != 0 {
+		return e.Status
+	}
+	return e.Code.Status()
 }
 
 // New returns an Error with a message for the client.

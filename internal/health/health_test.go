@@ -17,6 +17,8 @@ func TestReadyIsThatNoCauseHolds(t *testing.T) {
 		{"one cause holds", func() { draining.Raise("") }, "draining"},
 		{"a second one says more", func() { keys.Raise("no answer yet") }, "draining\nkeys of the issuer: no answer yet"},
 		{"raised again, it has the last word", func() { keys.Raise("refused") }, "draining\nkeys of the issuer: refused"},
+		{"one holds no longer", func() { draining.Clear() }, "keys of the issuer: refused"},
+		{"none does", func() { keys.Clear() }, ""},
 	} {
 		step.do()
 		got := ""

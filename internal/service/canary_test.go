@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
 	"github.com/apim-edge/apim-edge/internal/identity/upkeep"
 	"github.com/apim-edge/apim-edge/internal/secret"
 	"github.com/apim-edge/apim-edge/proxy"
@@ -132,8 +133,14 @@ routes:
   strict: {path_prefix: /strict, upstream: legacy, credential: {on_conflict: reject, on_missing: reject}}
   dead: {path_prefix: /dead, upstream: dead}
   untrusted: {path_prefix: /untrusted, upstream: untrusted}
+  guarded: {path_prefix: /guarded, upstream: legacy, require: {token: [partner], client: true}, forward_claims: {sub: X-Caller}}
+  clients: {path_prefix: /clients, upstream: legacy, require: {client: true}}
   own: {path_prefix: /own, upstream: own, open: true}
   broken: {path_prefix: /broken, upstream: broken, open: true}
+token_policies:
+  partner: {signing_keys: ['env:CANARY_KEYS'], issuers: [i], audiences: [a]}
+clients:
+  team: {keys: ['sha256:0000000000000000000000000000000000000000000000000000000000000000']}
 `
 
 // TestNoSecretIsTold sends marked secrets in every slot of a request through every
@@ -141,13 +148,14 @@ routes:
 // at level debug, its own answers, metrics, the configuration, reload failures
 // and explanations.
 func TestNoSecretIsTold(t *testing.T) {
+	t.Setenv("CANARY_KEYS", identitytest.Offline("i").Keys())
 	marks := &secrets{}
 	legacy := tellingUpstream(t, marks)
 	text := strings.NewReplacer("{HTTPS}", strings.Replace(legacy, "http://", "https://", 1)).Replace(canaryConfig)
 	t.Setenv("CANARY_FIRST", marks.next("own-first"))
 	t.Setenv("CANARY_SECOND", marks.next("own-second"))
 	r := startOn(t, legacy, text, failingPlatform{marks})
-	paths := []string{"/nowhere", "/strict", "/dead", "/untrusted", "/own/answers", "/own/closes", "/broken"}
+	paths := []string{"/nowhere", "/strict", "/dead", "/untrusted", "/own/answers", "/own/closes", "/broken", "/guarded", "/clients"}
 	for path := range fates {
 		paths = append(paths, "/legacy"+path)
 	}

@@ -91,6 +91,56 @@ func TestAKeyOfAVaultServesThroughAnOutageAndARotation(t *testing.T) {
 	r.Stop("signal")
 }
 
+// TestAnOutageDuringLoadLosesNothing holds that every answer is right while the vault
+// fails, a reload happens and the first key is replaced, under clients that never pause.
+func TestAnOutageDuringLoadLosesNothing(t *testing.T) {
+	nowhere(t)
+	t.Setenv("KEY2", "second")
+	cloud := &azuretest.Cloud{}
+	cloud.Vault.Set("aoai", azuretest.Secret{Value: "first"})
+	url, upstream := want(t, "first")
+	r := startOn(t, url, fromVault, azure.New(azure.Options{Transport: cloud}))
+	var clients sync.WaitGroup
+	var answers, wrong atomic.Int64
+	over := make(chan struct{})
+	for n := range 8 {
+		clients.Go(func() {
+			for ; ; n++ {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				path := fmt.Sprint("/", n)
+				request := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: edge\r\napi-key: mine\r\nConnection: close\r\nContent-Length: 1000\r\n\r\n%s", path, strings.Repeat("x", 1000))
+				if got := r.raw(request); !strings.HasSuffix(got, "right "+path) {
+					wrong.Add(1)
+					t.Errorf("%s is answered with %q", path, got)
+				}
+				answers.Add(1)
+			}
+		})
+	}
+	for _, happens := range []func(){
+		func() { cloud.Vault.Fail(503) },
+		func() {
+			r.write(strings.ReplaceAll(fromVault, "{UPSTREAM}", url) + "timeouts: {connect: 6s}\n")
+			if status, body := r.admin("POST", "/reload"); status != 200 {
+				t.Errorf("the reload: %d %s", status, body)
+			}
+		},
+		func() { upstream.good.Store("second", true); upstream.good.Delete("first") },
+	} {
+		happens()
+		seen := answers.Load()
+		r.eventually("50 more answers", func() bool { return answers.Load() > seen+50 || wrong.Load() > 0 })
+	}
+	close(over)
+	clients.Wait()
+	r.eventually("an alarm", func() bool { return r.log.Has("the second stays in use") })
+	r.Stop("signal")
+}
+
 func (r *running) wantRight(path string) {
 	r.t.Helper()
 	if got := r.get(path); !strings.HasSuffix(got, "right "+path) {

@@ -57,6 +57,7 @@ type Service struct {
 	certificate front.Certificate
 	health      health.Set
 	draining    *health.Cause
+	keys        *health.Cause // of issuers that were never reached
 	ring        *keyring.Ring // the credentials that the edge itself shows to upstreams
 	forget      func()        // has vaults not be asked any more
 
@@ -79,6 +80,7 @@ func Start(o Options) (*Service, error) {
 	}
 	s := &Service{o: o}
 	s.draining = s.health.Register("draining")
+	s.keys = s.health.Register("no keys of issuers")
 	s.output, s.log = newLog(conf.Log, o)
 	s.keepCredentials()
 	s.limitMemory()
@@ -124,6 +126,13 @@ func (s *Service) start(conf config.Config) error {
 		return err
 	}
 	s.edge.Use(snapshot)
+	s.edge.FollowUnreached(func(which string) {
+		if which == "" {
+			s.keys.Clear()
+			return
+		}
+		s.keys.Raise(which)
+	})
 	if err := s.listen(conf); err != nil {
 		return err
 	}

@@ -1,8 +1,9 @@
 // Package signals takes what the system tells a serving edge, from the first moment
 // at which a program can. Until then a SIGHUP ends the process, as systemctl reload
-// right behind a start would: the package imports next to nothing, so that Go
-// initialises it before nearly everything else. On a busy machine the initialisation
-// of the rest takes most of what a start takes.
+// right behind a start would. Go initialises a package as soon as what it imports is,
+// in the order of their paths: this one imports next to nothing, so that nearly
+// everything else comes behind it. What is left before it is the start of Go's runtime
+// and of what os/signal itself needs.
 package signals
 
 import (
@@ -38,9 +39,23 @@ var _ = takeEarly()
 // takeEarly takes them where the command line asks for an edge that serves. The
 // other commands end by a signal, and quietly where nobody reads what they write.
 func takeEarly() bool {
-	serves := len(os.Args) > 1 && os.Args[1] == "serve"
+	serves := Serves(os.Args[1:])
 	if serves {
 		Take()
 	}
 	return serves
+}
+
+// Serves reports whether a command line asks for an edge that serves, which need not
+// be said: flags alone do as well. It looks for what asks for anything else, wherever it
+// stands. A value that is spelled like it only has the signals taken later.
+func Serves(args []string) bool {
+	for _, arg := range args {
+		switch arg {
+		case "check", "completion", "demo", "explain", "health", "help", "key", "validate", "version", "__complete", "__completeNoDesc",
+			"--help", "-h", "--version", "-v":
+			return false
+		}
+	}
+	return len(args) > 0
 }

@@ -35,6 +35,40 @@ type Forwarded struct {
 	Trusted bool
 	// WithholdOrigin keeps the page's origin from the upstream.
 	WithholdOrigin bool
+	// Claims are the fields that tell the upstream what a token says.
+	Claims Claims
+}
+
+// Claims are fields that are the edge's own on one route: what comes from outside in
+// their names, or in one that some servers read as such, ends here.
+type Claims struct {
+	// Names are the fields in lower case, Fields as they are written, Of the claims
+	// that they are for, one by one.
+	Names, Fields, Of []string
+	// Says is the token, nil for none: then nothing is said.
+	Says interface{ Value(claim string) string }
+}
+
+// Owns reports whether a name is one of them, or too like one.
+func (c *Claims) Owns(name []byte) bool {
+	for _, own := range c.Names {
+		if rewrite.Compare(name, own) != rewrite.Different {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Claims) append(dst []byte) []byte {
+	if c.Says == nil {
+		return dst
+	}
+	for i, field := range c.Fields {
+		if value := c.Says.Value(c.Of[i]); value != "" {
+			dst = append(append(append(append(dst, field...), ": "...), value...), "\r\n"...)
+		}
+	}
+	return dst
 }
 
 // Append appends the head: the client's lines in their order and spelling, without
@@ -54,6 +88,7 @@ func (f *Forwarded) Append(dst []byte) []byte {
 	dst = append(dst, "\r\n"...)
 	for i, k := range r.kinds {
 		switch {
+		case len(f.Claims.Names) > 0 && f.Claims.Owns(r.Fields[i].Name):
 		case k == kMaxForwards && r.Hops > 0:
 			dst = append(append(dst, r.Fields[i].Name...), ": "...)
 			dst = append(strconv.AppendInt(dst, r.Hops-1, 10), "\r\n"...)
@@ -65,6 +100,7 @@ func (f *Forwarded) Append(dst []byte) []byte {
 		}
 	}
 	dst = f.Policy.AppendFields(dst, f.Decision, r.Fields)
+	dst = f.Claims.append(dst)
 	dst = append(dst, f.Own...)
 	dst = f.appendForwarding(dst)
 	if len(r.ID) == 0 {

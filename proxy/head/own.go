@@ -64,7 +64,7 @@ type errorJSON struct {
 // ErrorBody returns one JSON text for both worlds: OpenAI SDKs show error.message,
 // users of APIM know statusCode and message.
 func ErrorBody(e *edgeerr.Error) []byte {
-	j := errorJSON{StatusCode: e.Code.Status(), Message: e.Text()}
+	j := errorJSON{StatusCode: e.Answer(), Message: e.Text()}
 	j.Error.Message, j.Error.Type, j.Error.Code = e.Text(), e.Code.Type(), e.Code.String()
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
@@ -78,9 +78,9 @@ func ErrorBody(e *edgeerr.Error) []byte {
 func (o *Own) appendHead(dst []byte, length int) []byte {
 	e := o.Err
 	dst = append(dst, "HTTP/1.1 "...)
-	dst = strconv.AppendInt(dst, int64(e.Code.Status()), 10)
+	dst = strconv.AppendInt(dst, int64(e.Answer()), 10)
 	dst = append(dst, ' ')
-	dst = append(dst, fasthttp.StatusMessage(e.Code.Status())...)
+	dst = append(dst, fasthttp.StatusMessage(e.Answer())...)
 	dst = append(dst, "\r\nContent-Type: application/json\r\nContent-Length: "...)
 	dst = strconv.AppendInt(dst, int64(length), 10)
 	// An error holds for this moment and this client: a cache in front would keep a
@@ -104,9 +104,7 @@ func (o *Own) appendHead(dst []byte, length int) []byte {
 	case edgeerr.RetryNo:
 		dst = append(dst, "x-should-retry: false\r\n"...)
 	}
-	if e.Code.Status() == 401 { // RFC 9110 section 15.5.2 asks for it
-		dst = append(dst, "WWW-Authenticate: Bearer realm=\"apim-edge\"\r\n"...)
-	}
+	dst = appendChallenge(dst, e)
 	if e.Code == edgeerr.MethodNotAllowed {
 		dst = append(dst, Allow...)
 	}
@@ -115,6 +113,24 @@ func (o *Own) appendHead(dst []byte, length int) []byte {
 		dst = append(dst, "Connection: close\r\n"...)
 	}
 	return append(dst, "\r\n"...)
+}
+
+// appendChallenge appends how to do better. RFC 9110 section 15.5.2 asks for it with a
+// 401; its error is that of RFC 6750 section 3.1, which has none where nothing was sent.
+func appendChallenge(dst []byte, e *edgeerr.Error) []byte {
+	reason := ""
+	switch e.Code {
+	case edgeerr.TokenInvalid, edgeerr.TokenExpired, edgeerr.ClientUnknown, edgeerr.ClientExpired:
+		reason = `, error="invalid_token"`
+	case edgeerr.ClaimMissing, edgeerr.ClientNotAllowed:
+		reason = `, error="insufficient_scope"`
+	default:
+		if e.Code.Status() != 401 {
+			return dst
+		}
+	}
+	dst = append(dst, "WWW-Authenticate: Bearer realm=\"apim-edge\""...)
+	return append(append(dst, reason...), "\r\n"...)
 }
 
 // errorFields are the fields of the edge's own answers that a page may read.

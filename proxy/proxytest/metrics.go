@@ -10,18 +10,39 @@ import (
 )
 
 // Metric returns the sum over all series that have the labels of
-// name{label="value",...}.
-func (e *Edge) Metric(name string) (sum float64) {
+// name{label="value",...}. There must be one: what matters exists from the start, and
+// a name that is misspelt is not 0.
+func (e *Edge) Metric(name string) float64 {
 	e.T.Helper()
-	name, rest, _ := strings.Cut(name, "{")
+	sum, found := e.sum(name)
+	if !found {
+		e.T.Fatalf("there is no series %s, but\n%s", name, e.seriesOf(name))
+	}
+	return sum
+}
+
+func (e *Edge) sum(name string) (sum float64, found bool) {
+	e.T.Helper()
+	family, rest, _ := strings.Cut(name, "{")
 	labels := strings.FieldsFunc(strings.TrimSuffix(rest, "}"), func(r rune) bool { return r == ',' })
 	for series, value := range e.values() {
 		lacks := func(label string) bool { return !strings.Contains(series, label) }
-		if of, _, _ := strings.Cut(series, "{"); of == name && !slices.ContainsFunc(labels, lacks) {
-			sum += value
+		if of, _, _ := strings.Cut(series, "{"); of == family && !slices.ContainsFunc(labels, lacks) {
+			sum, found = sum+value, true
 		}
 	}
-	return sum
+	return sum, found
+}
+
+// seriesOf returns the series of the metric, or all where there is no such metric.
+func (e *Edge) seriesOf(name string) string {
+	e.T.Helper()
+	family, _, _ := strings.Cut(name, "{")
+	all := slices.Sorted(slices.Values(e.Series()))
+	if of := slices.DeleteFunc(slices.Clone(all), func(s string) bool { return !strings.HasPrefix(s, family) }); len(of) > 0 {
+		all = of
+	}
+	return strings.Join(all, "\n")
 }
 
 // Series returns the names of all series.
@@ -56,11 +77,17 @@ func seriesName(name string, m *dto.Metric) string {
 	return name + "{" + strings.Join(labels, ",") + "}"
 }
 
-// WantMetric waits until the metric has the value: it is counted just after the
-// client has its answer.
+// WantMetric waits until there is such a series (see Metric) and has the value: it is
+// counted just after the client has its answer.
 func (e *Edge) WantMetric(name string, want float64) {
 	e.T.Helper()
-	Eventually(e.T, func() bool { return e.Metric(name) == want }, func() string {
-		return fmt.Sprintf("%s = %v, want %v", name, e.Metric(name), want)
+	Eventually(e.T, func() bool {
+		sum, found := e.sum(name)
+		return found && sum == want
+	}, func() string {
+		if sum, found := e.sum(name); found {
+			return fmt.Sprintf("%s = %v, want %v", name, sum, want)
+		}
+		return fmt.Sprintf("there is no series %s, but\n%s", name, e.seriesOf(name))
 	})
 }

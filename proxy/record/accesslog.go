@@ -38,6 +38,12 @@ func (a *AccessLog) Observe(r *Record) {
 	if r.Reason.Decided() {
 		line.Str("reason", r.Reason.String())
 	}
+	if r.Caller != "" {
+		line.Bytes("caller", Fit([]byte(r.Caller), callerBytes))
+	}
+	if r.Check != "" {
+		line.Str("check", r.Check)
+	}
 	if r.UpstreamStatus != 0 {
 		line.Int("upstream_status", r.UpstreamStatus)
 	}

@@ -11,6 +11,7 @@ const (
 	IDBytes     = 128
 	originBytes = 256
 	errorBytes  = 512
+	callerBytes = 128
 	AskedBytes  = 256
 )
 

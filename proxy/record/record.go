@@ -28,6 +28,11 @@ type Record struct {
 
 	Reason rewrite.Reason
 	Notes  rewrite.Notes
+	// Caller is the client whose key of the edge it was, or the id of the application
+	// that has got the token; empty: not asked for, or not known.
+	Caller string
+	// Check is what has failed of a token or key that the route asks for.
+	Check string
 	// CORSRefused is what CORS refused: origin, method or header; empty for nothing.
 	CORSRefused string
 	// CORSAsked is the method, or the names of fields, that were refused.

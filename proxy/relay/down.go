@@ -231,7 +231,7 @@ func Stalled(c *wire.Conn) error {
 }
 
 var (
-	errStalled   = errors.New("no byte taken within timeouts.client_write_stall")
+	errStalled   = errors.New("no byte taken, or no packet acknowledged, within timeouts.client_write_stall")
 	errSlow      = errors.New("fewer bytes taken than limits.slowest asks for")
 	errEndsEarly = errors.New("the connection ended before the body")
 	errIdle      = errors.New("no byte within stream_idle")

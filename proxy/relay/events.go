@@ -43,10 +43,13 @@ const (
 // in a line of their own or as the first member of the data. final are the events
 // that end one; an error ends any.
 //
-// Sources: the schemas of these names in the OpenAPI document of OpenAI
-// (CreateSpeechResponseStreamEvent, CreateTranscriptionResponseStreamEvent,
-// ImageGenStreamEvent, ImageEditStreamEvent, ResponseStreamEvent,
-// AssistantStreamEvent), and "Streaming messages" in the API reference of Anthropic.
+// Sources: openapi.yaml in openai/openai-openapi of 2026-08-21 (components/schemas:
+// ResponseStreamEvent and BetaResponseStreamEvent, AssistantStreamEvent with its DoneEvent,
+// CreateSpeechResponseStreamEvent, CreateTranscriptionResponseStreamEvent,
+// ImageGenStreamEvent, ImageEditStreamEvent: these and chat completions are all that it
+// answers with text/event-stream, or by events); the same names stand in openai/openai-python
+// below src/openai/types. For messages: src/anthropic/types/raw_message_stream_event.py in
+// anthropics/anthropic-sdk-python of 2026-08-07.
 var apis = []struct {
 	family string
 	final  []string
@@ -63,8 +66,8 @@ var apis = []struct {
 }
 
 // Chat completions and completions have events without a name, whose data is of
-// these kinds alone (CreateChatCompletionStreamResponse and "stream" of
-// CreateChatCompletionRequest in the OpenAPI document): the last one is [DONE].
+// these kinds alone: the last one is [DONE] (ChatCompletionStreamOptions and
+// CreateCompletionRequest in openapi.yaml, src/openai/_streaming.py in openai/openai-python).
 // JSON-RPC (the Model Context Protocol) has such events too, and no last one.
 const (
 	lastData  = "[DONE]"

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/identity"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
@@ -30,6 +31,9 @@ type Registry struct {
 	OpenCredential func(name string, a config.Auth) (c *upstream.Credential, stop func(), err error)
 	// OnOldAnswer is that of all upstreams; set before the first of them.
 	OnOldAnswer func(upstream string, age time.Duration, why error)
+	// Guard has the keys of whoever issues tokens; set before the first snapshot that
+	// asks for one.
+	Guard *identity.Guard
 
 	mu      sync.Mutex           // guards what stands below, and users
 	known   map[string]*handle   // by everything that makes an upstream what it is
@@ -49,7 +53,8 @@ func NewRegistry(loops []*wire.Loop) *Registry {
 	return &Registry{loops: loops, known: map[string]*handle{}}
 }
 
-// get returns the upstream with exactly these settings, a new one if need be.
+// get returns the upstream with exactly these settings, a new one if need be. Calls do
+// not overlap, as those of Compile do not.
 // release gives it back. An error belongs to a key of the upstream's section.
 func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (h *handle, key string, err error) {
 	parsed, err := url.Parse(u.URL)
@@ -81,27 +86,38 @@ func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (h *ha
 	// reload and not used; what is too much costs connections that could have been kept.
 	// A hash, because the settings may hold the password of a proxy.
 	settings := fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%s|%+v|%v|%v|%v|%v|%x", name, u, t.Connect, t.TLSHandshake, t.UpstreamKeepAlive, t.RequestBodyIdle, material)))
+	if h = g.takeKnown(settings); h != nil {
+		return h, "", nil
+	}
+	h = &handle{key: settings, users: 1, Target: &upstream.Target{
+		Upstream: upstream.New(o, g.loops), Prefix: strings.TrimSuffix(parsed.EscapedPath(), "/"),
+	}}
+	if !u.PreserveHost {
+		h.Host = []byte(authority(parsed))
+	}
+	if key, err := g.openCredential(h, name, u.Auth); err != nil {
+		h.Close()
+		return nil, key, err
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	h = g.known[settings]
-	if h == nil {
-		h = &handle{key: settings, Target: &upstream.Target{
-			Upstream: upstream.New(o, g.loops), Prefix: strings.TrimSuffix(parsed.EscapedPath(), "/"),
-		}}
-		if !u.PreserveHost {
-			h.Host = []byte(authority(parsed))
-		}
-		if key, err := g.openCredential(h, name, u.Auth); err != nil {
-			h.Close()
-			return nil, key, err
-		}
-		g.known[settings] = h
-	}
-	h.users++
+	g.known[settings] = h
 	return h, "", nil
 }
 
-// openCredential gives a new handle what the edge itself shows to its upstream.
+// takeKnown takes the handle with these settings, nil where there is none.
+func (g *Registry) takeKnown(settings string) *handle {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	h := g.known[settings]
+	if h != nil {
+		h.users++
+	}
+	return h
+}
+
+// openCredential gives a new handle what the edge itself shows to its upstream. It may
+// have to read a file, so that mu is not held: metrics would wait for it.
 func (g *Registry) openCredential(h *handle, name string, a config.Auth) (key string, err error) {
 	switch {
 	case !a.Set():
@@ -123,7 +139,12 @@ func (g *Registry) openCredential(h *handle, name string, a config.Auth) (key st
 
 // Release gives back what a snapshot that is not going to be used any more has taken.
 // It must be called once for each: twice would close an upstream that another uses.
-func (g *Registry) Release(s *Snapshot) { g.release(s.used) }
+func (g *Registry) Release(s *Snapshot) {
+	g.release(s.used)
+	for _, p := range s.gates {
+		g.Guard.Release(p)
+	}
+}
 
 // release closes the upstreams that no snapshot uses any more. Exchanges that
 // run on them end as they would have. A new snapshot takes before the old one gives

@@ -9,6 +9,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/identity"
 	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -21,10 +22,11 @@ import (
 // it has started with.
 type Snapshot struct {
 	Config  config.Config
-	Routes  []*Route       // the first that matches wins, so the most specific stand first
-	trusted []netip.Prefix // peers whose word about their clients is believed
-	used    []*handle      // each counted in once; Release counts them out
-	Hash    string         // of Config, by which an operator knows it again
+	Routes  []*Route           // the first that matches wins, so the most specific stand first
+	trusted []netip.Prefix     // peers whose word about their clients is believed
+	used    []*handle          // each counted in once; Release counts them out
+	gates   []*identity.Policy // in the same way
+	Hash    string             // of Config, by which an operator knows it again
 }
 
 // A Route is what holds for the requests under one path prefix. What it points to is
@@ -36,10 +38,12 @@ type Route struct {
 	Strip          string
 	Target         *upstream.Target
 	Credential     *rewrite.Policy
-	CORS           *corsx.Policy // nil: upstream's own fields pass
-	WithholdOrigin bool          // the upstream is not told the Origin
-	CheckUpgrades  bool          // the Origin of a WebSocket handshake has to be allowed
-	Bridge         *bridge.Table // nil: requests go on in the shape in which they come
+	CORS           *corsx.Policy  // nil: upstream's own fields pass
+	Gate           *identity.Gate // nil: everybody may pass
+	Claims         head.Claims    // without what a token says
+	WithholdOrigin bool           // the upstream is not told the Origin
+	CheckUpgrades  bool           // the Origin of a WebSocket handshake has to be allowed
+	Bridge         *bridge.Table  // nil: requests go on in the shape in which they come
 	BodyLimit      int64
 	Heartbeat      time.Duration
 
@@ -70,6 +74,7 @@ func (g *Registry) Compile(conf config.Config, metrics *record.Metrics) (*Snapsh
 		handles[name] = h
 		s.used = append(s.used, h)
 	}
+	who := &gates{guard: g.Guard, conf: &s.Config, policies: map[string]*identity.Policy{}}
 	for name, r := range conf.Routes {
 		h := handles[r.Upstream]
 		if _, named := conf.Upstreams[r.Upstream]; !named {
@@ -78,10 +83,14 @@ func (g *Registry) Compile(conf config.Config, metrics *record.Metrics) (*Snapsh
 			continue // that is said already
 		} else if compiled, err := compileRoute(name, r, h, metrics); err != nil {
 			fail(err.Error(), "routes", name)
+		} else if gate, key, err := who.gate(name, r); err != nil {
+			fail(err.Error(), key...)
 		} else {
+			compiled.Gate = gate
 			s.Routes = append(s.Routes, compiled)
 		}
 	}
+	s.gates = who.used()
 	for _, t := range conf.TrustedProxies {
 		p, err := parsePrefix(t)
 		if err != nil {
@@ -90,7 +99,7 @@ func (g *Registry) Compile(conf config.Config, metrics *record.Metrics) (*Snapsh
 		s.trusted = append(s.trusted, p)
 	}
 	if len(problems) > 0 {
-		g.release(s.used) // what was new for this snapshot alone ends here
+		g.Release(s) // what was new for this snapshot alone ends here
 		return nil, conf.Locate(problems...)
 	}
 	slices.SortFunc(s.Routes, moreSpecific)
@@ -151,7 +160,8 @@ func compileRoute(name string, r config.Route, h *handle, metrics *record.Metric
 			return nil, err
 		}
 	}
-	out.DropRequestTrailer, out.DropResponseTrailer = head.DropFromRequest(out.Credential, h.Replaces), head.DropFromResponse(out.CORS)
+	out.Claims = claims(r)
+	out.DropRequestTrailer, out.DropResponseTrailer = head.DropFromRequest(out.Credential, h.Replaces, out.Claims), head.DropFromResponse(out.CORS)
 	return out, nil
 }
 

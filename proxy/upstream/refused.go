@@ -63,8 +63,13 @@ func alertOf(err error) (alert tls.AlertError, told bool) {
 func nameOf(alert tls.AlertError) string { return strings.TrimPrefix(alert.Error(), "tls: ") }
 
 // brokenTLS reports whether the error is that of crypto/tls about what has come, and
-// not that of a connection which has ended.
+// not that of a connection which has ended. Where it has told the peer by an alert, as it
+// does of a request for a certificate that has a context, it is an *OpError as well.
 func brokenTLS(err error) bool {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "local error" {
+		return true
+	}
 	var network net.Error
 	var system *os.SyscallError
 	return !errors.As(err, &network) && !errors.As(err, &system) && !errors.Is(err, io.EOF) && !errors.Is(err, wire.ErrCut)

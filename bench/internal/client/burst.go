@@ -62,8 +62,8 @@ func (b *Burst) Send(limit time.Duration) {
 				b.Meter.Fail(err)
 				return
 			}
-			b.Meter.Units.Add(1)
 			b.Meter.Latency.Record(i, int64(first.Sub(began)))
+			b.Meter.Units.Add(1)
 		})
 	}
 	ready.Wait()

@@ -39,8 +39,8 @@ func (l *Closed) work(worker int) {
 		}
 		_, err := c.Exchange(l.Request)
 		if err == nil || err == io.EOF {
-			l.Meter.Units.Add(1)
 			l.Meter.Latency.Record(worker, int64(time.Since(began)))
+			l.Meter.Units.Add(1)
 		} else {
 			l.failed(l.Meter, err)
 		}

@@ -85,12 +85,12 @@ func (l *Crowd) readStream(c *Conn, worker int, stay time.Duration) error {
 		if event.Done || event.SentAt == 0 {
 			continue
 		}
-		l.Meter.Units.Add(1)
 		l.Meter.Latency.Record(worker, l.Clock.At(event.ReadAt)-event.SentAt)
 		l.Meter.Gap.Record(worker, int64(event.ReadAt.Sub(previous)))
 		if event.SameRead {
 			l.Meter.Merged.Add(1)
 		}
+		l.Meter.Units.Add(1)
 		previous = event.ReadAt
 		if stay > 0 && event.ReadAt.Sub(began) >= stay {
 			return nil

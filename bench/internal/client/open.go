@@ -87,8 +87,8 @@ func (l *Open) work(worker int) {
 				break
 			}
 			if _, err = c.Finish(); err == nil {
-				l.Meter.Units.Add(1)
 				l.Meter.Latency.Record(worker, l.Clock.At(c.ReadAt)-c.intended)
+				l.Meter.Units.Add(1)
 			}
 		}
 		l.leave(c, err)

@@ -46,8 +46,8 @@ func (l *Pausing) work(worker int) {
 		began := time.Now()
 		first, err := c.Timed(l.Request)
 		if err == nil || err == io.EOF {
-			l.Meter.Units.Add(1)
 			l.Meter.Latency.Record(worker, int64(first.Sub(began)))
+			l.Meter.Units.Add(1)
 		} else {
 			l.failed(l.Meter, err)
 		}

@@ -77,7 +77,7 @@ func (r *Recorder) Histogram() *hdrhistogram.Histogram {
 
 // Meter counts what a load did.
 type Meter struct {
-	Units  atomic.Int64 // exchanges or events that were right
+	Units  atomic.Int64 // exchanges or events that were right, each counted when it has been recorded
 	Errors atomic.Int64
 	Merged atomic.Int64 // events that came out of one read with the one before
 

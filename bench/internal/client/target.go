@@ -28,7 +28,7 @@ type Target struct {
 	Fields []string
 }
 
-const dialTimeout = 5 * time.Second
+const dialTimeout = 20 * time.Second
 
 // Dial opens a connection.
 func (t Target) Dial() (*Conn, error) {

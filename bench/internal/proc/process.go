@@ -62,11 +62,14 @@ func (p *Process) Exited() <-chan struct{} { return p.exited }
 func (p *Process) Output() string { return p.output.String() }
 
 // Stop ends the process and its descendants: politely, then not.
-func (p *Process) Stop() {
+func (p *Process) Stop() { p.End(time.Second) }
+
+// End is Stop for a process that may take so long.
+func (p *Process) End(within time.Duration) {
 	_ = syscall.Kill(-p.Pid, syscall.SIGTERM)
 	select {
 	case <-p.exited:
-	case <-time.After(time.Second):
+	case <-time.After(within):
 	}
 	_ = syscall.Kill(-p.Pid, syscall.SIGKILL)
 	<-p.exited

@@ -24,9 +24,6 @@ func departure() Workload {
 	}
 }
 
-// never is how long the bench waits for a cancelled upstream exchange.
-const never = 3 * time.Second
-
 func runDeparture(ctx context.Context, c *Cell) (*Sample, error) {
 	s := &Sample{Figures: map[string]float64{"never": 0}}
 	for _, kind := range []struct{ marker, figure string }{{"silent", "stream"}, {"wait", "head"}} {
@@ -61,7 +58,7 @@ func (c *Cell) leave(ctx context.Context, marker, id string) (after time.Duratio
 		return 0, false, err
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(10*time.Second + c.Size.Never))
 	request := c.Target.Request(client.Streamed, marker+":"+id)
 	if marker == "silent" {
 		stream, err := conn.Open(request)
@@ -79,7 +76,7 @@ func (c *Cell) leave(ctx context.Context, marker, id string) (after time.Duratio
 		return 0, false, err
 	}
 	if !arrived {
-		return 0, false, fmt.Errorf("the exchange did not reach the upstream within %v", never)
+		return 0, false, fmt.Errorf("the exchange did not reach the upstream within %v", c.Size.Never)
 	}
 	left := c.Clock.Now()
 	if err := conn.Leave(); err != nil {
@@ -97,9 +94,9 @@ const (
 )
 
 // waitDeparture asks the upstream until the exchange is at the stage, for as
-// long as never.
+// long as Never.
 func (c *Cell) waitDeparture(ctx context.Context, id string, want stage) (at int64, reached bool, err error) {
-	end := time.Now().Add(never)
+	end := time.Now().Add(c.Size.Never)
 	for time.Now().Before(end) {
 		at, known, err := c.Upstream.Departure(id)
 		if err != nil {

@@ -95,6 +95,9 @@ type blown struct {
 	Seconds    float64 `json:"seconds"`
 }
 
+// stormEnds is how long the storm may take to end: it waits for its first handshake.
+const stormEnds = 30 * time.Second
+
 // storm blows for the long window.
 func (c *Cell) storm(ctx context.Context) (b blown, err error) {
 	p, err := c.Storm(c.Size.Storm)
@@ -102,7 +105,7 @@ func (c *Cell) storm(ctx context.Context) (b blown, err error) {
 		return b, err
 	}
 	err = sleep(ctx, c.Size.Long)
-	p.Stop()
+	p.End(stormEnds)
 	if err != nil {
 		return b, err
 	}

@@ -60,7 +60,7 @@ func (c *Cell) warmMemory(ctx context.Context) (int64, error) {
 		Target: c.Target, Request: c.Target.Request(client.Small, answerMarker), Connections: 8, Meter: meter,
 	}
 	l.Start()
-	err := sleep(ctx, c.Size.Warm)
+	err := c.until(ctx, c.Size.Warm, func() bool { return meter.Units.Load() > 0 })
 	l.Stop()
 	if err == nil {
 		err = sleep(ctx, c.Size.Warm)

@@ -49,7 +49,9 @@ func runMixed(ctx context.Context, c *Cell) (*Sample, error) {
 	began := time.Now()
 	uncounted := *c
 	uncounted.CountCalls = false // the work is per second, not per exchange
-	s, w, err := uncounted.steady(ctx, both{open, crowd}, exchanges, nil)
+	s, w, err := uncounted.steady(ctx, both{open, crowd}, exchanges, func() error {
+		return c.until(ctx, 0, func() bool { return events.Units.Load() > 0 })
+	})
 	if err != nil {
 		return nil, err
 	}

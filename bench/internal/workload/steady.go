@@ -88,16 +88,17 @@ func (c *Cell) steady(ctx context.Context, l load, meter *client.Meter, ready fu
 	return s, w, err
 }
 
-// measure measures a window of a load that runs.
+// measure measures a window of a load that runs, and that ends no sooner than with its
+// first unit. Whatever is counted in it has been recorded, since clients record first.
 func (c *Cell) measure(ctx context.Context, meter *client.Meter) (*Sample, window, error) {
-	before := c.read(meter)
-	errorsBefore := meter.Errors.Load()
 	meter.Switch(true)
-	if err := sleep(ctx, c.Size.Window); err != nil {
+	errorsBefore := meter.Errors.Load()
+	before := c.read(meter)
+	if err := c.until(ctx, c.Size.Window, func() bool { return meter.Units.Load() > before.units }); err != nil {
 		return nil, window{}, err
 	}
-	meter.Switch(false)
 	after := c.read(meter)
+	meter.Switch(false)
 	w := c.between(before, after)
 	s := &Sample{Figures: map[string]float64{}, Errors: meter.Errors.Load() - errorsBefore, Saturated: w.load > saturation}
 	s.explain(meter)
@@ -150,7 +151,7 @@ func (c *Cell) countAllocations(ctx context.Context, s *Sample, meter *client.Me
 		return
 	}
 	units := meter.Units.Load()
-	if sleep(ctx, c.Size.Counted) != nil {
+	if c.until(ctx, c.Size.Counted, func() bool { return meter.Units.Load() > units }) != nil {
 		return
 	}
 	done := meter.Units.Load() - units
@@ -181,7 +182,7 @@ func (c *Cell) askingAllocates() float64 {
 	return fewest
 }
 
-var asking = http.Client{Timeout: 2 * time.Second}
+var asking = http.Client{Timeout: 20 * time.Second}
 
 func (c *Cell) allocations() (float64, error) {
 	response, err := asking.Get(c.Metrics)

@@ -36,6 +36,7 @@ type Size struct {
 	Window  time.Duration // what is measured
 	Counted time.Duration // a further window for allocations and system calls
 	Settle  time.Duration // before memory is read
+	Never   time.Duration // what has not come by then, beyond the time it has, never does
 
 	Connections    int // of closed loops
 	OpenRate       int // exchanges per second of open loops
@@ -63,7 +64,7 @@ type Size struct {
 // Full is the size of a run whose figures are to be believed.
 func Full() Size {
 	return Size{
-		Warm: 500 * time.Millisecond, Window: 2 * time.Second, Counted: time.Second, Settle: 2 * time.Second,
+		Warm: 500 * time.Millisecond, Window: 2 * time.Second, Counted: time.Second, Settle: 2 * time.Second, Never: 3 * time.Second,
 		Connections: 32, OpenRate: 1000,
 		BusyStreams: 400, BusyEvents: 40_000, PacedStreams: 50, PacedEvents: 10_000,
 		IdleStreams: 10_000, StalledClients: 300, MixedStreams: 100,
@@ -222,6 +223,17 @@ func names(which func(Workload) bool) (names []string) {
 		}
 	}
 	return names
+}
+
+// until waits for d, and then until some reports that anything has come: on a machine
+// that is busy with other things the first unit may be long in coming. It waits no longer
+// than for Never, and who needs a unit looks for it.
+func (c *Cell) until(ctx context.Context, d time.Duration, some func() bool) error {
+	err := sleep(ctx, d)
+	for end := time.Now().Add(c.Size.Never); err == nil && !some() && time.Now().Before(end); {
+		err = sleep(ctx, 5*time.Millisecond)
+	}
+	return err
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

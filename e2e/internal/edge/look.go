@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,22 +49,35 @@ func (e *Edge) Scrape() (Metrics, error) {
 	return m, err
 }
 
-// Sum adds the series of a metric that have all the labels, as `name="value"`.
+// Sum adds the series of a metric that have all the labels, as `name="value"`. The metric
+// and the names of the labels must be there, since one that is misspelt would be 0; a
+// value may still have to come.
 func (m Metrics) Sum(name string, labels ...string) (sum int) {
+	known := make([]bool, len(labels))
+	found := false
 	for series, v := range m {
 		if series != name && !strings.HasPrefix(series, name+"{") {
 			continue
 		}
+		found = true
 		fits := true
-		for _, l := range labels {
+		for i, l := range labels {
+			label, _, _ := strings.Cut(l, "=")
+			known[i] = known[i] || strings.Contains(series, "{"+label+"=") || strings.Contains(series, ","+label+"=")
 			fits = fits && strings.Contains(series, l)
 		}
 		if fits {
 			sum += int(v)
 		}
 	}
+	if !found && name != firstCounted || found && slices.Contains(known, false) {
+		panic(fmt.Sprintf("BUG: no metric %s with the labels %q among the %d series of the edge", name, labels, len(m)))
+	}
 	return sum
 }
+
+// firstCounted is the one metric that has no series before its first exchange.
+const firstCounted = "apim_edge_requests_total"
 
 // Heap returns the bytes that are in use behind two collections: pools give away
 // at the second one.

@@ -176,7 +176,7 @@ func (x *Exchange) verdict() (ending, fault string) {
 		return ending, "upstream says: " + x.wrong
 	case x.outcome.word == notAnswered && x.arrivals > 0:
 		return ending, "it has arrived, and stood behind the end of its connection"
-	case x.arrivals > 1:
+	case x.arrivals > c.most(&x.Plan):
 		return ending, fmt.Sprintf("it came to upstream %d times", x.arrivals)
 	}
 	if fault = x.compare(); fault != "" && x.line != nil {

@@ -62,6 +62,18 @@ var inOutage = []string{"upstream_connect_failed", "upstream_closed_early", "ups
 // cutFates end after the head.
 var cutFates = []Fate{Cut, CutReset, HangBody, Truncate, BadChunk}
 
+// silent are the fates that end a connection without a byte of an answer.
+var silent = []Fate{Closes, Resets, CutReset}
+
+// most is how often a request may come to upstream: once more where it may run twice, has
+// no body, and may have been lost.
+func (c circumstances) most(p *Plan) int {
+	if p.Upload == 0 && (c.outage || c.stale || slices.Contains(silent, p.Fate)) {
+		return 2
+	}
+	return 1
+}
+
 // judge says in a word how an exchange ended, and what must not be so, if anything.
 func judge(p *Plan, id string, o outcome, c circumstances) (ending, fault string) {
 	switch {
@@ -69,7 +81,7 @@ func judge(p *Plan, id string, o outcome, c circumstances) (ending, fault string
 		return "wrong body", o.deviation.Error()
 	case c.wrong != "":
 		return "wrong request", "upstream says: " + c.wrong
-	case c.arrivals > 1:
+	case c.arrivals > c.most(p):
 		return "sent twice", fmt.Sprintf("it came to upstream %d times", c.arrivals)
 	case isTimeout(o.err):
 		return "never ends", fmt.Sprintf("nothing came for %s, status %d, %d bytes before", Patience, o.status, o.bytes)

@@ -18,6 +18,7 @@ func TestJudge(t *testing.T) {
 	short := with(func(o *outcome) { o.err = io.ErrUnexpectedEOF })
 	once := circumstances{arrivals: 1}
 	meant := func(f Fate, kind string) Plan { return Plan{Part: Part{Fate: f}, Kind: kind} }
+	posted := func(f Fate) Plan { return Plan{Part: Part{Fate: f, Upload: 1}} }
 	for _, tc := range []struct {
 		name string
 		plan Plan
@@ -34,6 +35,11 @@ func TestJudge(t *testing.T) {
 		{"a byte that is wrong, in a cut", meant(Cut, ""), with(func(o *outcome) { o.deviation = errors.New("at 3"); o.err = io.EOF }), once, "wrong body", false},
 		{"the key arrives in the wrong place", meant(Good, ""), whole, circumstances{arrivals: 1, wrong: "api-key"}, "wrong request", false},
 		{"sent twice", meant(Good, ""), whole, circumstances{arrivals: 2}, "sent twice", false},
+		{"a GET that was lost and sent twice", meant(Closes, ""), said("upstream_closed_early"), circumstances{arrivals: 2}, "upstream_closed_early", true},
+		{"a GET that a restart has lost", meant(Good, ""), whole, circumstances{arrivals: 2, outage: true}, "complete", true},
+		{"a GET that was sent a third time", meant(Resets, ""), said("upstream_closed_early"), circumstances{arrivals: 3}, "sent twice", false},
+		{"a POST that was lost and sent twice", posted(Closes), said("upstream_closed_early"), circumstances{arrivals: 2}, "sent twice", false},
+		{"a POST that a restart has doubled", posted(Good), whole, circumstances{arrivals: 2, outage: true}, "sent twice", false},
 		{"answered by nobody", meant(Good, ""), whole, circumstances{}, "from nowhere", false},
 		{"no answer at all", meant(Good, ""), outcome{err: io.EOF}, once, "no answer", false},
 		{"no answer at all, in an outage", meant(Good, ""), outcome{err: io.EOF}, circumstances{outage: true}, "no answer", false},

@@ -2,6 +2,7 @@ package load
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -101,7 +102,8 @@ func (v *visit) pipeline(x *Exchange) {
 	_ = c.Close()
 }
 
-// tunnel talks through a WebSocket whose other end says everything again.
+// tunnel talks through a WebSocket whose other end says everything again, and leaves
+// without a Close frame.
 func (v *visit) tunnel(x *Exchange) {
 	c, err := v.pool.dial(0)
 	if err != nil {
@@ -124,8 +126,9 @@ func (v *visit) tunnel(x *Exchange) {
 	}
 	o := outcome{status: resp.StatusCode, id: x.id}
 	for n := range x.Size {
-		message := make([]byte, 1+scramble(x.Seq+uint64(n))%3000)
-		_, _ = (&pattern{seed: x.Seq << 32, size: int64(len(message))}).Read(message)
+		data := make([]byte, 1+scramble(x.Seq+uint64(n))%3000)
+		_, _ = (&pattern{seed: x.Seq << 32, size: int64(len(data))}).Read(data)
+		message := append(binary.BigEndian.AppendUint16([]byte("\x82\x7e"), uint16(len(data))), data...) //nolint:gosec // 3000 at most
 		if _, o.err = c.Write(message); o.err != nil {
 			break
 		}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 
 	"github.com/apim-edge/apim-edge/internal/config"
 )
@@ -39,8 +40,8 @@ func run(root string) error {
 }
 
 // generate returns the content of each generated file by its path.
-func generate(source string) (map[string][]byte, error) {
-	texts, err := readComments(source)
+func generate(folder string) (map[string][]byte, error) {
+	texts, err := readComments(folder)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +62,8 @@ func generate(source string) (map[string][]byte, error) {
 }
 
 // sample is the configuration that the reference shows: the defaults, one
-// upstream and one route, and one model of a bridge that is off. The route's own bounds are 0, which means the global
+// upstream, one route, one model of a bridge that is off, one policy and one client. The
+// route's own bounds are 0, which means the global
 // ones, because these are still unset when it is completed.
 func sample() config.Config {
 	elements := config.Config{
@@ -69,8 +71,13 @@ func sample() config.Config {
 		Routes: map[string]config.Route{"openai": {Bridge: config.Bridge{
 			Models: map[string]config.BridgeModel{"gpt-4o": {}},
 		}}},
+		TokenPolicies: map[string]config.TokenPolicy{"staff": {
+			TenantID: "11111111-2222-3333-4444-555555555555", Audiences: []string{"api://openai-edge"},
+			RequiredClaims: map[string]config.RequiredClaim{"roles": {}},
+		}},
+		Clients: map[string]config.Client{"team-a": {Keys: []string{"sha256:" + strings.Repeat("0", 64)}}},
 	}.Complete()
 	c := config.Default()
-	c.Upstreams, c.Routes = elements.Upstreams, elements.Routes
+	c.Upstreams, c.Routes, c.TokenPolicies, c.Clients = elements.Upstreams, elements.Routes, elements.TokenPolicies, elements.Clients
 	return c
 }

@@ -51,7 +51,8 @@ Tests: [load_test.go](../internal/config/load_test.go).
 | number | ` + "`100`" + ` | ` + "`1e2`, `'100'`, `1.5`" + ` |
 | truth value | ` + "`true`, `false`" + ` | ` + "`yes`, `on`, `1`" + ` |
 | secret | ` + "`env:NAME`, `file:/path`, `keyvault:https://VAULT/secrets/NAME`" + ` | the secret itself |
-| name of an upstream or route | lower-case letters and digits, single ` + "`-` or `_`" + ` in between | ` + "`Contoso.EU`" + ` |
+| names and texts | ` + "`{oid: X-Caller-Oid}`" + `, in a variable ` + "`oid=X-Caller-Oid`" + ` | a list |
+| name of an upstream, route, policy or client | lower-case letters and digits, single ` + "`-` or `_`" + ` in between | ` + "`Contoso.EU`" + ` |
 
 Unknown keys, a key that stands there twice, and values of another kind are errors. Paths of files
 may be relative to the working directory.
@@ -118,8 +119,8 @@ func entry(out *bytes.Buffer, k key) {
 	fmt.Fprintf(out, "%s  \n  %s  \n  %s\n", lines(what, "  "), lines(text, "  "), code(k.variable()))
 }
 
-// lines returns a text in lines of up to 98 columns, each after the first behind
-// the indent.
+// lines returns a text in lines of up to 98 columns, the indent included; each after the
+// first stands behind it.
 func lines(text, indent string) string {
-	return strings.Join(wrap(text, 98), "\n"+indent)
+	return strings.Join(wrap(text, 98-len(indent)), "\n"+indent)
 }

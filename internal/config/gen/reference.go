@@ -14,7 +14,8 @@ const referenceHead = `# yaml-language-server: $schema=schema.json
 #
 # A key behind a # stands there with its default: to change it, take off the #
 # and nothing else. Only the url of an upstream must be given. The names legacy,
-# openai and gpt-4o are examples. Text is explained in docs/configuration.md.
+# openai, gpt-4o, staff and team-a are examples, of which no route asks for the last
+# two. Text is explained in docs/configuration.md.
 `
 
 // referenceFile is the sample as YAML with a comment above each key. What is
@@ -40,12 +41,20 @@ func referenceFile(root key) ([]byte, error) {
 		for _, words := range wrap(k.text, 78-len(indent)) {
 			out.WriteString(indent + "# " + words + "\n")
 		}
-		if k.isSample() || value != "" && k.path != "upstreams.<name>.url" {
+		if k.path == sampleModel || value != "" && !given[k.path] {
 			indent += "#"
 		}
 		out.WriteString(indent + body)
 	}
 	return out.Bytes(), nil
+}
+
+// given are the keys that are no default: without them the examples would be none.
+var given = map[string]bool{
+	"upstreams.<name>.url":            true,
+	"token_policies.<name>.tenant_id": true,
+	"token_policies.<name>.audiences": true,
+	"clients.<name>.keys":             true,
 }
 
 // below returns the key of a name in a section, or the element of a section of

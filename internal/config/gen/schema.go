@@ -82,6 +82,8 @@ func (s *schema) scalar(k key) {
 		if high, err := strconv.Atoi(k.tag.Get("max")); err == nil {
 			s.Maximum = &high
 		}
+	case map[string]string:
+		s.Type, s.AdditionalProperties, s.Default = []string{"object", "null"}, &schema{Type: []string{"string"}}, nil
 	case []string:
 		s.Type, s.Items = []string{"array"}, &schema{Type: []string{"string"}}
 		if v == nil {

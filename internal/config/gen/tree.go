@@ -74,6 +74,7 @@ func tree(texts map[string]string, path string, section reflect.Value, name stri
 		}
 		child := key{name: name, path: strings.TrimPrefix(path+"."+name, "."), typ: field.Type, value: section.Field(i)}
 		switch {
+		case child.isPairs():
 		case field.Type.Kind() == reflect.Map:
 			only := section.Field(i).MapKeys()[0]
 			element := tree(texts, child.path+".<name>", section.Field(i).MapIndex(only), only.String())
@@ -94,12 +95,12 @@ func (k key) isSection() bool {
 // hasKeys reports whether keys stand below it.
 func (k key) hasKeys() bool { return k.isSection() || k.element != nil }
 
-// isSample reports whether it is a name that only shows what could stand there: one in
-// a section that is itself below a name.
-func (k key) isSample() bool {
-	up, found := strings.CutSuffix(k.path, ".<name>")
-	return found && strings.Contains(up, "<name>")
-}
+// sampleModel is a name that only shows what could stand there: a bridge that is off has
+// no models.
+const sampleModel = "routes.<name>.bridge.models.<name>"
+
+// isPairs reports whether the key is a map of texts, which is written in one piece.
+func (k key) isPairs() bool { return k.typ == reflect.TypeFor[map[string]string]() }
 
 func (k key) oneOf() []string { return strings.Fields(k.tag.Get("oneof")) }
 
@@ -119,6 +120,8 @@ func (k key) allowed() string {
 		return "a whole number from 0"
 	case []string:
 		return "a list"
+	case map[string]string:
+		return "names and texts"
 	}
 	if choices := k.oneOf(); len(choices) > 0 {
 		return "`" + strings.Join(choices, "`, `") + "`"
@@ -146,6 +149,13 @@ func (k key) bounded(what string) string {
 var special = map[string]string{
 	"upstreams.<name>.url":   "none, it must be given",
 	"routes.<name>.upstream": "the only upstream",
+
+	"token_policies.<name>.tenant_id":  "empty",
+	"token_policies.<name>.audiences":  "none, it must be given",
+	"token_policies.<name>.cloud":      "`public`, where `tenant_id` is set",
+	"token_policies.<name>.algorithms": "`[RS256, ES256]`; `[RS256]` where `tenant_id` is set",
+	"token_policies.<name>.header":     "`Authorization`, where `query` is empty",
+	"clients.<name>.keys":              "none, they must be given",
 	// By what else is written.
 	"upstreams.<name>.auth.header":                  "`api-key`; with managed_identity `Authorization`",
 	"routes.<name>.bridge.models.<name>.deployment": "the name of the model",
@@ -159,6 +169,8 @@ func (k key) fallback() string {
 	switch v := k.value.Interface().(type) {
 	case string:
 		return cmp.Or(code(v), "empty")
+	case map[string]string:
+		return "empty"
 	case []string:
 		if len(v) == 0 {
 			return "empty"

@@ -53,13 +53,29 @@ type Platform struct {
 func New(o Options) *Platform {
 	p := &Platform{o: o, direct: o.Transport, web: o.Transport, identities: map[string]azcore.TokenCredential{}, vaults: map[string]*azsecrets.Client{}}
 	if o.Transport == nil {
-		p.direct, p.web = client(nil), client(http.ProxyFromEnvironment)
+		p.direct, p.web = client(nil), bounded{client(http.ProxyFromEnvironment)}
 	}
 	return p
 }
 
+// bounded reads no more of an answer than a token or a secret can have. The endpoints of
+// the platform are read without it: for Service Fabric the library wants a client as it
+// is, to pin a certificate.
+type bounded struct{ *http.Client }
+
+const maxAnswer = 1 << 20
+
+// Do implements Transport.
+func (b bounded) Do(r *http.Request) (*http.Response, error) {
+	answer, err := b.Client.Do(r)
+	if err == nil {
+		answer.Body = http.MaxBytesReader(nil, answer.Body, maxAnswer)
+	}
+	return answer, err
+}
+
 // client returns a client that follows no redirect: it would take the proof of who we
-// are along. The library bounds each of its tries.
+// are along. Whoever asks bounds how long it may take, and bounded how much may come.
 func client(proxy func(*http.Request) (*url.URL, error)) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{

@@ -85,7 +85,7 @@ func Keep(o Options) *Kept {
 }
 
 var (
-	errNone    = errors.New("it has not been asked for yet")
+	errNone    = errors.New("no answer yet")
 	errExpired = errors.New("it has expired, and no new one has come")
 	errPanic   = errors.New("panic in the library that asks for it")
 )

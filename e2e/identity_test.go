@@ -1,0 +1,273 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+)
+
+// provider is a certified OpenID provider that others have written (npm oidc-provider).
+type provider struct {
+	t                *testing.T
+	Issuer, Audience string
+	in               io.Writer
+	out              *bufio.Scanner
+}
+
+func startProvider(t *testing.T) *provider {
+	t.Helper()
+	cmd := exec.Command(node(t), "sdk/node/oidc_provider.mjs")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close() // it ends with its input
+		_ = cmd.Wait()
+	})
+	p := &provider{t: t, in: in, out: bufio.NewScanner(out)}
+	p.answer(p)
+	return p
+}
+
+// answer reads the next line of JSON; what the provider logs besides is none.
+func (p *provider) answer(v any) {
+	p.t.Helper()
+	for p.out.Scan() {
+		if strings.HasPrefix(p.out.Text(), "{") {
+			if err := json.Unmarshal(p.out.Bytes(), v); err != nil {
+				p.t.Fatal(err)
+			}
+			return
+		}
+	}
+	p.t.Fatalf("the provider has ended: %v", p.out.Err())
+}
+
+// do has the provider do something, and waits until it has.
+func (p *provider) do(what string) {
+	p.t.Helper()
+	if _, err := fmt.Fprintln(p.in, what); err != nil {
+		p.t.Fatal(err)
+	}
+	p.answer(&struct{}{})
+}
+
+// token asks for one as an application does (RFC 6749 section 4.4).
+func (p *provider) token() string {
+	p.t.Helper()
+	form := url.Values{"grant_type": {"client_credentials"}, "scope": {"models"}, "resource": {p.Audience}}
+	req, err := http.NewRequest(http.MethodPost, p.Issuer+"/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	req.SetBasicAuth("app", "not-a-secret")
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Token string `json:"access_token"`
+		Error string
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.Token == "" {
+		p.t.Fatalf("no token: %v %s", err, answer.Error)
+	}
+	return answer.Token
+}
+
+// decryptionKey makes a key: its private half in a file, its public one as a JWK.
+func decryptionKey(t *testing.T) (file, jwk string) {
+	t.Helper()
+	k, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file = filepath.Join(t.TempDir(), "decryption.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(k)})
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b64 := base64.RawURLEncoding.EncodeToString
+	return file, fmt.Sprintf(`{"kty":"RSA","n":%q,"e":%q}`, b64(k.N.Bytes()), b64(big.NewInt(int64(k.E)).Bytes()))
+}
+
+// guarded runs an edge whose route asks for a token of the provider, and waits for the
+// keys. more stands in the policy.
+func guarded(t *testing.T, p *provider, upstream, more string) *edge.Edge {
+	t.Helper()
+	e := edge.Run(t, fmt.Sprintf(`
+admin: {address: "127.0.0.1:0"}
+log: {format: json}
+upstreams: {models: {url: "%s"}}
+token_policies:
+  provider:
+    openid_configs: ["%s/.well-known/openid-configuration"]
+    audiences: ["%s"]
+    required_claims: {roles: {values: [Model.Use]}, scope: {values: [models]}}
+    %s
+routes:
+  models:
+    require: {token: [provider]}
+    forward_claims: {sub: X-Caller, roles: X-Roles}
+`, upstream, p.Issuer, p.Audience, more))
+	if err := e.Await("the keys", e.Logged("keys of an issuer are there")); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// TestOpenAIPythonThroughATokenPolicy: a token of the SDK's own provider passes, and what
+// the SDK shows of a refusal says what to do.
+func TestOpenAIPythonThroughATokenPolicy(t *testing.T) {
+	p := startProvider(t)
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"id":"1","object":"chat.completion","created":1,"model":"gpt-4o","choices":[{"index":0,"finish_reason":"stop",
+			"message":{"role":"assistant","content":"hello, %s"}}]}`, r.Header.Get("X-Caller"))
+	}))
+	defer upstream.Close()
+	e := guarded(t, p, upstream.URL, "")
+	good := p.token()
+	cmd := exec.Command(cache(t, "python", "openai-3.52.0", "bin", "python"), "sdk/python/identity_cases.py", good, good+"AAAA", "no-token")
+	cmd.Env = append(os.Environ(), "E2E_EDGE=http://"+e.Address())
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	for i, want := range []struct {
+		status int
+		text   string
+	}{
+		{200, "hello, app"},
+		{401, "the signature of the token is not the issuer's"},
+		{401, "the credential is a key, and this route asks for a token"},
+	} {
+		var got struct {
+			Status int
+			Text   string
+		}
+		if i >= len(lines) || json.Unmarshal([]byte(lines[i]), &got) != nil || got.Status != want.status || !strings.Contains(got.Text, want.text) {
+			t.Errorf("line %d: got %+v, want %+v; all of it:\n%s", i+1, got, want, out)
+		}
+	}
+}
+
+// TestTokensOfACertifiedProvider: tokens of RS256 and ES256, encrypted ones, a rotation,
+// a key that is withdrawn, and an outage, before and after the edge has seen the keys.
+func TestTokensOfACertifiedProvider(t *testing.T) {
+	p := startProvider(t)
+	file, jwk := decryptionKey(t)
+	told := make(chan string, 1)
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		told <- r.Header.Get("X-Caller") + " " + r.Header.Get("X-Roles")
+	}))
+	defer upstream.Close()
+	e := guarded(t, p, upstream.URL, `decryption_keys: ["file:`+file+`"]`)
+	ask := func(token string) (int, string) {
+		t.Helper()
+		req, err := http.NewRequest(http.MethodGet, "http://"+e.Address()+"/v1/models", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode == http.StatusOK {
+			if got := <-told; got != "app Model.Use" {
+				t.Errorf("the upstream was told %q", got)
+			}
+		}
+		return resp.StatusCode, resp.Header.Get("x-apim-edge-error")
+	}
+	want := func(what, token string, status int, code string) {
+		t.Helper()
+		if got, error := ask(token); got != status || error != code {
+			t.Errorf("%s: %d %q, want %d %q", what, got, error, status, code)
+		}
+	}
+	old := p.token()
+	want("RS256", old, 200, "")
+	want("RS256 once more", old, 200, "")
+	p.do("rotate ES256")
+	want("ES256, with a key that is new", p.token(), 200, "")
+	want("RS256, whose key is still published", old, 200, "")
+	p.do("encrypt " + jwk)
+	encrypted := p.token()
+	if strings.Count(encrypted, ".") != 4 {
+		t.Fatalf("not encrypted: %s", encrypted)
+	}
+	want("encrypted", encrypted, 200, "")
+	want("encrypted, and cut", encrypted[:len(encrypted)-4], 401, "token_invalid")
+	p.do("encrypt")
+	p.do("rotate RS256")
+	p.do("withdraw")
+	want("RS256, with a key that is new", p.token(), 200, "")
+	want("RS256, whose key was withdrawn", old, 401, "token_invalid")
+
+	last := p.token()
+	p.do("away")
+	want("the provider is away, the key is known", last, 200, "")
+	if _, err := e.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Await("the failure", e.Logged("an issuer cannot be asked, and has not been reached since the start")); err != nil {
+		t.Fatal(err)
+	}
+	want("the provider was never reached", last, 503, "keys_unavailable")
+	if _, err := e.Get("/readyz"); err == nil || !strings.Contains(err.Error(), "no keys of issuers: "+p.Issuer) {
+		t.Errorf("/readyz: %v", err)
+	}
+	p.do("back")
+	for deadline := time.Now().Add(edge.Patience); ; time.Sleep(50 * time.Millisecond) {
+		if _, err := e.Get("/readyz"); err == nil {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	want("the provider is back", last, 200, "")
+	for _, secret := range []string{old, last, encrypted} {
+		for _, part := range strings.Split(secret, ".") {
+			if len(part) > 40 && strings.Contains(e.Log(), part) {
+				t.Error("a part of a token stands in the log")
+			}
+		}
+	}
+}
