@@ -4,7 +4,6 @@ package proxy_test
 
 import (
 	"bytes"
-	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -65,7 +64,7 @@ func TestWhatAHeldBodyTakes(t *testing.T) {
 			}
 			runtime.ReadMemStats(&after)
 			took := (after.TotalAlloc - before.TotalAlloc) / n
-			t.Log(fmt.Sprintf("%.2f times what may be held", float64(took)/held))
+			t.Logf("%.2f times what may be held", float64(took)/held)
 			if took > times*held {
 				t.Errorf("an exchange allocates %d bytes, more than %d times %d", took, times, held)
 			}
