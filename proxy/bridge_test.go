@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -207,4 +208,21 @@ func TestAClientThatPausesInItsBody(t *testing.T) {
 	e.WantMetric("apim_edge_exchanges_inflight", 1)
 	_ = c.Close()
 	e.WantExchange(0, "client_left")
+}
+
+// TestModelsAreForThoseWhoMayPass holds that what the route requires stands in front of
+// what the edge answers by itself.
+func TestModelsAreForThoseWhoMayPass(t *testing.T) {
+	i := identitytest.Start(t)
+	e := proxytest.StartEdge(t, "http://127.0.0.1:1", guarded(i, toLegacy))
+	waitForKeys(t, e)
+	for _, tc := range []struct {
+		credential string
+		status     int
+	}{{"", 401}, {bearer(i.Token(audience, nil)), 200}} {
+		if m := e.Ask("GET /v1/models HTTP/1.1\nHost: edge\n" + tc.credential + "\n"); m.Status() != tc.status {
+			t.Errorf("with %.20q: got %+v, want %d", tc.credential, m, tc.status)
+		}
+		e.Exchange()
+	}
 }
