@@ -64,6 +64,16 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 			})
 		})
 	}
+	for _, to := range []string{"legacy", "v1"} {
+		t.Run("over a bridge to "+to, func(t *testing.T) {
+			exchangeAllocatesNothing(t, sdkHead, proxytest.StartEdge, func(conf *config.Config) {
+				bridgeTo(conf, to)
+				r := conf.Routes["api"]
+				r.Bridge.Default = "gpt-4o"
+				conf.Routes["api"] = r
+			})
+		})
+	}
 	for name, second := range map[string][]byte{"a key of the edge's own": nil, "and a second one": []byte("fedcba9876543210")} {
 		t.Run(name, func(t *testing.T) {
 			exchangeAllocatesNothing(t, sdkHead, func(t testing.TB, url string, change func(*config.Config)) *proxytest.Edge {

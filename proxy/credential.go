@@ -47,8 +47,11 @@ func (x *Exchange) compose() *wire.Buf {
 	}
 	// A head larger than that of known clients gets room at once: growing would
 	// leave a quarter of it unused, and its smaller selves to the collector.
-	forwarded := x.forwarded()
-	out.Set(append(forwarded.Append(slices.Grow(out.Empty(), x.req.Size+headRoom)), x.bodyHead()...))
+	forwarded, room := x.forwarded(), x.req.Size+headRoom
+	if x.crossing != nil {
+		room += int(x.upload.Bytes) // which may be much
+	}
+	out.Set(x.appendBodyHead(forwarded.Append(slices.Grow(out.Empty(), room))))
 	return out
 }
 

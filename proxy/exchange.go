@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/hint"
+	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/relay"
@@ -43,6 +44,9 @@ type Exchange struct {
 	// refusedLine is what the attempt before has shown and the upstream has refused; nil:
 	// there was none.
 	refusedLine []byte
+	crossing    *crossing    // nil where the route has no bridge, and once req is gone
+	stray       bridge.Stray // what was repaired in the path
+	model       string       // of the bridge's table; empty: none is known
 	upload      upload
 	down        relay.Down    // from prepareRelay on
 	tunnel      *relay.Tunnel // after 101, and then instead of down
@@ -81,13 +85,14 @@ const (
 	answerNone answer = iota
 	answerPreflight
 	answerOptions // which may be forwarded no further
+	answerModels  // of the bridge's table
 	answerProbe   // of the edge's health: no exchange to whoever counts them
 	answerError
 	answerUpstream
 )
 
 func (a answer) String() string {
-	return [...]string{"none", "preflight", "options", "probe", "error", "upstream"}[a]
+	return [...]string{"none", "preflight", "options", "models", "probe", "error", "upstream"}[a]
 }
 
 // begin takes an exchange, and the room for its head, from the store of the loop. What
@@ -182,12 +187,19 @@ func (x *Exchange) forwarded() head.Forwarded {
 	if x.caller.passed != nil {
 		claims.Says = x.caller.passed
 	}
-	return head.Forwarded{
+	f := head.Forwarded{
 		Request: x.req, Policy: x.route.Credential, Decision: &x.attempt.decision, Own: x.attempt.own(), Replaces: x.attempt.target.Replaces,
 		Strip: x.route.Strip, Prefix: x.attempt.target.Prefix, Host: x.attempt.target.Host, ID: x.kept.id, Name: x.edge.name,
 		Client: x.client.address, Secure: x.client.tls, Trusted: x.snap.Trusts(x.client.address), WithholdOrigin: x.route.WithholdOrigin,
 		Claims: claims,
 	}
+	if c := x.crossing; c != nil {
+		f.Path, f.Grown = c.target[:c.path], c.grows()
+		if len(c.target) > c.path {
+			f.Query = c.target[c.path:]
+		}
+	}
+	return f
 }
 
 // relayed returns the head of upstream's answer for the client.

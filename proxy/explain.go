@@ -30,6 +30,9 @@ type Explanation struct {
 	// Credential says what the edge itself shows to the upstream, and what becomes of the
 	// caller's credentials then; empty: nothing.
 	Credential string
+	// Bridge says how the request crosses to the shape that the upstream speaks, and what
+	// its owner should know of that; empty: the route has no bridge.
+	Bridge []string
 	// Gates are the verdicts of all gates that were asked, in order: the last one may
 	// have refused the request.
 	Gates []admit.Verdict
@@ -74,7 +77,7 @@ func (e *Edge) Explain(request []byte) Explanation {
 	c.in.Add(request)
 	x := begin(c)
 	var err error
-	for x.step = 0; err == nil && x.step < sending; x.step++ {
+	for x.step = 0; err == nil && x.step < explained; x.step++ {
 		err = story[x.step](x)
 	}
 	if x.admitted {
@@ -98,6 +101,7 @@ func (x *Exchange) tellOf(err error, out *Explanation) {
 	switch err {
 	case nil:
 		x.attempt.pick(x)
+		out.Bridge = x.bridged()
 		out.Credential = x.credential()
 		forwarded := x.forwarded()
 		forwarded.Name = []byte(product) // each process puts something of its own behind it
@@ -112,6 +116,8 @@ func (x *Exchange) tellOf(err error, out *Explanation) {
 			out.Preflight = true
 		case answerProbe:
 			out.Own = "the path is listen.health_path"
+		case answerModels:
+			out.Own = "the models stand in routes." + x.route.Name + ".bridge"
 		default:
 			out.Own = "Max-Forwards: 0 lets it go no further"
 		}
@@ -120,9 +126,11 @@ func (x *Exchange) tellOf(err error, out *Explanation) {
 		x.composeError(err)
 		answer = x.reply.Bytes()
 	}
-	if out.Own != "" { // CORS has no say in it
+	if out.Own != "" {
 		out.Reply = strings.FieldsFunc(string(answer), func(r rune) bool { return r == '\r' || r == '\n' })
-		return
+		if x.answer != answerModels {
+			return // CORS has no say in it
+		}
 	}
 	if out.Code == edgeerr.RouteNotFound {
 		out.Routes = x.snap.Rules()

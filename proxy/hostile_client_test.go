@@ -17,6 +17,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/identity/clientkey"
 	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
+	"github.com/apim-edge/apim-edge/proxy/upstream"
 )
 
 // TestNobodyPassesByAnotherWay: a good token in any place but its own, or beside another
@@ -151,8 +152,7 @@ func TestAClaimCannotBeNamedAway(t *testing.T) {
 // sent beside.
 func TestAKeyOfTheEdgeNeverGoesUpstream(t *testing.T) {
 	key := clientkey.Generate()
-	upstream := proxytest.StartUpstream(t, echo)
-	e := proxytest.StartEdge(t, upstream, func(c *config.Config) {
+	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, echo), func(c *config.Config) {
 		c.Clients = map[string]config.Client{"team": {Keys: []string{clientkey.Hash(key)}}}
 		c.Routes["api"] = config.Route{PathPrefix: "/", Require: config.Require{Client: true}}
 	})
@@ -177,6 +177,25 @@ func TestAKeyOfTheEdgeNeverGoesUpstream(t *testing.T) {
 				t.Error("the key stands in the log")
 			}
 		})
+	}
+}
+
+// TestAKeyOfTheEdgeIsNotKept: nor where an upstream is shown the caller's credentials
+// beside one of the edge's own.
+func TestAKeyOfTheEdgeIsNotKept(t *testing.T) {
+	key := clientkey.Generate()
+	shown := upstream.NewCredential("X-Own", "test", true, func(upstream.CredentialEvent) {})
+	shown.Set([]byte("the-own-key"), nil)
+	e := proxytest.StartEdgeShowing(t, proxytest.StartUpstream(t, echo), shown, func(c *config.Config) {
+		c.Clients = map[string]config.Client{"team": {Keys: []string{clientkey.Hash(key)}}}
+		c.Routes["api"] = config.Route{PathPrefix: "/", Require: config.Require{Client: true}}
+	})
+	for _, fields := range []string{bearer(key), "api-key: " + key + "\n", "Ocp-Apim-Subscription-Key: " + key + "\n"} {
+		m := e.Ask("GET /v1 HTTP/1.1\nHost: edge\nX-Own: " + key + "\n" + fields + "\n")
+		if m.Status() != 200 || strings.Contains(m.Body, key) || strings.Count(m.Body, "X-Own: the-own-key") != 1 {
+			t.Errorf("answer %v\n%s", m, m.Body)
+		}
+		e.Exchange()
 	}
 }
 
@@ -236,8 +255,8 @@ func decryptionFile(t *testing.T) string {
 // came, the next one by what holds now, though the token is the same.
 func TestAReloadWhileATokenIsVerified(t *testing.T) {
 	i := identitytest.Start(t)
-	upstream := proxytest.StartUpstream(t, echo)
-	e := startGuarded(t, i, upstream, nil)
+	url := proxytest.StartUpstream(t, echo)
+	e := startGuarded(t, i, url, nil)
 	asked, release := make(chan struct{}, 8), make(chan struct{})
 	i.Misbehave(answerLate(i, asked, release))
 	i.Rotate()
@@ -246,7 +265,7 @@ func TestAReloadWhileATokenIsVerified(t *testing.T) {
 	defer c.Close() //nolint:errcheck // a test's end
 	c.Send(with(bearer(token)))
 	<-asked
-	if err := e.Use(proxytest.Configuration(upstream, guarded(i, func(c *config.Config) {
+	if err := e.Use(proxytest.Configuration(url, guarded(i, func(c *config.Config) {
 		p := c.TokenPolicies["partner"]
 		p.RequiredClaims = map[string]config.RequiredClaim{"roles": {Values: []string{"Admin"}}}
 		c.TokenPolicies["partner"] = p
@@ -271,8 +290,8 @@ func TestAReloadWhileATokenIsVerified(t *testing.T) {
 // refused, and the edge goes on.
 func TestAReloadThatDropsTheIssuerWhileATokenWaits(t *testing.T) {
 	i, next := identitytest.Start(t), identitytest.Start(t)
-	upstream := proxytest.StartUpstream(t, echo)
-	e := startGuarded(t, i, upstream, nil)
+	url := proxytest.StartUpstream(t, echo)
+	e := startGuarded(t, i, url, nil)
 	asked, release := make(chan struct{}, 8), make(chan struct{})
 	defer close(release)
 	i.Misbehave(answerLate(i, asked, release))
@@ -280,7 +299,7 @@ func TestAReloadThatDropsTheIssuerWhileATokenWaits(t *testing.T) {
 	defer c.Close() //nolint:errcheck // a test's end
 	c.Send(with(bearer(i.Unknown(audience, "new"))))
 	<-asked
-	if err := e.Use(proxytest.Configuration(upstream, guarded(next, nil))); err != nil {
+	if err := e.Use(proxytest.Configuration(url, guarded(next, nil))); err != nil {
 		t.Fatal(err)
 	}
 	if m := c.Answer("POST"); m.Status() != 401 {

@@ -17,6 +17,7 @@ type store struct {
 	exchanges shelf[Exchange]
 	requests  shelf[head.Request]
 	responses shelf[head.Response]
+	crossings shelf[crossing]
 	parser    *head.Parser  // of all requests of the loop: it is used within one call of Parse
 	record    record.Record // of the exchange that ends just now, else empty
 	date      date

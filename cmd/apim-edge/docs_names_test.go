@@ -25,6 +25,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/identity/keyring"
 	"github.com/apim-edge/apim-edge/internal/identity/token"
 	"github.com/apim-edge/apim-edge/proxy"
+	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -156,7 +157,7 @@ func TestLogLinesAreExplained(t *testing.T) {
 }
 
 // foreign are names that belong to others.
-var foreign = []string{"base_url", "api_key", "default_headers", "default_query", "azure_endpoint", "api_version", "proxy_buffering", "jwks_uri"}
+var foreign = []string{"base_url", "api_key", "default_headers", "default_query", "azure_endpoint", "api_version", "proxy_buffering", "jwks_uri", "max_tokens"}
 
 // TestNamesExist: each name with an underscore that a page shows as code is one
 // of the configuration, the log, the metrics or the tables of errors and reasons.
@@ -175,6 +176,9 @@ func TestNamesExist(t *testing.T) {
 		for _, m := range found {
 			known = append(known, m[1])
 		}
+	}
+	for s := bridge.NoStray; s <= bridge.AlreadyV1; s++ {
+		known = append(known, s.String())
 	}
 	for _, m := range metrics(t) {
 		known = append(known, m.name)

@@ -20,6 +20,7 @@ var mayImport = []row{
 	{"rewrite", nil, "it is pure and can be fuzzed and explained alone"},
 	{"corsx", nil, "it knows raw heads and a policy, no route and no server"},
 	{"internal/edgeerr", nil, "everything else speaks of errors in its words"},
+	{"proxy/bridge", []pattern{"internal/edgeerr"}, "it is pure: bytes in, a decision out"},
 	{"internal/secret", nil, "a secret must not meet a logger on its way"},
 	{"internal/logsink", nil, "it moves lines and knows nothing of their content"},
 	{"internal/signals", nil, "what it imports is initialised before it, and delays it"},
@@ -34,7 +35,7 @@ var mayImport = []row{
 		"internal/identity/keyset", "internal/identity/seen", "internal/identity/token",
 	}, "it judges requests and knows no route and no configuration"},
 	{"internal/identity/identitytest", nil, "it plays the issuer, so it must not share code with who judges its tokens"},
-	{"internal/config", []pattern{"rewrite", "corsx", "internal/secret", "internal/identity/clientkey", "internal/identity/keyset", "internal/identity/token"}, "it is data and knows no server; options are checked by whom they belong to"},
+	{"internal/config", []pattern{"rewrite", "corsx", "internal/secret", "internal/identity/clientkey", "internal/identity/keyset", "internal/identity/token", "proxy/bridge"}, "it is data and knows no server; options are checked by whom they belong to"},
 	{"internal/identity/upkeep", []pattern{"internal/secret"}, "it keeps values and knows nobody who gives or uses them"},
 	{"internal/identity/azure", []pattern{"internal/secret", "internal/identity/upkeep"}, "it asks Azure, and knows nobody who wants to know"},
 	{"internal/identity/azuretest", nil, "it plays Azure, so it must not share code with who asks"},
@@ -53,11 +54,11 @@ var mayImport = []row{
 	{"proxy/admit", []pattern{"internal/edgeerr"}, "its gates judge values and know no exchange"},
 	{"proxy/route", []pattern{
 		"corsx", "rewrite", "internal/config", "internal/edgeerr", "internal/identity", "internal/identity/clientkey", "internal/secret",
-		"proxy/head", "proxy/record", "proxy/upstream", "proxy/wire",
+		"proxy/bridge", "proxy/head", "proxy/record", "proxy/upstream", "proxy/wire",
 	}, "it is configuration compiled and knows no exchange"},
 	{"proxy", []pattern{
 		"corsx", "rewrite", "internal/config", "internal/edgeerr", "internal/hint", "internal/identity", "internal/identity/issuer",
-		"proxy/admit", "proxy/head", "proxy/record", "proxy/relay", "proxy/route", "proxy/upstream", "proxy/wire",
+		"proxy/admit", "proxy/bridge", "proxy/head", "proxy/record", "proxy/relay", "proxy/route", "proxy/upstream", "proxy/wire",
 	}, "it tells the story of one exchange with the parts above"},
 	{"proxy/front", []pattern{"internal/config", "internal/edgeerr", "proxy", "proxy/wire"}, "it accepts connections and hands them to proxy"},
 	{"proxy/proxytest", []pattern{
@@ -120,6 +121,7 @@ var never = []struct {
 	{"internal/identity/token", []pattern{"log/...", "net/http/...", "os/...", "syscall", "github.com/rs/zerolog/..."}, "it is pure: no I/O, no log"},
 	{"internal/identity/keyset", []pattern{"log/...", "net/...", "os/...", "syscall", "time", "github.com/rs/zerolog/..."}, "it is pure: no I/O, no clock, no log"},
 	{"proxy/head", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "github.com/rs/zerolog/..."}, "it is pure: no I/O, no chance, no log"},
+	{"proxy/bridge", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "time", "encoding/json", "mime/..."}, "it is pure, and knows two keys of a body, not its values"},
 	{"proxy/admit", []pattern{"log/...", "net", "net/http/...", "os/...", "syscall", "github.com/rs/zerolog/..."}, "its verdicts are values: whoever asks acts on them"},
 }
 

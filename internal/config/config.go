@@ -186,6 +186,10 @@ type Route struct {
 	// Cross-origin access for browsers. Without allowed_origins the route's
 	// CORS fields are the upstream's own.
 	CORS CORS `koanf:"cors"`
+	// Lead clients that speak one shape of the API to an upstream that speaks the
+	// other: v1, where the model stands in the body, and legacy, where a deployment
+	// and an api-version stand in the URL (docs/bridge.md). Off while to is empty.
+	Bridge Bridge `koanf:"bridge"`
 	// Bounds for this route that differ from the global ones. 0: the global one.
 	Timeouts RouteTimeouts `koanf:"timeouts"`
 	// Largest request body of this route. 0: the global limit.

@@ -54,6 +54,9 @@ func TestRecipes(t *testing.T) {
 		"recipes/two-keys.yaml": func(c Config) (any, any) {
 			return c.Upstreams["east"].Auth.Secondary, "file:/run/secrets/aoai-key-2"
 		},
+		"recipes/v1-clients.yaml": func(c Config) (any, any) {
+			return c.Routes["v1"].Bridge.Models["o3-mini"], BridgeModel{"o3", "2024-12-01-preview"}
+		},
 		"recipes/strict.yaml": func(c Config) (any, any) { return c.Routes["openai"].Credential.QueryAliases, []string{} },
 	}
 	files, err := filepath.Glob(configs + "/*.yaml")

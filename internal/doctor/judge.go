@@ -131,15 +131,18 @@ func (v *verdict) judgePaths() bool {
 			have[pl.shape] = true
 		}
 	}
+	bridged := v.target.route.Bridge.To
 	switch {
 	case have["v1"] && have["legacy"]:
 		v.ok("operations", "the import has the v1 shape and the legacy one")
+	case have[bridged]: // "" is no shape
+		v.ok("operations", "the import has the "+bridged+" shape alone, and the bridge of the route leads to it")
 	case have["legacy"]:
 		v.note("operations", "the import has the legacy shape alone: /openai/v1/... is 404, and that is what OpenAI clients ask for",
-			"import the v1 specification as well; until then use the Azure class of the SDK (AzureOpenAI) with the edge as its endpoint")
+			"give the route a bridge (to: legacy), or import the v1 specification as well; or use the Azure class of the SDK, with the edge as its endpoint")
 	case have["v1"]:
 		v.note("operations", "the import has the v1 shape alone: clients that use deployments in the path get 404",
-			"end their base_url with /openai/v1/, and use the SDK's class OpenAI")
+			"give the route a bridge (to: v1), or end their base_url with /openai/v1/ and use the SDK's class OpenAI")
 	}
 	return true
 }

@@ -54,6 +54,12 @@ func (a *AccessLog) Observe(r *Record) {
 	if len(r.APIMRequestID) > 0 {
 		line.Bytes("apim_request_id", r.APIMRequestID)
 	}
+	if r.Model != "" {
+		line.Str("model", r.Model)
+	}
+	if r.Stray != "" {
+		line.Str("stray", r.Stray)
+	}
 	if r.Retries > 0 {
 		line.Int("retries", r.Retries)
 	}

@@ -41,6 +41,10 @@ type Record struct {
 	// CORSAsked is the method, or the names of fields, that were refused.
 	CORSAsked []byte
 
+	// Model is the name of the model in the table of the route's bridge, and Stray what
+	// was repaired in the path; empty: none.
+	Model, Stray string
+
 	Status         int // sent to the client; 0: nothing was
 	UpstreamStatus int // 0: no answer came
 	Up, Down       int64

@@ -87,7 +87,7 @@ func (r *Route) detach(removed bool) {
 	}
 	gone = prometheus.Labels{"route": r.Name}
 	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
-		r.m.requests, r.m.decisions, r.m.duration, r.m.firstByte, r.m.events, r.m.incomplete, r.m.cancels, r.m.retries, r.m.preflights, r.m.refused, r.m.hints,
+		r.m.requests, r.m.decisions, r.m.duration, r.m.firstByte, r.m.events, r.m.incomplete, r.m.cancels, r.m.retries, r.m.preflights, r.m.refused, r.m.strays, r.m.hints,
 	} {
 		v.DeletePartialMatch(gone)
 	}
@@ -145,6 +145,16 @@ func (r *Route) cut(code edgeerr.Code) prometheus.Counter {
 		r = r.m.none
 	}
 	return r.m.cuts.WithLabelValues(r.Name, r.Upstream, code.String(), code.Source().String())
+}
+
+// stray returns the counter of requests whose path was repaired.
+func (r *Route) stray(name string) prometheus.Counter {
+	r.m.mu.Lock()
+	defer r.m.mu.Unlock()
+	if r.gone.Load() { // or the series would come back
+		r = r.m.none
+	}
+	return r.m.strays.WithLabelValues(r.Name, name)
 }
 
 // preflight returns the counter of preflights with what CORS refused of them.

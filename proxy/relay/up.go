@@ -107,11 +107,26 @@ func (u *Up) Go(in **wire.Buf) error {
 	}
 }
 
+// Read reads more of the body behind what is in *in, where there is room, and passes
+// nothing on. nil, or an error as that of Go. Who stops in the middle of it calls Pause.
+func (u *Up) Read(in **wire.Buf) (err error) {
+	if *in, err = u.From.Read(*in); err != nil {
+		return u.noBytes(err)
+	}
+	u.From.ExpireAfter(0)
+	return nil
+}
+
+// Pause has the client not be waited for.
+func (u *Up) Pause() {
+	u.From.ExpireAfter(0)
+	u.rest()
+}
+
 // awaitUpstream waits for room, and not for the client: nothing is read of it
 // meanwhile, so that its silence, and its pace, are no fault of its own.
 func (u *Up) awaitUpstream() error {
-	u.From.ExpireAfter(0)
-	u.rest()
+	u.Pause()
 	return wire.ErrWait
 }
 

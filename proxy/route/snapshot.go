@@ -10,6 +10,7 @@ import (
 	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/identity"
+	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
@@ -43,6 +44,7 @@ type Route struct {
 	Claims         head.Claims    // without what a token says
 	WithholdOrigin bool           // the upstream is not told the Origin
 	CheckUpgrades  bool           // the Origin of a WebSocket handshake has to be allowed
+	Bridge         *bridge.Table  // nil: requests go on in the shape in which they come
 	BodyLimit      int64
 	Heartbeat      time.Duration
 
@@ -151,6 +153,11 @@ func compileRoute(name string, r config.Route, h *handle, metrics *record.Metric
 	if len(r.CORS.AllowedOrigins) > 0 {
 		out.CheckUpgrades = r.CORS.CheckUpgrades
 		if out.CORS, err = corsx.New(r.CORS.Options()); err != nil {
+			return nil, err
+		}
+	}
+	if r.Bridge.To != "" {
+		if out.Bridge, err = bridge.New(r.Bridge.Options()); err != nil {
 			return nil, err
 		}
 	}

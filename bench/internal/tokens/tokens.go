@@ -110,8 +110,8 @@ func (i *Issuer) Many(alg string, n int) ([]string, error) {
 // Claims are what a token says besides.
 type Claims map[string]any
 
-// Token returns a token as Entra issues them, by what it says and by its size. It is good
-// for longer than any run.
+// Token returns a token that says what those of Entra say. It is good for longer than any
+// run.
 func (i *Issuer) Token(alg string, more Claims) (string, error) {
 	now := time.Now().Unix()
 	claims := Claims{
