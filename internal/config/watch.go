@@ -36,19 +36,30 @@ const retryWatch = 5 * time.Second
 // and so are failures of the watch, which goes on nevertheless.
 //
 // files is asked again after each change, since a new configuration may name
-// other files; for these onChange is called once more when they are watched. A
-// change between the first load and Watch is not seen. All three functions are
-// called from one goroutine.
-func Watch(ctx context.Context, files func() []string, onChange func(), onError func(error)) <-chan struct{} {
-	w := &watcher{files: files, onChange: onChange, onError: onError, told: map[string]print{}}
+// other files; for these onChange is called once more when they are watched. What has
+// changed since, a look at the files of before, is told as well; without one it is what
+// they are now. All three functions are called from one goroutine.
+func Watch(ctx context.Context, since Looked, files func() []string, onChange func(), onError func(error)) <-chan struct{} {
+	w := &watcher{files: files, onChange: onChange, onError: onError, told: since}
 	w.watch()
-	w.told = w.read()
+	if w.told == nil {
+		w.told = w.read()
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		w.run(ctx)
 	}()
 	return done
+}
+
+// Looked is what a look at files has shown.
+type Looked map[string]print
+
+// Look looks at files.
+func Look(files []string) Looked {
+	w := &watcher{files: func() []string { return files }}
+	return w.read()
 }
 
 // print stands for the content of a file; err is why there is none.
@@ -72,10 +83,11 @@ type watcher struct {
 // time to settle. Further events do not put the second look off, else a busy
 // directory would put it off for ever.
 func (w *watcher) run(ctx context.Context) {
-	timer := time.NewTimer(retryWatch)
+	w.seen = w.read() // and once at the beginning: they may have changed before the watch stood
+	timer := time.NewTimer(settle)
 	defer timer.Stop()
 	defer w.close()
-	settling := w.notify == nil
+	settling := true
 	for {
 		var events chan fsnotify.Event
 		var errs chan error
