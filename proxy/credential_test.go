@@ -210,7 +210,7 @@ func TestTwoRefusalsAreNotAboutTheKeys(t *testing.T) {
 	keys := own("api-key", "old", "new")
 	e := proxytest.StartEdgeShowing(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
 		seen <- up.Request()
-		up.Send("HTTP/1.1 401 Unauthorized\nContent-Length: 6\n\nwrong!")
+		up.Send("HTTP/1.1 401 Unauthorized\nConnection: close\nContent-Length: 6\n\nwrong!")
 	}), keys.Credential, nil)
 	for range 2 {
 		if m := e.Ask(proxytest.Request); m.Status() != 401 || m.Body != "wrong!" {
