@@ -37,14 +37,11 @@ const retryWatch = 5 * time.Second
 //
 // files is asked again after each change, since a new configuration may name
 // other files; for these onChange is called once more when they are watched. What has
-// changed since, a look at the files of before, is told as well; without one it is what
-// they are now. All three functions are called from one goroutine.
+// changed since, a look at the files of before, is told as well. All three functions are
+// called from one goroutine.
 func Watch(ctx context.Context, since Looked, files func() []string, onChange func(), onError func(error)) <-chan struct{} {
 	w := &watcher{files: files, onChange: onChange, onError: onError, told: since}
 	w.watch()
-	if w.told == nil {
-		w.told = w.read()
-	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -56,10 +53,17 @@ func Watch(ctx context.Context, since Looked, files func() []string, onChange fu
 // Looked is what a look at files has shown.
 type Looked map[string]print
 
-// Look looks at files.
+// Look looks at the contents of files.
 func Look(files []string) Looked {
-	w := &watcher{files: func() []string { return files }}
-	return w.read()
+	looked := Looked{}
+	for _, name := range files {
+		sum, err := sumOf(name)
+		looked[name] = print{sum: sum}
+		if err != nil {
+			looked[name] = print{err: reason(err)}
+		}
+	}
+	return looked
 }
 
 // print stands for the content of a file; err is why there is none.
@@ -75,8 +79,8 @@ type watcher struct {
 
 	notify *fsnotify.Watcher // nil while the watch itself has failed
 	failed string            // how it failed, as last told
-	told   map[string]print  // contents as last told
-	seen   map[string]print  // contents at the last look, while they settle
+	told   Looked            // contents as last told
+	seen   Looked            // contents at the last look, while they settle
 }
 
 // run waits for events and looks at the files: at once and again when they had
@@ -136,7 +140,7 @@ func (w *watcher) look() time.Duration {
 }
 
 // tell tells of files that cannot be read and returns whether others changed.
-func (w *watcher) tell(now map[string]print) bool {
+func (w *watcher) tell(now Looked) bool {
 	changed := false
 	for _, name := range slices.Sorted(maps.Keys(now)) {
 		is, was := now[name], w.told[name]
@@ -167,18 +171,8 @@ func (w *watcher) adopt() time.Duration {
 	return again
 }
 
-// read returns the contents of all files.
-func (w *watcher) read() map[string]print {
-	prints := map[string]print{}
-	for _, name := range w.files() {
-		sum, err := sumOf(name)
-		prints[name] = print{sum: sum}
-		if err != nil {
-			prints[name] = print{err: reason(err)}
-		}
-	}
-	return prints
-}
+// read looks at all files.
+func (w *watcher) read() Looked { return Look(w.files()) }
 
 func sumOf(name string) (sum [sha256.Size]byte, err error) {
 	info, err := os.Stat(name)

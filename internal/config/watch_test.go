@@ -23,7 +23,7 @@ type watched struct {
 }
 
 // watchFile watches one file until the end of the test.
-func watchFile(t *testing.T, file string) *watched { return watchSince(t, nil, file) }
+func watchFile(t *testing.T, file string) *watched { return watchSince(t, Look([]string{file}), file) }
 
 func watchSince(t *testing.T, since Looked, file string) *watched {
 	w := &watched{t: t, file: file, tales: make(chan tale, 100)}
@@ -203,7 +203,7 @@ func TestWatchTurnsToTheFilesOfTheNewConfiguration(t *testing.T) {
 	files := []string{file}
 	tales := make(chan string, 10)
 	ctx, cancel := context.WithCancel(context.Background())
-	done := Watch(ctx, nil, func() []string { return files }, func() {
+	done := Watch(ctx, Look(files), func() []string { return files }, func() {
 		files = []string{file, certificate} // as a reload would, in the watch's own goroutine
 		a, _ := os.ReadFile(file)
 		b, _ := os.ReadFile(certificate)
