@@ -36,17 +36,10 @@ func crossing(t *testing.T, change func(*config.Config)) (*proxytest.Edge, <-cha
 	t.Helper()
 	got := make(chan asked, 1)
 	return proxytest.StartEdge(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
-		for {
-			m, err := up.TryHead()
-			if err != nil {
-				return
-			}
-			if m, err = up.TryFinish(m, false); err != nil {
-				return
-			}
+		up.Each(func(m proxytest.Message) {
 			got <- asked{m.First, m.Body}
 			up.Send("HTTP/1.1 200 OK\nContent-Length: 2\n\nok")
-		}
+		})
 	}), change), got
 }
 

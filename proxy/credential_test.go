@@ -75,21 +75,14 @@ func TestTheEdgesOwnCredentialReplacesTheCallers(t *testing.T) {
 // refusing answers 401 to the first key and 200 to another one, with what it was sent.
 func refusing(seen chan<- proxytest.Message, first string) func(*proxytest.Peer) {
 	return func(up *proxytest.Peer) {
-		for {
-			m, err := up.TryHead()
-			if err != nil {
-				return
-			}
-			if m, err = up.TryFinish(m, false); err != nil {
-				return
-			}
+		up.Each(func(m proxytest.Message) {
 			seen <- m
 			if m.Get("api-key") == first {
 				up.Send("HTTP/1.1 401 Unauthorized\nContent-Length: 6\n\nwrong!")
 			} else {
 				up.Send("HTTP/1.1 200 OK\nContent-Length: 5\n\nright")
 			}
-		}
+		})
 	}
 }
 
