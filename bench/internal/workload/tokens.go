@@ -29,11 +29,7 @@ func tokenRepeated() Workload {
 }
 
 func runTokenRepeated(ctx context.Context, c *Cell) (*Sample, error) {
-	plain, err := c.plainExchange(ctx)
-	if err != nil {
-		return nil, err
-	}
-	guarded, stop, err := c.guarded()
+	plain, guarded, stop, err := c.beside(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -63,11 +59,7 @@ func tokenFresh() Workload {
 }
 
 func runTokenFresh(ctx context.Context, c *Cell) (*Sample, error) {
-	plain, err := c.plainExchange(ctx)
-	if err != nil {
-		return nil, err
-	}
-	guarded, stop, err := c.guarded()
+	plain, guarded, stop, err := c.beside(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +74,16 @@ func runTokenFresh(ctx context.Context, c *Cell) (*Sample, error) {
 		s.Figures[key+"_us"], s.Figures[key+"_ratio"] = cost, cost/plain
 	}
 	return s, nil
+}
+
+// beside returns what a peer's small exchange costs, and the peer that validates tokens,
+// which is to be measured beside that; stop ends it.
+func (c *Cell) beside(ctx context.Context) (plain float64, guarded *Cell, stop func(), err error) {
+	if plain, err = c.plainExchange(ctx); err != nil {
+		return 0, nil, nil, err
+	}
+	guarded, stop, err = c.guarded()
+	return plain, guarded, stop, err
 }
 
 // plainExchange measures the small exchange at the peer as it is otherwise.
