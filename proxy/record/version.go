@@ -36,7 +36,10 @@ func firstVersion(text []byte) []byte {
 				return nil
 			}
 		}
-		if end = start + len(bytes.TrimRight(text[start:end], ".")); dots > 0 && end-start <= VersionBytes {
+		if text[end-1] == '.' {
+			end--
+		}
+		if dots > 0 && end-start <= VersionBytes {
 			return text[start:end]
 		}
 		return nil
