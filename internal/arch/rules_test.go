@@ -76,9 +76,10 @@ var mayImport = []row{
 	{"internal/lookalike", nil, "it plays the upstream, so it must not share code with the edge"},
 	{"internal/demo", []pattern{"internal/lookalike"}, "it is handed the edge as a function"},
 	{"internal/doctor", []pattern{"rewrite", "internal/config", "internal/edgeerr", "internal/hint", "internal/secret"}, "it looks at the API from outside, as its clients do"},
+	{"internal/report", []pattern{"internal/census", "internal/doctor"}, "it reads censuses and asks nobody"},
 	{"internal/service", []pattern{
 		"internal/admin", "internal/census", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/secret",
-		"internal/identity/azure", "internal/identity/keyring",
+		"internal/identity/azure", "internal/identity/keyring", "internal/report",
 		"proxy", "proxy/front", "proxy/record", "proxy/route", "proxy/wire",
 	}, "it puts a running edge together"},
 	{"cmd/...", []pattern{"corsx", "rewrite", "internal/...", "proxy/..."}, "it is the outermost layer"},

@@ -7,13 +7,13 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/record"
 )
 
-// ringSize is how many sightings wait to be counted: the work of 30 ms of a loop that
+// ringSize is how many sightings wait to be counted: the work of 15 ms of a loop that
 // does nothing but small exchanges, half of which it takes to wake who counts.
-const ringSize = 2048
+const ringSize = 1024
 
-// pathBytes is how much of a path is looked at. Those of known clients have 60 to 120
+// pathBytes is how much of a path is looked at. Those of known clients have 30 to 110
 // with their query.
-const pathBytes = 160
+const pathBytes = 128
 
 // Where the parts of a sighting's text stand.
 const (

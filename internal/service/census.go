@@ -2,14 +2,17 @@ package service
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/apim-edge/apim-edge/internal/census"
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/report"
 	"github.com/apim-edge/apim-edge/internal/secret"
 )
 
@@ -74,12 +77,29 @@ func (s *Service) censusPages() map[string]http.HandlerFunc {
 	if s.census == nil {
 		return nil
 	}
-	return map[string]http.HandlerFunc{"GET /census": func(w http.ResponseWriter, _ *http.Request) {
+	return map[string]http.HandlerFunc{"GET /report": s.showReport, "GET /census": func(w http.ResponseWriter, _ *http.Request) {
 		d := s.census.Document()
 		var out bytes.Buffer
 		_ = d.Write(&out) // a buffer takes all
 		show(w, "application/jsonl", out.Bytes())
 	}}
+}
+
+// showReport shows the report of this replica alone, for a person with a browser.
+func (s *Service) showReport(w http.ResponseWriter, r *http.Request) {
+	format := report.Format(cmp.Or(r.URL.Query().Get("format"), string(report.HTML)))
+	if format.ContentType() == "" {
+		http.Error(w, "format: want markdown, html, json or csv", http.StatusBadRequest)
+		return
+	}
+	made := report.Make(s.census.Document(), report.Options{Now: time.Now(), Days: report.DefaultDays})
+	var out bytes.Buffer
+	if err := made.Write(&out, format); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Security-Policy", report.Policy+"; frame-ancestors 'none'")
+	show(w, format.ContentType(), out.Bytes())
 }
 
 // show answers with a page that nobody keeps, and no browser takes for another kind.
