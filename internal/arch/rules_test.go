@@ -44,6 +44,7 @@ var mayImport = []row{
 	{"internal/who", nil, "it is pure: a credential in, a name out that tells nothing of it"},
 	{"internal/curl", nil, "it reads command lines and knows no edge"},
 	{"internal/arch", nil, "it only reads source"},
+	{"internal/testcpu", nil, "it reads a clock of the processor"},
 	{"internal/testcert", nil, "it makes a certificate and knows nobody who shows it"},
 
 	// The data path.
