@@ -128,7 +128,7 @@ func Read(r io.Reader) (d Document, faults []Fault, err error) {
 		var l line
 		fault := ""
 		switch err := json.Unmarshal(text, &l); {
-		case n == 1:
+		case d.Format == 0: // the first line
 			if err != nil || l.Header == nil {
 				return d, nil, ErrNoCensus
 			}
@@ -154,7 +154,7 @@ func Read(r io.Reader) (d Document, faults []Fault, err error) {
 		faults = append(faults, Fault{n + 1, err.Error()})
 	}
 	switch {
-	case n == 0:
+	case d.Format == 0:
 		return d, nil, ErrNoCensus
 	case !ended:
 		faults = append(faults, Fault{n + 1, "the end is missing"})

@@ -100,7 +100,7 @@ func (c *counted) tell(r record.Record, n int) {
 }
 
 // count counts what waits.
-func (c *counted) count() {
+func (c *Census) count() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.drain()

@@ -25,7 +25,7 @@ type table struct {
 	rows   map[Key]*row
 	list   []*row // the same, to choose from
 	others *Row   // of all keys without a row
-	ghosts []ghost
+	ghosts []ghost // nil until the table is full
 	seed   maphash.Seed
 	recent [1024]recent // a short way to rows that are seen again
 	pick   *rand.Rand
@@ -63,7 +63,7 @@ const (
 
 func newTable(bound int, h *history) *table {
 	return &table{
-		bound: bound, rows: make(map[Key]*row, bound), history: h, ghosts: make([]ghost, ghostsPerRow*bound), seed: maphash.MakeSeed(),
+		bound: bound, rows: map[Key]*row{}, history: h, seed: maphash.MakeSeed(),
 		pick: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), //nolint:gosec // nothing depends on who can guess it
 	}
 }
@@ -124,6 +124,9 @@ func (t *table) add(r Row) *row {
 
 // makeRoom reports whether a key without a row may have one, and makes room for it then.
 func (t *table) makeRoom(digest uint64, now time.Time) bool {
+	if t.ghosts == nil {
+		t.ghosts = make([]ghost, ghostsPerRow*t.bound)
+	}
 	g := &t.ghosts[digest%uint64(len(t.ghosts))]
 	if g.digest != digest {
 		*g = ghost{digest: digest}

@@ -68,24 +68,28 @@ func TestCountingAllocatesNothing(t *testing.T) {
 }
 
 // BenchmarkExchange is all that an exchange costs: to know who calls, to hand it over, and
-// to count it.
+// to count it, for one caller and for a hundred.
 func BenchmarkExchange(b *testing.B) {
 	c := Start(Options{Loops: 1, Rows: 5000, Key: []byte("k")})
 	defer c.Close()
-	cache, key, agent := who.NewCache(c.Hasher()), []byte("0123456789abcdef0123456789abcdef"), []byte("OpenAI/Python 2.34.0")
-	one := (&counted{Census: c, cache: cache, route: &record.Route{Name: "openai"}}).chat("0123456789abcdef0123456789abcdef")
-	for _, part := range []string{"loop", "loop and count"} {
-		b.Run(part, func(b *testing.B) {
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				one.Who, one.Version = cache.Key(key), record.VersionOf(agent, one.Client)
-				c.Observe(&one)
-				if part != "loop" && i%512 == 511 {
-					c.mu.Lock()
-					c.drain()
-					c.mu.Unlock()
+	cache, agent := who.NewCache(c.Hasher()), []byte("OpenAI/Python 2.34.0")
+	one := (&counted{Census: c, cache: cache, route: &record.Route{Name: "openai"}}).chat("")
+	for _, callers := range []int{1, 100} {
+		var keys [][]byte
+		for i := range callers {
+			keys = append(keys, fmt.Appendf(nil, "0123456789abcdef0123456789abc%03d", i))
+		}
+		for _, part := range []string{"loop", "loop and count"} {
+			b.Run(fmt.Sprint(part, ", callers ", callers), func(b *testing.B) {
+				b.ReportAllocs()
+				for i := 0; b.Loop(); i++ {
+					one.Who, one.Version = cache.Key(keys[i%callers]), record.VersionOf(agent, one.Client)
+					c.Observe(&one)
+					if part != "loop" && i%512 == 511 {
+						c.count()
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }

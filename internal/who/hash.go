@@ -42,7 +42,7 @@ type Cache struct {
 	mac   hash.Hash
 	sum   [sha256.Size]byte
 	seed  maphash.Seed
-	known [256]entry
+	known [1024]entry
 	room  []byte // of a token's second part
 }
 

@@ -19,7 +19,7 @@ func TestACallerIsKnownAgain(t *testing.T) {
 	h := NewHasher([]byte("key of the census"))
 	c := NewCache(h)
 	first := c.Key([]byte(key))
-	for i := range 1000 { // which push it out of the cache
+	for i := range 4000 { // which push it out of the cache
 		c.Key(fmt.Appendf(nil, "another %d", i))
 	}
 	if again := c.Key([]byte(key)); again != first || NewCache(h).Key([]byte(key)) != first || h.Key([]byte(key)) != first {
