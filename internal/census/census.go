@@ -159,15 +159,21 @@ func (c *Census) drain() {
 
 // Document returns what was counted so far.
 func (c *Census) Document() Document {
+	d := c.copy()
+	sortRows(d.Rows) // while counting goes on
+	return d
+}
+
+func (c *Census) copy() Document {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.drain()
 	d := Document{Header: c.header, Setups: c.setups, History: c.table.history.list()}
 	d.Written, d.Lost = c.o.Now(), c.lost+c.lostNow()
+	d.Rows = make([]Row, 0, len(c.table.list))
 	for _, r := range c.table.list {
 		d.Rows = append(d.Rows, r.Row)
 	}
-	sortRows(d.Rows)
 	if c.table.others != nil {
 		others := *c.table.others
 		d.Others = &others

@@ -97,10 +97,12 @@ func later(a, b time.Time) time.Time {
 
 // sortRows puts rows in the order of their keys.
 func sortRows(rows []Row) {
-	slices.SortFunc(rows, func(a, b Row) int { return strings.Compare(a.Key.text(), b.Key.text()) })
+	slices.SortFunc(rows, func(a, b Row) int {
+		own, other := a.parts(), b.parts()
+		return slices.Compare(own[:], other[:])
+	})
 }
 
-// text is a key in one text. The separator stands in none of its parts.
-func (k *Key) text() string {
-	return strings.Join([]string{k.Route, k.Who, k.Client, k.Version, k.Reason, k.Needs, k.Shape, k.Operation, k.APIVersion, k.Model}, "\x00")
+func (r *Row) parts() [11]string {
+	return [...]string{r.Route, r.Who, r.Client, r.Version, r.Reason, r.Needs, r.Shape, r.Operation, r.APIVersion, r.Model, r.Keyed}
 }

@@ -23,8 +23,8 @@ import (
 type table struct {
 	bound  int
 	rows   map[Key]*row
-	list   []*row // the same, to choose from
-	others *Row   // of all keys without a row
+	list   []*row  // the same, to choose from
+	others *Row    // of all keys without a row
 	ghosts []ghost // nil until the table is full
 	seed   maphash.Seed
 	recent [1024]recent // a short way to rows that are seen again

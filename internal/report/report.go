@@ -102,7 +102,7 @@ func Make(d census.Document, o Options) Report {
 			r.Progress = h.Days[max(0, len(h.Days)-90):]
 		}
 	}
-	r.Looked = m.looked(r.Progress)
+	r.Looked = m.looked()
 	r.Callers = m.callers()
 	r.Rules = m.rules()
 	r.Clients = m.clients()
@@ -144,11 +144,13 @@ func (m *maker) route(name string) *evidence {
 // recent reports whether a row counts.
 func (m *maker) recent(r *census.Row) bool { return r.Last.After(m.from) }
 
-func (m *maker) looked(days []Day) Looked {
+func (m *maker) looked() Looked {
 	l := Looked{Since: m.doc.Since, Until: m.doc.Written, Replicas: max(1, len(m.doc.Replicas))}
 	known := map[string]bool{}
-	for _, d := range days {
-		known[d.Date] = true
+	for _, h := range m.doc.History {
+		for _, d := range h.Days {
+			known[d.Date] = true
+		}
 	}
 	begun := m.doc.Since.UTC().Format(time.DateOnly)
 	for i := range m.o.Days {

@@ -187,6 +187,13 @@ func TestAShortLookIsNoProof(t *testing.T) {
 	if r := made(d); r.Verdict != NotNeeded {
 		t.Errorf("%s: %s", r.Verdict, r.Summary)
 	}
+	for i := range 200 {
+		d.History[0].Days = append(d.History[0].Days, census.Day{Date: ago(i).Format(time.DateOnly)})
+	}
+	d.Since = ago(200)
+	if r := Make(d, Options{Now: now, Days: 180}); r.Verdict != NotNeeded || r.Looked.Days != 180 {
+		t.Errorf("over half a year: %s, looked on %d days", r.Verdict, r.Looked.Days)
+	}
 	if r := made(census.Document{}); r.Verdict != Unknown {
 		t.Errorf("of nothing: %s", r.Verdict)
 	}
