@@ -9,8 +9,6 @@ import (
 // classes are those of statuses: cut or nothing at all, 1xx to 5xx.
 const classes = 6
 
-var classNames = [classes]string{"cut", "1xx", "2xx", "3xx", "4xx", "5xx"}
-
 // Key is what makes two exchanges one row.
 type Key struct {
 	Route string `json:"route"`
