@@ -65,7 +65,7 @@ func (h *haproxy) preflights(methods string) {
 	}
 	h.allow(permit+age, end+method, asks, fits)
 	h.do("return status 204 %s hdr Access-Control-Allow-Methods %s hdr Access-Control-Allow-Headers %s%s", permit,
-		sq(strings.Join(h.route.CORS.AllowedMethods, ", ")), sq(strings.Join(names, ", ")), strings.TrimRight(end, " "))
+		sq(strings.Join(h.route.CORS.AllowedMethods, ", ")), sq(h.offered()), strings.TrimRight(end, " "))
 }
 
 // allow answers a preflight that asks for what is allowed.

@@ -78,6 +78,7 @@ func shortSilence(v *view) bool {
 var haproxyGaps = []gap{
 	{"escaped-query-names", "a parameter whose name has a percent-escape is not recognised, and goes on in the URL", hasQuery},
 	{"token-by-its-header", "a token is known by alg in its header, as HAProxy's own reader of JSON finds it", nil},
+	{"other-readings", "a path that servers read in several ways (//, %2F, ;, a dot at the end of a name, escaped letters in the prefix) is taken as it stands there: where the edge refuses it because of another route, it may be forwarded or answered with 404", nil},
 	{"connection-options", "fields that a client names in Connection go on to the upstream", nil},
 	{"lower-case", "names of fields are sent in lower case, both ways", nil},
 	{"cuts", "a fixed-length answer that the upstream cuts ends with FIN and not with RST: openai-node 4 waits for the rest for ever", nil},

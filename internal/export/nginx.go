@@ -173,6 +173,9 @@ func (n *nginx) refusals() {
 	const malformed = "A credential holds characters that none can hold, or is too long, or a path can be read in two ways."
 	n.line("if (%s = ambiguous) { return 400 %s; }", n.v("fault"), refusal(400, several))
 	n.line("if (%s = malformed) { return 400 %s; }", n.v("fault"), refusal(400, malformed))
+	if n.route.PathPrefix != "/" {
+		n.line("if (%s = \"\") { return 400 %s; }", n.v("path"), refusal(400, "A path can be read in two ways."))
+	}
 	n.line("if (%s = missing) { return 401 %s; }", n.v("fault"), refusal(401, "The request has no credential. Send the subscription key as Authorization: Bearer."))
 	if n.checksUpgrades() {
 		n.line("if (%s = refused) { return 403 %s; }", n.v("upgrade_origin"), refusal(403, "The origin of the page is not allowed."))

@@ -23,10 +23,18 @@ func (v *view) anyOrigin() bool { return slices.Contains(v.route.CORS.AllowedOri
 
 func (v *view) checksUpgrades() bool { return v.cors() && v.route.CORS.CheckUpgrades && !v.anyOrigin() }
 
-// offers are the request fields that pages may send, and fields the response fields that
-// they may read.
+// offers are the request fields that pages may send, and whether they may send any other.
 func (v *view) offers() (names []string, any bool) {
 	return v.route.CORS.Options().RequestFields(), slices.Contains(v.route.CORS.AllowedHeaders, "*")
+}
+
+// offered is the list of them for a page that has asked for something else.
+func (v *view) offered() string {
+	names, any := v.offers()
+	if any {
+		names = append([]string{"*"}, names...)
+	}
+	return strings.Join(names, ", ")
 }
 
 // family are the response fields that APIM and Azure OpenAI are known to send of those that
@@ -71,7 +79,7 @@ func (n *nginx) corsMaps() {
 	n.table(n.v("answer"), "pre_methods", "allow", "$http_access_control_request_method",
 		"offer", q(strings.Join(n.route.CORS.AllowedMethods, ", ")), "default", `""`)
 	n.table(n.v("answer"), "pre_fields", "allow", "$http_access_control_request_headers",
-		"offer", q(strings.Join(names, ", ")), "default", `""`)
+		"offer", q(n.offered()), "default", `""`)
 	n.table(n.v("cors_origin"), "exposed", `""`, `""`, "default", q(n.exposed()))
 	if n.route.CORS.AllowCredentials {
 		n.table(n.v("cors_origin"), "cors_credentials", `""`, `""`, "default", "true")

@@ -26,17 +26,22 @@ func (n *nginx) forwardMaps() {
 	n.pathMap()
 }
 
-// pathMap takes the path as the client wrote it, byte for byte.
+// pathMap takes the path as the client wrote it, byte for byte. nginx has chosen the location
+// by another reading of it: where the prefix is not there as it is, the map is empty.
 func (n *nginx) pathMap() {
-	path := n.v("value")
-	capture := n.capture("value") + `[^?]*)`
-	n.table("$request_uri", "sent_path", re(`^`+capture), path)
-	strip, added := n.strip(), n.added()
-	rows := []string{re(`^` + regexp.QuoteMeta(strip) + capture), q(added + path)}
-	if strip != "" && added == "" { // a path is never empty
-		rows = append([]string{re(`^` + regexp.QuoteMeta(strip) + `(?:[?]|$)`), "/"}, rows...)
+	value := n.v("value")
+	n.table("$request_uri", "sent_path", re(`^`+n.capture("value")+`[^?]*)`), value)
+	if n.route.PathPrefix == "/" {
+		n.table("$request_uri", "path", re(`^`+n.capture("value")+`[^?]*)`), q(n.added()+value))
+		return
 	}
-	n.table("$request_uri", "path", rows...)
+	strip := regexp.QuoteMeta(n.strip())
+	tail := regexp.QuoteMeta(strings.TrimPrefix(n.route.PathPrefix, n.strip()))
+	rows := []string{re(`^` + strip + n.capture("value") + tail + `(?:/[^?]*)?)(?:[?]|$)`), q(n.added() + value)}
+	if tail == "" && n.added() == "" { // a path is never empty
+		rows = append([]string{re(`^` + strip + `(?:[?]|$)`), "/"}, rows...)
+	}
+	n.table("$request_uri", "path", append(rows, "default", `""`)...)
 }
 
 // spoken are fields in which proxies say who asks and for what. What a client says in them

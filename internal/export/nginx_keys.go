@@ -79,6 +79,7 @@ var nginxGaps = []gap{
 	{"several-lines", "of several lines of one credential field nginx before 1.23 takes the first, where apim-edge answers 400; later versions join them by a comma, which is refused", nil},
 	{"escaped-query-keys", "nginx decodes no percent-escapes: a key in the query that has one is answered with 400, and a parameter whose name has one goes on in the URL", hasQuery},
 	{"token-by-its-text", "a token is known by its text: three or five parts, the first of which is base64url of what has \"alg\" in it. It is not read as JSON, so that a key that is made to look so is taken for one, and a header that escapes the name is not", nil},
+	{"other-readings", "a path that servers read in several ways (//, %2F, ;, a dot at the end of a name, escaped letters in the prefix) is taken as it stands there: where the edge refuses it because of another route, it may be forwarded or answered with 404", nil},
 	{"connection-options", "fields that a client names in Connection go on to the upstream", nil},
 	{"fields-with-underscores", "fields whose names have other characters than letters, digits and hyphens do not reach the upstream", nil},
 	{"trailers", "trailers are dropped, both ways", nil},
