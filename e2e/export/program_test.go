@@ -42,14 +42,19 @@ func (d *document) lists(id string) bool {
 	return false
 }
 
-// exported runs apim-edge export.
+// exported runs apim-edge export for the route openai.
 func exported(t *testing.T, config, to string) *document {
+	t.Helper()
+	return exportedRoute(t, config, "openai", to)
+}
+
+func exportedRoute(t *testing.T, config, route, to string) *document {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "edge.yaml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(edge.Built, "export", "openai", "--to", to, "--config", file, "--json")
+	cmd := exec.Command(edge.Built, "export", route, "--to", to, "--config", file, "--json")
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
@@ -142,6 +147,8 @@ pid %[1]s/nginx.pid;
 events { worker_connections 1024; }
 http {
 	access_log off;
+	variables_hash_bucket_size 128;
+	variables_hash_max_size 2048;
 	client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy;
 	fastcgi_temp_path %[1]s/fastcgi; uwsgi_temp_path %[1]s/uwsgi; scgi_temp_path %[1]s/scgi;
 	include route.conf;

@@ -141,7 +141,7 @@ func (h *haproxy) belongs() {
 func (h *haproxy) admit() {
 	if why := h.closed(); why != "" {
 		h.note("CLOSED: %s. Take this line out when something else does it.", why)
-		h.answer(403, "closed: see the file of this route", "")
+		h.answer(403, "closed: see the file of this route", "if TRUE")
 	}
 	if n := h.conf.Limits.Exchanges; n > 0 {
 		h.answer(503, "There are too many requests at this time.", "if { be_conn("+h.identifier("upstream")+") ge "+itoa(n)+" }")

@@ -61,6 +61,7 @@ func re(s string) string { return q("~" + s) }
 func (n *nginx) preface() {
 	n.note("Route %s, written by apim-edge export for nginx 1.19.10 or newer.", n.name)
 	n.note("Put the file where nginx includes it in the http context, such as /etc/nginx/conf.d/%s.conf, and look with nginx -t. What nginx cannot do of the route is not in this file: apim-edge export says it on standard error, and with --json.", n.name)
+	n.note("The http context should say variables_hash_bucket_size 128; and variables_hash_max_size 2048; once: the file has many variables, and nginx may warn of them without.")
 	n.gap()
 }
 
