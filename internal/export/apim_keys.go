@@ -124,7 +124,7 @@ func notGated(v *view) bool { return !keyGated(v) }
 
 // apimGaps are differences that have no key.
 var apimGaps = []gap{
-	{"key-before-policies", "who sends a credential in another place than the one that API Management looks at gets 401 before any policy runs: the report of apim-edge says who that is", keyGated},
+	{"key-before-policies", "who sends a credential in another place than the one that API Management looks at gets 401 before any policy runs: apim_edge_decisions_total tells who that is (docs/migration.md)", keyGated},
 	{"tokens-beside-keys", "with the key in Authorization, tokens need another field, and callers that send a token there get 401", keyInAuthorization},
 	{"misplaced-token", "a token that stands in the place of the key is not found by the check of tokens", asksForTokens},
 	{"paths", "a path needs an operation of the API: others get 404", nil},

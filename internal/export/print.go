@@ -6,16 +6,19 @@ import (
 	"strings"
 )
 
+// titles are what people call the systems.
+var titles = map[Target]string{APIM: "API Management", Nginx: "nginx", HAProxy: "HAProxy"}
+
 // Print writes what the document lacks, for people.
 func (d *Document) Print(out io.Writer) {
 	p := func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) } //nolint:errcheck // nobody is left to tell
-	p("apim-edge: route %s for %s: %d keys expressed, %d impossible, %d not needed there", d.Route, d.Target,
+	p("apim-edge: route %s for %s: %d keys expressed, %d impossible, %d not needed there", d.Route, titles[d.Target],
 		d.Count(Expressed), d.Count(Impossible), d.Count(NotNeeded))
 	if d.Closed != "" {
 		p("\nCLOSED: it lets nobody in as it is: %s.", d.Closed)
 	}
 	if d.Count(Impossible) > 0 {
-		p("\nimpossible with %s:", d.Target)
+		p("\nimpossible with %s:", titles[d.Target])
 		for _, k := range d.Keys {
 			if k.Verdict == Impossible {
 				p("  %s: %s", k.Key, k.Text)
@@ -23,7 +26,7 @@ func (d *Document) Print(out io.Writer) {
 		}
 	}
 	if len(d.Gaps) > 0 {
-		p("\nwhat apim-edge does besides, and %s does not or does in another way:", d.Target)
+		p("\nwhat apim-edge does besides, and %s does not or does in another way:", titles[d.Target])
 		for _, g := range d.Gaps {
 			p("  %s: %s", g.ID, g.Text)
 		}

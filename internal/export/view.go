@@ -114,7 +114,7 @@ func (v *view) closed() string {
 	case v.asks():
 		return "the route says who may pass (require), and the document checks nobody"
 	case v.up.Auth.ManagedIdentity.Resource != "":
-		return "the upstream is shown a token of a managed identity, and " + string(v.target) + " can fetch none"
+		return "the upstream is shown a token of a managed identity, and " + titles[v.target] + " can fetch none"
 	}
 	return ""
 }
