@@ -5,6 +5,5 @@
 //	e2e/install && go test -tags e2e -count 1 ./e2e/export
 //
 // Where a program does something else than the edge, the difference has to be in the list
-// that export writes; a difference that is not listed fails, and so does one that is
-// listed and does not show.
+// that export writes. What the list names of that kind has to show (TestGapsAreReal).
 package export

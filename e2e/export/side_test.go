@@ -4,6 +4,8 @@ package export
 
 import (
 	"bufio"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -29,6 +31,7 @@ func startRecorder(t *testing.T, secure bool) *recorder {
 	t.Helper()
 	r := &recorder{}
 	r.Server = httptest.NewUnstartedServer(r)
+	r.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes that are meant to fail
 	if secure {
 		r.TLS = certificate.Server()
 		r.StartTLS()

@@ -44,7 +44,7 @@ var apimKeys = map[string]fate{
 	"upstreams.<name>.tls.ca_file":                     cant("authorities are uploaded to API Management as CA certificates, and are no policy"),
 	"upstreams.<name>.tls.server_name":                 cant("names of certificates are a setting of a backend entity, and no policy"),
 	"upstreams.<name>.tls.cert_file":                   cant("authentication-certificate needs the certificate uploaded, whose id is not known here"),
-	"upstreams.<name>.tls.key_file":                    cant("see upstreams.<name>.tls.cert_file"),
+	"upstreams.<name>.tls.key_file":                    cant("see tls.cert_file"),
 	"upstreams.<name>.preserve_host":                   cant("API Management writes the back end's own name into Host; a set-header of Host in the API's policy could change that"),
 	"upstreams.<name>.max_connections":                 cant("a backend entity has a circuit breaker, and no bound of connections"),
 	"upstreams.<name>.max_dials":                       spare(ownGateway),

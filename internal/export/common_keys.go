@@ -29,7 +29,7 @@ var proxies = map[string]fate{
 	"routes.<name>.bridge.*":                           cant("it does not read bodies, where v1 names the model, and makes no legacy path of it"),
 	"upstreams.<name>.proxy":                           cant("it reaches no upstream by CONNECT through a forward proxy").but(direct, spare("the upstream is reached directly")),
 	"routes.<name>.require.*":                          cant("it checks no tokens of an issuer whose keys change, and no keys of apim-edge; the file lets nobody in instead"),
-	"token_policies.*":                                 cant("see routes.<name>.require.token"),
+	"token_policies.*":                                 cant("see require.token of the route"),
 	"clients.*":                                        cant("keys of apim-edge are kept as keyed hashes, which only apim-edge can compare"),
 	"upstreams.<name>.auth.header":                     does("the field that is set"),
 	"upstreams.<name>.auth.secondary":                  cant("it does not use a second value after a 401: exchange the first one, and reload"),

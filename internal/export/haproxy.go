@@ -21,6 +21,17 @@ type place struct {
 	subprotocol bool
 }
 
+// title names the place for people.
+func (p place) title() string {
+	switch {
+	case p.query:
+		return "the query parameter " + p.name
+	case p.subprotocol:
+		return "the subprotocol openai-insecure-api-key, which loses to all others"
+	}
+	return "the field " + p.name
+}
+
 func writeHAProxy(v *view) string {
 	h := &haproxy{text: text{mark: "#", unit: "    "}, view: v}
 	for _, name := range v.keyFields() {

@@ -42,6 +42,7 @@ func (h *haproxy) credentialRules() {
 	h.do("set-var(txn.doubled) bool(true) if { req.fhdr(authorization) -m reg -i '^bearer[[:blank:]]+bearer[[:blank:]]' }")
 	for i, p := range h.places {
 		h.gap()
+		h.note("Place %d of a key: %s.", i+1, p.title())
 		h.readPlace(i+1, p)
 	}
 	h.gap()
@@ -129,7 +130,7 @@ func (h *haproxy) readQuery(name string) {
 	h.do(`set-var(txn.v) %s if %s`, sq(`query,regsub("^(.*&)?`+plain+`(=([^&]*))?(&.*)?$","\\3",i),regsub("^bearer[+]","bearer%20",i),url_dec,regsub("^ +",""),regsub(" +$",""),`+haUnwrap), has)
 	h.odd("if " + has + " !{ var(txn.v) -m found }")
 	h.odd("if { query -m reg -i " + sq("(^|&)"+plain+"=bearer([+]|%20)+(bearer(%20)+)?[^&]*(%20|%09)[^&]") + " }")
-	h.do("set-query %s if %s", sq(`%[query,regsub("(^|&)`+plain+`(=[^&]*)?(&|$)","\\1\\3",i),regsub("&&","&"),regsub("^&",""),regsub("&$","")]`), has)
+	h.do("set-query %s if %s", sq(`%[query,regsub("^`+plain+`(=[^&]*)?(&|$)","",i),regsub("&`+plain+`(=[^&]*)?(&|$)","\\2",i)]`), has)
 	h.do("set-pathq %%[path] if !{ query -m len 1: }")
 }
 

@@ -48,7 +48,7 @@ var haproxyKeys = merged(proxies, map[string]fate{
 	"routes.<name>.cors.withhold_origin":       does("del-header Origin"),
 
 	"routes.<name>.timeouts.response_head": does("timeout server").but(twoTimes, cant("timeout server bounds the wait for the head and for each byte alike: the longer of the two stands there")),
-	"routes.<name>.timeouts.stream_idle":   does("timeout server and timeout tunnel").but(twoTimes, cant("see routes.<name>.timeouts.response_head")),
+	"routes.<name>.timeouts.stream_idle":   does("timeout server and timeout tunnel").but(twoTimes, cant("see timeouts.response_head of the route")),
 	"timeouts.client_head":                 does("timeout http-request"),
 	"timeouts.request_body_idle":           cant("timeout client bounds all silence of a client, and must not be shorter than a stream may be silent").but(shortSilence, does("timeout client")),
 	"timeouts.connect":                     does("timeout connect, the longer of the two"),

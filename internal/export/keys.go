@@ -178,7 +178,7 @@ func (v *view) concerns(key string) bool {
 	case "routes":
 		return name == v.name
 	case "upstreams":
-		return name == v.route.Upstream
+		return slices.Contains(v.upstreams(), name)
 	case "token_policies":
 		return slices.Contains(v.route.Require.Token, name)
 	case "clients":

@@ -56,7 +56,7 @@ var nginxKeys = merged(proxies, map[string]fate{
 	"routes.<name>.cors.withhold_origin":       does("proxy_set_header Origin"),
 
 	"routes.<name>.timeouts.response_head": does("proxy_read_timeout").but(twoTimes, cant("proxy_read_timeout bounds the wait for the head and for each byte alike: the longer of the two stands there")),
-	"routes.<name>.timeouts.stream_idle":   does("proxy_read_timeout").but(twoTimes, cant("see routes.<name>.timeouts.response_head")),
+	"routes.<name>.timeouts.stream_idle":   does("proxy_read_timeout").but(twoTimes, cant("see timeouts.response_head of the route")),
 	"timeouts.client_head":                 does("client_header_timeout"),
 	"timeouts.request_body_idle":           does("client_body_timeout and proxy_send_timeout"),
 	"timeouts.connect":                     does("proxy_connect_timeout, the longer of the two"),

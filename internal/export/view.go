@@ -34,6 +34,9 @@ func newView(conf config.Config, name string, to Target) *view {
 	return v
 }
 
+// upstreams are the names of those that the route leads to.
+func (v *view) upstreams() []string { return []string{v.route.Upstream} }
+
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // variable is the name of the route in variables and identifiers.
