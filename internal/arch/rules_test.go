@@ -78,6 +78,7 @@ var mayImport = []row{
 	{"internal/demo", []pattern{"internal/lookalike"}, "it is handed the edge as a function"},
 	{"internal/doctor", []pattern{"rewrite", "internal/config", "internal/edgeerr", "internal/hint", "internal/secret"}, "it looks at the API from outside, as its clients do"},
 	{"internal/report", []pattern{"internal/census", "internal/doctor"}, "it reads censuses and asks nobody"},
+	{"internal/export", []pattern{"internal/config"}, "it writes text of a configuration, and knows no program that reads it"},
 	{"internal/service", []pattern{
 		"internal/admin", "internal/census", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/secret",
 		"internal/identity/azure", "internal/identity/keyring", "internal/report",
