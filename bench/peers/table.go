@@ -11,7 +11,7 @@ var all = []Peer{
 	{Name: "direct", Role: Direct, Note: "no proxy"},
 	{
 		Name: "apim-edge", Role: Edge, Package: "./cmd/apim-edge", VersionArgs: []string{"version"},
-		Note: "its defaults, save the access log and the census: off, as everywhere",
+		Note: "its defaults, save the access log: off, as everywhere",
 		Argv: edgeArgv, Env: goEnv, Allocations: true,
 	},
 	{

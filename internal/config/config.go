@@ -375,6 +375,6 @@ func Default() Config {
 		Limits: Limits{Head: Size{64 << 10}},
 		Loops:  Loops{Busy: true},
 		Log:    Log{Level: "info", Format: "auto", Access: true},
-		Census: Census{Enabled: true, Rows: 5000},
+		Census: Census{Rows: 5000},
 	}
 }
