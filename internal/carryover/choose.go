@@ -94,8 +94,10 @@ func missingCredential(p *policy) bool {
 	if status == nil || status.Attr("code") == nil || status.Attr("code").Value.Text != "401" {
 		return false
 	}
-	p.useAll(p.el)
-	p.note("a key or token in another place passes as well (docs/credentials.md); the text of the answer is apim-edge's")
+	p.useWith(when, "condition")
+	p.use(when.Children[0])
+	p.useWith(status, "code", "reason")
+	p.note("a key or token in another place passes as well (docs/credentials.md)")
 	p.credential.reject = &sourced[string]{"reject", p.from()}
 	p.carried(p.key1("credential.on_missing"))
 	return true
@@ -109,16 +111,17 @@ func keyFromBearer(p *policy) bool {
 		return false
 	}
 	sub := p.sub(when.Children[0])
-	name := sub.el.Attr("name")
-	if name == nil || !only(sub.el, "value") || name.Value.Kind != apimpolicy.Literal {
+	name, action := sub.attrText("name"), sub.attrText("exists-action")
+	if name == "" || len(sub.why) > 0 || action == "delete" || !only(sub.el, "value") {
 		return false
 	}
 	value := sub.textIn(sub.el.Children[0])
 	if value.Kind != apimpolicy.Expression || !keyOutOf.MatchString(apimpolicy.Fold(value.Text)) {
 		return false
 	}
-	p.credential.header = sourced[string]{name.Value.Text, p.from()}
-	p.useAll(p.el)
+	p.credential.header = sourced[string]{name, p.from()}
+	p.useWith(when, "condition")
+	p.use(sub.el)
 	p.note("apim-edge takes a key from wherever clients put it (docs/credentials.md), and leaves a token in Authorization")
 	p.carried(p.key1("credential.header"))
 	return true
@@ -153,17 +156,15 @@ func tokenOrKey(p *policy) bool {
 	if asked == "" {
 		asked = fieldAsked(beginsBearer, condition)
 	}
-	carry := map[string]func(*policy){"validate-jwt": validateJWT, "validate-azure-ad-token": validateEntra}[check.Name]
-	if carry == nil || asked != "authorization" || p.api.Open {
+	if check.Name != "validate-jwt" && check.Name != "validate-azure-ad-token" || asked != "authorization" || p.api.Open {
 		return false
 	}
 	p.enter(p.spot, Item{Fate: Carried, Section: p.section, Keys: []string{p.key1("require")},
 		Reason: "who shows no token has to show a key; subscription keys are API Management's, so these are keys of apim-edge (clients)"}, p.name)
-	p.fates[when], p.fates[when.Attr("condition")] = true, true
-	for i := range when.Attrs {
-		p.fates[&when.Attrs[i]] = true
-	}
-	carry(p.sub(check))
+	p.useWith(when, "condition")
+	p.used[stepOf{p.use(check)}] = true
+	p.unused(p.el)
+	p.step(spot{doc: p.doc, el: check}, p.section)
 	p.orKey = p.from()
 	return true
 }
@@ -204,7 +205,10 @@ func randomBackend(p *policy) bool {
 	if len(random) == 0 || len(urls(all)) != len(all) || len(all) != random[1]-random[0] || len(all) < 2 {
 		return false
 	}
-	p.useAll(p.el)
+	for _, branch := range p.el.Children {
+		p.useWith(branch, "condition")
+		p.use(branch.Children[0])
+	}
 	p.targets, p.misled, p.lastBackend = all, false, &p.spot
 	p.sticky = &sourced[string]{"none", p.from()}
 	p.note("another upstream is asked where one cannot be reached, or says 429 or 503 (failover)")

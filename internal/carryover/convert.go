@@ -168,12 +168,15 @@ func (p *policy) structure() {
 
 var isSection = words("inbound backend outbound on-error")
 
+// structure is why what only holds policies needs nothing.
+const structure = "the document's own structure"
+
 // mark accounts for an element that only holds others, and lists the rest of it.
 func (p *policy) mark() {
 	if p.fates[p.el] {
 		return
 	}
-	p.enter(p.spot, Item{Fate: Nothing, Reason: "the document's own structure"}, "")
+	p.enter(p.spot, Item{Fate: Nothing, Reason: structure}, "")
 	for i := range p.el.Attrs {
 		p.nothing(spot{p.doc, p.el, &p.el.Attrs[i]}, "means nothing here")
 	}

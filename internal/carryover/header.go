@@ -50,10 +50,7 @@ func (p *policy) answerField(lower string) {
 }
 
 // later decides what depends on all of the documents when these have been looked at.
-func (p *policy) later(decide func()) {
-	p.cover(p.el)
-	p.atEnd = append(p.atEnd, decide)
-}
+func (p *policy) later(decide func()) { p.atEnd = append(p.atEnd, decide) }
 
 // deleteHeader takes a credential of the caller's off.
 func (p *policy) deleteHeader(lower string) {

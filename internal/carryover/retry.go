@@ -47,15 +47,10 @@ func retry(p *policy) {
 		p.refused(Request, "what stands in it beside forward-request is not known to apim-edge as a way to another upstream")
 		return
 	}
-	p.used[condition] = true
-	for _, name := range strings.Fields("count interval delta max-interval first-fast-retry") {
-		if a := p.el.Attr(name); a != nil {
-			p.used[a] = true
-		}
-	}
-	p.cover(p.el)
+	p.useWith(p.el, "condition", "count", "interval", "delta", "max-interval", "first-fast-retry")
 	for _, e := range p.el.Children {
 		if e.Name == "forward-request" {
+			p.used[stepOf{p.use(e)}] = true
 			p.step(spot{doc: p.doc, el: e}, "backend")
 		}
 	}
@@ -77,14 +72,13 @@ func (p *policy) inside(codes []string) bool {
 			if len(sub.why) > 0 || !slices.Equal(urls(again), urls(p.targets)) {
 				return false
 			}
-			p.useAll(e)
+			p.use(e)
 		case "choose":
 			targets, ok := p.otherBackend(e)
 			if !ok || second != nil {
 				return false
 			}
 			second = targets
-			p.useAll(e)
 		default:
 			return false
 		}
@@ -102,9 +96,9 @@ func (p *policy) inside(codes []string) bool {
 	return true
 }
 
-// sub is a policy inside another one.
+// sub is a policy inside another one, which is carried over with it.
 func (p *policy) sub(e *apimpolicy.Element) *policy {
-	return &policy{route: p.route, spot: spot{doc: p.doc, el: e}, section: p.section, used: map[any]bool{}}
+	return &policy{route: p.route, spot: spot{doc: p.doc, el: e}, section: p.section, used: p.used}
 }
 
 // otherBackend reads a choose that sets another backend behind a refusal.
@@ -125,6 +119,9 @@ func (p *policy) otherBackend(choose *apimpolicy.Element) (targets []target, ok 
 	if len(sub.why) > 0 || len(targets) == 0 {
 		return nil, false
 	}
+	p.use(choose)
+	p.useWith(when, "condition")
+	p.use(when.Children[0])
 	return targets, true
 }
 
@@ -149,5 +146,5 @@ func (p *policy) failoverOn(codes []string) {
 	}
 	p.note("each upstream is asked once, at once; count and interval have no counterpart")
 	p.failover = &sourced[[]string]{on, p.from()}
-	p.enter(p.spot, Item{Fate: Carried, Section: p.section, Keys: []string{p.key1("failover.on")}, Reason: strings.Join(p.notes, "; ")}, p.name)
+	p.carried(p.key1("failover.on"))
 }

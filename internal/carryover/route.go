@@ -132,16 +132,18 @@ func (p *policy) use(e *apimpolicy.Element) *apimpolicy.Element {
 	return e
 }
 
-// useAll marks an element with everything in it as looked at.
-func (p *policy) useAll(e *apimpolicy.Element) {
-	p.textIn(e)
-	for i := range e.Attrs {
-		p.used[&e.Attrs[i]] = true
-	}
-	for _, c := range e.Children {
-		p.useAll(c)
+// useWith marks an element and some of its attributes as looked at.
+func (p *policy) useWith(e *apimpolicy.Element, attrs ...string) {
+	p.use(e)
+	for _, name := range attrs {
+		if a := e.Attr(name); a != nil {
+			p.used[a] = true
+		}
 	}
 }
+
+// stepOf stands for an element that is a statement of its own inside another one.
+type stepOf struct{ *apimpolicy.Element }
 
 // list returns the texts of the children of a container: audiences/audience.
 func (p *policy) list(container, item string) []string {
@@ -207,8 +209,9 @@ func (p *policy) unused(e *apimpolicy.Element) {
 			p.left(spot{doc: p.doc, el: c}, "apim-edge has nothing of the kind", Request)
 			continue
 		}
-		p.fates[c] = true
-		p.unused(c)
+		if p.fates[c] = true; !p.used[stepOf{c}] {
+			p.unused(c)
+		}
 	}
 }
 
