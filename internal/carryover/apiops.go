@@ -225,7 +225,7 @@ func (f *folder) api(id string, products []product) (api API, note string) {
 		if slices.Contains(of.apis, id) && api.Product == nil {
 			api.Product = of.doc
 		} else if slices.Contains(of.apis, id) {
-			api.Unsure = append(api.Unsure, "the API is in several products with policies, of which API Management takes that of the caller's key; looked at is "+api.Product.File+", and not "+of.doc.File)
+			api.Others = append(api.Others, of.doc)
 		}
 	}
 	known := f.operations(dir)

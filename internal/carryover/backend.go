@@ -25,14 +25,16 @@ func hostOf(text string) string {
 func setBackend(p *policy) {
 	targets := p.backend()
 	p.targets, p.misled, p.lastBackend = targets, true, &p.spot
-	if len(targets) == 0 {
+	if len(targets) == 0 && len(p.why) == 0 {
 		p.fault("", "an empty base-url")
 	}
 	if p.failed(Request) {
 		p.targets = nil // what was set before counts no more
 		return
 	}
-	p.misled = false
+	if p.misled = false; len(targets) > 1 {
+		p.sticky = &sourced[string]{"none", p.from() + ": as a pool"}
+	}
 	p.later(func() {
 		if p.lastBackend != &p.spot {
 			p.nothing(p.spot, "does not count: "+place(*p.lastBackend)+" comes behind it")
@@ -74,6 +76,9 @@ func (p *policy) address(text string) (address, why string) {
 	return strings.TrimSuffix(u.String(), "/"), ""
 }
 
+// maxUpstreams is how many upstreams a route of the configuration has at most.
+const maxUpstreams = 16
+
 // entity returns where a backend entity leads.
 func (p *policy) entity(id string, depth int, from string) []target {
 	b, known := p.in.Backends[id]
@@ -94,6 +99,9 @@ func (p *policy) entity(id string, depth int, from string) []target {
 	at := from + " " + id
 	if b.From != "" {
 		at = b.From + ":" + itoa(max(b.Line, 1)) + " backend " + id
+	}
+	if len(b.Pool) > maxUpstreams {
+		p.fault("backend "+id+": ", "a pool of more than "+itoa(maxUpstreams)+" backends, which a route has at most")
 	}
 	if len(b.Pool) == 0 {
 		address, why := p.address(b.URL)

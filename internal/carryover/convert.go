@@ -39,6 +39,9 @@ func Convert(in Input) Result {
 	for _, r := range c.routes {
 		r.finish()
 	}
+	for _, r := range c.routes {
+		r.asStrictAs(r.above)
+	}
 	c.unvisited()
 	written := c.write()
 	items := append(c.sorted(), in.Notes...)
@@ -47,15 +50,16 @@ func Convert(in Input) Result {
 
 // api makes a route of an API, and one of each operation that has a policy.
 func (c *conversion) api(api API) {
-	c.route(api, nil)
+	above := c.route(api, nil, nil)
 	for i := range api.Operations {
-		c.route(api, &api.Operations[i])
+		c.route(api, &api.Operations[i], above)
 	}
 }
 
-func (c *conversion) route(api API, op *Operation) {
+// route makes the route of an API or, below that, of an operation.
+func (c *conversion) route(api API, op *Operation, above *route) *route {
 	product := cmp.Or(api.Product, c.in.Product)
-	r := &route{conversion: c, api: api, variables: map[string]variable{}}
+	r := &route{conversion: c, api: api, above: above, variables: map[string]variable{}}
 	name, path := cmp.Or(api.Name, api.Path), joined("/", api.Path)
 	r.prefix = sourced[string]{path, cmp.Or(api.From, "the path of the API")}
 	r.strip = r.prefix
@@ -64,7 +68,7 @@ func (c *conversion) route(api API, op *Operation) {
 		name += "-" + cmp.Or(op.Name, op.Template)
 		chain = documents(op.Policy, api.Policy, product, c.in.Global)
 		if !r.operation(op, path) {
-			return
+			return nil
 		}
 	}
 	r.name = free(named(name, "api"), c.taken)
@@ -72,6 +76,7 @@ func (c *conversion) route(api API, op *Operation) {
 	for _, section := range []string{"inbound", "backend", "outbound", "on-error"} {
 		r.run(chain, section)
 	}
+	return r
 }
 
 func documents(all ...*apimpolicy.Document) []*apimpolicy.Document {
@@ -93,7 +98,12 @@ func (r *route) operation(op *Operation, apiPath string) bool {
 		if op.Template == "" {
 			reason = "the policy of one operation, whose path is not known; give it as --operation PATH=FILE"
 		}
-		r.enter(s, Item{Fate: Left, Reason: reason, Affects: Request}, "")
+		affects := Affects(Request)
+		if keepsAway(s.el) {
+			affects = Access
+			r.above.closed = append(r.above.closed, place(s)+" one operation")
+		}
+		r.enter(s, Item{Fate: Left, Reason: reason, Affects: affects}, r.above.name)
 		r.cover(s.el)
 		return false
 	}
@@ -129,6 +139,10 @@ func (r *route) run(chain []*apimpolicy.Document, section string) {
 	}
 	doc := chain[0]
 	root := &policy{route: r, spot: spot{doc: doc, el: doc.Root}, section: section}
+	if doc.Root.Name != "policies" {
+		root.left(root.spot, "a fragment, which is no policy of an API; name its folder by --fragments", Unknown)
+		return
+	}
 	if !r.fates[doc.Root] {
 		root.structure()
 	}

@@ -10,17 +10,43 @@ func (r *route) finish() {
 	for i := 0; i < len(r.atEnd); i++ {
 		r.atEnd[i]()
 	}
-	for _, reason := range r.api.Unsure {
-		r.remark(Left, "the product", reason, Access)
-		r.closed = append(r.closed, "the product is not known")
-	}
+	r.otherProducts()
 	r.whoMay()
 	r.whichField()
 }
 
 // remark adds an item that belongs to no place in a document.
 func (r *route) remark(fate Fate, what, reason string, affects Affects) {
+	for _, known := range r.items {
+		if known.node == nil && known.File == r.file() && known.What == what && known.Reason == reason {
+			known.Routes = append(known.Routes, r.name)
+			return
+		}
+	}
 	r.items = append(r.items, &Item{Fate: fate, File: r.file(), What: what, Reason: reason, Affects: affects, Routes: []string{r.name}})
+}
+
+// otherProducts lists those of which it depends on the caller's key whether they hold.
+func (r *route) otherProducts() {
+	for _, doc := range r.api.Others {
+		affects := Affects(Unknown)
+		if keepsAway(doc.Root) {
+			affects = Access
+			r.closed = append(r.closed, doc.File)
+		}
+		r.remark(Left, "another product", "the API is in several products with policies, of which API Management takes that of the caller's key; looked at is "+
+			r.api.Product.File+", and not "+doc.File, affects)
+	}
+}
+
+// asStrictAs closes the route of an operation that asks for less than that of its API:
+// it is for other methods as well, and for what lies below its path.
+func (r *route) asStrictAs(api *route) {
+	if api == nil || len(r.tokens)+len(r.closed) > 0 || r.orKey != "" || len(api.tokens)+len(api.closed) == 0 {
+		return
+	}
+	r.remark(Left, "who may call the operation", "its policies ask callers for less than those of the API, and a route of apim-edge is for every method, and for every path below "+r.prefix.value, Access)
+	r.closed = append(r.closed, "it would be more open than "+api.name)
 }
 
 // file names the document that the route is mainly of.

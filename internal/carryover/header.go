@@ -89,7 +89,7 @@ func (p *policy) credentialField(name, lower, action string) bool {
 	value = p.route.followed(value)
 	folded := apimpolicy.Fold(value.Text)
 	if value.Kind == apimpolicy.Expression {
-		return p.tokenField(lower, action, folded) || p.movedField(name, lower, folded) || p.claimField(name, folded)
+		return p.tokenField(lower, action, folded) || p.movedField(name, lower, folded) || p.claimField(name, folded) || p.unknownCredential(lower)
 	}
 	if !keyFields[lower] && lower != strings.ToLower(p.keyHeader()) && !p.secretNamed(value) {
 		return false
@@ -115,6 +115,15 @@ func (p *policy) credentialField(name, lower, action string) bool {
 		p.key = &sourced[ownKey]{ownKey{name, ref.ref}, p.from()}
 		p.carried("auth.header", "auth.value")
 	}
+	return true
+}
+
+// unknownCredential lists a credential that an expression makes.
+func (p *policy) unknownCredential(lower string) bool {
+	if !isKeyField(lower, p.route) {
+		return false
+	}
+	p.refused(Request, "a credential out of an expression; apim-edge evaluates none. What a token, a key or a managed identity can do, credential and auth do (docs/credentials.md, docs/upstream-credentials.md)")
 	return true
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"go.yaml.in/yaml/v3"
 	"golang.org/x/tools/txtar"
 
 	"github.com/apim-edge/apim-edge/internal/apimpolicy"
@@ -222,5 +223,41 @@ func TestNoSecretIsShown(t *testing.T) {
 	}
 	if marked < 3 {
 		t.Errorf("%d cases have a secret, want more", marked)
+	}
+}
+
+// TestARouteIsClosedWhereWhatKeepsCallersAwayIsMissing: of each policy that says who
+// may call and is not carried over, the routes ask for a key that nobody has.
+func TestARouteIsClosedWhereWhatKeepsCallersAwayIsMissing(t *testing.T) {
+	checked := 0
+	for _, i := range idioms(t) {
+		r := Convert(i.input(t))
+		var conf struct {
+			Routes map[string]struct {
+				Require struct {
+					Client bool
+					Token  []string
+					Match  string
+				}
+			}
+		}
+		if err := yaml.Unmarshal([]byte(r.Configuration), &conf); err != nil {
+			t.Fatal(err)
+		}
+		for _, item := range r.Items {
+			if item.Affects != Access || item.node == nil {
+				continue
+			}
+			for _, name := range item.Routes {
+				checked++
+				got := conf.Routes[name].Require
+				if !got.Client || len(got.Token) > 0 && got.Match != "all" {
+					t.Errorf("%s: the route %s asks for %+v, although %s was not carried over", i.name, name, got, item.What)
+				}
+			}
+		}
+	}
+	if checked < 10 {
+		t.Errorf("looked at %d, want more", checked)
 	}
 }

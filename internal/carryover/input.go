@@ -41,8 +41,8 @@ type API struct {
 	// Product is the policy of its product, instead of that of Input.
 	Product    *apimpolicy.Document
 	Operations []Operation
-	// Unsure says why it is not known who may call. Nobody may then.
-	Unsure []string
+	// Others are policies of further products that the API is in.
+	Others []*apimpolicy.Document
 }
 
 // Operation is an operation with a policy of its own.

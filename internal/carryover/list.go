@@ -51,9 +51,10 @@ func (r Result) part(out *strings.Builder, fate Fate, title string) {
 	if fate == Nothing {
 		r.nothings(out)
 	} else {
+		several := r.severalRoutes()
 		for _, i := range r.Items {
 			if i.Fate == fate {
-				i.print(out)
+				i.print(out, several)
 			}
 		}
 	}
@@ -84,7 +85,18 @@ func (r Result) nothings(out *strings.Builder) {
 	}
 }
 
-func (i Item) print(out *strings.Builder) {
+// severalRoutes reports whether the items are about more than one route.
+func (r Result) severalRoutes() bool {
+	names := map[string]bool{}
+	for _, i := range r.Items {
+		for _, name := range i.Routes {
+			names[name] = true
+		}
+	}
+	return len(names) > 1
+}
+
+func (i Item) print(out *strings.Builder, several bool) {
 	fmt.Fprintf(out, "  %s%s", i.at(), i.What)
 	if i.Section != "" && i.Section != i.What {
 		fmt.Fprintf(out, " in %s", i.Section)
@@ -92,6 +104,9 @@ func (i Item) print(out *strings.Builder) {
 	switch {
 	case i.Fate == Left:
 		fmt.Fprintf(out, " [%s]", affected[i.Affects])
+		if several && len(i.Routes) > 0 {
+			fmt.Fprintf(out, " of %s", strings.Join(i.Routes, ", "))
+		}
 	case len(i.Keys) > 0:
 		fmt.Fprintf(out, " -> %s", strings.Join(i.Keys, ", "))
 	}

@@ -11,13 +11,14 @@ import (
 var (
 	statusIs   = regexp.MustCompile(`context\.Response\.StatusCode==(\d{3})`)
 	statusOver = regexp.MustCompile(`context\.Response\.StatusCode>=500`)
+	ofThePool  = regexp.MustCompile(`&&!context\.Response\.StatusReason\.Contains\("[^"]*"\)`)
 	anyOfThem  = regexp.MustCompile(`^(?:\(?(?:context\.Response!=null|context\.Response\.StatusCode(?:==\d{3}|>=500))\)?(?:\|\||&&)?)+$`)
 )
 
 // statuses returns the statuses that a condition asks about, where it asks about
 // nothing else.
 func statuses(folded string) (codes []string, ok bool) {
-	bare := strings.NewReplacer("(", "", ")", "").Replace(folded)
+	bare := strings.NewReplacer("(", "", ")", "").Replace(ofThePool.ReplaceAllString(folded, ""))
 	if !anyOfThem.MatchString(bare) || strings.Contains(strings.TrimPrefix(bare, "context.Response!=null&&"), "&&") {
 		return nil, false
 	}

@@ -13,6 +13,8 @@ type route struct {
 	*conversion
 	name string
 	api  API
+	// above is the route of the API, where this is one of an operation.
+	above *route
 
 	prefix, strip sourced[string]
 	variables     map[string]variable

@@ -51,7 +51,7 @@ func setVariable(p *policy) {
 func (p *policy) unknownVariable(name string) {
 	p.later(func() {
 		if !p.read(name) {
-			p.nothing(p.spot, "nobody reads this variable")
+			p.nothing(p.spot, "none of the documents that were given reads this variable")
 			return
 		}
 		p.refused(Request, anExpression+"; what reads the variable is listed where it stands")

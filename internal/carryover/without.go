@@ -113,6 +113,9 @@ func keepsAway(e *apimpolicy.Element) bool {
 // is not known.
 func refuses(e *apimpolicy.Element) bool {
 	s := e.Child("set-status")
+	if s == nil && e.Attr("response-variable-name") != nil {
+		return true
+	}
 	if s == nil || s.Attr("code") == nil {
 		return false // 200
 	}

@@ -68,7 +68,7 @@ func Read(text string) *File {
 }
 
 var (
-	resource  = regexp.MustCompile(`^resource\s+(\w+)\s+'([^'@\n]+)@[^'\n]*'\s*(?:existing\s*)?=\s*`)
+	resource  = regexp.MustCompile(`^resource\s+(\w+)\s+'([^'@\n]+)(?:@[^'\n]*)?'\s*(?:existing\s*)?=\s*`)
 	condition = regexp.MustCompile(`^(?:if\s*|\[for\s)`)
 	variable  = regexp.MustCompile(`^(?:var\s+(\w+)(?:\s+[\w\[\]]+)?|param\s+(\w+)\s+[\w\[\]?]+)\s*=\s*`)
 )
