@@ -140,7 +140,7 @@ func (r *route) run(chain []*apimpolicy.Document, section string) {
 	doc := chain[0]
 	root := &policy{route: r, spot: spot{doc: doc, el: doc.Root}, section: section}
 	if doc.Root.Name != "policies" {
-		root.left(root.spot, "a fragment, which is no policy of an API; name its folder by --fragments", Unknown)
+		root.left(root.spot, "a fragment, which is no policy of an API; name its folder by --fragments", root.unknown())
 		return
 	}
 	if !r.fates[doc.Root] {
@@ -211,7 +211,7 @@ func (r *route) base(chain []*apimpolicy.Document, s spot, section string) {
 		p.nothing(s, "nothing stands above")
 		return
 	}
-	p.left(s, "what stands above is not known; give the document by --global FILE (and --product FILE), or say --global none", Unknown)
+	p.left(s, "what stands above is not known; give the document by --global FILE (and --product FILE), or say --global none", p.unknown())
 }
 
 // step carries over one statement.
@@ -237,11 +237,11 @@ func (p *policy) fragment() {
 	id := p.attrText("fragment-id")
 	doc := p.in.Fragments[id]
 	switch {
-	case p.failed(Unknown):
+	case p.failed(p.unknown()):
 	case doc == nil:
-		p.refused(Unknown, "the text of this fragment was not given; name its folder by --fragments DIR")
+		p.refused(p.unknown(), "the text of this fragment was not given; name its folder by --fragments DIR")
 	case doc.Root.Name != "fragment":
-		p.refused(Unknown, doc.File+" is no fragment")
+		p.refused(p.unknown(), doc.File+" is no fragment")
 	default:
 		p.nothing(p.spot, "what stands there is looked at in "+doc.File)
 		root := &policy{route: p.route, spot: spot{doc: doc, el: doc.Root}, section: p.section}

@@ -78,11 +78,7 @@ func (p *policy) without() {
 	}
 	l, known := lacks[p.el.Name]
 	if !known {
-		affects := Affects(Unknown)
-		if keepsAway(p.el) {
-			affects = Access
-		}
-		p.refused(affects, "no policy that apim-edge knows")
+		p.refused(p.unknown(), "no policy that apim-edge knows")
 		return
 	}
 	affects := l.affects
@@ -90,6 +86,15 @@ func (p *policy) without() {
 		affects = Response
 	}
 	p.refused(affects, l.reason)
+}
+
+// unknown is what is different where a text is not known: before the request is
+// forwarded it may keep callers away.
+func (p *policy) unknown() Affects {
+	if p.section == "inbound" || p.section == "backend" && keepsAway(p.el) {
+		return Access
+	}
+	return Unknown
 }
 
 // keepsAway reports whether an element, or one in it, may keep a caller away: whoever
