@@ -40,7 +40,7 @@ func setBackend(p *policy) {
 			p.nothing(p.spot, "does not count: "+place(*p.lastBackend)+" comes behind it")
 			return
 		}
-		p.carried(p.key1("upstream"))
+		p.carried(p.routeKey("upstream"))
 	})
 }
 
@@ -146,7 +146,7 @@ func forward(p *policy) {
 		return
 	}
 	p.timeout = &sourced[string]{timeout, p.from()}
-	p.carried(p.key1("timeouts.response_head"))
+	p.carried(p.routeKey("timeouts.response_head"))
 }
 
 // switches lists what the attributes of forward-request ask for.
@@ -196,7 +196,7 @@ func rewriteURI(p *policy) {
 		p.suffix = &sourced[string]{joined("/", template), p.from()}
 		p.strip = sourced[string]{p.prefix.value, p.from()}
 		p.note("what stands below the path is led below the new one")
-		p.carried(p.key1("strip_prefix"), "url")
+		p.carried(p.routeKey("strip_prefix"), ofUpstream+"url")
 	}
 }
 
@@ -219,7 +219,7 @@ func checkHeader(p *policy) {
 		}
 		p.note("a key or token in another place passes as well (docs/credentials.md)")
 		p.credential.reject = &sourced[string]{"reject", p.from()}
-		p.carried(p.key1("credential.on_missing"))
+		p.carried(p.routeKey("credential.on_missing"))
 	}
 }
 

@@ -99,7 +99,7 @@ func missingCredential(p *policy) bool {
 	p.useWith(status, "code", "reason")
 	p.note("a key or token in another place passes as well (docs/credentials.md)")
 	p.credential.reject = &sourced[string]{"reject", p.from()}
-	p.carried(p.key1("credential.on_missing"))
+	p.carried(p.routeKey("credential.on_missing"))
 	return true
 }
 
@@ -123,7 +123,7 @@ func keyFromBearer(p *policy) bool {
 	p.useWith(when, "condition")
 	p.use(sub.el)
 	p.note("apim-edge takes a key from wherever clients put it (docs/credentials.md), and leaves a token in Authorization")
-	p.carried(p.key1("credential.header"))
+	p.carried(p.routeKey("credential.header"))
 	return true
 }
 
@@ -159,7 +159,7 @@ func tokenOrKey(p *policy) bool {
 	if check.Name != "validate-jwt" && check.Name != "validate-azure-ad-token" || asked != "authorization" || p.api.Open {
 		return false
 	}
-	p.enter(p.spot, Item{Fate: Carried, Section: p.section, Keys: []string{p.key1("require")},
+	p.enter(p.spot, Item{Fate: Carried, Section: p.section, Keys: []string{p.routeKey("require")},
 		Reason: "who shows no token has to show a key; subscription keys are API Management's, so these are keys of apim-edge (clients)"}, p.name)
 	p.useWith(when, "condition")
 	p.used[stepOf{p.use(check)}] = true
@@ -212,6 +212,6 @@ func randomBackend(p *policy) bool {
 	p.targets, p.misled, p.lastBackend = all, false, &p.spot
 	p.sticky = &sourced[string]{"none", p.from()}
 	p.note("another upstream is asked where one cannot be reached, or says 429 or 503 (failover)")
-	p.carried(p.key1("upstreams"), p.key1("sticky"))
+	p.carried(p.routeKey("upstreams"), p.routeKey("sticky"))
 	return true
 }

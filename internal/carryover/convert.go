@@ -44,6 +44,7 @@ func Convert(in Input) Result {
 	}
 	c.unvisited()
 	written := c.write()
+	c.dropOpenKeys()
 	items := append(c.sorted(), in.Notes...)
 	return Result{Items: items, Configuration: written}
 }

@@ -47,7 +47,7 @@ func crossOrigin(p *policy) {
 		p.left(spot{doc: p.doc, el: p.el.Child("expose-headers")}, "with allow-credentials browsers take * for a name; name the fields", Response)
 	}
 	p.route.cors = c
-	p.carried(p.key1("cors"))
+	p.carried(p.routeKey("cors"))
 }
 
 // sourced adds the place of a container.

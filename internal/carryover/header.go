@@ -113,7 +113,7 @@ func (p *policy) credentialField(name, lower, action string) bool {
 			p.note(ref.note)
 		}
 		p.key = &sourced[ownKey]{ownKey{name, ref.ref}, p.from()}
-		p.carried("auth.header", "auth.value")
+		p.carried(ofUpstream + "auth")
 	}
 	return true
 }
@@ -168,7 +168,7 @@ func (p *policy) tokenField(lower, action, folded string) bool {
 		p.note("the token replaces what the caller sends, where this leaves it (exists-action skip)")
 	}
 	p.identity = &sourced[identity]{*known.identity, p.from()}
-	p.carried("auth.managed_identity")
+	p.carried(ofUpstream + "auth.managed_identity")
 	return true
 }
 
@@ -203,7 +203,7 @@ func (p *policy) movedField(name, lower, folded string) bool {
 	p.credential.header = sourced[string]{name, p.from()}
 	p.credential.value = sourced[string]{value, p.from()}
 	p.note("apim-edge takes a key from wherever clients put it (docs/credentials.md), and leaves a token in Authorization")
-	p.carried(p.key1("credential.header"))
+	p.carried(p.routeKey("credential.header"))
 	return true
 }
 
@@ -228,7 +228,7 @@ func (p *policy) claimField(name, folded string) bool {
 	}
 	p.claims = append(p.claims, claim{said, name, p.from()})
 	p.note("a claim with several values is joined by commas")
-	p.carried(p.key1("forward_claims"))
+	p.carried(p.routeKey("forward_claims"))
 	return true
 }
 
@@ -238,7 +238,7 @@ func (p *policy) host() {
 	switch apimpolicy.Fold(value.Text) {
 	case "context.Request.OriginalUrl.Host", `context.Request.Headers.GetValueOrDefault("Host","")`, `context.Request.Headers.GetValueOrDefault("Host")`:
 		p.preserveHost = &sourced[string]{"true", p.from()}
-		p.carried("preserve_host")
+		p.carried(ofUpstream + "preserve_host")
 		return
 	}
 	text, why := p.route.text(value)

@@ -72,7 +72,7 @@ func (p *policy) limit(per string) {
 		p.note("apim-edge lets requests through as the time goes on, and not a number of them in each window; what it says is Retry-After")
 		from := p.from()
 		p.limits = []limit{{"per", per, from}, {"requests", rate, from}, {"burst", strconv.Itoa(min(calls, 100_000)), from}}
-		p.carried(p.key1("limits"))
+		p.carried(p.routeKey("limits"))
 	}
 }
 

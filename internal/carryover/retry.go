@@ -147,5 +147,5 @@ func (p *policy) failoverOn(codes []string) {
 	}
 	p.note("each upstream is asked once, at once; count and interval have no counterpart")
 	p.failover = &sourced[[]string]{on, p.from()}
-	p.carried(p.key1("failover.on"))
+	p.carried(p.routeKey("failover.on"))
 }

@@ -258,6 +258,5 @@ func (p *policy) failed(affects Affects) bool {
 
 func (p *policy) note(text string) { p.notes = append(p.notes, text) }
 
-func (r *route) key1(parts ...string) string {
-	return "routes." + r.name + "." + strings.Join(parts, ".")
-}
+// routeKey is a key of the route.
+func (r *route) routeKey(key string) string { return "routes." + r.name + "." + key }

@@ -236,7 +236,7 @@ func (p *policy) tokenPolicy(t tokenPolicy) {
 	t.name = p.conversion.policyName(p.name)
 	p.conversion.policies = append(p.conversion.policies, t)
 	p.tokens = append(p.tokens, t.name)
-	p.carried("token_policies."+t.name, p.key1("require.token"))
+	p.carried("token_policies."+t.name, p.routeKey("require.token"))
 }
 
 // policyName is the name of a token policy of a route.
@@ -264,11 +264,11 @@ func managedIdentity(p *policy) {
 	case output != "":
 		p.variables[output] = variable{identity: &id}
 		p.note("the token is shown where the variable is used")
-		p.carried("auth.managed_identity")
+		p.carried(ofUpstream + "auth.managed_identity")
 	case p.ownCredential():
 		p.refused(Request, "a second credential; an upstream of apim-edge is shown one (auth)")
 	default:
 		p.identity = &sourced[identity]{id, p.from()}
-		p.carried("auth.managed_identity")
+		p.carried(ofUpstream + "auth.managed_identity")
 	}
 }

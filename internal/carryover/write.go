@@ -2,6 +2,7 @@ package carryover
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,6 +26,7 @@ func (c *conversion) write() string {
 		paths[r.prefix.value] = r.name
 		names := u.of(r)
 		routes.under(r.name, r.write(names), "")
+		r.keysOf(names)
 		client, _ := r.who()
 		nobody = nobody || client
 	}
@@ -41,6 +43,36 @@ func (c *conversion) write() string {
 	}
 	top.under("routes", routes, "")
 	return head + top.String()
+}
+
+// ofUpstream begins the keys of items that are keys of the route's upstreams.
+const ofUpstream = "upstreams.*."
+
+// keysOf names the upstreams in the keys of items, now that they have names.
+func (r *route) keysOf(upstreams []string) {
+	for _, item := range r.items {
+		if !slices.Contains(item.Routes, r.name) {
+			continue
+		}
+		var keys []string
+		for _, key := range item.Keys {
+			rest, found := strings.CutPrefix(key, ofUpstream)
+			keys = append(keys, key)
+			for _, name := range upstreams {
+				if named := "upstreams." + name + "." + rest; found && !slices.Contains(keys, named) {
+					keys = append(keys, named)
+				}
+			}
+		}
+		item.Keys = keys
+	}
+}
+
+// dropOpenKeys takes the keys off that stand for those of upstreams.
+func (c *conversion) dropOpenKeys() {
+	for _, item := range c.items {
+		item.Keys = slices.DeleteFunc(item.Keys, func(key string) bool { return strings.HasPrefix(key, ofUpstream) })
+	}
 }
 
 // upstreams are those of all routes; two routes to the same share one.
