@@ -95,7 +95,9 @@ func (i *importing) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	result := carryover.Convert(in)
-	if err := accepted(result.Configuration); err != nil {
+	if result.Configuration == "" {
+		i.write = "" // there is none; the list says why
+	} else if err := accepted(result.Configuration); err != nil {
 		return err
 	}
 	if err := i.show(cmd.OutOrStdout(), result); err != nil {

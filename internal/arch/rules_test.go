@@ -74,7 +74,7 @@ var mayImport = []row{
 	{"internal/lookalike", nil, "it plays the upstream, so it must not share code with the edge"},
 	{"internal/demo", []pattern{"internal/lookalike"}, "it is handed the edge as a function"},
 	{"internal/carryover/bicep", nil, "it reads files and knows no policy"},
-	{"internal/carryover", []pattern{"corsx", "rewrite", "internal/apimpolicy", "internal/carryover/bicep", "internal/identity/token", "internal/secret"}, "it writes a configuration, and leaves it to others to load it"},
+	{"internal/carryover", []pattern{"corsx", "rewrite", "internal/apimpolicy", "internal/carryover/bicep", "internal/config", "internal/identity/token", "internal/secret"}, "it writes a configuration, and leaves it to others to load it"},
 	{"internal/doctor", []pattern{"rewrite", "internal/config", "internal/edgeerr", "internal/hint", "internal/secret"}, "it looks at the API from outside, as its clients do"},
 	{"internal/service", []pattern{
 		"internal/admin", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/secret",

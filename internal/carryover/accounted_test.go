@@ -248,3 +248,61 @@ func FuzzConvert(f *testing.F) {
 		}
 	})
 }
+
+// odd are values that a configuration may not take as they are.
+var odd = []string{
+	"", " ", "a b", "$HOME", "${X}", "5 $", "ä", "x&#10;y", "&#9;", "https://exa mple", "https://a_b.example.com", "https://[::1]:99999", "https://h:0", "https://-a",
+	"https://h/a b", "https://h/%zz", "https://h//x", "https://h/../x", "https://H", "http://10.0.0.1:8080/x/", "&apos;&quot;#: {", "null", "0", "-1", "1.5", "99999999999999999999",
+	"env:X", "keyvault:x", "https://u:p@h", "https://h?x", "*", "**", "Bearer", "authorization", "__x", "x__y", "x_", "#", "a:b", "- a", "true", "[]", "api-key", "Host", "%", "a,b",
+	strings.Repeat("a", 300),
+}
+
+// texts returns the places of the texts of elements that have no others inside.
+func texts(doc *apimpolicy.Document) (places [][2]int) {
+	var walk func(e *apimpolicy.Element)
+	walk = func(e *apimpolicy.Element) {
+		source := doc.Source(e.Begin, e.End)
+		begin, end := strings.IndexByte(source, '>'), strings.LastIndex(source, "</")
+		if len(e.Children) == 0 && e.Text.Kind == apimpolicy.Literal && e.Text.Text != "" && begin < end {
+			places = append(places, [2]int{e.Begin + begin + 1, e.Begin + end})
+		}
+		for _, c := range e.Children {
+			walk(c)
+		}
+	}
+	walk(doc.Root)
+	return places
+}
+
+// TestWhateverStandsInAValueWhatIsWrittenIsAccepted: an odd value is listed, or written
+// such that serve takes it.
+func TestWhateverStandsInAValueWhatIsWrittenIsAccepted(t *testing.T) {
+	checked, seen := map[string]bool{}, map[string]bool{}
+	for _, i := range idioms(t) {
+		text := string(i.file("api.xml"))
+		doc := i.document(t, "api.xml")
+		_, values := sites(doc)
+		for _, at := range append(values, texts(doc)...) {
+			line := text[strings.LastIndexByte(text[:at[0]], '\n')+1 : at[0]]
+			if line = strings.TrimSpace(line); seen[line] {
+				continue // each kind of value once
+			}
+			seen[line] = true
+			for _, value := range odd {
+				r, _ := i.converted(t, text[:at[0]]+value+text[at[1]:])
+				if checked[r.Configuration] {
+					continue
+				}
+				checked[r.Configuration] = true
+				err := load(t, r.Configuration)
+				var problems *config.Problems
+				if err != nil && (!errors.As(err, &problems) || !notYet.MatchString((*problems)[0].Key)) {
+					t.Errorf("%s: %q at %v: %v", i.name, value, doc.Position(at[0]), err)
+				}
+			}
+		}
+	}
+	if len(checked) < 100 {
+		t.Errorf("%d configurations, want more", len(checked))
+	}
+}

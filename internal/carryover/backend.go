@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/apim-edge/apim-edge/internal/config"
 )
 
 // positive reads a number from 1 to most.
@@ -73,7 +75,11 @@ func (p *policy) address(text string) (address, why string) {
 	case u.Scheme != "http" && u.Scheme != "https":
 		return "", "no URL of http or https"
 	}
-	return strings.TrimSuffix(u.String(), "/"), ""
+	address = strings.TrimSuffix(u.String(), "/")
+	if fault := config.URLFault(address); fault != "" {
+		return "", fault
+	}
+	return address, ""
 }
 
 // maxUpstreams is how many upstreams a route of the configuration has at most.
@@ -190,6 +196,8 @@ func rewriteURI(p *policy) {
 		p.refused(Request, "a path with parameters or a query; apim-edge takes a prefix off (strip_prefix) and puts the path of the upstream's URL in front")
 	case p.prefix.value == joined("/", p.api.Path):
 		p.refused(Request, "one path for all operations of the API; apim-edge takes a prefix off (strip_prefix) and puts the path of the upstream's URL in front")
+	case config.PrefixFault(joined("/", template)) != "":
+		p.refused(Request, config.PrefixFault(joined("/", template)))
 	case joined(p.api.Path, template) == p.prefix.value:
 		p.nothing(p.spot, "the path stays as it is")
 	default:

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/apim-edge/apim-edge/internal/apimpolicy"
+	"github.com/apim-edge/apim-edge/rewrite"
 )
 
 // choose carries over the few that do what the edge does by itself, and lists the
@@ -112,7 +113,7 @@ func keyFromBearer(p *policy) bool {
 	}
 	sub := p.sub(when.Children[0])
 	name, action := sub.attrText("name"), sub.attrText("exists-action")
-	if name == "" || len(sub.why) > 0 || action == "delete" || !only(sub.el, "value") {
+	if rewrite.FieldFault(name) != "" || len(sub.why) > 0 || action == "delete" || !only(sub.el, "value") {
 		return false
 	}
 	value := sub.textIn(sub.el.Children[0])

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/apim-edge/apim-edge/internal/apimpolicy"
+	"github.com/apim-edge/apim-edge/internal/config"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -53,7 +54,12 @@ func Convert(in Input) Result {
 func (c *conversion) api(api API) {
 	above := c.route(api, nil, nil)
 	for i := range api.Operations {
-		c.route(api, &api.Operations[i], above)
+		if op := &api.Operations[i]; above != nil {
+			c.route(api, op, above)
+		} else {
+			c.enter(spot{doc: op.Policy, el: op.Policy.Root}, Item{Fate: Left, Reason: "its API is not carried over", Affects: Request}, "")
+			c.cover(op.Policy.Root)
+		}
 	}
 }
 
@@ -72,12 +78,28 @@ func (c *conversion) route(api API, op *Operation, above *route) *route {
 			return nil
 		}
 	}
+	if fault := config.PrefixFault(r.prefix.value); fault != "" {
+		r.unroutable(chain[:min(1, len(chain))], fault)
+		return nil
+	}
 	r.name = free(named(name, "api"), c.taken)
 	c.routes = append(c.routes, r)
 	for _, section := range []string{"inbound", "backend", "outbound", "on-error"} {
 		r.run(chain, section)
 	}
 	return r
+}
+
+// unroutable lists an API or operation whose path no route can have.
+func (r *route) unroutable(own []*apimpolicy.Document, fault string) {
+	for _, doc := range own {
+		s := spot{doc: doc, el: doc.Root}
+		r.enter(s, Item{Fate: Left, Reason: "its path is none for a route: " + fault, Affects: Request}, "")
+		r.cover(s.el)
+	}
+	if r.above != nil && len(own) > 0 && keepsAway(own[0].Root) {
+		r.above.closed = append(r.above.closed, own[0].File)
+	}
 }
 
 func documents(all ...*apimpolicy.Document) []*apimpolicy.Document {

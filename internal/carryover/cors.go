@@ -33,8 +33,8 @@ func crossOrigin(p *policy) {
 	}
 	c.origins = p.sourced("allowed-origins", "origin", p.origins(credentials))
 	c.methods, c.maxAge = p.methods(c.from)
-	c.headers = p.sourced("allowed-headers", "header", p.list("allowed-headers", "header"))
-	c.exposed = p.sourced("expose-headers", "header", p.list("expose-headers", "header"))
+	c.headers = p.sourced("allowed-headers", "header", p.fields("allowed-headers"))
+	c.exposed = p.sourced("expose-headers", "header", p.fields("expose-headers"))
 	if p.failed(Response) {
 		return
 	}
@@ -79,6 +79,31 @@ func (p *policy) origins(credentials bool) []string {
 			p.drop(e, fault)
 		default:
 			good = append(good, origin)
+		}
+	}
+	return good
+}
+
+// fields returns the names of fields that can be carried over, and lists the others.
+func (p *policy) fields(container string) []string {
+	var good []string
+	c := p.use(p.el.Child(container))
+	if c == nil {
+		return nil
+	}
+	for _, e := range c.Children {
+		if e.Name != "header" {
+			continue
+		}
+		name, why := p.route.text(p.textIn(e))
+		faults := corsx.Options{AllowedHeaders: []string{name}}.Faults()
+		switch {
+		case why != "":
+			p.drop(e, why)
+		case len(faults) > 0:
+			p.drop(e, faults[0].Text+faults[0].Want)
+		default:
+			good = append(good, name)
 		}
 	}
 	return good

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/apim-edge/apim-edge/internal/apimpolicy"
+	"github.com/apim-edge/apim-edge/rewrite"
 )
 
 // keyFields are the fields in which keys and tokens go upstream.
@@ -19,6 +20,8 @@ func setHeader(p *policy) {
 	lower := strings.ToLower(name)
 	switch {
 	case p.failed(Request):
+	case rewrite.FieldFault(name) != "":
+		p.refused(Request, "a name that no field has")
 	case p.section == "outbound" || p.section == "on-error":
 		p.answerField(lower)
 	case action == "delete":

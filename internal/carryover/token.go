@@ -179,6 +179,9 @@ func (p *policy) requiredClaims(t *tokenPolicy) {
 		if _, twice := t.options.RequiredClaims[name]; twice {
 			p.fault("required-claims: ", "a claim twice, which the configuration has once; list its values in one, with match all")
 		}
+		if strings.Contains(name, "__") || strings.Trim(name, "_") != name || name == "" {
+			p.fault("required-claims: ", "a claim without a name, or with __ inside or _ at an end, which no key of the configuration can be")
+		}
 		t.options.RequiredClaims[name] = claim
 		t.claims = append(t.claims, name)
 	}
@@ -248,6 +251,12 @@ func (c *conversion) policyName(route string) string {
 	return free(route, taken)
 }
 
+// isResource reports whether a token of a managed identity can be for it.
+func isResource(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (guid.FindString(text) == text && text != "" || u.Scheme != "") && !strings.HasSuffix(text, "/.default")
+}
+
 // managedIdentity carries over authentication-managed-identity.
 func managedIdentity(p *policy) {
 	id := identity{p.attrText("resource"), p.attrText("client-id")}
@@ -257,8 +266,8 @@ func managedIdentity(p *policy) {
 	}
 	switch {
 	case p.failed(Request):
-	case id.resource == "":
-		p.refused(Request, "no resource")
+	case !isResource(id.resource):
+		p.refused(Request, "the resource is neither a URI nor the id of an application")
 	case id.client != "" && guid.FindString(id.client) != id.client:
 		p.refused(Request, "client-id is no id (a GUID)")
 	case output != "":

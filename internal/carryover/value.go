@@ -3,8 +3,10 @@ package carryover
 import (
 	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/apim-edge/apim-edge/internal/apimpolicy"
+	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/secret"
 )
 
@@ -50,7 +52,10 @@ func (r *route) text(v apimpolicy.Value) (text, why string) {
 		}
 		return nv.Value
 	})
-	return strings.TrimSpace(text), why
+	if text = strings.TrimSpace(text); why == "" && (config.Expands(text) || strings.ContainsFunc(text, unicode.IsControl)) {
+		why = "a text that the configuration cannot have: a line break, or a $ as of a variable"
+	}
+	return text, why
 }
 
 // constant resolves an expression that is a variable with a known text.

@@ -42,6 +42,9 @@ func (c *conversion) write() string {
 			list("keys", []string{"sha256:" + strings.Repeat("0", 64)}, "")
 	}
 	top.under("routes", routes, "")
+	if top.empty() {
+		return ""
+	}
 	return head + top.String()
 }
 
