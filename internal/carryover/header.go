@@ -20,8 +20,6 @@ func setHeader(p *policy) {
 	lower := strings.ToLower(name)
 	switch {
 	case p.failed(Request):
-	case rewrite.FieldFault(name) != "":
-		p.refused(Request, "a name that no field has")
 	case p.section == "outbound" || p.section == "on-error":
 		p.answerField(lower)
 	case action == "delete":
@@ -88,6 +86,9 @@ func (r *route) credentialHeader() string {
 
 // credentialField carries over a field with a credential, and reports whether it is one.
 func (p *policy) credentialField(name, lower, action string) bool {
+	if rewrite.FieldFault(name) != "" {
+		return false
+	}
 	value := p.textIn(p.el.Children[0])
 	value = p.route.followed(value)
 	folded := apimpolicy.Fold(value.Text)
