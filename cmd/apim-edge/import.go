@@ -27,7 +27,7 @@ type importing struct {
 func newImportCommand() *cobra.Command {
 	var i importing
 	cmd := &cobra.Command{
-		Use: "import [FOLDER]", SuggestFor: []string{"convert", "migrate", "policies", "policy"},
+		Use: "import [FOLDER]", SuggestFor: []string{"policies", "policy", "read"},
 		Short: "Carry policies of API Management over, and list what cannot be",
 		Long: `import reads policy documents of API Management as they are kept in repositories,
 carries over what apim-edge can do, and lists what it cannot, with file, line, text

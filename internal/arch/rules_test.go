@@ -44,6 +44,7 @@ var mayImport = []row{
 	{"internal/apimpolicy", nil, "it reads documents and knows no configuration"},
 	{"internal/curl", nil, "it reads command lines and knows no edge"},
 	{"internal/arch", nil, "it only reads source"},
+	{"internal/testcpu", nil, "it reads a clock of the processor"},
 	{"internal/testcert", nil, "it makes a certificate and knows nobody who shows it"},
 
 	// The data path.
@@ -76,6 +77,7 @@ var mayImport = []row{
 	{"internal/carryover/bicep", nil, "it reads files and knows no policy"},
 	{"internal/carryover", []pattern{"corsx", "rewrite", "internal/apimpolicy", "internal/carryover/bicep", "internal/config", "internal/identity/token", "internal/secret"}, "it writes a configuration, and leaves it to others to load it"},
 	{"internal/doctor", []pattern{"rewrite", "internal/config", "internal/edgeerr", "internal/hint", "internal/secret"}, "it looks at the API from outside, as its clients do"},
+	{"internal/export", []pattern{"internal/config"}, "it writes text of a configuration, and knows no program that reads it"},
 	{"internal/service", []pattern{
 		"internal/admin", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/secret",
 		"internal/identity/azure", "internal/identity/keyring",
