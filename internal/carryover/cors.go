@@ -12,6 +12,7 @@ import (
 type corsPolicy struct {
 	origins, methods, headers, exposed sourced[[]string]
 	credentials, maxAge                sourced[string]
+	withhold                           *sourced[string]
 	from                               string
 }
 

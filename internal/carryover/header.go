@@ -58,6 +58,9 @@ func (p *policy) deleteHeader(lower string) {
 	p.later(func() {
 		target := strings.ToLower(p.credentialHeader())
 		switch {
+		case lower == "origin" && p.route.cors != nil:
+			p.route.cors.withhold = &sourced[string]{"true", p.from()}
+			p.carried(p.routeKey("cors.withhold_origin"))
 		case p.key != nil && strings.EqualFold(p.key.value.header, lower):
 			p.nothing(p.spot, "the upstream's own key stands in this field, in place of the caller's")
 		case p.ownCredential() && isKeyField(lower, p.route):

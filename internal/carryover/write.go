@@ -259,6 +259,9 @@ func (c *corsPolicy) write() section {
 		s.plain("allow_credentials", c.credentials.value, c.credentials.from)
 	}
 	s.plain("max_age", c.maxAge.value, c.maxAge.from)
+	if w := c.withhold; w != nil {
+		s.plain("withhold_origin", w.value, w.from)
+	}
 	return s
 }
 
