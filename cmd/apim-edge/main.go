@@ -20,7 +20,8 @@ var version string
 
 func main() { os.Exit(run()) }
 
-// run returns the exit code: 0 all right, 1 the command failed, 2 wrong usage.
+// run returns the exit code: 0 all right, 1 the command failed, 2 wrong usage, 3 done
+// in part.
 func run() int {
 	if version == "" {
 		version = builtVersion()
@@ -31,6 +32,9 @@ func run() int {
 	cmd, err := root.ExecuteContextC(context.Background())
 	if err == nil {
 		return 0
+	}
+	if errors.As(err, new(partialError)) {
+		return 3
 	}
 	var silent silentError
 	if !errors.As(err, &silent) {
@@ -63,6 +67,9 @@ func (c codedError) Unwrap() error { return c.silentError }
 // silentError has been reported already.
 type silentError struct{ error }
 
+// partialError has been reported: what could be done is done. Exit code 3.
+type partialError struct{ error }
+
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "apim-edge",
@@ -83,7 +90,7 @@ The word serve may be left out. Exit code 2 is wrong usage, with what was meant.
 	root.SetVersionTemplate(versionText())
 	root.SetFlagErrorFunc(wrongFlag)
 	serveUnsaid(root)
-	root.AddCommand(newServeCommand(), newDemoCommand(startDemoEdge), newCheckCommand(), newExplainCommand(), newDoctorCommand(), newExportCommand(), newReportCommand(), newKeyCommand(), newHealthCommand(), newVersionCommand())
+	root.AddCommand(newServeCommand(), newDemoCommand(startDemoEdge), newCheckCommand(), newExplainCommand(), newDoctorCommand(), newImportCommand(), newExportCommand(), newReportCommand(), newKeyCommand(), newHealthCommand(), newVersionCommand())
 	refuseUnknown(root)
 	return root
 }
