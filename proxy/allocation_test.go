@@ -100,6 +100,12 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 	})
 }
 
+// TestReadingTokensAllocatesNothing is the same where the tokens of the answer are read.
+func TestReadingTokensAllocatesNothing(t *testing.T) {
+	body := `{"usage":{"prompt_tokens":19,"completion_tokens":10}, "x": "world!`
+	repliesAllocateNothing(t, sdkHead, proxytest.StartEdge, readUsage, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
+}
+
 // TestARefusalAllocatesNothing: a client that repeats a wrong key for ever must not
 // cost more memory than one that has a good one.
 func TestARefusalAllocatesNothing(t *testing.T) {
@@ -154,6 +160,11 @@ func repliesAllocateNothing(t *testing.T, head string, start func(testing.TB, st
 
 // TestAnEventAllocatesNothing is the same for the events of a stream.
 func TestAnEventAllocatesNothing(t *testing.T) {
+	t.Run("that nobody reads", func(t *testing.T) { eventAllocatesNothing(t, nil) })
+	t.Run("of which tokens are read", func(t *testing.T) { eventAllocatesNothing(t, readUsage) })
+}
+
+func eventAllocatesNothing(t *testing.T, change func(*config.Config)) {
 	event := []byte("e\r\ndata: 12345 \n\n\r\n")
 	next := make(chan struct{})
 	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(c *proxytest.Peer) {
@@ -164,7 +175,7 @@ func TestAnEventAllocatesNothing(t *testing.T) {
 				return
 			}
 		}
-	}), nil)
+	}), change)
 	defer close(next)
 	c := e.Dial()
 	c.Send(proxytest.Request)

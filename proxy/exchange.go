@@ -10,6 +10,7 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/relay"
 	"github.com/apim-edge/apim-edge/proxy/route"
+	"github.com/apim-edge/apim-edge/proxy/usage"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -52,6 +53,8 @@ type Exchange struct {
 	tunnel      *relay.Tunnel // after 101, and then instead of down
 	events      relay.Events  // fed by down, where body is head.Events
 	sight       hint.Sight    // of a refusal of the upstream, fed by down
+	tap         *usage.Tap    // of the tokens of the answer, fed by down; nil: nobody reads them
+	noTokens    record.NoTokens
 
 	next    next
 	answer  answer

@@ -157,7 +157,7 @@ func TestLogLinesAreExplained(t *testing.T) {
 }
 
 // foreign are names that belong to others.
-var foreign = []string{"base_url", "api_key", "default_headers", "default_query", "azure_endpoint", "api_version", "proxy_buffering", "jwks_uri", "max_tokens"}
+var foreign = []string{"base_url", "api_key", "default_headers", "default_query", "azure_endpoint", "api_version", "proxy_buffering", "jwks_uri", "max_tokens", "message_start", "message_delta"}
 
 // TestNamesExist: each name with an underscore that a page shows as code is one
 // of the configuration, the log, the metrics or the tables of errors and reasons.
@@ -176,6 +176,9 @@ func TestNamesExist(t *testing.T) {
 		for _, m := range found {
 			known = append(known, m[1])
 		}
+	}
+	for n := record.Compressed; n <= record.NotTold; n++ {
+		known = append(known, n.String())
 	}
 	for s := bridge.NoStray; s <= bridge.AlreadyV1; s++ {
 		known = append(known, s.String())

@@ -21,6 +21,7 @@ var mayImport = []row{
 	{"corsx", nil, "it knows raw heads and a policy, no route and no server"},
 	{"internal/edgeerr", nil, "everything else speaks of errors in its words"},
 	{"proxy/bridge", []pattern{"internal/edgeerr"}, "it is pure: bytes in, a decision out"},
+	{"proxy/usage", nil, "it is pure: bytes of an answer in, numbers out"},
 	{"internal/secret", nil, "a secret must not meet a logger on its way"},
 	{"internal/logsink", nil, "it moves lines and knows nothing of their content"},
 	{"internal/signals", nil, "what it imports is initialised before it, and delays it"},
@@ -47,10 +48,10 @@ var mayImport = []row{
 
 	// The data path.
 	{"proxy/wire", nil, "it is the lowest layer: buffers and sockets"},
-	{"proxy/relay", []pattern{"internal/edgeerr", "internal/hint", "proxy/wire"}, "it moves body bytes and knows no route"},
+	{"proxy/relay", []pattern{"internal/edgeerr", "internal/hint", "proxy/usage", "proxy/wire"}, "it moves body bytes and knows no route"},
 	{"proxy/upstream", []pattern{"rewrite", "internal/edgeerr", "proxy/wire"}, "it owns connections, knows what each is told, and knows no exchange"},
 	{"proxy/head", []pattern{"corsx", "rewrite", "internal/edgeerr"}, "it is pure bytes and knows no exchange"},
-	{"proxy/record", []pattern{"rewrite", "internal/edgeerr", "internal/hint"}, "it is told of exchanges and knows none"},
+	{"proxy/record", []pattern{"rewrite", "internal/edgeerr", "internal/hint", "proxy/usage"}, "it is told of exchanges and knows none"},
 	{"proxy/admit", []pattern{"internal/edgeerr"}, "its gates judge values and know no exchange"},
 	{"proxy/route", []pattern{
 		"corsx", "rewrite", "internal/config", "internal/edgeerr", "internal/identity", "internal/identity/clientkey", "internal/secret",
@@ -58,7 +59,7 @@ var mayImport = []row{
 	}, "it is configuration compiled and knows no exchange"},
 	{"proxy", []pattern{
 		"corsx", "rewrite", "internal/config", "internal/edgeerr", "internal/hint", "internal/identity", "internal/identity/issuer",
-		"proxy/admit", "proxy/bridge", "proxy/head", "proxy/record", "proxy/relay", "proxy/route", "proxy/upstream", "proxy/wire",
+		"proxy/admit", "proxy/bridge", "proxy/head", "proxy/record", "proxy/relay", "proxy/route", "proxy/upstream", "proxy/usage", "proxy/wire",
 	}, "it tells the story of one exchange with the parts above"},
 	{"proxy/front", []pattern{"internal/config", "internal/edgeerr", "proxy", "proxy/wire"}, "it accepts connections and hands them to proxy"},
 	{"proxy/proxytest", []pattern{
@@ -122,6 +123,7 @@ var never = []struct {
 	{"internal/identity/keyset", []pattern{"log/...", "net/...", "os/...", "syscall", "time", "github.com/rs/zerolog/..."}, "it is pure: no I/O, no clock, no log"},
 	{"proxy/head", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "github.com/rs/zerolog/..."}, "it is pure: no I/O, no chance, no log"},
 	{"proxy/bridge", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "time", "encoding/json", "mime/..."}, "it is pure, and knows two keys of a body, not its values"},
+	{"proxy/usage", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "time", "encoding/json"}, "it is pure, and reads a few numbers of a body of any size"},
 	{"proxy/admit", []pattern{"log/...", "net", "net/http/...", "os/...", "syscall", "github.com/rs/zerolog/..."}, "its verdicts are values: whoever asks acts on them"},
 }
 

@@ -190,6 +190,13 @@ type Route struct {
 	// other: v1, where the model stands in the body, and legacy, where a deployment
 	// and an api-version stand in the URL (docs/bridge.md). Off while to is empty.
 	Bridge Bridge `koanf:"bridge"`
+	// Read from answers how many tokens they have taken, for the metrics and the
+	// access line (docs/usage.md). No byte is changed or delayed.
+	Usage bool `koanf:"usage"`
+	// Deployments whose tokens are counted by their name, where it stands in the
+	// path: /deployments/NAME/. Models of the route's bridge need not be listed. The
+	// others count as of model none.
+	UsageModels []string `koanf:"usage_models"`
 	// Bounds for this route that differ from the global ones. 0: the global one.
 	Timeouts RouteTimeouts `koanf:"timeouts"`
 	// Largest request body of this route. 0: the global limit.

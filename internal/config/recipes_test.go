@@ -57,6 +57,7 @@ func TestRecipes(t *testing.T) {
 		"recipes/v1-clients.yaml": func(c Config) (any, any) {
 			return c.Routes["v1"].Bridge.Models["o3-mini"], BridgeModel{"o3", "2024-12-01-preview"}
 		},
+		"recipes/tokens.yaml": func(c Config) (any, any) { return c.Routes["openai"].UsageModels, []string{"gpt4o-prod", "o3"} },
 		"recipes/strict.yaml": func(c Config) (any, any) { return c.Routes["openai"].Credential.QueryAliases, []string{} },
 	}
 	files, err := filepath.Glob(configs + "/*.yaml")

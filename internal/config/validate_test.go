@@ -83,6 +83,8 @@ func TestWarnings(t *testing.T) {
 			`edge.yaml:1: upstreams.legacy.url: found "http://127.0.0.1:443", but port 443 is hardly that of http://; did you mean "http://127.0.0.1"?`},
 		{"their own ports", "upstreams: {legacy: {url: 'https://contoso.azure-api.net:443'}}", ""},
 		{"plain HTTP on this machine", "upstreams: {legacy: {url: 'http://127.0.0.1:8000'}}", ""},
+		{"models of nothing", oneUpstream + "routes: {all: {usage_models: [gpt-4o]}}",
+			`edge.yaml:2: routes.all.usage_models: nothing here has an effect while usage is false`},
 		{"CORS without origins", oneUpstream + "routes: {all: {cors: {allowed_headers: [x-one]}}}",
 			`edge.yaml:2: routes.all.cors: nothing here has an effect while allowed_origins names no origin`},
 		{"a check of origins without origins", oneUpstream + "routes: {all: {cors: {check_upgrades: true}}}",

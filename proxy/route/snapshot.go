@@ -45,6 +45,7 @@ type Route struct {
 	WithholdOrigin bool           // the upstream is not told the Origin
 	CheckUpgrades  bool           // the Origin of a WebSocket handshake has to be allowed
 	Bridge         *bridge.Table  // nil: requests go on in the shape in which they come
+	Usage          *Usage         // nil: nobody reads the tokens of answers
 	BodyLimit      int64
 	Heartbeat      time.Duration
 
@@ -161,6 +162,7 @@ func compileRoute(name string, r config.Route, h *handle, metrics *record.Metric
 			return nil, err
 		}
 	}
+	out.Usage = newUsage(r)
 	out.Claims = claims(r)
 	out.DropRequestTrailer, out.DropResponseTrailer = head.DropFromRequest(out.Credential, h.Replaces, out.Claims), head.DropFromResponse(out.CORS)
 	return out, nil
