@@ -83,6 +83,11 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 			}, func(*config.Config) {})
 		})
 	}
+	t.Run("that is not traced where others are", func(t *testing.T) {
+		exchangeAllocatesNothing(t, sdkHead, proxytest.StartEdge, func(conf *config.Config) {
+			conf.Traces.Endpoint, conf.Traces.Sample = "http://127.0.0.1:4318", config.Share{}
+		})
+	})
 	t.Run("a token that is known", func(t *testing.T) {
 		token := "Bearer " + fixed.Token("a", identitytest.Claims{"roles": "x"})
 		exchangeAllocatesNothing(t, strings.Replace(sdkHead, "Bearer 0123456789abcdef0123456789abcdef", token, 1), proxytest.StartEdge, func(conf *config.Config) {

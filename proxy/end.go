@@ -145,6 +145,7 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 		r.Stray = x.stray.String()
 	}
 	x.tellTokens(r)
+	x.tellTrace(r)
 	switch {
 	case x.answer == answerPreflight:
 		r.Ending = record.Preflight

@@ -45,6 +45,9 @@ type Config struct {
 	Log Log `koanf:"log"`
 	// What is added to responses so that a client can see what happened.
 	Debug Debug `koanf:"debug"`
+	// Spans of exchanges, sent to a collector by OTLP over HTTP (docs/traces.md).
+	// Off while endpoint is empty.
+	Traces Traces `koanf:"traces"`
 	// Addresses or networks (CIDR) of the proxies in front of apim-edge whose
 	// X-Forwarded-* and Forwarded fields are believed, and whose X-Real-IP,
 	// X-Original-URL, X-Rewrite-URL and the like pass. Empty: nobody's are.
@@ -380,5 +383,6 @@ func Default() Config {
 		Limits: Limits{Head: Size{64 << 10}},
 		Loops:  Loops{Busy: true},
 		Log:    Log{Level: "info", Format: "auto", Access: true},
+		Traces: Traces{Sample: Share{0.01}, ServiceName: "apim-edge"},
 	}
 }

@@ -36,6 +36,7 @@ func (c *Config) Warnings() Problems {
 		}
 	}
 	v.identityWarnings()
+	v.tracesWarnings()
 	v.problems = append(v.problems, c.strays...)
 	v.problems.sort()
 	return v.problems

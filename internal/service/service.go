@@ -19,6 +19,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/health"
 	"github.com/apim-edge/apim-edge/internal/identity/keyring"
+	"github.com/apim-edge/apim-edge/internal/otlp"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/front"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -55,6 +56,7 @@ type Service struct {
 	front       *front.Server
 	admin       *admin.Server
 	certificate front.Certificate
+	traces      *otlp.Exporter
 	health      health.Set
 	draining    *health.Cause
 	keys        *health.Cause // of issuers that were never reached
@@ -103,6 +105,9 @@ func (s *Service) end() {
 		s.edge.Close()
 	}
 	wire.CloseLoops(s.loops)
+	if s.traces != nil {
+		s.traces.Close()
+	}
 	s.forget()
 	s.ring.Close()
 	s.output.sink.Close()
@@ -119,14 +124,17 @@ func (s *Service) start(conf config.Config) error {
 	s.edge = proxy.NewEdge(s.log, s.log, s.metrics, s.loops)
 	s.edge.FollowReadiness(s.health.Ready)
 	s.edge.OpenCredentials(s.ring.Open)
-	s.metrics.Registry.MustRegister(s.ring)
+	s.traces = otlp.New(s.log, s.o.Version)
+	s.edge.Observe(s.traces)
+	s.metrics.Registry.MustRegister(s.ring, s.traces)
 	prepared := s.ring.Prepare(conf, patience)
-	snapshot, err := s.edge.Compile(conf)
+	next, err := s.compileWith(conf)
 	prepared()
 	if err != nil {
 		return err
 	}
-	s.edge.Use(snapshot)
+	s.traces.Use(next.collector)
+	s.edge.Use(next.snapshot)
 	s.edge.FollowUnreached(func(which string) {
 		if which == "" {
 			s.keys.Clear()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/internal/hint"
+	"github.com/apim-edge/apim-edge/proxy/trace"
 	"github.com/apim-edge/apim-edge/proxy/usage"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -58,6 +59,9 @@ type Record struct {
 	Up, Down       int64
 	Events         int64
 	Retries        int
+
+	// Trace is what is told as spans; nil: the exchange is none of those.
+	Trace *trace.Trace
 
 	// FirstByte is the time to upstream's response head, Duration that to the end.
 	FirstByte, Duration time.Duration

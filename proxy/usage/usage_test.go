@@ -20,7 +20,7 @@ func read(t *Tap, body string, sizes ...int) said {
 	return said{t.Tokens.In(), t.Tokens.Out(), t.Tokens.Cached(), t.Tokens.Reasoning()}
 }
 
-// The shapes are those of the types in openai-python 3.57 (src/openai/types: CompletionUsage,
+// The shapes are those of the types in openai-python 3.52 (src/openai/types: CompletionUsage,
 // ResponseUsage, create_embedding_response, images_response, audio/transcription_text_done_event)
 // and anthropic-sdk-python (src/anthropic/types/usage.py, message_delta_usage.py).
 var answers = []struct {
