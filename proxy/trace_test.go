@@ -43,6 +43,7 @@ func TestTheUpstreamIsToldTheSpan(t *testing.T) {
 		{"two, and none of them", traceShare(0), sampled + sampled + state, true, "", "vendor=1"},
 		{"one that is not valid, and all of them", traceShare(1), "traceparent: x\n" + state, false, "*", ""},
 		{"one that is not valid, and none of them", traceShare(0), "traceparent: x\n" + state, true, "", "vendor=1"},
+		{"named in Connection", traceShare(0), "Connection: traceparent, tracestate\n" + sampled, false, traceID, ""},
 		{"one that only looks like it", traceShare(0), "trace_parent: 00-x\n", true, "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -60,7 +60,8 @@ type Record struct {
 	Events         int64
 	Retries        int
 
-	// Trace is what is told as spans; nil: the exchange is none of those.
+	// Trace is what is told as spans; nil: the exchange is none of those. It is done with,
+	// and aliases nothing, so that an observer may keep it.
 	Trace *trace.Trace
 
 	// FirstByte is the time to upstream's response head, Duration that to the end.
