@@ -20,6 +20,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/health"
 	"github.com/apim-edge/apim-edge/internal/identity/keyring"
+	"github.com/apim-edge/apim-edge/internal/otlp"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/front"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -59,6 +60,7 @@ type Service struct {
 	front       *front.Server
 	admin       *admin.Server
 	certificate front.Certificate
+	traces      *otlp.Exporter
 	health      health.Set
 	draining    *health.Cause
 	keys        *health.Cause  // of issuers that were never reached
@@ -114,6 +116,9 @@ func (s *Service) end() {
 	if s.census != nil {
 		s.census.Close()
 	}
+	if s.traces != nil {
+		s.traces.Close()
+	}
 	s.forget()
 	s.ring.Close()
 	s.output.sink.Close()
@@ -133,14 +138,17 @@ func (s *Service) start(conf config.Config) error {
 		return err
 	}
 	s.edge.OpenCredentials(s.ring.Open)
-	s.metrics.Registry.MustRegister(s.ring)
+	s.traces = otlp.New(s.log, s.o.Version)
+	s.edge.Observe(s.traces)
+	s.metrics.Registry.MustRegister(s.ring, s.traces)
 	prepared := s.ring.Prepare(conf, patience)
-	snapshot, err := s.edge.Compile(conf)
+	next, err := s.compileWith(conf)
 	prepared()
 	if err != nil {
 		return err
 	}
-	s.edge.Use(snapshot)
+	s.traces.Use(next.collector)
+	s.edge.Use(next.snapshot)
 	s.describeRoutes(conf)
 	s.edge.FollowUnreached(func(which string) {
 		if which == "" {
