@@ -134,9 +134,25 @@ func (m *Metrics) process(f vectors, version string) {
 // Watch adds what is read from others at each scrape: how many exchanges run, and
 // what pools tells of the connections to upstreams.
 func (m *Metrics) Watch(inflight func() int64, pools prometheus.Collector) {
-	m.Registry.MustRegister(pools, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Namespace: "apim_edge", Name: "exchanges_inflight", Help: "Exchanges that run.",
-	}, func() float64 { return float64(inflight()) }))
+	m.Registry.MustRegister(pools)
+	m.read("exchanges_inflight", "Exchanges that run.", func() float64 { return float64(inflight()) })
+}
+
+// WatchInstance adds whether new exchanges should be sent here, and how many
+// connections of clients may be open; 0: any number.
+func (m *Metrics) WatchInstance(ready func() bool, connections func() int) {
+	m.read("ready", "1 where /readyz says ready, else 0.", func() float64 {
+		if ready() {
+			return 1
+		}
+		return 0
+	})
+	m.read("client_connections_limit", "Most connections of clients at a time (limits.connections); 0: no limit.",
+		func() float64 { return float64(connections()) })
+}
+
+func (m *Metrics) read(name, help string, value func() float64) {
+	m.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "apim_edge", Name: name, Help: help}, value))
 }
 
 // Handshake is the counter of TLS handshakes with clients that failed for a reason.
