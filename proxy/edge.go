@@ -57,6 +57,10 @@ func NewEdge(log, access zerolog.Logger, metrics *record.Metrics, loops []*wire.
 	return e
 }
 
+// Observe has o told of every exchange, too. It is called before the first client is
+// accepted.
+func (e *Edge) Observe(o record.Observer) { e.observers = append(e.observers, o) }
+
 // Offline has no issuer asked for its keys: an edge that serves nobody can do without.
 // It is called before the first Compile.
 func (e *Edge) Offline() { e.registry.Guard = identity.NewGuard(issuer.Options{Offline: true}) }

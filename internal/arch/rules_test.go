@@ -69,12 +69,13 @@ var mayImport = []row{
 	{"internal/identity/keyring", []pattern{
 		"internal/config", "internal/health", "internal/secret", "internal/identity/upkeep", "proxy/upstream",
 	}, "it hands values to the data path, and is handed who gives them"},
-	{"internal/admin", []pattern{"internal/config", "internal/secret"}, "it shows what others hand to it"},
+	{"internal/page", []pattern{"rewrite", "internal/edgeerr", "internal/hint", "proxy/record"}, "it makes text of what it observes and is handed, and serves nobody"},
+	{"internal/admin", []pattern{"internal/config", "internal/page", "internal/secret"}, "it shows what others hand to it"},
 	{"internal/lookalike", nil, "it plays the upstream, so it must not share code with the edge"},
 	{"internal/demo", []pattern{"internal/lookalike"}, "it is handed the edge as a function"},
 	{"internal/doctor", []pattern{"rewrite", "internal/config", "internal/edgeerr", "internal/hint", "internal/secret"}, "it looks at the API from outside, as its clients do"},
 	{"internal/service", []pattern{
-		"internal/admin", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/secret",
+		"internal/admin", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/page", "internal/secret",
 		"internal/identity/azure", "internal/identity/keyring",
 		"proxy", "proxy/front", "proxy/record", "proxy/route", "proxy/wire",
 	}, "it puts a running edge together"},

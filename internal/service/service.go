@@ -19,6 +19,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/health"
 	"github.com/apim-edge/apim-edge/internal/identity/keyring"
+	"github.com/apim-edge/apim-edge/internal/page"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/front"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -54,6 +55,7 @@ type Service struct {
 	metrics     *record.Metrics
 	front       *front.Server
 	admin       *admin.Server
+	page        *page.Page // nil without an admin listener
 	certificate front.Certificate
 	health      health.Set
 	draining    *health.Cause
@@ -96,6 +98,9 @@ func (s *Service) end() {
 	if s.admin != nil {
 		_ = s.admin.Close()
 	}
+	if s.page != nil {
+		s.page.Close()
+	}
 	s.using.Lock()
 	s.ended = true
 	s.using.Unlock()
@@ -127,6 +132,7 @@ func (s *Service) start(conf config.Config) error {
 		return err
 	}
 	s.edge.Use(snapshot)
+	s.startPage(conf)
 	s.edge.FollowUnreached(func(which string) {
 		if which == "" {
 			s.keys.Clear()
@@ -191,7 +197,7 @@ func (s *Service) listenAdmin(conf config.Config) error {
 		Admin: conf.Admin, Registry: s.metrics.Registry, Ready: s.health.Ready, Notes: s.health.Notes,
 		Config: func() ([]byte, error) { return config.Masked(s.edge.Config()) },
 		Reload: func() error { return s.Reload("admin") },
-		Log:    s.log, Count: s.metrics.AdminConnections().Add,
+		Page:   s.page, Log: s.log, Count: s.metrics.AdminConnections().Add,
 	})
 	if err != nil {
 		return fmt.Errorf("admin.token: %w", err)
