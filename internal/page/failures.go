@@ -43,9 +43,9 @@ type failure struct {
 // failures are the kinds of failures that were seen last. A loop never waits for who looks
 // at them: what ends in that instant is not shown.
 type failures struct {
-	mu     sync.Mutex
-	used   int
-	kinds  [maxKinds]failure
+	mu    sync.Mutex
+	used  int
+	kinds [maxKinds]failure
 }
 
 // failed reports whether an exchange is one to be shown. That a client leaves is normal:
@@ -82,18 +82,21 @@ func (f *failures) observe(r *record.Record, now func() time.Time) {
 
 // of returns the place of a kind; that of the kind which was seen longest ago, if it is new.
 func (f *failures) of(k kind) *failure {
-	oldest := 0
 	for i := range f.kinds[:f.used] {
-		if f.kinds[i].kind == k {
-			return &f.kinds[i]
-		}
-		if f.kinds[i].last.Before(f.kinds[oldest].last) {
-			oldest = i
+		if one := &f.kinds[i]; one.status == k.status && one.kind == k { // the number first: most differ in it
+			return one
 		}
 	}
+	oldest := f.used
 	if f.used < maxKinds {
-		oldest = f.used
 		f.used++
+	} else {
+		oldest = 0
+		for i := range f.kinds {
+			if f.kinds[i].last.Before(f.kinds[oldest].last) {
+				oldest = i
+			}
+		}
 	}
 	f.kinds[oldest] = failure{kind: k}
 	return &f.kinds[oldest]

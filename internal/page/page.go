@@ -25,8 +25,9 @@ import (
 
 // Options say what the page shows.
 type Options struct {
-	// Metrics are those of the edge.
-	Metrics prometheus.Gatherer
+	// Metrics are those of the edge, for who looks at the page. Brief are those that are
+	// looked at all the time.
+	Metrics, Brief prometheus.Gatherer
 	// Ready returns nil, or why no new exchange should be sent here, a line for each cause.
 	Ready func() error
 	// Notes returns what is wrong though exchanges can be sent here.
@@ -87,11 +88,7 @@ func (p *Page) run() {
 }
 
 // look remembers the metrics of the moment.
-func (p *Page) look() scrape {
-	s := scrapeOf(p.o.Metrics)
-	p.history.add(s.point(p.o.Now()))
-	return s
-}
+func (p *Page) look() { p.history.add(scrapeOf(p.o.Brief).point(p.o.Now())) }
 
 // Observe implements record.Observer.
 func (p *Page) Observe(r *record.Record) { p.failures.observe(r, p.o.Now) }

@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// The size of a plot in its own units, and the place of its axes in it.
+// The size of a plot in its own units, and the place of its axes in it. The template draws
+// the axes.
 const (
-	plotWidth, plotHeight           = 640.0, 200.0
-	plotLeft, plotTop, plotBottom   = 56.0, 12.0, 24.0
-	plotRight                       = 12.0
+	plotWidth, plotHeight           = 480.0, 180.0
+	plotLeft, plotTop, plotBottom   = 52.0, 12.0, 24.0
+	plotRight                       = 8.0
 	plotInnerWidth, plotInnerHeight = plotWidth - plotLeft - plotRight, plotHeight - plotTop - plotBottom
 )
 

@@ -14,7 +14,7 @@ func reasons(s scrape) []countRow {
 	for i := range rows {
 		for r := range rewrite.Reason(rewrite.ReasonCount) {
 			if rows[i].Name == r.String() {
-				rows[i].Means = r.Meaning()
+				rows[i].Means = sentence(r.Meaning())
 			}
 		}
 	}
@@ -30,7 +30,7 @@ func hints(s scrape) []countRow {
 	for _, h := range hint.All() {
 		for i := range rows {
 			if rows[i].Name == h.String() {
-				rows[i].Owner, rows[i].Means, rows[i].Change = h.Owner().Title(), h.Means(), h.Change()
+				rows[i].Owner, rows[i].Means = h.Owner().Title(), sentence(h.Means())
 			}
 		}
 	}
@@ -43,7 +43,7 @@ func (p *Page) failed(now time.Time) (rows []failureRow) {
 		means, change := f.advice()
 		row := failureRow{
 			When: ago(now, f.last), At: f.last.UTC().Format(time.RFC3339), Count: grouped(f.count),
-			Cause: f.cause(), Means: means, Change: change, Status: "none",
+			Cause: f.cause(), Means: sentence(means), Change: change, Status: "none",
 			Request: printable(f.method[:f.lenM]), Path: printable(f.path[:f.lenP]), ID: printable(f.id[:f.lenID]),
 			Route: f.route, Upstream: f.upstream, Client: f.client.String(),
 		}
@@ -53,8 +53,11 @@ func (p *Page) failed(now time.Time) (rows []failureRow) {
 		if f.cut {
 			row.Path += "…"
 		}
-		if f.code != edgeerr.None {
-			row.Means += " (" + f.code.Source().String() + ")"
+		switch {
+		case f.code != edgeerr.None:
+			row.Whose = f.code.Source().String()
+		case f.hint > hint.Unknown:
+			row.Whose = f.hint.Owner().Title()
 		}
 		rows = append(rows, row)
 	}

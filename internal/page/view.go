@@ -54,12 +54,13 @@ type routeRow struct {
 	Most, Streams                       string
 }
 
-type countRow struct{ Name, Owner, Means, Change, Count, Share string }
+type countRow struct{ Name, Owner, Means, Count, Share string }
 
 type failureRow struct {
-	When, Count, Status, Cause, Means, Change string
-	Request, Path, Route, Upstream, Client    string
-	At, ID                                    string
+	When, Count, Status, Cause             string
+	Means, Change, Whose                   string
+	Request, Path, Route, Upstream, Client string
+	At, ID                                 string
 }
 
 // view gathers what the page shows.
@@ -123,6 +124,9 @@ func (p *Page) upstreams(s scrape) (rows []upstreamRow) {
 	return rows
 }
 
+// noRoute is the label of exchanges that belong to no route.
+const noRoute = "none"
+
 // routes are what became of the exchanges of each route.
 func routes(s scrape) (rows []routeRow) {
 	names := s.by("streams_open", "route")
@@ -131,6 +135,9 @@ func routes(s scrape) (rows []routeRow) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		all := s.sum("requests_total", "route", name)
+		if name == noRoute && all == 0 {
+			continue
+		}
 		refused := s.sum("requests_total", "route", name, "status", "4xx")
 		failed := s.sum("requests_total", "route", name, "status", "5xx") + s.sum("requests_total", "route", name, "status", "none")
 		row := routeRow{

@@ -71,6 +71,14 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }
 
+// sentence begins a text as sentences do.
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
 // printable returns a text of a request as it may stand on a page.
 func printable(text []byte) string {
 	return strings.Map(func(r rune) rune {

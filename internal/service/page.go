@@ -14,7 +14,7 @@ func (s *Service) startPage(conf config.Config) {
 		return
 	}
 	s.page = page.New(page.Options{
-		Metrics: s.metrics.Registry, Ready: s.health.Ready, Notes: s.health.Notes,
+		Metrics: s.metrics.Registry, Brief: s.metrics.Brief, Ready: s.health.Ready, Notes: s.health.Notes,
 		Config:    func() ([]byte, error) { return config.Masked(s.edge.Config()) },
 		Upstreams: func() map[string]string { return addresses(s.edge.Config()) },
 		Version:   s.o.Version,
