@@ -36,7 +36,9 @@ type Options struct {
 	Config func() ([]byte, error)
 	// Upstreams returns where each upstream is, by name, without what may be a secret.
 	Upstreams func() map[string]string
-	Version   string
+	// Removal tells what a census has counted; nil: there is none.
+	Removal func() Removal
+	Version string
 	// Now is the clock; nil: that of the machine.
 	Now func() time.Time
 }

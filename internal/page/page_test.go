@@ -234,6 +234,34 @@ func TestTheLiveNumbersAreThoseOfThePage(t *testing.T) {
 	}
 }
 
+// TestTheWayOutIsShownWhereACensusCounts holds its figures, and that nothing is said of it
+// where nothing counts.
+func TestTheWayOutIsShownWhereACensusCounts(t *testing.T) {
+	if shown := watch(t, nil).html(t, Viewer{}); strings.Contains(shown, "census") {
+		t.Error("there is no census, and the page tells of one")
+	}
+	told := Removal{
+		Since: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC), Callers: 12, Needing: 3,
+		Days:   []Day{{"2026-10-30", 2000, 900, 7}, {"2026-10-31", 1000, 40, 4}, {"2026-11-01", 1500, 3, 1}},
+		Routes: []RouteRemoval{{"openai", 11, 3, time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC)}, {"free", 1, 0, time.Time{}}},
+	}
+	w := watch(t, func(o *Options) { o.Removal = func() Removal { return told } })
+	shown := w.html(t, Viewer{})
+	for _, want := range []string{
+		"Since 2026-10-01 the census has seen <strong>12</strong> callers", "<strong>3</strong> of them would miss something",
+		"From 2026-10-30 to 2026-11-01. all: between 1,000 and 2,000, last 1,500. that need the edge: between 3 and 900, last 3.",
+		"callers that need it: between 1 and 7, last 1.", "<td>2 h ago</td>", "<td>never</td>",
+	} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	told.Needing = 0
+	if !strings.Contains(w.html(t, Viewer{}), "None of them needs the edge") {
+		t.Error("nobody needs the edge, and the page does not say so")
+	}
+}
+
 // TestNumbersAreReadable holds how they are written.
 func TestNumbersAreReadable(t *testing.T) {
 	for _, tc := range []struct{ got, want string }{
@@ -321,4 +349,3 @@ func BenchmarkWrite(b *testing.B) {
 		_ = w.Write(io.Discard, Viewer{})
 	}
 }
-

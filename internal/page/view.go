@@ -32,6 +32,7 @@ type view struct {
 	Reasons       []countRow
 	Repairs       []countRow
 	Hints         []countRow
+	Removal       *removalView
 	Failures      []failureRow
 	Instance      []figure
 	Config        string
@@ -70,7 +71,7 @@ func (p *Page) view(viewer Viewer) view {
 		Viewer: viewer, Version: p.o.Version, At: now.UTC().Format("2006-01-02 15:04:05 UTC"),
 		Causes: p.causes(), Notes: p.o.Notes(),
 		Figures: p.figures(s, now), Plots: p.plots(), Upstreams: p.upstreams(s), Routes: routes(s),
-		Reasons: reasons(s), Repairs: repairs(s), Hints: hints(s), Failures: p.failed(now), Instance: p.instance(s, now),
+		Reasons: reasons(s), Repairs: repairs(s), Hints: hints(s), Failures: p.failed(now), Instance: p.instance(s, now), Removal: p.removal(now),
 	}
 	config, err := p.o.Config()
 	if err != nil {
