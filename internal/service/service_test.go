@@ -25,7 +25,7 @@ func TestAServiceServes(t *testing.T) {
 		t.Errorf("answer %q", got)
 	}
 	for path, want := range map[string]string{
-		"/healthz": "ok", "/readyz": "ready", "/config": "legacy", "/metrics": `apim_edge_requests_total{client="none",code="200",reason="explicit_key",route="default",status="2xx"} 1`,
+		"/healthz": "ok", "/readyz": "ready", "/config": "legacy", "/": "Ready", "/live": `"ready":"yes"`, "/metrics": `apim_edge_requests_total{client="none",code="200",reason="explicit_key",route="default",status="2xx"} 1`,
 	} {
 		r.eventually(path, func() bool {
 			status, body := r.admin("GET", path)
