@@ -32,7 +32,7 @@ type kind struct {
 type failure struct {
 	kind
 	count             int64
-	first, last       time.Time
+	last              time.Time
 	method            [16]byte
 	path              [160]byte
 	id                [128]byte
@@ -70,9 +70,7 @@ func (f *failures) observe(r *record.Record, now func() time.Time) {
 	}
 	one := f.of(k)
 	one.last = now()
-	if one.count++; one.count == 1 {
-		one.first = one.last
-	}
+	one.count++
 	path, _, _ := bytes.Cut(r.Path, []byte("?"))
 	one.cut = len(path) > len(one.path)
 	one.lenM = uint8(copy(one.method[:], r.Method))
