@@ -17,7 +17,7 @@ import (
 
 // TestPromtoolAcceptsTheAlerts has promtool check the rules and run their tests.
 func TestPromtoolAcceptsTheAlerts(t *testing.T) {
-	for _, args := range [][]string{{"check", "rules", "../configs/alerts.yaml"}, {"test", "rules", "../configs/alerts_test.yaml"}} {
+	for _, args := range [][]string{{"check", "rules", "../configs/monitoring/alerts.yaml"}, {"test", "rules", "../configs/monitoring/alerts_test.yaml"}} {
 		if out, err := exec.Command(debian(t, "promtool"), args...).CombinedOutput(); err != nil {
 			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
@@ -62,7 +62,7 @@ func TestAlertsAndDashboardRun(t *testing.T) {
 // dashboardQueries returns every query of the dashboard.
 func dashboardQueries(t *testing.T) (queries []string) {
 	t.Helper()
-	text, err := os.ReadFile("../configs/dashboard.json")
+	text, err := os.ReadFile("../configs/monitoring/dashboard.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func dashboardQueries(t *testing.T) (queries []string) {
 
 func alertExpressions(t *testing.T) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile("../configs/alerts.yaml")
+	text, err := os.ReadFile("../configs/monitoring/alerts.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,9 +21,9 @@ import (
 	"github.com/apim-edge/apim-edge/internal/testcert"
 )
 
-const configs = "../../configs/"
+const configs = "../../configs/monitoring/"
 
-// rule is one of configs/alerts.yaml; a key that it does not have is a fault.
+// rule is one of configs/monitoring/alerts.yaml; a key that it does not have is a fault.
 type rule struct {
 	Alert       string
 	Expr        string
@@ -100,7 +100,7 @@ func expressions(t *testing.T) (all []string) {
 	}
 	d, faults := readDashboard(text)
 	if len(faults) > 0 {
-		t.Fatalf("configs/dashboard.json: %.2000q", faults)
+		t.Fatalf("configs/monitoring/dashboard.json: %.2000q", faults)
 	}
 	for _, v := range d.Templating.List {
 		if v.Query != nil && v.Query.String != nil && strings.Contains(*v.Query.String, "apim_edge_") {
@@ -342,7 +342,7 @@ func TestTheDashboardIsReadStrictly(t *testing.T) {
 	}
 }
 
-// TestEachAlertIsTestedBothWays holds that configs/alerts_test.yaml has a case in which an
+// TestEachAlertIsTestedBothWays holds that configs/monitoring/alerts_test.yaml has a case in which an
 // alert fires and one in which it does not. promtool runs them (e2e).
 func TestEachAlertIsTestedBothWays(t *testing.T) {
 	text, err := os.ReadFile(configs + "alerts_test.yaml")
