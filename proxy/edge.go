@@ -45,8 +45,8 @@ func NewEdge(log, access zerolog.Logger, metrics *record.Metrics, loops []*wire.
 	e.registry.Guard = identity.NewGuard(issuer.Options{Notify: e.keysChanged})
 	e.registry.OnOldAnswer = record.NewOldAnswers(log).Tell
 	e.stores = map[*wire.Loop]*store{}
-	for _, l := range loops {
-		e.stores[l] = &store{parser: head.NewParser()}
+	for i, l := range loops {
+		e.stores[l] = &store{parser: head.NewParser(), number: i}
 		l.OnPanic(func(stack string) { log.Error().Str("stack", stack).Msg("panic on an event loop") })
 	}
 	e.observers = []record.Observer{e.access, metrics, record.NewRefusedPages(log), record.NewUnreachable(log)}
@@ -56,10 +56,6 @@ func NewEdge(log, access zerolog.Logger, metrics *record.Metrics, loops []*wire.
 	metrics.Registry.MustRegister(keyMetrics{e})
 	return e
 }
-
-// Observe has o told of every exchange, too. It is called before the first client is
-// accepted.
-func (e *Edge) Observe(o record.Observer) { e.observers = append(e.observers, o) }
 
 // Offline has no issuer asked for its keys: an edge that serves nobody can do without.
 // It is called before the first Compile.

@@ -33,7 +33,9 @@ type Options struct {
 	Reload func() error
 	// Page is what a browser gets at /; nil: there is none.
 	Page *page.Page
-	Log  zerolog.Logger
+	// Pages are further ones behind the guard, by their patterns.
+	Pages map[string]http.HandlerFunc
+	Log   zerolog.Logger
 	// Count is told of each connection that opens (+1) and closes (-1).
 	Count func(float64)
 }
@@ -103,6 +105,9 @@ func pages(o Options, guard *guard) http.Handler {
 	behind("POST /reload", reloads.answer("a reload runs and another one waits; ask again", guard.reload(o)))
 	if o.Page != nil {
 		guard.offer(mux, behind, o.Page)
+	}
+	for pattern, page := range o.Pages {
+		behind(pattern, page)
 	}
 	if o.Admin.Pprof {
 		behind("GET /debug/pprof/", lasting(pprof.Index))
