@@ -51,6 +51,7 @@ func NewEdge(log, access zerolog.Logger, metrics *record.Metrics, loops []*wire.
 	}
 	e.observers = []record.Observer{e.access, metrics, record.NewRefusedPages(log), record.NewUnreachable(log)}
 	metrics.Watch(e.Inflight, e.registry)
+	metrics.WatchInstance(e.isReady, e.mostConnections)
 	metrics.WatchCertificates(e.registry.Certificates)
 	metrics.Registry.MustRegister(keyMetrics{e})
 	return e
@@ -106,6 +107,14 @@ func (e *Edge) FollowReadiness(ready func() error) { e.ready.Store(&ready) }
 func (e *Edge) isReady() bool {
 	ready := e.ready.Load()
 	return ready == nil || (*ready)() == nil
+}
+
+// mostConnections is limits.connections, also of an edge that has no configuration yet.
+func (e *Edge) mostConnections() int {
+	if s := e.snapshot.Load(); s != nil {
+		return s.Config.Limits.Connections
+	}
+	return 0
 }
 
 // Draining reports whether Drain has been called.

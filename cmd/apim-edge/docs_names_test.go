@@ -279,7 +279,7 @@ func TestRecipesLoad(t *testing.T) {
 			switch {
 			case strings.Contains(recipe, "apiVersion:"):
 				checkManifest(t, page, recipe)
-			case strings.Contains(recipe, "schema: v1"): // Continue's
+			case strings.Contains(recipe, "schema: v1"), strings.Contains(recipe, "scrape_configs:"): // Continue's, Prometheus'
 				if err := yaml.Unmarshal([]byte(recipe), new(any)); err != nil {
 					t.Errorf("%s: %v in\n%s", page, err, recipe)
 				}

@@ -1,6 +1,6 @@
-// Package admin is the operator's listener: health, readiness, metrics and the
-// masked configuration. It can change nothing but ask for a reload, and what others
-// do to it is no burden for the data path.
+// Package admin is the operator's listener: health, readiness, metrics, the masked
+// configuration, and a page for browsers. It can change nothing but ask for a reload, and
+// what others do to it is no burden for the data path.
 package admin
 
 import (
@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/page"
 )
 
 // Options say what the listener shows.
@@ -30,6 +31,8 @@ type Options struct {
 	Config func() ([]byte, error)
 	// Reload loads the configuration again and returns why it could not.
 	Reload func() error
+	// Page is what a browser gets at /; nil: there is none.
+	Page *page.Page
 	// Pages are further ones behind the guard, by their patterns.
 	Pages map[string]http.HandlerFunc
 	Log   zerolog.Logger
@@ -56,7 +59,7 @@ func New(o Options) (*Server, error) {
 		crowd.Warn().Str("peer", c.RemoteAddr().String()).Msg("the admin listener has too many connections; the most silent one was closed")
 	}}}
 	s.http = &http.Server{
-		Handler: bodiless(pages(o, guard)), ConnContext: withConnection, DisableGeneralOptionsHandler: true,
+		Handler: distrusted(bodiless(pages(o, guard))), ConnContext: withConnection, DisableGeneralOptionsHandler: true,
 		ReadHeaderTimeout: headTime, ReadTimeout: requestTime, WriteTimeout: answerTime, IdleTimeout: idleTime,
 		MaxHeaderBytes: maxHead, ErrorLog: stdlog.New(errorLines{few()}, "", 0),
 	}
@@ -99,7 +102,10 @@ func pages(o Options, guard *guard) http.Handler {
 		}
 		text(w, http.StatusOK, string(masked))
 	})
-	behind("POST /reload", reloads.answer("a reload runs and another one waits; ask again", reload(o.Reload)))
+	behind("POST /reload", reloads.answer("a reload runs and another one waits; ask again", guard.reload(o)))
+	if o.Page != nil {
+		guard.offer(mux, behind, o.Page)
+	}
 	for pattern, page := range o.Pages {
 		behind(pattern, page)
 	}
@@ -112,23 +118,8 @@ func pages(o Options, guard *guard) http.Handler {
 	return mux
 }
 
-func reload(load func() error) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		err := load()
-		// It may have waited for a file, or for the reload before it.
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime)) // an error: a test without a connection
-		if err != nil {
-			text(w, http.StatusUnprocessableEntity, err.Error()+"\n")
-			return
-		}
-		text(w, http.StatusOK, "reloaded\n")
-	}
-}
-
 func text(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Cache-Control", "no-store") // a probe asks how it is now
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(body))
 }

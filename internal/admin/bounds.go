@@ -16,6 +16,7 @@ const (
 	maxPages       = 8 // behind the guard, at a time; far fewer than connections
 	maxReloads     = 2 // one that runs, and one that waits: it will see the newest file
 	maxHead        = 16 << 10
+	maxForm        = 4 << 10
 
 	headTime       = 5 * time.Second
 	requestTime    = 10 * time.Second
@@ -119,16 +120,19 @@ func connectionOf(r *http.Request) *connection {
 	return c
 }
 
-// bodiless keeps every page from the body of a request. net/http would otherwise
-// read it before it answers, and a body that never comes would hold the connection
-// before its token has been looked at.
+// bodiless keeps every page from the body of a request, but for that of a form, which is
+// small. net/http would otherwise read it before it answers, and a body that never comes
+// would hold the connection before its token has been looked at.
 func bodiless(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		connectionOf(r).says(false)
 		if r.ContentLength != 0 {
 			w.Header().Set("Connection", "close")
+			whole := r.Body
 			r = r.WithContext(r.Context())
-			r.Body = http.NoBody
+			if r.Body = http.NoBody; isForm(r) {
+				r.Body = http.MaxBytesReader(w, whole, maxForm)
+			}
 		}
 		next.ServeHTTP(w, r)
 	})

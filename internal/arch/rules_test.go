@@ -77,7 +77,8 @@ var mayImport = []row{
 		"internal/config", "internal/health", "internal/secret", "internal/identity/upkeep", "proxy/upstream",
 	}, "it hands values to the data path, and is handed who gives them"},
 	{"internal/otlp", []pattern{"internal/config", "internal/secret", "proxy/record", "proxy/trace"}, "it is told of exchanges, and knows none"},
-	{"internal/admin", []pattern{"internal/config", "internal/secret"}, "it shows what others hand to it"},
+	{"internal/page", []pattern{"rewrite", "internal/edgeerr", "internal/hint", "proxy/record"}, "it makes text of what it observes and is handed, and serves nobody"},
+	{"internal/admin", []pattern{"internal/config", "internal/page", "internal/secret"}, "it shows what others hand to it"},
 	{"internal/lookalike", nil, "it plays the upstream, so it must not share code with the edge"},
 	{"internal/demo", []pattern{"internal/lookalike"}, "it is handed the edge as a function"},
 	{"internal/carryover/bicep", nil, "it reads files and knows no policy"},
@@ -86,7 +87,7 @@ var mayImport = []row{
 	{"internal/report", []pattern{"internal/census", "internal/doctor"}, "it reads censuses and asks nobody"},
 	{"internal/export", []pattern{"internal/config"}, "it writes text of a configuration, and knows no program that reads it"},
 	{"internal/service", []pattern{
-		"internal/admin", "internal/census", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/otlp", "internal/secret",
+		"internal/admin", "internal/census", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/otlp", "internal/page", "internal/secret",
 		"internal/identity/azure", "internal/identity/keyring", "internal/report",
 		"proxy", "proxy/front", "proxy/record", "proxy/route", "proxy/wire",
 	}, "it puts a running edge together"},

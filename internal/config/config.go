@@ -85,13 +85,14 @@ type ListenTLS struct {
 
 // Admin is the operator's listener.
 type Admin struct {
-	// Address and port for /healthz, /readyz, /metrics and /config. An empty
-	// value switches the listener off.
+	// Address and port for /healthz, /readyz, /metrics, /config and the page at /.
+	// An empty value switches the listener off.
 	Address string `koanf:"address"`
 	// Serve Go profiles under /debug/pprof/.
 	Pprof bool `koanf:"pprof"`
-	// Bearer token that /metrics, /config and profiles ask for: env:NAME,
-	// file:/path or keyvault:URL. Empty: no token is asked for.
+	// Bearer token that /metrics, /config and profiles ask for, and with which a
+	// browser logs in to the page: env:NAME, file:/path or keyvault:URL. Empty: no
+	// token is asked for.
 	Token string `koanf:"token" secret:"reference"`
 	// Names, besides loopback addresses and localhost, by which the admin
 	// listener may be called (its Host field, without port). It guards against

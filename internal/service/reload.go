@@ -3,7 +3,6 @@ package service
 import (
 	"errors"
 	"maps"
-	"net/url"
 	"reflect"
 	"runtime/debug"
 	"slices"
@@ -102,12 +101,9 @@ func (s *Service) use(next compiled, trigger string) error {
 func (s *Service) inUse(line *zerolog.Event) *zerolog.Event {
 	now := s.edge.Config()
 	var upstreams []string
-	for _, name := range slices.Sorted(maps.Keys(now.Upstreams)) {
-		at := "?"
-		if u, err := url.Parse(now.Upstreams[name].URL); err == nil {
-			at = u.Redacted()
-		}
-		upstreams = append(upstreams, name+" "+at)
+	at := addresses(now)
+	for _, name := range slices.Sorted(maps.Keys(at)) {
+		upstreams = append(upstreams, name+" "+at[name])
 	}
 	if s.o.File != "" {
 		line.Str("file", s.o.File)

@@ -21,6 +21,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/health"
 	"github.com/apim-edge/apim-edge/internal/identity/keyring"
 	"github.com/apim-edge/apim-edge/internal/otlp"
+	"github.com/apim-edge/apim-edge/internal/page"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/front"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -59,6 +60,7 @@ type Service struct {
 	metrics     *record.Metrics
 	front       *front.Server
 	admin       *admin.Server
+	page        *page.Page // nil without an admin listener
 	certificate front.Certificate
 	traces      *otlp.Exporter
 	health      health.Set
@@ -106,6 +108,9 @@ func (s *Service) end() {
 	if s.admin != nil {
 		_ = s.admin.Close()
 	}
+	if s.page != nil {
+		s.page.Close()
+	}
 	s.using.Lock()
 	s.ended = true
 	s.using.Unlock()
@@ -149,6 +154,7 @@ func (s *Service) start(conf config.Config) error {
 	}
 	s.traces.Use(next.collector)
 	s.edge.Use(next.snapshot)
+	s.startPage(conf)
 	s.describeRoutes(conf)
 	s.edge.FollowUnreached(func(which string) {
 		if which == "" {
@@ -217,8 +223,8 @@ func (s *Service) listenAdmin(conf config.Config) error {
 		Admin: conf.Admin, Registry: s.metrics.Registry, Ready: s.health.Ready, Notes: s.health.Notes,
 		Config: func() ([]byte, error) { return config.Masked(s.edge.Config()) },
 		Reload: func() error { return s.Reload("admin") },
-		Pages:  s.censusPages(),
-		Log:    s.log, Count: s.metrics.AdminConnections().Add,
+		Page:   s.page, Pages: s.censusPages(),
+		Log: s.log, Count: s.metrics.AdminConnections().Add,
 	})
 	if err != nil {
 		return fmt.Errorf("admin.token: %w", err)

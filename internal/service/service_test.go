@@ -26,7 +26,7 @@ func TestAServiceServes(t *testing.T) {
 		t.Errorf("answer %q", got)
 	}
 	for path, want := range map[string]string{
-		"/healthz": "ok", "/readyz": "ready", "/config": "legacy", "/metrics": `apim_edge_requests_total{client="none",code="200",reason="explicit_key",route="default",status="2xx"} 1`,
+		"/healthz": "ok", "/readyz": "ready", "/config": "legacy", "/": "Ready", "/live": `"ready":"yes"`, "/metrics": `apim_edge_requests_total{client="none",code="200",reason="explicit_key",route="default",status="2xx"} 1`,
 	} {
 		r.eventually(path, func() bool {
 			status, body := r.admin("GET", path)
@@ -145,7 +145,10 @@ func TestLoopsAreAsConfigured(t *testing.T) {
 // TestReadinessFailsFirst holds that between failing /readyz and the end of the
 // listener new clients are served: a load balancer takes a while to see it.
 func TestReadinessFailsFirst(t *testing.T) {
-	r := start(t, upstream(t), minimal+"timeouts: {drain_delay: 400ms}\n")
+	r := start(t, upstream(t), minimal+"timeouts: {drain_delay: 400ms}\nlimits: {connections: 7}\n")
+	if _, metrics := r.admin("GET", "/metrics"); !strings.Contains(metrics, "apim_edge_ready 1\n") || !strings.Contains(metrics, "apim_edge_client_connections_limit 7\n") {
+		t.Error("the metrics do not say that it is ready, or how many clients may connect")
+	}
 	kept, err := net.Dial("tcp", r.Address)
 	if err != nil {
 		t.Fatal(err)
@@ -160,6 +163,9 @@ func TestReadinessFailsFirst(t *testing.T) {
 		status, body := r.admin("GET", "/readyz")
 		return status == 503 && strings.Contains(body, "draining")
 	})
+	if _, metrics := r.admin("GET", "/metrics"); !strings.Contains(metrics, "apim_edge_ready 0\n") {
+		t.Error("the metrics do not say that it is not ready")
+	}
 	if status, _ := r.admin("GET", "/healthz"); status != 200 {
 		t.Errorf("GET /healthz = %d while it drains, want 200: it is alive", status)
 	}

@@ -15,6 +15,9 @@ import (
 // or from fixed sets, never from a request.
 type Metrics struct {
 	Registry *prometheus.Registry
+	// Brief has the few of them that tell how an edge does over time. Gathering all takes far
+	// longer (5.8 ms for 0.11 ms, one route on a busy machine): most series are of routes.
+	Brief *prometheus.Registry
 
 	requests   *prometheus.CounterVec
 	decisions  *prometheus.CounterVec
@@ -80,7 +83,7 @@ func (f vectors) gauge(name, help string, labels ...string) *prometheus.GaugeVec
 func NewMetrics(version string, lost func() float64) *Metrics {
 	f := vectors{prometheus.NewRegistry()}
 	m := &Metrics{
-		Registry: f.Registry, notes: map[rewrite.Notes]prometheus.Counter{}, routes: map[string]*Route{},
+		Registry: f.Registry, Brief: prometheus.NewRegistry(), notes: map[rewrite.Notes]prometheus.Counter{}, routes: map[string]*Route{},
 		requests:   f.counter("requests_total", "Finished exchanges.", "route", "status", "code", "reason", "client"),
 		decisions:  f.counter("decisions_total", "Exchanges whose credential was decided about, by what the upstream would miss without apim-edge.", "route", "repair", "client"),
 		duration:   f.histogram("exchange_duration_seconds", "Time from the first byte of a request to the last byte of its answer."),
@@ -116,6 +119,7 @@ func NewMetrics(version string, lost func() float64) *Metrics {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
+	m.Brief.MustRegister(m.requests, m.firstByte, (*streams)(m))
 	m.none = m.Route(noRoute, noRoute)
 	m.none.attach()
 	return m
@@ -140,9 +144,27 @@ func (m *Metrics) process(f vectors, version string) {
 // Watch adds what is read from others at each scrape: how many exchanges run, and
 // what pools tells of the connections to upstreams.
 func (m *Metrics) Watch(inflight func() int64, pools prometheus.Collector) {
-	m.Registry.MustRegister(pools, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Namespace: "apim_edge", Name: "exchanges_inflight", Help: "Exchanges that run.",
-	}, func() float64 { return float64(inflight()) }))
+	m.Registry.MustRegister(pools)
+	m.Brief.MustRegister(m.read("exchanges_inflight", "Exchanges that run.", func() float64 { return float64(inflight()) }))
+}
+
+// WatchInstance adds whether new exchanges should be sent here, and how many
+// connections of clients may be open; 0: any number.
+func (m *Metrics) WatchInstance(ready func() bool, connections func() int) {
+	m.read("ready", "1 where /readyz says ready, else 0.", func() float64 {
+		if ready() {
+			return 1
+		}
+		return 0
+	})
+	m.read("client_connections_limit", "Most connections of clients at a time (limits.connections); 0: no limit.",
+		func() float64 { return float64(connections()) })
+}
+
+func (m *Metrics) read(name, help string, value func() float64) prometheus.Collector {
+	g := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "apim_edge", Name: name, Help: help}, value)
+	m.Registry.MustRegister(g)
+	return g
 }
 
 // Handshake is the counter of TLS handshakes with clients that failed for a reason.

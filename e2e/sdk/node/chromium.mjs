@@ -6,11 +6,11 @@ import { chromium } from 'playwright-core';
 const artifacts = process.env.E2E_ARTIFACTS;
 mkdirSync(artifacts, { recursive: true });
 
-export const launch = () => chromium.launch({
+export const launch = (more = []) => chromium.launch({
   executablePath: process.env.E2E_CHROMIUM,
   args: [
     '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync',
+    '--disable-background-networking', '--disable-component-update', '--disable-sync', ...more,
   ],
 });
 

@@ -1,0 +1,59 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+)
+
+// pageConfig has an edge whose page asks for a token, and a route to nobody.
+const pageConfig = `
+admin: {address: "%s", token: "env:E2E_PAGE_TOKEN"}
+log: {format: json}
+upstreams:
+  key: {url: "%s"}
+  nobody: {url: "http://%s"}
+routes:
+  openai: {path_prefix: /, upstream: key}
+  down: {path_prefix: /down, upstream: nobody}
+`
+
+// TestThePageWorks uses the page of the admin listener as an operator does.
+func TestThePageWorks(t *testing.T) {
+	const adminToken = "e2e-admin-token-0123456789abcdef"
+	t.Setenv("E2E_PAGE_TOKEN", adminToken)
+	admin := unusedAddress(t)
+	e := edge.Run(t, fmt.Sprintf(pageConfig, admin, shared.Key.URL, unusedAddress(t)))
+	callAs(t, e, "OpenAI/Python 3.0", subscriptionKey, 200)
+	callAs(t, e, "langchain-openai/1.0", otherKey, 401)
+	callAs(t, e, "curl/8", "", 401)
+	for _, path := range []string{"/down/openai/v1/models", "/openai/nowhere?x=hidden-in-a-query"} {
+		curl(t, "", "http://"+e.Address()+path, "-H", "Authorization: Bearer "+subscriptionKey)
+	}
+	var cases []sdkCase
+	for _, name := range []string{
+		"a_wrong_token_is_refused", "login_and_logout_by_keyboard", "keys_reach_everything", "a_reload_is_a_form_of_the_page",
+		"it_says_what_fails_and_what_to_do", "without_scripts", "numbers_are_live_and_can_be_paused", "a_session_that_ends_is_told",
+		"in_the_dark", "on_a_phone", "no_other_page_reads_it", "nobody_frames_it", "pictures_are_told_in_words",
+	} {
+		cases = append(cases, sdkCase{name: "page/" + name})
+	}
+	lines := runScript(t, "unused", "unused", "env", "E2E_ADMIN=http://"+admin, "E2E_ADMIN_TOKEN="+adminToken, "E2E_EDGE=http://"+e.Address(),
+		"E2E_ARTIFACTS="+artifacts(t), "E2E_CHROMIUM="+chromium(t), node(t), "sdk/node/page_cases.mjs")
+	expectExactly(t, cases, lines)
+	for name, line := range lines {
+		t.Run(name, func(t *testing.T) {
+			if !line.OK {
+				t.Error(line.Detail)
+			}
+		})
+	}
+	checkLog(t, e)
+	if strings.Contains(e.Log(), adminToken) {
+		t.Error("the log holds the token of the admin listener")
+	}
+}
