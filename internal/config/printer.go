@@ -17,9 +17,9 @@ const endOfFile = math.MaxInt
 type printer struct {
 	out     bytes.Buffer
 	notes   []note
-	done    int                // notes that are written
-	next    map[*yaml.Node]int // the line of what follows a node and all in it
-	columns map[int]int        // what each column of the original has become
+	done    int                          // notes that are written
+	next    map[*yaml.Node]int           // the line of what follows a node and all in it
+	columns map[int]int                  // what each column of the original has become
 	last    struct{ column, indent int } // of the entry before
 	base    int                          // the column of the first comment below that entry
 	err     error
