@@ -40,16 +40,29 @@ func (s *source) completes(cmd *cobra.Command) {
 	completesFlag(cmd, "admin", words(":9090", "127.0.0.1:9090"))
 }
 
-// paths completes the paths that lead to routes, each with its route's name. Of a
-// configuration with faults it takes what could be read.
+// readable is the configuration, or of one with faults what could be read.
+func (s *source) readable() config.Config {
+	conf, _ := config.Load(config.Options{File: s.file, Environ: os.Environ(), Upstream: s.upstream})
+	return conf
+}
+
+// routes completes names of routes.
+func (s *source) routes(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return slices.Sorted(maps.Keys(s.readable().Routes)), cobra.ShellCompDirectiveNoFileComp
+}
+
+// paths completes the paths that lead to routes, each with its route's name.
 func (s *source) paths(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveDefault // of curl, or flags behind the URL
 	}
-	conf, _ := config.Load(config.Options{File: s.file, Environ: os.Environ(), Upstream: s.upstream})
 	all := []string{"curl\ta curl line", "-\tcurl lines on standard input"}
-	for _, name := range slices.Sorted(maps.Keys(conf.Routes)) {
-		r := conf.Routes[name]
+	routes := s.readable().Routes
+	for _, name := range slices.Sorted(maps.Keys(routes)) {
+		r := routes[name]
 		all = append(all, strings.TrimSuffix(r.PathPrefix, "/")+"/\troute "+name)
 	}
 	return all, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
