@@ -66,4 +66,4 @@ fuzz: ## run every fuzz target for FUZZTIME (default 20s)
 	.ci/fuzz
 
 .PHONY: check
-check: lint race e2e image ## all of it: what CI runs
+check: lint race e2e image package-check ## all of it: what CI runs
