@@ -19,6 +19,10 @@ var all = []Peer{
 		Argv: edgeArgv, Env: goEnv, Allocations: true, AccessLog: true,
 	},
 	{
+		Name: "apim-edge+census", Role: Edge, Package: "./cmd/apim-edge", Note: "its defaults; callers are counted and saved",
+		Argv: edgeArgv, Env: goEnv, Allocations: true, Census: true,
+	},
+	{
 		Name: "nginx", Role: General, Binary: []string{"nginx", "/usr/sbin/nginx"}, VersionArgs: []string{"-v"},
 		Argv: func(binary string, i Instance) []string {
 			return []string{binary, "-p", i.Dir, "-c", i.File("nginx.conf"), "-e", "stderr"}

@@ -20,7 +20,8 @@ var version string
 
 func main() { os.Exit(run()) }
 
-// run returns the exit code: 0 all right, 1 the command failed, 2 wrong usage.
+// run returns the exit code: 0 all right, 1 the command failed, 2 wrong usage, 3 done
+// in part.
 func run() int {
 	if version == "" {
 		version = builtVersion()
@@ -32,9 +33,16 @@ func run() int {
 	if err == nil {
 		return 0
 	}
+	if errors.As(err, new(partialError)) {
+		return 3
+	}
 	var silent silentError
 	if !errors.As(err, &silent) {
 		fmt.Fprintln(os.Stderr, "apim-edge:", err)
+	}
+	var coded codedError
+	if errors.As(err, &coded) {
+		return coded.code
 	}
 	var usage usageError
 	if errors.As(err, &usage) {
@@ -47,8 +55,20 @@ func run() int {
 // usageError is wrong usage: exit code 2.
 type usageError struct{ error }
 
+// codedError has been reported, and has an exit code of its own.
+type codedError struct {
+	silentError
+	code int
+}
+
+// Unwrap lets run see that it has been reported.
+func (c codedError) Unwrap() error { return c.silentError }
+
 // silentError has been reported already.
 type silentError struct{ error }
+
+// partialError has been reported: what could be done is done. Exit code 3.
+type partialError struct{ error }
 
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
@@ -70,7 +90,7 @@ The word serve may be left out. Exit code 2 is wrong usage, with what was meant.
 	root.SetVersionTemplate(versionText())
 	root.SetFlagErrorFunc(wrongFlag)
 	serveUnsaid(root)
-	root.AddCommand(newServeCommand(), newDemoCommand(startDemoEdge), newCheckCommand(), newExplainCommand(), newDoctorCommand(), newExportCommand(),
+	root.AddCommand(newServeCommand(), newDemoCommand(startDemoEdge), newCheckCommand(), newExplainCommand(), newDoctorCommand(), newImportCommand(), newExportCommand(), newReportCommand(),
 		newConfigCommand(), newFmtCommand(), newSchemaCommand(), newKeyCommand(), newHealthCommand(), newManCommand(), newVersionCommand())
 	refuseUnknown(root)
 	return root

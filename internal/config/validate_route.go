@@ -46,13 +46,8 @@ func (v *checker) routeUpstream(key, name string) {
 // pathPrefix reports a prefix that is none, or that an upstream could not tell
 // from another one.
 func (v *checker) pathPrefix(key, prefix string) {
-	fault, meant := prefixFault(prefix)
-	for segment := range strings.SplitSeq(prefix, "/") {
-		if fault == "" && strings.HasSuffix(segment, ".") {
-			fault = "a path prefix has no dot at the end of a segment, which some servers drop"
-		}
-	}
-	v.fault(key, show(prefix), fault, meant)
+	_, meant := prefixFault(prefix)
+	v.fault(key, show(prefix), PrefixFault(prefix), meant)
 }
 
 // prefixFault refuses the * of other servers' routes, too: here it would be a

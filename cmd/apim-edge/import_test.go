@@ -1,0 +1,35 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestTheExampleOfImport: the page on import shows a document, and what the first command
+// of the page makes of it.
+func TestTheExampleOfImport(t *testing.T) {
+	page := read(t, "docs/import.md")
+	part := section(t, page, "## An example", "## ")
+	blocks := map[string]string{}
+	for _, m := range regexp.MustCompile("(?s)```(xml|text|yaml)\n(.*?)```").FindAllStringSubmatch(part, -1) {
+		blocks[m[1]] = m[2]
+	}
+	first := regexp.MustCompile("```sh\napim-edge (.*)\n").FindStringSubmatch(page)
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("api.xml", []byte(blocks["xml"]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	cmd := newRootCommand()
+	cmd.SetOut(&out)
+	cmd.SetArgs(strings.Fields(first[1]))
+	if err := cmd.Execute(); err == nil || err.Error() != "something is not carried over" {
+		t.Errorf("error %v", err)
+	}
+	if got, want := out.String(), blocks["text"]+"\n"+blocks["yaml"]; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
