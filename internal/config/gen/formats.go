@@ -24,7 +24,8 @@ const (
 	plainSegment = `[A-Za-z0-9._~!$&'()+,;=:@-]*[A-Za-z0-9_~!$&'()+,;=:@-]`
 
 	vault     = `https://[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)+(:[0-9]{1,5})?/secrets/[0-9A-Za-z-]{1,127}(/[0-9A-Za-z-]{1,127})?/?`
-	reference = `(env:[A-Za-z_][A-Za-z0-9_]*|file:(/|[A-Za-z]:[\\/]).*|keyvault:` + vault + `)`
+	local     = `(env:[A-Za-z_][A-Za-z0-9_]*|file:(/|[A-Za-z]:[\\/]).*)`
+	reference = `(` + local + `|keyvault:` + vault + `)`
 
 	// Where keys of issuers come from: with TLS, or from this machine.
 	keysURL = `([Hh][Tt][Tt][Pp][Ss]://[^/?#@]+|[Hh][Tt][Tt][Pp]://(localhost|127(\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?)([/?][^#]*)?#?`
@@ -57,6 +58,7 @@ var definitions = map[string]*schema{
 	"address":   {Pattern: `^(` + hostName + `|` + ipv4 + `|\[[A-Za-z0-9_.:-]+(%[^\]]+)?\])?:` + portOr0 + `$`},
 	"network":   {Pattern: `^(` + ipv4 + `|` + ipv6 + `)(%[^/]+)?(/[0-9]{1,3})?$`},
 	"reference": {Pattern: `^` + reference + `$`},
+	"local":     {Pattern: `^` + local + `$`},
 	"keys":      {Pattern: `^(` + reference + `|` + keysURL + `)$`},
 	"proxy":     {Pattern: `^(none|` + reference + `|(` + anyCase("http") + `://)?([^/?#]*@)?(` + hostName + `|` + ipv4 + `|\[` + ipv6 + `\])(:(` + portOr0 + `)?)?/?\??#?)$`},
 	"hash":      {Pattern: `^sha256:[0-9A-Fa-f]{64}$`},
@@ -103,6 +105,7 @@ var formats = map[string]string{
 	"admin.address":       "address?",
 	"admin.allowed_hosts": "host",
 	"trusted_proxies":     "network",
+	"census.key":          "local?",
 
 	"upstreams.<name>.url":                             "url",
 	"upstreams.<name>.tls.server_name":                 "host?",

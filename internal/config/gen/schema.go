@@ -123,6 +123,9 @@ func (s *schema) measure(k key, kind string) {
 func (s *schema) number(k key) {
 	zero := 0
 	s.Type, s.Minimum = []string{"integer"}, &zero
+	if low, err := strconv.Atoi(k.tag.Get("min")); err == nil && k.tag.Get("zero") != "ok" {
+		s.Minimum = &low
+	}
 	if high, err := strconv.Atoi(k.tag.Get("max")); err == nil {
 		s.Maximum = &high
 	}
