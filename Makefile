@@ -1,6 +1,7 @@
 # Targets for people and for CI; `make help` lists them.
 SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+GO ?= go
 GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
 .PHONY: help
@@ -49,6 +50,18 @@ soak: ## hold a mixed load with faults for DURATION (default 20m): are memory, g
 image: ## build the container image and start it, without a Docker engine
 	.ci/image-check
 
+.PHONY: release
+release: ## binaries, packages, image, SBOM and checksums in dist; GO, VERSION, PLATFORMS, SIGNING_KEY
+	GO="$(GO)" VERSION="$(VERSION)" build/release
+
+.PHONY: release-check
+release-check: ## does a release have the same bytes twice, and does its signature hold?
+	GO="$(GO)" build/release-check
+
+.PHONY: package-check
+package-check: ## install, upgrade and remove the packages in a clean Debian root (as root)
+	GO="$(GO)" build/package-check
+
 .PHONY: bench
 bench: ## measure against nginx, HAProxy and others on this machine
 	go run ./bench
@@ -58,4 +71,4 @@ fuzz: ## run every fuzz target for FUZZTIME (default 20s)
 	.ci/fuzz
 
 .PHONY: check
-check: lint race e2e image ## all of it: what CI runs
+check: lint race e2e image package-check ## all of it: what CI runs
