@@ -32,6 +32,8 @@ type Options struct {
 	MaxIdle        int           // of all loops together
 	// OneClient has each connection serve one client's connection only.
 	OneClient bool
+	// Breaker is heeded where it is one of several.
+	Breaker Breaker
 	// OnOldAnswer is told of each dial that an old answer of DNS serves, with its age and
 	// why there is no new one. It runs beside the loops, several at a time. nil: nobody.
 	OnOldAnswer func(upstream string, age time.Duration, why error)
@@ -59,6 +61,8 @@ type Upstream struct {
 	aside  aside
 
 	Stats Stats
+	// Health is kept where it is one of several.
+	Health *Health
 }
 
 // Stats count what the pools do, on all loops.
@@ -76,6 +80,7 @@ func New(o Options, loops []*wire.Loop) *Upstream {
 		Options: o, loops: loops, pools: map[*wire.Loop]*pool{}, budget: newBudget(o.MaxConnections, o.MaxDials),
 		now: (*wire.Loop).Now, clock: func() time.Duration { return time.Since(begun) + 1 }, jitter: rand.N[time.Duration], lookup: net.DefaultResolver.LookupNetIP,
 	}
+	u.Health = newHealth(o.Breaker, u.clock)
 	for _, l := range loops {
 		u.pools[l] = &pool{up: u, loop: l, bound: map[*Conn]struct{}{}}
 	}
