@@ -135,6 +135,10 @@ type Upstream struct {
 	// The credential that apim-edge itself shows to the upstream, in place of
 	// the caller's.
 	Auth Auth `koanf:"auth"`
+	// When it is left alone, where a route has several upstreams.
+	Breaker Breaker `koanf:"breaker"`
+	// What is asked of it in the background, where a route has several upstreams.
+	Probe Probe `koanf:"probe"`
 }
 
 // UpstreamTLS secures connections to an https upstream. The upstream's
@@ -167,6 +171,16 @@ type Route struct {
 	Host string `koanf:"host"`
 	// Name of the upstream. It may be left out where there is only one.
 	Upstream string `koanf:"upstream"`
+	// Several upstreams instead of the one: each is a section with a name, and with
+	// priority, weight and callers where they are needed (docs/upstreams.md). What
+	// one of them refuses, or cannot be sent to it, goes to the next.
+	Upstreams []RouteUpstream `koanf:"upstreams"`
+	// Which of several upstreams a caller is sent to. credential: always the same,
+	// by a hash of the credential, as long as it may be asked; none: each request
+	// for itself, by the weights.
+	Sticky string `koanf:"sticky" oneof:"credential none"`
+	// When a request goes to another one of several upstreams.
+	Failover Failover `koanf:"failover"`
 	// Prefix to take off the path before it is forwarded: path_prefix or a part
 	// of it.
 	StripPrefix string `koanf:"strip_prefix"`

@@ -15,7 +15,7 @@ func (v *checker) routes() {
 	taken := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(v.config.Routes)) {
 		key, r := child("routes", name), v.config.Routes[name]
-		v.routeUpstream(child(key, "upstream"), r.Upstream)
+		v.routeUpstreams(key, r)
 		v.pathPrefix(child(key, "path_prefix"), r.PathPrefix)
 		v.stripPrefix(child(key, "strip_prefix"), r)
 		if r.Host != "" {

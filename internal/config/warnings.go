@@ -23,7 +23,9 @@ func (c *Config) Warnings() Problems {
 		v.upstreamWarnings(child("upstreams", name), name, c.Upstreams[name])
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Routes)) {
-		v.doubledPath(child(child("routes", name), "path_prefix"), c.Routes[name])
+		for _, up := range c.Routes[name].UpstreamNames() {
+			v.doubledPath(child(child("routes", name), "path_prefix"), c.Routes[name], c.Upstreams[up].URL)
+		}
 		v.corsWarnings(child(child("routes", name), "cors"), c.Routes[name].CORS)
 	}
 	v.identityWarnings()
@@ -44,7 +46,7 @@ func (v *checker) openAdmin() {
 func (v *checker) upstreamWarnings(key, name string, up Upstream) {
 	used := false
 	for _, r := range v.config.Routes {
-		used = used || r.Upstream == name
+		used = used || slices.Contains(r.UpstreamNames(), name)
 	}
 	if !used {
 		v.fault(key, "", "no route leads to this upstream", "")
@@ -73,8 +75,7 @@ func (v *checker) urlWarnings(key, written string, u *url.URL) {
 }
 
 // doubledPath tells of a prefix that is put in front of itself.
-func (v *checker) doubledPath(key string, r Route) {
-	base := v.config.Upstreams[r.Upstream].URL
+func (v *checker) doubledPath(key string, r Route, base string) {
 	u, err := url.Parse(base)
 	if err != nil {
 		return

@@ -77,7 +77,7 @@ func TestACallerStays(t *testing.T) {
 	for i := range 12 {
 		places = append(places, groupOf(true, "east 1 50", "west 1 50").order(key(i), false)[:4])
 	}
-	const want = "[west west east west west west east west east west west west]"
+	const want = "[west west east west west west east east west east west west]"
 	if got := fmt.Sprint(places); got != want {
 		t.Errorf("callers are at\n%s, and used to be at\n%s", got, want)
 	}

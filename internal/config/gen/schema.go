@@ -50,6 +50,8 @@ func schemaOf(k key) *schema {
 			s.PropertyNames = &schema{Pattern: "^[a-z0-9]+([_-][a-z0-9]+)*$"}
 		}
 		s.AdditionalProperties = schemaOf(*k.element)
+	case k.items != nil:
+		s.Type, s.Items = []string{"array"}, schemaOf(*k.items)
 	case k.isSection():
 		s.Type = []string{"object", "null"} // all of its keys may be commented out
 		s.Properties = map[string]*schema{}

@@ -23,6 +23,7 @@ type key struct {
 	value    reflect.Value // in the sample
 	children []key         // of a section
 	element  *key          // of a section of names
+	items    *key          // of a list of sections
 }
 
 // readComments returns the comments of the keys in all files of a folder, by
@@ -79,6 +80,9 @@ func tree(texts map[string]string, path string, section reflect.Value, name stri
 			only := section.Field(i).MapKeys()[0]
 			element := tree(texts, child.path+".<name>", section.Field(i).MapIndex(only), only.String())
 			child.element = &element
+		case child.isListed():
+			items := tree(texts, child.path+"[]", reflect.Zero(field.Type.Elem()), "")
+			child.items = &items
 		case child.isSection():
 			child = tree(texts, child.path, section.Field(i), name)
 		}
@@ -92,6 +96,11 @@ func (k key) isSection() bool {
 	return k.typ.Kind() == reflect.Struct && k.typ != reflect.TypeFor[config.Duration]() && k.typ != reflect.TypeFor[config.Size]()
 }
 
+// isListed reports whether the key is a list of sections.
+func (k key) isListed() bool {
+	return k.typ.Kind() == reflect.Slice && k.typ.Elem().Kind() == reflect.Struct
+}
+
 // isPairs reports whether the key is a map of texts, which is written in one piece.
 func (k key) isPairs() bool { return k.typ == reflect.TypeFor[map[string]string]() }
 
@@ -99,6 +108,9 @@ func (k key) oneOf() []string { return strings.Fields(k.tag.Get("oneof")) }
 
 // allowed says what may be written, in words.
 func (k key) allowed() string {
+	if k.items != nil {
+		return "a list of sections"
+	}
 	switch k.value.Interface().(type) {
 	case config.Duration:
 		return k.bounded("a time with a unit")
@@ -150,11 +162,17 @@ var special = map[string]string{
 	"token_policies.<name>.header":     "`Authorization`, where `query` is empty",
 	"clients.<name>.keys":              "none, they must be given",
 	// By what else is written.
-	"upstreams.<name>.auth.header": "`api-key`; with managed_identity `Authorization`",
+	"routes.<name>.upstreams[].name":     "none, it must be given",
+	"routes.<name>.upstreams[].priority": "`1`",
+	"routes.<name>.upstreams[].weight":   "`1`; with callers `0`",
+	"upstreams.<name>.auth.header":       "`api-key`; with managed_identity `Authorization`",
 }
 
 // fallback says what holds where the key is not written.
 func (k key) fallback() string {
+	if k.items != nil {
+		return "empty"
+	}
 	if words, ok := special[k.path]; ok {
 		return words
 	}
@@ -180,7 +198,10 @@ func code(s string) string {
 	return "`" + s + "`"
 }
 
-// variable returns the name of the environment variable.
+// variable returns the name of the environment variable, or that there is none.
 func (k key) variable() string {
+	if k.items != nil || strings.Contains(k.path, "[]") {
+		return ""
+	}
 	return "APIM_EDGE__" + strings.ToUpper(strings.ReplaceAll(k.path, ".", "__"))
 }
