@@ -1,6 +1,7 @@
 package head
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -127,10 +128,10 @@ func (a *Relayed) appendCORS(dst []byte) (out []byte, allowed bool) {
 
 // DropFromRequest returns what reports whether a trailer field of a request may not
 // pass: what the edge owns or removes in a head cannot come in behind the body.
-func DropFromRequest(credentials, replaces *rewrite.Policy, claims Claims) func(name []byte) bool {
+func DropFromRequest(credentials *rewrite.Policy, replaces []*rewrite.Policy, claims Claims) func(name []byte) bool {
 	return func(name []byte) bool {
 		return neverTrailer(name) || kindOf(name)&^kNeighbour == kRequestID || credentials.Governs(name) ||
-			replaces != nil && replaces.Governs(name) || claims.Owns(name)
+			claims.Owns(name) || slices.ContainsFunc(replaces, func(p *rewrite.Policy) bool { return p.Governs(name) })
 	}
 }
 

@@ -32,7 +32,10 @@ func (a *AccessLog) Observe(r *Record) {
 	}
 	line.Bytes("request_id", r.ID).Bytes("method", r.Method).Bytes("path", r.Path)
 	if r.Route != nil {
-		line.Str("route", r.Route.Name).Str("upstream", r.Upstream)
+		line.Str("route", r.Route.Name)
+		if r.Upstream != "" {
+			line.Str("upstream", r.Upstream)
+		}
 	}
 	line.Int("status", r.Status)
 	if r.Reason.Decided() {
@@ -49,6 +52,13 @@ func (a *AccessLog) Observe(r *Record) {
 	}
 	if len(r.APIMRequestID) > 0 {
 		line.Bytes("apim_request_id", r.APIMRequestID)
+	}
+	if len(r.Moved) > 0 {
+		moved := zerolog.Arr()
+		for _, a := range r.Moved {
+			moved.Str(a.String())
+		}
+		line.Array("moved", moved)
 	}
 	if r.Retries > 0 {
 		line.Int("retries", r.Retries)

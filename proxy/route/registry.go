@@ -64,6 +64,7 @@ func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (h *ha
 	o := upstream.Options{
 		Name: name, Address: address(parsed), Connect: t.Connect.Duration, TLSHandshake: t.TLSHandshake.Duration,
 		KeepAlive: t.UpstreamKeepAlive.Duration, MaxAge: u.MaxAge.Duration, Stall: t.RequestBodyIdle.Duration, MaxConnections: u.MaxConnections, MaxDials: u.MaxDials, MaxIdle: u.MaxIdle,
+		Breaker:   upstream.Breaker{Failures: u.Breaker.Failures, Within: u.Breaker.Within.Duration, Open: u.Breaker.Open.Duration},
 		OneClient: u.Share == "client", OnOldAnswer: g.OnOldAnswer,
 	}
 	var material []byte

@@ -124,7 +124,7 @@ func whole(e *reloading, s *Snapshot) error {
 			return fmt.Errorf("route %s is missing", name)
 		}
 		r = s.Routes[i]
-		if !slices.Contains(e.All(), r.Target.Upstream) || r.Target.Upstream.Name != c.Upstream || r.Credential == nil || (r.CORS != nil) != (len(c.CORS.AllowedOrigins) > 0) {
+		if !slices.Contains(e.All(), r.Target.Upstream) || r.Target.Upstream.Name != c.UpstreamNames()[0] || r.Credential == nil || (r.CORS != nil) != (len(c.CORS.AllowedOrigins) > 0) {
 			return fmt.Errorf("route %s has %+v", name, r)
 		}
 	}
