@@ -57,12 +57,12 @@ func (x *Exchange) ask() error {
 		err := x.attempt.run(x)
 		switch err { // none is ever wrapped
 		case errUntaken:
-			x.attempt.abandon(x.client.store)
+			x.abandon()
 		case errLost:
-			x.attempt.abandon(x.client.store)
+			x.abandon()
 			x.attempt.again = true
 		case errRefusedKey:
-			x.attempt.abandon(x.client.store)
+			x.abandon()
 			continue // that is counted elsewhere
 		default:
 			return err
@@ -108,22 +108,17 @@ func (a *attempt) send(x *Exchange) error {
 	}
 	out := x.compose()
 	n, err := a.conn.Write(out.Bytes())
+	out.Release()
 	a.taken = int64(n)
 	switch {
 	case err == nil, n > 0: // a broken pipe: the upstream may have answered before it closed
 	case !a.conn.Used && !a.conn.Plain(): // or its alert says why it has
 	case a.conn.Used: // closed while it was idle; a new one would fail again
-		out.Release()
 		return errUntaken
 	default:
-		out.Release()
 		return edgeerr.Wrap(edgeerr.UpstreamClosedEarly, err)
 	}
-	x.keepSent(out)
 	a.resp = x.client.store.responses.take()
-	if x.req == nil {
-		return nil // all of it has been sent before
-	}
 	return x.forwardRest()
 }
 
@@ -279,7 +274,6 @@ func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
 	if err := a.resp.Parse(a.in.Hold(n)); err != nil {
 		return false, a.invalid(err)
 	}
-	x.dropRequest()   // whatever becomes of the exchange, it is not sent again
 	if a.resp.Login { // from its first message on: the next one is the client's answer to it
 		a.conn.LogIn(&x.client.bound)
 	}
@@ -298,6 +292,7 @@ func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
 		if x.otherKey() {
 			return false, errRefusedKey
 		}
+		x.dropRequest() // whatever becomes of the exchange, it is not sent again
 		return true, nil
 	}
 	if a.interim++; a.interim > 100 {
@@ -351,11 +346,13 @@ func (a *attempt) dropResponse(s *store) {
 	a.resp = nil
 }
 
-// abandon ends an attempt that has come to nothing, so that another can begin. Of an
-// answer that refuses the key nothing is needed.
-func (a *attempt) abandon(s *store) {
+// abandon ends the attempt, which has come to nothing, so that another can begin. Of an
+// answer that refuses the key nothing is needed. An upload goes on with the next one.
+func (x *Exchange) abandon() {
+	a := &x.attempt
+	x.upload.Pause()
 	a.drop()
-	a.dropResponse(s)
+	a.dropResponse(x.client.store)
 	a.in.Release()
 	*a = attempt{}
 }

@@ -182,7 +182,7 @@ func (x *Exchange) leave(edgeerr.Code, error) {
 // is cleared: what is kept on a shelf keeps nothing else alive, and begins as new.
 func (x *Exchange) release() {
 	c := x.client
-	if x.req != nil && x.next == nextRequest {
+	if x.req != nil && x.held.in == nil && x.next == nextRequest {
 		c.in.Consume(int(x.req.Length)) // nobody was sent it; endsInBuffer has said that it is there
 	}
 	x.dropRequest()
@@ -206,6 +206,12 @@ func (x *Exchange) dropRequest() {
 	x.req.Clear()
 	x.client.store.requests.put(x.req, x.req.Grown())
 	x.req = nil
+	if x.held.in != nil {
+		x.held.in.Release()
+		x.held = held{}
+		x.upload.Forget()
+		return
+	}
 	x.client.in.Let()
 	x.client.dropEmpty()
 }

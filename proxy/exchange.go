@@ -44,15 +44,14 @@ type Exchange struct {
 	// explained is what the gate has found, where explain is set.
 	explained []identity.Explained
 
-	attempt attempt // the one under way; those before it have taken nothing
-	retries int     // how many were before it
-	// refusedLine is what the attempt before has shown and the upstream has refused; nil:
-	// there was none.
-	refusedLine []byte
-	upload      upload
-	down        relay.Down    // from prepareRelay on
-	tunnel      *relay.Tunnel // after 101, and then instead of down
-	events      relay.Events  // fed by down, where body is head.Events
+	attempt  attempt // the one under way; those before it have taken nothing
+	retries  int     // how many were before it
+	keyTried bool    // the upstream has refused a key
+	held     held    // where req was sent, and may have to be sent once more
+	upload   upload
+	down     relay.Down    // from prepareRelay on
+	tunnel   *relay.Tunnel // after 101, and then instead of down
+	events   relay.Events  // fed by down, where body is head.Events
 
 	next    next
 	answer  answer

@@ -65,7 +65,7 @@ func (x *Exchange) interruption() error {
 	if x.admitted && x.client.Left() && x.tunnel == nil && !x.down.Leave() {
 		return edgeerr.Wrap(edgeerr.ClientLeft, errLeft)
 	}
-	if x.upload.state == uploadActive && !x.down.Left() {
+	if x.upload.state == uploadActive && x.upload.To != nil && !x.down.Left() {
 		return x.goOnUploading()
 	}
 	return nil
