@@ -72,6 +72,12 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 			}, func(*config.Config) {})
 		})
 	}
+	t.Run("one of several upstreams", func(t *testing.T) {
+		exchangeAllocatesNothing(t, sdkHead, proxytest.StartEdge, func(conf *config.Config) {
+			url := conf.Upstreams["legacy"].URL
+			several(url, url)(conf)
+		})
+	})
 	t.Run("a token that is known", func(t *testing.T) {
 		token := "Bearer " + fixed.Token("a", identitytest.Claims{"roles": "x"})
 		exchangeAllocatesNothing(t, strings.Replace(sdkHead, "Bearer 0123456789abcdef0123456789abcdef", token, 1), proxytest.StartEdge, func(conf *config.Config) {

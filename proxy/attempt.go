@@ -51,23 +51,26 @@ var errLost = errors.New("the connection ended where an answer was due")
 // ran, or where what ran may run twice: a POST of which one byte was taken is never sent
 // again, unless the upstream itself says that nothing ran. It comes to an end: each repeat
 // uses up a connection of the pool, and on a new one nothing is repeated; another key is
-// tried once.
+// tried once, and each of several upstreams.
 func (x *Exchange) ask() error {
 	for {
-		err := x.attempt.run(x)
+		err, again := x.attempt.run(x), false
 		switch err { // none is ever wrapped
-		case errUntaken:
-			x.abandon()
-		case errLost:
-			x.abandon()
-			x.attempt.again = true
-		case errRefusedKey:
-			x.abandon()
-			continue // that is counted elsewhere
-		default:
+		case nil, wire.ErrWait:
 			return err
+		case errUntaken:
+			x.retries++
+		case errLost:
+			x.retries++
+			again = true
+		case errRefusedKey, errMoved: // which are counted elsewhere
+		default:
+			if !x.failed(err) {
+				return err
+			}
 		}
-		x.retries++
+		x.abandon()
+		x.attempt.again = again
 	}
 }
 
@@ -99,7 +102,9 @@ func (a *attempt) send(x *Exchange) error {
 	if x.client.Left() {
 		return edgeerr.Wrap(edgeerr.ClientLeft, errLeft)
 	}
-	a.pick(x)
+	if err := a.pick(x); err != nil {
+		return err
+	}
 	if err := a.show(); err != nil {
 		return err
 	}
@@ -123,11 +128,13 @@ func (a *attempt) send(x *Exchange) error {
 }
 
 // pick chooses where the attempt goes.
-func (a *attempt) pick(x *Exchange) {
+func (a *attempt) pick(x *Exchange) (err error) {
 	if a.target == nil {
-		a.target = x.route.Target
-		a.decision = a.target.Decision(x.route.Credential, x.decision)
+		if a.target, err = x.choose(); err == nil {
+			a.decision = a.target.Decision(x.route.Credential, x.decision)
+		}
 	}
+	return err
 }
 
 // headRoom is for what the edge adds to a head.
@@ -291,6 +298,9 @@ func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
 		a.conn.ExpireAfter(0)
 		if x.otherKey() {
 			return false, errRefusedKey
+		}
+		if err := x.heard(); err != nil {
+			return false, err
 		}
 		x.dropRequest() // whatever becomes of the exchange, it is not sent again
 		return true, nil

@@ -110,6 +110,7 @@ func (x *Exchange) dropUpstream(edgeerr.Code, error) {
 		x.attempt.cancel()
 	}
 	x.attempt.drop()
+	x.undecided()
 }
 
 // uncount makes room for another exchange, before anybody is told that this one is
@@ -137,7 +138,7 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 		Cut: x.answer == answerUpstream && code != edgeerr.None, Code: code, Err: err,
 	}
 	if x.route != nil {
-		r.Route, r.Upstream = x.route.Metrics, x.route.Target.Name
+		r.Route, r.Upstream, r.Moved = x.route.Metrics, x.asked(), x.moved
 	}
 	switch {
 	case x.answer == answerPreflight:

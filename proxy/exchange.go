@@ -9,6 +9,7 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/relay"
 	"github.com/apim-edge/apim-edge/proxy/route"
+	"github.com/apim-edge/apim-edge/proxy/upstream"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -43,6 +44,14 @@ type Exchange struct {
 	explain bool             // nothing is sent or waited for: a person asks
 	// explained is what the gate has found, where explain is set.
 	explained []identity.Explained
+
+	// choice is what was chosen of several upstreams; of no meaning where there is one.
+	choice upstream.Choice
+	target *upstream.Target // where the attempt goes; nil until that is chosen
+	moved  []record.Attempt // those before it, each at another upstream
+	// soonest is when one of several upstreams can be asked again, where none can now; 0:
+	// what the upstream says of that passes.
+	soonest time.Duration
 
 	attempt  attempt // the one under way; those before it have taken nothing
 	retries  int     // how many were before it
@@ -200,6 +209,7 @@ func (x *Exchange) relayed() head.Relayed {
 		Response: x.attempt.resp, CORS: x.route.CORS, Method: x.kept.method, Origin: x.kept.origin,
 		Dechunk: x.down.Dechunk, Close: x.next != nextRequest,
 	}
+	r.Wait = x.soonest
 	if !x.attempt.resp.Dated {
 		r.Date = x.client.store.date.at(x.client.Loop().Now())
 	}

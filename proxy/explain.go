@@ -22,6 +22,9 @@ import (
 // values are shown by an allow-list, and everything else is ***.
 type Explanation struct {
 	Route, Upstream, URL string
+	// Order are the upstreams that the request would try, one after the other, where the
+	// route has several.
+	Order []Candidate
 	// Routes are all there are, in the order in which they are tried, where none
 	// matched.
 	Routes []route.Rule
@@ -93,13 +96,20 @@ func (x *Exchange) explanation(err error) Explanation {
 		out.Reason, out.Meaning = "", ""
 	}
 	if rt := x.route; rt != nil {
-		out.Route, out.Upstream, out.URL = rt.Name, rt.Target.Name, x.snap.Config.Upstreams[rt.Target.Name].URL
+		out.Route = rt.Name
 		out.Policy = rt.CORS != nil
+	}
+	if err == nil {
+		out.Order = x.candidates()
+		err = x.attempt.pick(x)
+	}
+	if x.route != nil {
+		out.Upstream = x.asked()
+		out.URL = x.snap.Config.Upstreams[out.Upstream].URL
 	}
 	var answer []byte
 	switch err {
 	case nil:
-		x.attempt.pick(x)
 		out.Credential = x.credential()
 		forwarded := x.forwarded()
 		forwarded.Name = []byte(product) // each process puts something of its own behind it

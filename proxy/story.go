@@ -203,6 +203,7 @@ func (x *Exchange) decide() error {
 	x.decision = x.route.Credential.Decide(x.req.Fields, x.req.Query)
 	x.reason, x.notes = x.decision.Reason, x.decision.Notes
 	if !x.decision.Rejected() {
+		x.noteCaller()
 		return nil
 	}
 	return edgeerr.New(codeOf(x.decision.Reason), x.decision.Problem.String())

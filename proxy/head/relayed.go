@@ -26,6 +26,8 @@ type Relayed struct {
 	// and 0: no such field.
 	Decision     string
 	UpstreamTime time.Duration
+	// Wait replaces what the upstream says of when to come again; 0: its own word passes.
+	Wait time.Duration
 }
 
 // Append appends the head: the upstream's lines in their order and spelling,
@@ -39,6 +41,9 @@ func (a *Relayed) Append(dst []byte) (out []byte, allowed bool) {
 	allowed = true
 	if a.CORS != nil {
 		dst, allowed = a.appendCORS(dst)
+	}
+	if a.Wait > 0 {
+		dst = appendWait(dst, a.Wait)
 	}
 	if a.Decision != "" {
 		dst = append(dst, "X-Apim-Edge-Decision: "...)
@@ -101,7 +106,7 @@ func (a *Relayed) appendUpstreamFields(dst []byte) []byte {
 			if a.CORS != nil && corsx.Owned(name) {
 				continue
 			}
-			if r.nominates(name) {
+			if r.nominates(name) || a.Wait > 0 && (EqualFold(name, "retry-after") || EqualFold(name, "retry-after-ms")) {
 				continue
 			}
 		}

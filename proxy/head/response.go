@@ -173,6 +173,9 @@ func isEventStream(v []byte) bool {
 		(len(v) == len(want) || v[len(want)] == ';' || v[len(want)] == ' ')
 }
 
+// Fields returns the field lines as they came. They alias the buffer of the head.
+func (r *Response) Fields() []rewrite.Field { return r.fields }
+
 // Clear drops all of r that aliases the buffer of its head.
 func (r *Response) Clear() {
 	clear(r.fields)

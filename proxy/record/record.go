@@ -67,7 +67,8 @@ type Record struct {
 type Attempt struct {
 	Upstream string
 	Status   int          // of its answer; 0: none came
-	Code     edgeerr.Code // of why there is none
+	Code     edgeerr.Code // of why there is none, with Err
+	Err      error
 }
 
 // String returns the name with the status, or with the code.

@@ -38,6 +38,7 @@ func NewGroup(g Group) *Group {
 	g.Members = slices.Clone(g.Members)
 	for i := range g.Members {
 		g.Members[i].name = textHash(g.Members[i].Name)
+		g.Members[i].Health.chosen.Store(true)
 	}
 	return &g
 }
@@ -61,17 +62,18 @@ type Member struct {
 type Caller struct {
 	hash [sha256.Size]byte
 	key  uint64 // by which the members are ordered
+	some bool   // it has a credential
 	slot uint64 // by which throttled callers are told apart
 }
 
 // CallerOf returns the caller with a credential. Without one chance decides; what is
 // throttled then is so for all who have none.
 func (g *Group) CallerOf(credential []byte) (c Caller) {
-	if len(credential) > 0 {
+	if c.some = len(credential) > 0; c.some {
 		c.hash = g.Hash(credential)
 		c.slot = binary.LittleEndian.Uint64(c.hash[:])
 	}
-	if c.key = rand.Uint64(); g.Sticky && len(credential) > 0 {
+	if c.key = rand.Uint64(); g.Sticky && c.some {
 		c.key = mix(binary.LittleEndian.Uint64(c.hash[8:]) ^ g.salt)
 	}
 	return c
@@ -83,6 +85,8 @@ type Choice struct {
 	// Stays has the request go where it would go if all upstreams were well, and nowhere
 	// else: it names something that is there alone.
 	Stays bool
+	// Peek has nothing done but looked: a person asks.
+	Peek bool
 
 	tried  uint16 // a bit for each member
 	seeing bool   // it is the one that sees how the member is
@@ -103,7 +107,7 @@ func (g *Group) Next(c *Choice) *Member {
 		}
 		m := &g.Members[i]
 		c.seeing = false
-		if !c.Stays && m.Health.look(c.slot) == due {
+		if !c.Stays && !c.Peek && m.Health.look(c.slot) == due {
 			if c.seeing = m.Health.claim(); !c.seeing {
 				closed |= 1 << i
 				continue
@@ -120,12 +124,21 @@ func (g *Group) Next(c *Choice) *Member {
 	if i < 0 {
 		return nil
 	}
-	c.seeing = g.Members[i].Health.force()
+	c.seeing = !c.Peek && g.Members[i].Health.force()
 	return g.take(c, i)
 }
 
 // AtKey has the choice depend on something else than a credential.
 func (c *Caller) AtKey(key []byte) { c.key = textHash(string(key)) }
+
+// Known reports whether the caller has a credential.
+func (c *Caller) Known() bool { return c.some }
+
+// Mine reports whether the member is named for the caller.
+func (m *Member) Mine(c *Caller) bool {
+	_, mine := m.Callers[c.hash]
+	return mine && c.some
+}
 
 func (g *Group) take(c *Choice, i int) *Member {
 	c.tried |= 1 << i
@@ -152,10 +165,8 @@ func (g *Group) best(c *Choice, may func(*Member) bool, but uint16) int {
 // each member has its share, and a weight that changes moves no caller between the
 // others.
 func (m *Member) place(c *Caller) (rank int, score float64, serves bool) {
-	if len(m.Callers) > 0 {
-		if _, ok := m.Callers[c.hash]; ok {
-			return 0, math.Inf(1), true
-		}
+	if len(m.Callers) > 0 && m.Mine(c) {
+		return 0, math.Inf(1), true
 	}
 	if m.Weight == 0 {
 		return 0, 0, false
@@ -164,15 +175,19 @@ func (m *Member) place(c *Caller) (rank int, score float64, serves bool) {
 	return m.Priority, float64(m.Weight) / -math.Log(chance), true
 }
 
-// Soonest returns the shortest time after which a member can be asked for the caller
-// that is left alone now; 0: none is.
+// Soonest returns the shortest time after which a member can be asked for the caller,
+// where all are left alone now; 0: one is not.
 func (g *Group) Soonest(c *Caller) (soonest time.Duration) {
 	for i := range g.Members {
 		m := &g.Members[i]
 		if _, _, serves := m.place(c); !serves {
 			continue
 		}
-		if left := m.Health.Left(c.slot); left > 0 && (soonest == 0 || left < soonest) {
+		left := m.Health.Left(c.slot)
+		if left == 0 {
+			return 0
+		}
+		if soonest == 0 || left < soonest {
 			soonest = left
 		}
 	}
@@ -204,9 +219,6 @@ func (g *Group) Failed(c *Choice, cause Cause, told time.Duration) {
 	c.seeing = false
 	g.Members[c.at].Health.Failed(cause, told)
 }
-
-// Moved counts that the request goes elsewhere because of what the member has done.
-func (g *Group) Moved(from *Target) { from.Health.Moved.Add(1) }
 
 // Undecided tells that the attempt has shown nothing of the member.
 func (g *Group) Undecided(c *Choice) {

@@ -199,7 +199,8 @@ func TestACanaryByCallers(t *testing.T) {
 	}
 }
 
-// TestSoonest holds that it is the shortest wait that ends for the caller.
+// TestSoonest holds that it is the shortest wait of the caller, where there is nowhere to
+// go without one.
 func TestSoonest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := groupOf(true, "ptu 1 1", "east 2 1", "hidden 2 0")
@@ -214,10 +215,12 @@ func TestSoonest(t *testing.T) {
 		g.health("hidden").Throttle(me.slot, time.Second)
 		want(0)
 		g.health("ptu").Throttle(me.slot, 20*time.Second)
-		want(20 * time.Second)
+		want(0)
 		g.open("east")
 		want(usual.Open)
 		time.Sleep(usual.Open)
+		want(0)
+		g.health("east").Throttle(me.slot, time.Minute)
 		want(20*time.Second - usual.Open)
 	})
 }

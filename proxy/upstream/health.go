@@ -74,6 +74,7 @@ type Health struct {
 	breaker Breaker
 	clock   func() time.Duration
 	oneSlot atomic.Bool
+	chosen  atomic.Bool // it is, or was, one of several
 	now     atomic.Pointer[Condition]
 	slots   [slots]atomic.Uint64
 
@@ -96,6 +97,9 @@ func newHealth(b Breaker, clock func() time.Duration) *Health {
 	h.now.Store(well)
 	return h
 }
+
+// Chosen reports whether the upstream is one of several of some route.
+func (h *Health) Chosen() bool { return h.chosen.Load() }
 
 // Condition returns how the upstream is.
 func (h *Health) Condition() Condition { return *h.now.Load() }
@@ -250,7 +254,7 @@ func (h *Health) Throttle(caller uint64, told time.Duration) {
 			wait = min(firstThrottle<<min(row, 10), lastThrottle)
 		}
 		until := max(now+wait, untilOf(old))
-		next := uint64((until+time.Millisecond-1)/time.Millisecond)<<rowBits | min(row+1, 1<<rowBits-1)
+		next := uint64(until/time.Millisecond)<<rowBits | min(row+1, 1<<rowBits-1)
 		if s.CompareAndSwap(old, next) {
 			return
 		}

@@ -1,0 +1,207 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/head"
+	"github.com/apim-edge/apim-edge/proxy/record"
+	"github.com/apim-edge/apim-edge/proxy/upstream"
+)
+
+// A route may have several upstreams. A request is tried at each once at most, nothing
+// is waited for in between, and it moves on only where nothing of it ran: no connection
+// was there, or the upstream itself has said so (429, 503). A route with one upstream has
+// no Group, and none of this.
+
+// noteCaller notes what the choice depends on. It comes before the gate, which may put
+// another key in the place of the caller's.
+func (x *Exchange) noteCaller() {
+	g := x.route.Group
+	if g == nil {
+		return
+	}
+	credential := x.decision.Key
+	if credential == nil {
+		credential = x.decision.BearerToken()
+	}
+	x.choice = upstream.Choice{Caller: g.CallerOf(credential), Stays: head.NamesResource(x.req.Path), Peek: x.explain}
+	if head.LogsIn(&x.decision, x.req) { // over several requests, each with another credential
+		x.choice.AtKey(x.client.address.AsSlice())
+		x.choice.Stays = true
+	}
+}
+
+// choose returns where the request goes first, and then again, until it moves on.
+func (x *Exchange) choose() (*upstream.Target, error) {
+	g := x.route.Group
+	switch {
+	case x.target != nil:
+	case g == nil:
+		x.target = x.route.Target
+	default:
+		x.choice.Stays = x.choice.Stays || head.NamesID(x.bodyHead())
+		m := g.Next(&x.choice)
+		if m == nil {
+			return nil, x.allThrottled()
+		}
+		x.target = m.Target
+	}
+	return x.target, nil
+}
+
+// allThrottled is the answer where every upstream has said when to come again.
+func (x *Exchange) allThrottled() error {
+	var names []string
+	for i := range x.route.Group.Members {
+		names = append(names, x.route.Group.Members[i].Name)
+	}
+	return &edgeerr.Error{
+		Code: edgeerr.UpstreamsThrottled, After: max(x.route.Group.Soonest(&x.choice.Caller), time.Millisecond),
+		Err: errors.New("all of them have asked to be left alone: " + strings.Join(names, ", ")),
+	}
+}
+
+// errMoved tells that nothing ran at the upstream, and that target is another one.
+var errMoved = errors.New("another upstream is asked")
+
+// heard takes note of the upstream's answer, and moves the request if that is an answer
+// of one who has done nothing.
+func (x *Exchange) heard() error {
+	g := x.route.Group
+	if g == nil {
+		return nil
+	}
+	r, moves := x.attempt.resp, false
+	switch {
+	case r.Status == 429:
+		moves = g.OnStatus429
+		g.Throttled(&x.choice, upstream.Told(r.Fields(), time.Now()))
+	case r.Status == 503:
+		moves = g.OnStatus503
+		g.Failed(&x.choice, upstream.CauseServerError, upstream.Told(r.Fields(), time.Now()))
+	case r.Status >= 500:
+		g.Failed(&x.choice, upstream.CauseServerError, 0)
+	case r.Status == 408: // whose fault that is nobody knows
+		g.Undecided(&x.choice)
+	default:
+		g.Succeeded(&x.choice)
+	}
+	if r.Status != 429 && r.Status != 503 {
+		return nil
+	}
+	if moves && x.sendable() && !head.NamesID(x.wholeBody()) && x.moveOn(record.Attempt{Status: r.Status}) {
+		return errMoved
+	}
+	if !x.choice.Stays {
+		x.soonest = g.Soonest(&x.choice.Caller)
+	}
+	return nil
+}
+
+// wholeBody returns what has been sent of the body, without the framing of chunks as far
+// as that would hide anything.
+func (x *Exchange) wholeBody() []byte {
+	rest := x.upload.Copy.Bytes()
+	if len(rest) == 0 && x.req.Length >= 0 {
+		return nil // it has been looked at
+	}
+	body := append(append(make([]byte, 0, len(x.bodyHead())+len(rest)), x.bodyHead()...), rest...)
+	if x.req.Length >= 0 {
+		return body
+	}
+	return head.Dechunk(body)
+}
+
+// failed takes note of an attempt that has come to an error, and reports whether the
+// request moves on.
+func (x *Exchange) failed(err error) bool {
+	g := x.route.Group
+	if g == nil || x.target == nil {
+		return false
+	}
+	code := edgeerr.CodeOf(err)
+	nothing := x.attempt.taken == 0 && x.attempt.resp == nil // was taken of the request
+	switch code {
+	case edgeerr.UpstreamUnresolved, edgeerr.UpstreamConnectFailed, edgeerr.UpstreamConnectTimeout, edgeerr.UpstreamTLSFailed:
+		g.Failed(&x.choice, upstream.CauseConnect, 0)
+	case edgeerr.UpstreamClosedEarly, edgeerr.UpstreamHeadTimeout, edgeerr.UpstreamInvalidResponse, edgeerr.UpstreamStalled:
+		cause := upstream.CauseNoAnswer
+		if nothing {
+			cause = upstream.CauseConnect
+		}
+		g.Failed(&x.choice, cause, 0)
+	case edgeerr.UpstreamUnavailable, edgeerr.NoUpstreamCredential: // no fault of the upstream
+		g.Undecided(&x.choice)
+	default:
+		return false
+	}
+	return nothing && g.OnConnect && x.req != nil && x.moveOn(record.Attempt{Code: code, Err: err})
+}
+
+// moveOn chooses another upstream, and reports whether there is one.
+func (x *Exchange) moveOn(was record.Attempt) bool {
+	next := x.route.Group.Next(&x.choice)
+	if next == nil {
+		return false
+	}
+	was.Upstream = x.target.Name
+	x.moved = append(x.moved, was)
+	x.target.Health.Moved.Add(1)
+	x.target, x.keyTried = next.Target, false
+	return true
+}
+
+// undecided tells that the attempt has ended without showing how the upstream is.
+func (x *Exchange) undecided() {
+	if x.route != nil && x.route.Group != nil {
+		x.route.Group.Undecided(&x.choice)
+	}
+}
+
+// asked returns the name of the upstream that was asked, for people.
+func (x *Exchange) asked() string {
+	switch {
+	case x.target != nil:
+		return x.target.Name
+	case x.route.Group == nil:
+		return x.route.Target.Name
+	}
+	return ""
+}
+
+// A Candidate is one of several upstreams that a request would try.
+type Candidate struct{ Upstream, URL, Why string }
+
+// candidates returns them in their order, as it is now.
+func (x *Exchange) candidates() (all []Candidate) {
+	g := x.route.Group
+	if g == nil {
+		return nil
+	}
+	c := x.choice
+	for m := g.Next(&c); m != nil; m = g.Next(&c) {
+		all = append(all, Candidate{m.Name, x.snap.Config.Upstreams[m.Name].URL, x.why(m)})
+	}
+	return all
+}
+
+func (x *Exchange) why(m *upstream.Member) string {
+	g := x.route.Group
+	why := fmt.Sprintf("priority %d, weight %d", m.Priority, m.Weight)
+	switch {
+	case m.Mine(&x.choice.Caller):
+		why = "this caller is in callers"
+	case g.Sticky && x.choice.Known():
+		why += ", by the hash of the credential"
+	default:
+		why += ", by chance"
+	}
+	if x.choice.Stays {
+		why += "; the request names what is on one resource, and goes nowhere else"
+	}
+	return why
+}
