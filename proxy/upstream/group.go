@@ -39,6 +39,7 @@ func NewGroup(g Group) *Group {
 	for i := range g.Members {
 		g.Members[i].name = textHash(g.Members[i].Name)
 		g.Members[i].Health.chosen.Store(true)
+		g.Members[i].startProbe()
 	}
 	return &g
 }

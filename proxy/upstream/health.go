@@ -73,6 +73,7 @@ var well = &Condition{}
 type Health struct {
 	breaker Breaker
 	clock   func() time.Duration
+	tell    func(now Condition, left time.Duration) // of each change of State to Open, and from it to Closed; nil: nobody
 	oneSlot atomic.Bool
 	chosen  atomic.Bool // it is, or was, one of several
 	now     atomic.Pointer[Condition]
@@ -168,7 +169,7 @@ func (h *Health) try(c *Condition, now time.Duration) bool {
 // Succeeded tells of an answer that is no failure.
 func (h *Health) Succeeded(caller uint64) {
 	for c := h.now.Load(); c != well && c.State != Open; c = h.now.Load() {
-		if h.now.CompareAndSwap(c, well) {
+		if h.close(c) {
 			break
 		}
 	}
@@ -191,7 +192,8 @@ func (h *Health) Failed(cause Cause, told time.Duration) {
 			continue
 		}
 		if next.State == Open && c.State != Open {
-			h.Opened[cause].Add(1)
+			h.Opened[next.Cause].Add(1)
+			h.changed(next)
 		}
 		return
 	}
@@ -264,7 +266,33 @@ func (h *Health) Throttle(caller uint64, told time.Duration) {
 // Answered tells of an answer that says nothing about the caller.
 func (h *Health) Answered() {
 	if c := h.now.Load(); c.State == HalfOpen {
-		h.now.CompareAndSwap(c, well)
+		h.close(c)
+	}
+}
+
+// close makes the upstream one of which nothing bad is known, if c is its condition.
+func (h *Health) close(c *Condition) bool {
+	if !h.now.CompareAndSwap(c, well) {
+		return false
+	}
+	if c.State != Closed {
+		h.changed(well)
+	}
+	return true
+}
+
+func (h *Health) changed(c *Condition) {
+	if h.tell != nil {
+		h.tell(*c, max(0, c.Until-h.clock()))
+	}
+}
+
+// Alive tells that an active probe was answered: where failures had opened the breaker,
+// the upstream is asked again. It does not count between requests that fail: an upstream
+// may answer a probe and nothing else.
+func (h *Health) Alive() {
+	if c := h.now.Load(); c.State != Closed && c.Cause != CauseUnavailable {
+		h.close(c)
 	}
 }
 
