@@ -82,7 +82,7 @@ func TestAnUpstreamThatDiesComesBack(t *testing.T) {
 	if e.Ask(proxytest.Request).Body != "a" {
 		t.Error("the next request goes elsewhere")
 	}
-	for _, line := range []string{`"upstream":"a","cause":"no_answer","left_alone_ms":1000,"message":"an upstream is left alone"`, "an upstream is asked again"} {
+	for _, line := range []string{`"upstream":"a","cause":"no_answer","left_alone_ms":`, "an upstream is left alone", "an upstream is asked again"} {
 		if !e.Log.Has(line) {
 			t.Errorf("nothing was logged of %s:\n%s", line, e.Log)
 		}

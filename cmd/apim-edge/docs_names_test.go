@@ -25,6 +25,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/identity/token"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/record"
+	"github.com/apim-edge/apim-edge/proxy/upstream"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -63,9 +64,7 @@ func (m metric) kind() string {
 	switch {
 	case strings.HasSuffix(m.name, "_total"):
 		return "counter"
-	case strings.HasSuffix(m.name, "_timestamp_seconds"):
-		return "gauge"
-	case strings.HasSuffix(m.name, "_seconds"):
+	case strings.HasSuffix(m.name, "_duration_seconds"), strings.HasSuffix(m.name, "_byte_seconds"):
 		return "histogram"
 	}
 	return "gauge"
@@ -165,7 +164,7 @@ func TestNamesExist(t *testing.T) {
 		known = append(known, (&record.Record{Ending: e}).Cause())
 	}
 	for file, pattern := range map[string]string{
-		"proxy/record/cors.go": `Str\("(\w+)"`, "proxy/record/unreachable.go": `Str\("(\w+)"`, "proxy/route/collect.go": `name, "(\w+)"\)`,
+		"proxy/record/cors.go": `Str\("(\w+)"`, "proxy/record/unreachable.go": `Str\("(\w+)"`, "proxy/edge.go": `Dur\("(\w+)"`, "proxy/head/resource.go": `"(\w+_\w+)"`, "proxy/route/collect.go": `name, "(\w+)"\)`,
 	} {
 		found := regexp.MustCompile(pattern).FindAllStringSubmatch(read(t, file), -1)
 		if len(found) == 0 {
@@ -177,6 +176,12 @@ func TestNamesExist(t *testing.T) {
 	}
 	for _, m := range metrics(t) {
 		known = append(known, m.name)
+	}
+	for _, s := range upstream.States {
+		known = append(known, s.String())
+	}
+	for _, c := range upstream.Causes {
+		known = append(known, c.String())
 	}
 	for _, c := range edgeerr.Codes() {
 		known = append(known, c.String())

@@ -54,6 +54,9 @@ func TestRecipes(t *testing.T) {
 		"recipes/two-keys.yaml": func(c Config) (any, any) {
 			return c.Upstreams["east"].Auth.Secondary, "file:/run/secrets/aoai-key-2"
 		},
+		"recipes/several-upstreams.yaml": func(c Config) (any, any) {
+			return c.Routes["openai"].Upstreams, []RouteUpstream{{Name: "ptu", Priority: 1, Weight: 1}, {Name: "east", Priority: 2, Weight: 70}, {Name: "west", Priority: 2, Weight: 30}}
+		},
 		"recipes/strict.yaml": func(c Config) (any, any) { return c.Routes["openai"].Credential.QueryAliases, []string{} },
 	}
 	files, err := filepath.Glob(configs + "/*.yaml")
