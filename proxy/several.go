@@ -184,16 +184,16 @@ func (x *Exchange) candidates() (all []Candidate) {
 	}
 	c := x.choice
 	for m := g.Next(&c); m != nil; m = g.Next(&c) {
-		all = append(all, Candidate{m.Name, x.snap.Config.Upstreams[m.Name].URL, x.why(m)})
+		all = append(all, Candidate{m.Name, x.snap.Config.Upstreams[m.Name].URL, x.why(m, &c)})
 	}
 	return all
 }
 
-func (x *Exchange) why(m *upstream.Member) string {
+func (x *Exchange) why(m *upstream.Member, c *upstream.Choice) string {
 	g := x.route.Group
 	why := fmt.Sprintf("priority %d, weight %d", m.Priority, m.Weight)
 	switch {
-	case m.Mine(&x.choice.Caller):
+	case c.Named():
 		why = "this caller is in callers"
 	case g.Sticky && x.choice.Known():
 		why += ", by the hash of the credential"

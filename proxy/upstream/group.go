@@ -61,21 +61,28 @@ type Member struct {
 
 // A Caller is who asks, as far as a choice depends on it.
 type Caller struct {
-	hash [sha256.Size]byte
 	key  uint64 // by which the members are ordered
-	some bool   // it has a credential
 	slot uint64 // by which throttled callers are told apart
+	mine uint16 // a bit for each member that is named for the caller
+	some bool   // it has a credential
 }
 
 // CallerOf returns the caller with a credential. Without one chance decides; what is
 // throttled then is so for all who have none.
 func (g *Group) CallerOf(credential []byte) (c Caller) {
-	if c.some = len(credential) > 0; c.some {
-		c.hash = g.Hash(credential)
-		c.slot = binary.LittleEndian.Uint64(c.hash[:])
+	c.key = rand.Uint64()
+	if c.some = len(credential) > 0; !c.some {
+		return c
 	}
-	if c.key = rand.Uint64(); g.Sticky && c.some {
-		c.key = mix(binary.LittleEndian.Uint64(c.hash[8:]) ^ g.salt)
+	hash := g.Hash(credential)
+	c.slot = binary.LittleEndian.Uint64(hash[:])
+	if g.Sticky {
+		c.key = mix(binary.LittleEndian.Uint64(hash[8:]) ^ g.salt)
+	}
+	for i := range g.Members {
+		if _, named := g.Members[i].Callers[hash]; named {
+			c.mine |= 1 << i
+		}
 	}
 	return c
 }
@@ -135,11 +142,8 @@ func (c *Caller) AtKey(key []byte) { c.key = textHash(string(key)) }
 // Known reports whether the caller has a credential.
 func (c *Caller) Known() bool { return c.some }
 
-// Mine reports whether the member is named for the caller.
-func (m *Member) Mine(c *Caller) bool {
-	_, mine := m.Callers[c.hash]
-	return mine && c.some
-}
+// Named reports whether the member that was chosen last is named for the caller.
+func (c *Choice) Named() bool { return c.mine&(1<<c.at) != 0 }
 
 func (g *Group) take(c *Choice, i int) *Member {
 	c.tried |= 1 << i
@@ -152,7 +156,7 @@ func (g *Group) best(c *Choice, may func(*Member) bool, but uint16) int {
 	best, rank, score := -1, 0, 0.0
 	for i := range g.Members {
 		m := &g.Members[i]
-		r, s, serves := m.place(&c.Caller)
+		r, s, serves := g.place(i, &c.Caller)
 		if !serves || (c.tried|but)&(1<<i) != 0 || best >= 0 && (r > rank || r == rank && s <= score) || !may(m) {
 			continue
 		}
@@ -165,8 +169,9 @@ func (g *Group) best(c *Choice, may func(*Member) bool, but uint16) int {
 // the same rank the highest score. The scores are those of weighted rendezvous hashing:
 // each member has its share, and a weight that changes moves no caller between the
 // others.
-func (m *Member) place(c *Caller) (rank int, score float64, serves bool) {
-	if len(m.Callers) > 0 && m.Mine(c) {
+func (g *Group) place(i int, c *Caller) (rank int, score float64, serves bool) {
+	m := &g.Members[i]
+	if c.mine&(1<<i) != 0 {
 		return 0, math.Inf(1), true
 	}
 	if m.Weight == 0 {
@@ -181,7 +186,7 @@ func (m *Member) place(c *Caller) (rank int, score float64, serves bool) {
 func (g *Group) Soonest(c *Caller) (soonest time.Duration) {
 	for i := range g.Members {
 		m := &g.Members[i]
-		if _, _, serves := m.place(c); !serves {
+		if _, _, serves := g.place(i, c); !serves {
 			continue
 		}
 		left := m.Health.Left(c.slot)
