@@ -163,3 +163,37 @@ func TestUpstreamsOfDifferentShape(t *testing.T) {
 		t.Errorf("the second is sent %v", second)
 	}
 }
+
+// TestPipelinedRequestsMoveApart holds that what stands behind a request that is held is
+// the next one's, whole, and that the answers keep their order.
+func TestPipelinedRequestsMoveApart(t *testing.T) {
+	echo := func(up *proxytest.Peer, m proxytest.Message) {
+		up.Send(fmt.Sprintf("HTTP/1.1 200 OK\nContent-Length: %d\n\n%s", len(m.Body), m.Body))
+	}
+	a, b := startMember(t, says(429, "retry-after-ms: 1\n", "full")), startMember(t, echo)
+	e := startSeveral(t, a.URL, b.URL)
+	c := e.Dial()
+	post := func(key, framing string) string {
+		return "POST / HTTP/1.1\nHost: edge\napi-key: " + key + "\n" + framing
+	}
+	all := post("one", "Content-Length: 5\n\nfirst") + post("two", "Transfer-Encoding: chunked\n\n6\nsecond\n0\nX-Sum: 1\n\n") +
+		post("three", "Content-Length: 0\n\n") + post("four", "Content-Length: 6\n\nfourth")
+	for i := 0; i < len(all); i += 70 { // heads and bodies are cut anywhere
+		c.Send(all[i:min(i+70, len(all))])
+	}
+	for _, want := range []string{"first", "second", "", "fourth"} {
+		if m := c.Answer("POST"); m.Status() != 200 || m.Body != want {
+			t.Errorf("the answer is %v, want %q", m, want)
+		}
+		if l := e.WantExchange(200, "complete"); fmt.Sprint(l["moved"]) != "[a=429]" {
+			t.Errorf("the access line is %v", l)
+		}
+	}
+	var keys []string
+	for _, m := range b.requests() {
+		keys = append(keys, m.Get("api-key"))
+	}
+	if got := strings.Join(keys, " "); got != "one two three four" {
+		t.Errorf("sent with the keys %s", got)
+	}
+}

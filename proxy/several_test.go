@@ -23,8 +23,12 @@ type member struct {
 }
 
 func startMember(t testing.TB, do func(up *proxytest.Peer, m proxytest.Message)) *member {
+	return startMemberOn(t, proxytest.StartUpstream, do)
+}
+
+func startMemberOn(t testing.TB, start func(testing.TB, ...func(*proxytest.Peer)) string, do func(up *proxytest.Peer, m proxytest.Message)) *member {
 	u := &member{do: do}
-	u.URL = proxytest.StartUpstream(t, func(up *proxytest.Peer) {
+	u.URL = start(t, func(up *proxytest.Peer) {
 		for {
 			m, err := up.TryHead()
 			if err != nil {
@@ -75,7 +79,11 @@ func several(urls ...string) func(*config.Config) {
 		r.Upstream, r.Upstreams = "", nil
 		for i, url := range urls {
 			name := string(rune('a' + i))
-			c.Upstreams[name] = config.Upstream{URL: url, Breaker: config.Breaker{Failures: 1000, Within: config.Seconds(3600), Open: config.Seconds(3600)}}
+			u := config.Upstream{URL: url, Breaker: config.Breaker{Failures: 1000, Within: config.Seconds(3600), Open: config.Seconds(3600)}}
+			if strings.HasPrefix(url, "https:") {
+				u.TLS.CAFile = proxytest.Authority().CertFile
+			}
+			c.Upstreams[name] = u
 			r.Upstreams = append(r.Upstreams, config.RouteUpstream{Name: name, Priority: i + 1})
 		}
 		c.Routes["api"] = r
@@ -201,46 +209,51 @@ func TestWhatMovesARequest(t *testing.T) {
 		{"a cut body", cut, nil, "", 200, "upstream_aborted"},
 		{"nonsense", func(up *proxytest.Peer, _ proxytest.Message) { up.Send("nonsense\n\n") }, nil, "", 502, "upstream_invalid_response"},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			url := nobody
-			if tc.do != nil {
-				url = startMember(t, tc.do).URL
-			}
-			b := startMember(t, says(200, "", "right"))
-			e := proxytest.StartEdge(t, nobody, and(several(url, b.URL), route(func(r *config.Route) {
-				r.Failover.On = tc.on
-				if tc.name == "silence" {
-					r.Timeouts.ResponseHead = config.Duration{Duration: 100 * time.Millisecond}
+		for _, secure := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, TLS %v", tc.name, secure), func(t *testing.T) {
+				t.Parallel()
+				url, start := nobody, proxytest.StartUpstream
+				if secure {
+					url, start = strings.Replace(nobody, "http", "https", 1), proxytest.StartTLSUpstream
 				}
-			})))
-			c := e.Dial()
-			c.Send(proxytest.Request)
-			m := c.Head()
-			if m.Status() == 103 {
-				m = c.Head()
-			}
-			if m.Status() != tc.status {
-				t.Errorf("status %d, want %d", m.Status(), tc.status)
-			}
-			if m, err := c.TryFinish(m, false); tc.moved != "" && (err != nil || m.Body != "right") {
-				t.Errorf("the answer is %v, %v", m, err)
-			}
-			l := e.WantExchange(tc.status, tc.cause)
-			moved, want := "", "a"
-			if tc.moved != "" {
-				moved, want = "["+tc.moved+"]", "b"
-			}
-			if got, _ := l["moved"].([]any); fmt.Sprint(got) != "[]" && fmt.Sprint(got) != moved || moved != "" && got == nil || l["upstream"] != want {
-				t.Errorf("the access line is %v, want moved %s and upstream %s", l, moved, want)
-			}
-			if told := e.Log.Has("an upstream cannot be reached"); told != (tc.do == nil) {
-				t.Errorf("warned of an upstream that cannot be reached: %v", told)
-			}
-			if n := len(b.requests()); (n == 1) != (tc.moved != "") {
-				t.Errorf("%d requests went to the second upstream", n)
-			}
-		})
+				if tc.do != nil {
+					url = startMemberOn(t, start, tc.do).URL
+				}
+				b := startMemberOn(t, start, says(200, "", "right"))
+				e := proxytest.StartEdge(t, nobody, and(several(url, b.URL), route(func(r *config.Route) {
+					r.Failover.On = tc.on
+					if tc.name == "silence" {
+						r.Timeouts.ResponseHead = config.Duration{Duration: 100 * time.Millisecond}
+					}
+				})))
+				c := e.Dial()
+				c.Send(proxytest.Request)
+				m := c.Head()
+				if m.Status() == 103 {
+					m = c.Head()
+				}
+				if m.Status() != tc.status {
+					t.Errorf("status %d, want %d", m.Status(), tc.status)
+				}
+				if m, err := c.TryFinish(m, false); tc.moved != "" && (err != nil || m.Body != "right") {
+					t.Errorf("the answer is %v, %v", m, err)
+				}
+				l := e.WantExchange(tc.status, tc.cause)
+				moved, want := "", "a"
+				if tc.moved != "" {
+					moved, want = "["+tc.moved+"]", "b"
+				}
+				if got, _ := l["moved"].([]any); fmt.Sprint(got) != "[]" && fmt.Sprint(got) != moved || moved != "" && got == nil || l["upstream"] != want {
+					t.Errorf("the access line is %v, want moved %s and upstream %s", l, moved, want)
+				}
+				if told := e.Log.Has("an upstream cannot be reached"); told != (tc.do == nil) {
+					t.Errorf("warned of an upstream that cannot be reached: %v", told)
+				}
+				if n := len(b.requests()); (n == 1) != (tc.moved != "") {
+					t.Errorf("%d requests went to the second upstream", n)
+				}
+			})
+		}
 	}
 }
 
