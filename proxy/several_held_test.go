@@ -24,7 +24,7 @@ func TestWhatIsNotHeldIsNotMoved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a, b := startMember(t, says(429, "", "full")), startMember(t, says(200, "", "right"))
+			a, b := startMember(t, says(429, throttle, "full")), startMember(t, says(200, "", "right"))
 			conf := proxytest.Configuration(nobody, several(a.URL, b.URL))
 			r := conf.Routes["api"]
 			r.Failover.BodyHead.Bytes = tc.limit
