@@ -257,6 +257,48 @@ func TestWhatMovesARequest(t *testing.T) {
 	}
 }
 
+// TestWhatElseIsNoConnection holds that a request goes on wherever nothing could be sent,
+// and that what is not the upstream's fault opens no breaker.
+func TestWhatElseIsNoConnection(t *testing.T) {
+	for code, tc := range map[string]struct {
+		change func(u *config.Upstream)
+		state  string
+	}{
+		"upstream_tls_failed":         {func(u *config.Upstream) { u.URL = strings.Replace(u.URL, "http", "https", 1) }, "open"},
+		"upstream_unresolved":         {func(u *config.Upstream) { u.URL = "http://no..host" }, "open"},
+		"upstream_credential_missing": {func(u *config.Upstream) { u.Auth = config.Auth{Value: "env:KEY"} }, "closed"},
+		"upstream_unavailable":        {func(u *config.Upstream) { u.MaxConnections = 1 }, "closed"},
+	} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			a, b := startMember(t, func(up *proxytest.Peer, _ proxytest.Message) { up.Gone() }), startMember(t, says(200, "", "right"))
+			e := proxytest.StartEdge(t, nobody, and(several(a.URL, b.URL), func(c *config.Config) {
+				u := c.Upstreams["a"]
+				u.Breaker.Failures = 1
+				tc.change(&u)
+				c.Upstreams["a"] = u
+				c.Timeouts.Connect = config.Duration{Duration: 100 * time.Millisecond}
+			}))
+			if code == "upstream_unavailable" {
+				other := e.Dial()
+				other.Send(proxytest.Request)
+				proxytest.Eventually(t, func() bool { return len(a.requests()) == 1 }, func() string { return "the only connection is not in use" })
+				defer func() {
+					other.Close() //nolint:errcheck // a test's end
+					e.WantExchange(0, "client_left")
+				}()
+			}
+			if m := e.Ask(proxytest.Request); m.Body != "right" {
+				t.Errorf("the answer is %v", m)
+			}
+			if l := e.WantExchange(200, "complete"); fmt.Sprint(l["moved"]) != "[a="+code+"]" {
+				t.Errorf("the access line is %v", l)
+			}
+			e.WantMetric(`apim_edge_upstream_state{state="`+tc.state+`",upstream="a"}`, 1)
+		})
+	}
+}
+
 // TestAKeptConnectionThatDies holds the one attempt at an upstream: where a connection
 // from the pool has taken nothing a new one is made to the same, and where it has taken
 // a POST that goes nowhere else.
