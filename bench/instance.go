@@ -11,6 +11,7 @@ import (
 	"github.com/apim-edge/apim-edge/bench/internal/client"
 	"github.com/apim-edge/apim-edge/bench/internal/mock"
 	"github.com/apim-edge/apim-edge/bench/internal/proc"
+	"github.com/apim-edge/apim-edge/bench/internal/tokens"
 	"github.com/apim-edge/apim-edge/bench/internal/workload"
 	"github.com/apim-edge/apim-edge/bench/peers"
 )
@@ -31,20 +32,25 @@ func (i *instance) stop() {
 }
 
 // startPeer starts a peer for a leg and waits until an exchange comes through.
-// threads are its loops or workers, 0: one for each of its CPUs.
-func (b *bench) startPeer(p *peers.Peer, leg workload.Leg, threads int) (*instance, error) {
+func (b *bench) startPeer(p *peers.Peer, leg workload.Leg, how manner) (*instance, error) {
 	if p.Role == peers.Direct {
 		return b.directPath(p, leg), nil
 	}
-	return b.startPeerIn(place{upstream: b.upstream}, p, leg, threads)
+	return b.startPeerIn(place{upstream: b.upstream}, p, leg, how)
 }
 
-func (b *bench) startPeerIn(where place, p *peers.Peer, leg workload.Leg, threads int) (*instance, error) {
+// manner is how a peer is started.
+type manner struct {
+	threads int  // loops or workers; 0: one for each of its CPUs
+	tokens  bool // only who shows a token passes
+}
+
+func (b *bench) startPeerIn(where place, p *peers.Peer, leg workload.Leg, how manner) (*instance, error) {
 	binary, err := p.Find(b.built)
 	if err != nil {
 		return nil, err
 	}
-	conf, err := b.describe(where, p, leg, threads)
+	conf, err := b.describe(where, p, leg, how)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +66,12 @@ func (b *bench) startPeerIn(where place, p *peers.Peer, leg workload.Leg, thread
 		return nil, err
 	}
 	i := &instance{peer: p, process: process, leg: leg, target: b.target(where, p, conf)}
+	if how.tokens {
+		if i.target, err = b.withToken(i.target); err != nil {
+			i.stop()
+			return nil, err
+		}
+	}
 	if p.Allocations {
 		i.metrics = "http://" + conf.Admin() + "/metrics"
 	}
@@ -86,8 +98,12 @@ func (b *bench) directTarget(leg workload.Leg) client.Target {
 }
 
 // describe makes what the peer's configuration is made of.
-func (b *bench) describe(where place, p *peers.Peer, leg workload.Leg, threads int) (peers.Instance, error) {
-	dir := filepath.Join(b.work, strings.Join([]string{p.Name, string(leg)}, "-"))
+func (b *bench) describe(where place, p *peers.Peer, leg workload.Leg, how manner) (peers.Instance, error) {
+	words := []string{p.Name, string(leg)}
+	if how.tokens {
+		words = append(words, "tokens") // the other one runs, and may look at its files
+	}
+	dir := filepath.Join(b.work, strings.Join(words, "-"))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return peers.Instance{}, err
 	}
@@ -99,8 +115,11 @@ func (b *bench) describe(where place, p *peers.Peer, leg workload.Leg, threads i
 		Dir: dir, Port: ports[0], AdminPort: ports[1], UpstreamPort: where.upstream.plainPort, UpstreamName: upstreamName,
 		UpstreamTLS: leg != workload.Plain, ClientTLS: leg == workload.TLSBoth,
 		CAFile: b.certs.CertFile, CertFile: b.certs.CertFile, KeyFile: b.certs.KeyFile, PairFile: b.certs.pairFile,
-		Key: mock.Key, Cores: cmp.Or(threads, b.options.Cores), Connections: b.mostConnections(), Files: b.files,
+		Key: mock.Key, Cores: cmp.Or(how.threads, b.options.Cores), Connections: b.mostConnections(), Files: b.files,
 		AccessLog: p.AccessLog, UpstreamHost: cmp.Or(where.name, where.upstream.host), Resolver: where.resolver,
+	}
+	if how.tokens {
+		conf.Tokens = &b.issuer.Files
 	}
 	if conf.UpstreamTLS {
 		conf.UpstreamPort = where.upstream.tlsPort
@@ -128,6 +147,12 @@ func (b *bench) target(where place, p *peers.Peer, conf peers.Instance) client.T
 		t.Fields = p.Fields(conf)
 	}
 	return t
+}
+
+// withToken returns a target whose clients show a token.
+func (b *bench) withToken(t client.Target) (client.Target, error) {
+	token, err := b.issuer.Token(tokens.RS256, nil)
+	return t.Showing(token), err
 }
 
 // startLimit is how long a peer may take to start; the gateways need most of

@@ -107,7 +107,7 @@ func (b *bench) apart(i *instance, round int) (c *workload.Cell, cut func() erro
 		return nil, nil, nil, err
 	}
 	started = append(started, up.process.Stop)
-	peer, err := b.startPeerIn(place{upstream: up, space: path.Near}, i.peer, i.leg, 0)
+	peer, err := b.startPeerIn(place{upstream: up, space: path.Near}, i.peer, i.leg, manner{})
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -152,7 +152,7 @@ func (b *bench) named(i *instance, round int) (n *workload.Named, err error) {
 	if err != nil {
 		return nil, err
 	}
-	peer, err := b.startPeerIn(where, i.peer, i.leg, 0)
+	peer, err := b.startPeerIn(where, i.peer, i.leg, manner{})
 	if err != nil {
 		return nil, err
 	}

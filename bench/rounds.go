@@ -25,7 +25,7 @@ func (b *bench) measureLeg(ctx context.Context, leg workload.Leg) error {
 			continue
 		}
 		b.progress.say("start", p.Name)
-		i, err := b.startPeer(p, leg, 0)
+		i, err := b.startPeer(p, leg, manner{})
 		if err != nil {
 			b.couldNotStart(p, leg, err)
 			continue
@@ -96,7 +96,7 @@ func (b *bench) instanceFor(running map[string]*instance, p *peers.Peer, w workl
 	if !w.Fresh || p.Role == peers.Direct {
 		return running[p.Name], func() {}, nil
 	}
-	fresh, err := b.startPeer(p, leg, 0)
+	fresh, err := b.startPeer(p, leg, manner{})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -116,7 +116,7 @@ func (b *bench) restartIfDead(running map[string]*instance, p *peers.Peer, leg w
 		return
 	}
 	b.note("%s, %s: ended under load: %s", p.Name, leg, i.process.Output())
-	if again, err := b.startPeer(p, leg, 0); err == nil {
+	if again, err := b.startPeer(p, leg, manner{}); err == nil {
 		running[p.Name] = again
 	} else {
 		delete(running, p.Name)
@@ -127,21 +127,26 @@ func (b *bench) cell(i *instance, round int) *workload.Cell {
 	b.cells++
 	return &workload.Cell{
 		Peer: i.peer, Process: i.process, Target: i.target, Metrics: i.metrics, Upstream: b.upstream,
-		Direct: b.directTarget(i.leg),
-		Storm:  func(connections int) (*proc.Process, error) { return b.storm(i.target.Address, connections) },
-		Start: func(threads int) (*workload.Cell, func(), error) {
-			again, err := b.startPeer(i.peer, i.leg, threads)
-			if err != nil {
-				return nil, nil, err
-			}
-			return b.cell(again, round), again.stop, nil
-		},
-		Apart: func() (*workload.Cell, func() error, func(), error) { return b.apart(i, round) },
-		Named: func() (*workload.Named, error) { return b.named(i, round) },
-		Clock: b.clock, Size: b.options.Size, LoadCores: len(b.loadCPUs), CountCalls: round == 0,
+		Direct:  b.directTarget(i.leg),
+		Storm:   func(connections int) (*proc.Process, error) { return b.storm(i.target.Address, connections) },
+		Start:   func(threads int) (*workload.Cell, func(), error) { return b.again(i, round, manner{threads: threads}) },
+		Guarded: func() (*workload.Cell, func(), error) { return b.again(i, round, manner{tokens: true}) },
+		Issuer:  b.issuer,
+		Apart:   func() (*workload.Cell, func() error, func(), error) { return b.apart(i, round) },
+		Named:   func() (*workload.Named, error) { return b.named(i, round) },
+		Clock:   b.clock, Size: b.options.Size, LoadCores: len(b.loadCPUs), CountCalls: round == 0,
 		LoadCPU: func() []proc.CPU { return []proc.CPU{proc.SelfCPU(), b.upstream.process.CPU()} },
 		ID:      fmt.Sprintf("cell%d", b.cells),
 	}
+}
+
+// again starts the peer once more.
+func (b *bench) again(i *instance, round int, how manner) (*workload.Cell, func(), error) {
+	again, err := b.startPeer(i.peer, i.leg, how)
+	if err != nil {
+		return nil, nil, err
+	}
+	return b.cell(again, round), again.stop, nil
 }
 
 // storm starts bench/storm, as nice as can be: load and upstream, on the same CPUs,

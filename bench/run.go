@@ -14,6 +14,7 @@ import (
 	"github.com/apim-edge/apim-edge/bench/internal/pace"
 	"github.com/apim-edge/apim-edge/bench/internal/proc"
 	"github.com/apim-edge/apim-edge/bench/internal/report"
+	"github.com/apim-edge/apim-edge/bench/internal/tokens"
 	"github.com/apim-edge/apim-edge/bench/internal/workload"
 	"github.com/apim-edge/apim-edge/bench/peers"
 )
@@ -28,6 +29,7 @@ type bench struct {
 	peerCPUs []int
 	loadCPUs []int
 	certs    *certificates
+	issuer   *tokens.Issuer
 	upstream *upstream
 	clock    pace.Clock
 
@@ -115,6 +117,9 @@ func (b *bench) prepare(ctx context.Context) (cleanUp func(), err error) {
 		return cleanUp, err
 	}
 	if b.certs, err = makeCertificates(b.work); err != nil {
+		return cleanUp, err
+	}
+	if b.issuer, err = tokens.New(b.work); err != nil {
 		return cleanUp, err
 	}
 	// The load lives in this process from here on, on its own CPUs.

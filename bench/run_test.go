@@ -25,7 +25,7 @@ func smokeSize() workload.Size {
 		BusyStreams: 10, BusyEvents: 1000, PacedStreams: 5, PacedEvents: 500,
 		IdleStreams: 20, StalledClients: 3, MixedStreams: 5, Bulk: 4 << 20, Departures: 1,
 		Bursts: [2]int{20, 40}, BurstStreams: 20, Later: 20 * time.Millisecond,
-		Pausing: 10, Storm: 10, Long: 600 * time.Millisecond,
+		Pausing: 10, Storm: 10, Tokens: 50, Long: 600 * time.Millisecond,
 	}
 }
 

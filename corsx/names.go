@@ -51,7 +51,7 @@ var sdkRequestFields = []string{
 var sdkResponseFields = []string{
 	"retry-after", "retry-after-ms", "x-should-retry",
 	"x-request-id", "apim-request-id", "x-ms-region",
-	"x-apim-edge-error", "x-apim-edge-decision", "server-timing",
+	"x-apim-edge-error", "x-apim-edge-decision", "x-apim-edge-hint", "server-timing",
 	"location", // where the result of a long-running call will be
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 const sdkExposed = "Retry-After, Retry-After-Ms, X-Should-Retry, X-Request-Id, Apim-Request-Id, X-Ms-Region, " +
-	"X-Apim-Edge-Error, X-Apim-Edge-Decision, Server-Timing, Location"
+	"X-Apim-Edge-Error, X-Apim-Edge-Decision, X-Apim-Edge-Hint, Server-Timing, Location"
 
 func TestTheCORSFieldsOfAResponse(t *testing.T) {
 	plain := origins(exactOrigin)

@@ -158,29 +158,11 @@ func TestOpenAIPythonThroughATokenPolicy(t *testing.T) {
 	defer upstream.Close()
 	e := guarded(t, p, upstream.URL, "")
 	good := p.token()
-	cmd := exec.Command(cache(t, "python", "openai-3.52.0", "bin", "python"), "sdk/python/identity_cases.py", good, good+"AAAA", "no-token")
-	cmd.Env = append(os.Environ(), "E2E_EDGE=http://"+e.Address())
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	for i, want := range []struct {
-		status int
-		text   string
-	}{
-		{200, "hello, app"},
-		{401, "the signature of the token is not the issuer's"},
-		{401, "the credential is a key, and this route asks for a token"},
-	} {
-		var got struct {
-			Status int
-			Text   string
-		}
-		if i >= len(lines) || json.Unmarshal([]byte(lines[i]), &got) != nil || got.Status != want.status || !strings.Contains(got.Text, want.text) {
-			t.Errorf("line %d: got %+v, want %+v; all of it:\n%s", i+1, got, want, out)
-		}
-	}
+	wantPython(t, e, []pythonAnswer{
+		{"provider", good, 200, "hello, app"},
+		{"provider", good + "AAAA", 401, "the signature of the token is not the issuer's"},
+		{"provider", "no-token", 401, "the credential is a key, and this route asks for a token"},
+	})
 }
 
 // TestTokensOfACertifiedProvider: tokens of RS256 and ES256, encrypted ones, a rotation,

@@ -3,11 +3,7 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -23,14 +19,10 @@ func TestABrowserNamesWhatWasRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(upstream.Close)
-	var script string
-	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprintf(w, "<script>%s</script>", script)
-	}))
-	t.Cleanup(page.Close)
-	asked := edge.Run(t, fmt.Sprintf(refusingEdge, upstream.URL, page.URL))
-	script = fmt.Sprintf(`(async () => {
+	page := &scripted{}
+	origin := page.serve(t)
+	asked := edge.Run(t, fmt.Sprintf(refusingEdge, upstream.URL, origin))
+	page.script = fmt.Sprintf(`(async () => {
 		for (const [path, method, headers] of [
 			['/field', 'POST', {'X-Team': 'a'}], ['/method', 'PURGE', {}], ['/get/post', 'POST', {'api-key': 'k'}], ['/fine', 'POST', {'api-key': 'k'}],
 		]) {
@@ -38,20 +30,14 @@ func TestABrowserNamesWhatWasRefused(t *testing.T) {
 		}
 	})()`, "http://"+asked.Address())
 
-	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, chromium(t), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
-		"--no-proxy-server", "--user-data-dir="+t.TempDir(), "--virtual-time-budget=10000", "--dump-dom", page.URL).CombinedOutput()
-	if err != nil {
-		t.Fatalf("chromium: %v\n%s", err, out)
-	}
+	told := console(t, origin)
 	for _, want := range []string{
 		"Request header field x-team is not allowed by Access-Control-Allow-Headers in preflight response", "/field failed",
 		"Method PURGE is not allowed by Access-Control-Allow-Methods in preflight response", "/method failed",
 		"/get/post failed", "/fine answered 404",
 	} {
-		if !strings.Contains(string(out), want) {
-			t.Errorf("the console does not say %q:\n%s", want, out)
+		if !strings.Contains(told, want) {
+			t.Errorf("the console does not say %q:\n%s", want, told)
 		}
 	}
 	for _, r := range upstream.all() {

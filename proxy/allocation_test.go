@@ -4,6 +4,7 @@ package proxy_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"runtime"
 	"strings"
@@ -63,6 +64,16 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 			})
 		})
 	}
+	for _, to := range []string{"legacy", "v1"} {
+		t.Run("over a bridge to "+to, func(t *testing.T) {
+			exchangeAllocatesNothing(t, sdkHead, proxytest.StartEdge, func(conf *config.Config) {
+				bridgeTo(conf, to)
+				r := conf.Routes["api"]
+				r.Bridge.Default = "gpt-4o"
+				conf.Routes["api"] = r
+			})
+		})
+	}
 	for name, second := range map[string][]byte{"a key of the edge's own": nil, "and a second one": []byte("fedcba9876543210")} {
 		t.Run(name, func(t *testing.T) {
 			exchangeAllocatesNothing(t, sdkHead, func(t testing.TB, url string, change func(*config.Config)) *proxytest.Edge {
@@ -95,8 +106,21 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 	})
 }
 
+// TestARefusalAllocatesNothing: a client that repeats a wrong key for ever must not
+// cost more memory than one that has a good one.
+func TestARefusalAllocatesNothing(t *testing.T) {
+	body := keyInvalid + "world!"
+	repliesAllocateNothing(t, sdkHead, proxytest.StartEdge, func(*config.Config) {}, fmt.Sprintf("HTTP/1.1 401 X\r\nContent-Type: application/json\r\n"+
+		"WWW-Authenticate: AzureApiManagementKey name=\"x\"\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
+}
+
 func exchangeAllocatesNothing(t *testing.T, head string, start func(testing.TB, string, func(*config.Config)) *proxytest.Edge, change func(*config.Config)) {
-	reply := []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\nhello, world!")
+	repliesAllocateNothing(t, head, start, change, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\nhello, world!")
+}
+
+// repliesAllocateNothing holds it for exchanges with this reply, which ends in world!.
+func repliesAllocateNothing(t *testing.T, head string, start func(testing.TB, string, func(*config.Config)) *proxytest.Edge, change func(*config.Config), text string) {
+	reply := []byte(text)
 	sent := make(chan int, 1)
 	first := proxytest.StartUpstream(t, func(c *proxytest.Peer) {
 		n, _ := c.Read(make([]byte, 4096)) // the edge sends head and body in one write

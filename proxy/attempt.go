@@ -360,7 +360,7 @@ func (a *attempt) dropResponse(s *store) {
 // answer that refuses the key nothing is needed. An upload goes on with the next one.
 func (x *Exchange) abandon() {
 	a := &x.attempt
-	x.upload.Pause()
+	x.upload.Detach()
 	a.drop()
 	a.dropResponse(x.client.store)
 	a.in.Release()

@@ -50,6 +50,7 @@ func (e *Edge) Accept(l *wire.Loop, sock *wire.Socket, secured *wire.Secured, cl
 	}
 	c.Conn = conn
 	c.TakeAtLeast(slowest(conf))
+	c.WantAcks()
 	c.ExpireAfter(timeouts.ClientHead.Duration)
 	return c, nil
 }

@@ -18,8 +18,8 @@ func TestClientsOfTheEdge(t *testing.T) {
 		return func(c *config.Config) {
 			c.Clients = map[string]config.Client{
 				"team-a":  {Keys: []string{clientkey.Hash(a)}, UpstreamKey: "env:TEAM_A_KEY", Expires: "2999-01-01"},
-				"team-b":  {Keys: []string{clientkey.Hash(b)}, Routes: []string{"elsewhere"}},
-				"expired": {Keys: []string{clientkey.Hash(expired)}, Expires: "2001-01-01"},
+				"team-b":  {Keys: []string{clientkey.Hash(b)}, UpstreamKey: "env:TEAM_A_KEY", Routes: []string{"elsewhere"}},
+				"expired": {Keys: []string{clientkey.Hash(expired)}, UpstreamKey: "env:TEAM_A_KEY", Expires: "2001-01-01"},
 			}
 			c.Routes["elsewhere"] = config.Route{PathPrefix: "/elsewhere", Require: config.Require{Client: true}}
 			r := c.Routes["api"]
@@ -48,6 +48,9 @@ func TestClientsOfTheEdge(t *testing.T) {
 		{"any: a key", "any", bearer(a), 200, "complete", "the-upstream-key"},
 		{"any: a token, and a key of the upstream's", "any", bearer(token) + "api-key: 0123456789abcdef\n", 200, "complete", "0123456789abcdef"},
 		{"any: a token, and an expired key, which goes nowhere", "any", bearer(token) + "api-key: " + expired + "\n", 200, "complete", "-"},
+		{"any: a token, and another route's key", "any", bearer(token) + "api-key: " + b + "\n", 200, "complete", "-"},
+		{"any: a token, and a key", "any", bearer(token) + "api-key: " + a + "\n", 200, "complete", "the-upstream-key"},
+		{"any: a wrong token, and another route's key", "any", bearer(i.Token("x", nil)) + "api-key: " + b + "\n", 401, "token_invalid", ""},
 		{"any: nothing", "any", "", 401, "token_missing", ""},
 		{"any: an unknown key", "any", bearer("0123456789abcdef"), 401, "client_unknown", ""},
 		{"all: both", "all", bearer(token) + "api-key: " + a + "\n", 200, "complete", "the-upstream-key"},
@@ -73,7 +76,7 @@ func TestClientsOfTheEdge(t *testing.T) {
 					got = value
 				}
 			}
-			if got != tc.key || strings.Contains(m.Body, a) || strings.Contains(m.Body, expired) {
+			if got != tc.key || strings.Contains(m.Body, a) || strings.Contains(m.Body, b) || strings.Contains(m.Body, expired) {
 				t.Errorf("the upstream got the key %q, want %q:\n%s", got, tc.key, m.Body)
 			}
 			if strings.Contains(tc.credential, token) != strings.Contains(m.Body, token) {

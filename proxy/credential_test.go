@@ -75,21 +75,14 @@ func TestTheEdgesOwnCredentialReplacesTheCallers(t *testing.T) {
 // refusing answers 401 to the first key and 200 to another one, with what it was sent.
 func refusing(seen chan<- proxytest.Message, first string) func(*proxytest.Peer) {
 	return func(up *proxytest.Peer) {
-		for {
-			m, err := up.TryHead()
-			if err != nil {
-				return
-			}
-			if m, err = up.TryFinish(m, false); err != nil {
-				return
-			}
+		up.Each(func(m proxytest.Message) {
 			seen <- m
 			if m.Get("api-key") == first {
 				up.Send("HTTP/1.1 401 Unauthorized\nContent-Length: 6\n\nwrong!")
 			} else {
 				up.Send("HTTP/1.1 200 OK\nContent-Length: 5\n\nright")
 			}
-		}
+		})
 	}
 }
 
@@ -236,7 +229,7 @@ func TestTwoRefusalsAreNotAboutTheKeys(t *testing.T) {
 	keys := own("api-key", "old", "new")
 	e := proxytest.StartEdgeShowing(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
 		seen <- up.Request()
-		up.Send("HTTP/1.1 401 Unauthorized\nContent-Length: 6\n\nwrong!")
+		up.Send("HTTP/1.1 401 Unauthorized\nConnection: close\nContent-Length: 6\n\nwrong!")
 	}), keys.Credential, nil)
 	for range 2 {
 		if m := e.Ask(proxytest.Request); m.Status() != 401 || m.Body != "wrong!" {

@@ -10,7 +10,7 @@
 // What an exchange is in the middle of is told by a few states, each of which only
 // ever goes forward:
 //
-//	step    readHead > answerHealth > findRoute > answerPreflight > answerLastHop > admit > decide > beginBody > ask > relay
+//	step    readHead > answerHealth > findRoute > answerPreflight > answerLastHop > admit > decide > cross > beginBody > findModel > ask > relay
 //
 //	attempt (none) > dialing > conn > sent (resp is there) > final head (status)
 //	           ^                 |
@@ -20,7 +20,7 @@
 //	upload  none > begun > active > complete
 //	                         +----> refused     the upstream takes no more of the body
 //
-//	answer  none > preflight | options | probe | error | upstream   from here on an error can only abort
+//	answer  none > preflight | options | models | probe | error | upstream   from here on an error can only abort
 //	body    plain | events | opaque_events | tunnel   what the upstream's answer is
 //	next    request > close > linger            how the client's connection goes on
 //

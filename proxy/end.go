@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/rewrite"
@@ -131,7 +132,8 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 	r := &x.client.store.record
 	*r = record.Record{
 		ID: k.id, Method: k.method, Path: k.path, Origin: k.origin, APIMRequestID: k.apim, Client: k.family,
-		Reason: x.reason, Notes: x.notes, Caller: x.caller, Check: x.check, CORSRefused: x.refused, CORSAsked: k.asked,
+		Reason: x.reason, Hint: x.sight.Hint(), Notes: x.notes, Caller: x.caller.name, Check: x.caller.check, CORSRefused: x.refused, CORSAsked: k.asked,
+		Model:  x.model,
 		Status: x.status, UpstreamStatus: a.status, Up: a.taken, Down: x.down.Bytes, Events: x.events.Count, Retries: x.retries,
 		FirstByte: a.firstByte, Duration: x.client.Loop().Now() - x.start,
 		Stream: x.answer == answerUpstream && x.body != head.Plain, Sent: a.taken > 0,
@@ -139,6 +141,9 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 	}
 	if x.route != nil {
 		r.Route, r.Upstream, r.Moved = x.route.Metrics, x.asked(), x.moved
+	}
+	if x.stray != bridge.NoStray {
+		r.Stray = x.stray.String()
 	}
 	switch {
 	case x.answer == answerPreflight:
@@ -203,6 +208,7 @@ func (x *Exchange) dropRequest() {
 	if x.req == nil {
 		return
 	}
+	x.dropCrossing()
 	x.decision, x.attempt.decision = rewrite.Decision{}, rewrite.Decision{} // they alias the head
 	x.req.Clear()
 	x.client.store.requests.put(x.req, x.req.Grown())

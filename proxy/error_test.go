@@ -58,6 +58,11 @@ var provocations = map[edgeerr.Code]provocation{
 		r.PathPrefix = "/elsewhere"
 		c.Routes["api"] = r
 	}},
+	edgeerr.BridgeImpossible: {request: strings.Replace(head, "/chat", "/assistants", 1) + "\n", change: toLegacy},
+	edgeerr.ModelNotFound:    {request: bridgedHead + "Content-Length: 13\n\n" + `{"model":"x"}`, change: toLegacy},
+	edgeerr.ModelUnreadable:  {request: bridgedHead + "Content-Length: 2\n\n[]", change: toLegacy},
+	edgeerr.ModelTooFar:      {request: bridgedHead + "Content-Length: 3000\n\n{" + strings.Repeat(" ", 2000), change: toLegacy},
+	edgeerr.BodyEncoded:      {request: bridgedHead + "Content-Encoding: gzip\nContent-Length: 2\n\n{}", change: toLegacy},
 	edgeerr.MethodNotAllowed: {request: "TRACE / HTTP/1.1\nHost: edge\n\n"},
 	edgeerr.RequestTimeout:   {request: head, change: func(c *config.Config) { c.Timeouts.ClientHead = short }},
 	edgeerr.BodyTooLarge: {request: head + "Content-Length: 11\n\n", change: func(c *config.Config) {

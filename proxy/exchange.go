@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"time"
 
-	"github.com/apim-edge/apim-edge/internal/identity"
+	"github.com/apim-edge/apim-edge/internal/hint"
+	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/relay"
@@ -37,13 +38,7 @@ type Exchange struct {
 	reason   rewrite.Reason   // reason and notes are what outlives decision
 	notes    rewrite.Notes
 
-	judging *judging         // a token that is verified, or was; nil: none had to be
-	passed  *identity.Passed // the token that the route has asked for, or nil
-	caller  string           // who calls, where the route asks for that and it may be told
-	check   string           // of a token or key, that has failed
-	explain bool             // nothing is sent or waited for: a person asks
-	// explained is what the gate has found, where explain is set.
-	explained []identity.Explained
+	caller caller // where the route asks who that is
 
 	// choice is what was chosen of several upstreams; of no meaning where there is one.
 	choice upstream.Choice
@@ -53,14 +48,18 @@ type Exchange struct {
 	// what the upstream says of that passes.
 	soonest time.Duration
 
-	attempt  attempt // the one under way; those before it have taken nothing
-	retries  int     // how many were before it
-	keyTried bool    // the upstream has refused a key
-	held     held    // where req was sent, and may have to be sent once more
+	attempt  attempt      // the one under way; those before it have taken nothing
+	retries  int          // how many were before it
+	keyTried bool         // the upstream has refused a key
+	held     held         // where req was sent, and may have to be sent once more
+	crossing *crossing    // nil where the route has no bridge, and once req is gone
+	stray    bridge.Stray // what was repaired in the path
+	model    string       // of the bridge's table; empty: none is known
 	upload   upload
 	down     relay.Down    // from prepareRelay on
 	tunnel   *relay.Tunnel // after 101, and then instead of down
 	events   relay.Events  // fed by down, where body is head.Events
+	sight    hint.Sight    // of a refusal of the upstream, fed by down
 
 	next    next
 	answer  answer
@@ -94,13 +93,14 @@ const (
 	answerNone answer = iota
 	answerPreflight
 	answerOptions // which may be forwarded no further
+	answerModels  // of the bridge's table
 	answerProbe   // of the edge's health: no exchange to whoever counts them
 	answerError
 	answerUpstream
 )
 
 func (a answer) String() string {
-	return [...]string{"none", "preflight", "options", "probe", "error", "upstream"}[a]
+	return [...]string{"none", "preflight", "options", "models", "probe", "error", "upstream"}[a]
 }
 
 // begin takes an exchange, and the room for its head, from the store of the loop. What
@@ -192,15 +192,22 @@ func (x *Exchange) WakeUpstream() { x.client.run() }
 // anew for each attempt: host, prefix and credentials belong to the upstream.
 func (x *Exchange) forwarded() head.Forwarded {
 	claims := x.route.Claims
-	if x.passed != nil {
-		claims.Says = x.passed
+	if x.caller.passed != nil {
+		claims.Says = x.caller.passed
 	}
-	return head.Forwarded{
+	f := head.Forwarded{
 		Request: x.req, Policy: x.route.Credential, Decision: &x.attempt.decision, Own: x.attempt.own(), Replaces: x.attempt.target.Replaces,
 		Strip: x.route.Strip, Prefix: x.attempt.target.Prefix, Host: x.attempt.target.Host, ID: x.kept.id, Name: x.edge.name,
 		Client: x.client.address, Secure: x.client.tls, Trusted: x.snap.Trusts(x.client.address), WithholdOrigin: x.route.WithholdOrigin,
 		Claims: claims,
 	}
+	if c := x.crossing; c != nil {
+		f.Path, f.Grown = c.target[:c.path], c.grows()
+		if len(c.target) > c.path {
+			f.Query = c.target[c.path:]
+		}
+	}
+	return f
 }
 
 // relayed returns the head of upstream's answer for the client.
@@ -216,6 +223,9 @@ func (x *Exchange) relayed() head.Relayed {
 	debug := &x.snap.Config.Debug
 	if debug.DecisionHeader {
 		r.Decision = x.reason.String()
+	}
+	if h := x.sight.Hint(); debug.HintHeader && h != hint.Unknown {
+		r.Hint = h.String()
 	}
 	if debug.ServerTiming {
 		r.UpstreamTime = x.attempt.firstByte

@@ -33,6 +33,9 @@ type Explanation struct {
 	// Credential says what the edge itself shows to the upstream, and what becomes of the
 	// caller's credentials then; empty: nothing.
 	Credential string
+	// Bridge says how the request crosses to the shape that the upstream speaks, and what
+	// its owner should know of that; empty: the route has no bridge.
+	Bridge []string
 	// Gates are the verdicts of all gates that were asked, in order: the last one may
 	// have refused the request.
 	Gates []admit.Verdict
@@ -68,48 +71,40 @@ type Explanation struct {
 // its own, and go to the collector. What it shares with the exchanges that run is made
 // for that. It is counted among them for as long as it lasts, and refused like them.
 func (e *Edge) Explain(request []byte) Explanation {
-	var gates []admit.Verdict
+	out := &Explanation{}
 	c := &Client{
-		Conn: wire.Unconnected(), edge: e, store: &store{parser: head.NewParser(), gates: &gates},
+		Conn: wire.Unconnected(), edge: e, store: &store{parser: head.NewParser(), explains: out},
 		address: netip.MustParseAddr("127.0.0.1"), tls: e.Config().Listen.TLS.CertFile != "",
 	}
 	c.in = c.Loop().GetBuf()
 	c.in.Add(request)
 	x := begin(c)
-	x.explain = true
 	var err error
-	for x.step = 0; err == nil && x.step < sending; x.step++ {
+	for x.step = 0; err == nil && x.step < explained; x.step++ {
 		err = story[x.step](x)
 	}
 	if x.admitted {
 		e.running.Leave()
 	}
-	out := x.explanation(err)
-	out.Gates = gates
-	return out
+	x.tellOf(err, out)
+	return *out
 }
 
-// explanation says what the exchange has come to: err is nil where it would be sent.
-func (x *Exchange) explanation(err error) Explanation {
-	out := Explanation{Tokens: x.explained, Caller: x.caller, Reason: x.reason.String(), Meaning: x.reason.Meaning(), Notes: x.notes.String()}
-	if !x.reason.Decided() {
-		out.Reason, out.Meaning = "", ""
+// tellOf says what the exchange has come to: err is nil where it would be sent.
+func (x *Exchange) tellOf(err error, out *Explanation) {
+	out.Caller, out.Notes = x.caller.name, x.notes.String()
+	if x.reason.Decided() {
+		out.Reason, out.Meaning = x.reason.String(), x.reason.Meaning()
 	}
 	if rt := x.route; rt != nil {
 		out.Route = rt.Name
 		out.Policy = rt.CORS != nil
-	}
-	if err == nil {
-		out.Order = x.candidates()
-		err = x.attempt.pick(x)
-	}
-	if x.route != nil {
-		out.Upstream = x.asked()
-		out.URL = x.snap.Config.Upstreams[out.Upstream].URL
+		err = x.tellWhere(err, out)
 	}
 	var answer []byte
 	switch err {
 	case nil:
+		out.Bridge = x.bridged()
 		out.Credential = x.credential()
 		forwarded := x.forwarded()
 		forwarded.Name = []byte(product) // each process puts something of its own behind it
@@ -124,6 +119,8 @@ func (x *Exchange) explanation(err error) Explanation {
 			out.Preflight = true
 		case answerProbe:
 			out.Own = "the path is listen.health_path"
+		case answerModels:
+			out.Own = "the models stand in routes." + x.route.Name + ".bridge"
 		default:
 			out.Own = "Max-Forwards: 0 lets it go no further"
 		}
@@ -132,9 +129,11 @@ func (x *Exchange) explanation(err error) Explanation {
 		x.composeError(err)
 		answer = x.reply.Bytes()
 	}
-	if out.Own != "" { // CORS has no say in it
+	if out.Own != "" {
 		out.Reply = strings.FieldsFunc(string(answer), func(r rune) bool { return r == '\r' || r == '\n' })
-		return out
+		if x.answer != answerModels {
+			return // CORS has no say in it
+		}
 	}
 	if out.Code == edgeerr.RouteNotFound {
 		out.Routes = x.snap.Rules()
@@ -146,7 +145,18 @@ func (x *Exchange) explanation(err error) Explanation {
 			out.Refused = corsx.CauseMethod
 		}
 	}
-	return out
+}
+
+// tellWhere says where the request goes: err is as in tellOf, and what is returned as
+// well, since no upstream may be there.
+func (x *Exchange) tellWhere(err error, out *Explanation) error {
+	if err == nil {
+		out.Order = x.candidates()
+		err = x.attempt.pick(x)
+	}
+	out.Upstream = x.asked()
+	out.URL = x.snap.Config.Upstreams[out.Upstream].URL
+	return err
 }
 
 // credential tells of the edge's own credential at the upstream, and has it shown.

@@ -78,8 +78,11 @@ func (x *Exchange) compose() *wire.Buf {
 	out, rest := x.client.Loop().GetBuf(), x.upload.Copy.Bytes()
 	// A head larger than that of known clients gets room at once: growing would
 	// leave a quarter of it unused, and its smaller selves to the collector.
-	forwarded := x.forwarded()
-	sent := append(forwarded.Append(slices.Grow(out.Empty(), x.req.Size+headRoom+len(rest))), x.bodyHead()...)
+	forwarded, room := x.forwarded(), x.req.Size+headRoom+len(rest)
+	if x.crossing != nil {
+		room += len(x.bodyHead()) // which may be much
+	}
+	sent := x.appendBodyHead(forwarded.Append(slices.Grow(out.Empty(), room)))
 	out.Set(append(sent, rest...))
 	return out
 }

@@ -7,10 +7,19 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/internal/identity"
 	"github.com/apim-edge/apim-edge/internal/identity/issuer"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
+
+// caller is what is known of who calls. Its zero value is nothing.
+type caller struct {
+	judging *judging         // a token that is verified, or was; nil: none had to be
+	passed  *identity.Passed // the token that the route has asked for, or nil
+	name    string           // where it may be told
+	check   string           // of a token or key, that has failed
+}
 
 // judging is a token that is verified beside the loop for an exchange that waits.
 type judging struct {
@@ -29,22 +38,23 @@ func (x *Exchange) authenticate() error {
 		return nil
 	}
 	var known []identity.Verdict
-	if j := x.judging; j != nil {
+	if j := x.caller.judging; j != nil {
 		if !j.done {
 			return wire.ErrWait
 		}
 		known = j.verdicts
 	}
 	r := identity.Request{
-		Token: x.decision.BearerToken(), Key: x.decision.Key, Fields: x.req.Fields, Query: x.req.Query, Address: x.client.address,
+		Token: x.decision.BearerToken(), Key: x.decision.Key, Fields: x.req.Fields, Query: x.req.Query,
 	}
-	if x.explain {
+	if told := x.client.store.explains; told != nil { // nobody is waited for
 		explained, outcome := gate.Explain(&r, time.Now())
-		x.explained = explained
+		told.Tokens = explained
 		return x.settle(gate, &outcome)
 	}
 	outcome, work := gate.Judge(x.client.store.tokens(), &r, known, time.Now())
 	if work != nil {
+		work.From = x.req.Sender(x.client.address, x.snap.Trusts)
 		x.judge(work)
 		return wire.ErrWait
 	}
@@ -53,12 +63,18 @@ func (x *Exchange) authenticate() error {
 
 // settle takes over what the gate has said.
 func (x *Exchange) settle(gate *identity.Gate, outcome *identity.Outcome) error {
-	x.check, x.passed = outcome.Check, outcome.Passed
-	if c := outcome.Client; c != nil {
-		x.caller = c.Name
-		x.decision.Key = gate.UpstreamKey(c, time.Now()) // the client's own key is of no use to anybody else
-	} else if p := outcome.Passed; p != nil {
-		x.caller = p.Caller.Application
+	x.caller.check, x.caller.passed = outcome.Check, outcome.Passed
+	c, p := outcome.Client, outcome.Passed
+	if c != nil {
+		x.decision.Key = nil // the client's own key is of no use to anybody else
+	}
+	switch {
+	case outcome.Admitted:
+		x.caller.name, x.decision.Key = c.Name, gate.UpstreamKey(c, time.Now())
+	case c != nil && outcome.Code != edgeerr.None:
+		x.caller.name = c.Name
+	case p != nil:
+		x.caller.name = p.Caller.Application
 	}
 	return outcome.Err()
 }
@@ -67,10 +83,10 @@ func (x *Exchange) settle(gate *identity.Gate, outcome *identity.Outcome) error 
 // done; what has come of it is remembered all the same.
 func (x *Exchange) judge(work *identity.Work) {
 	c, j := x.client, &judging{}
-	x.judging = j
+	x.caller.judging = j
 	j.cancel = wire.Beside(c.Loop(), work.Do, func(verdicts []identity.Verdict) {
 		work.Remember(c.store.tokens(), verdicts, time.Now())
-		if c.x != nil && c.x.judging == j {
+		if c.x != nil && c.x.caller.judging == j {
 			j.verdicts, j.done = verdicts, true
 			c.Rouse()
 		}
@@ -79,8 +95,8 @@ func (x *Exchange) judge(work *identity.Work) {
 
 // stopJudging lets go of a token that nobody waits for any more.
 func (x *Exchange) stopJudging() {
-	if x.judging != nil {
-		x.judging.cancel()
+	if j := x.caller.judging; j != nil {
+		j.cancel()
 	}
 }
 

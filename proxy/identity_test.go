@@ -52,21 +52,14 @@ func bearer(token string) string { return "Authorization: Bearer " + token + "\n
 
 // echo answers with the head that it was sent.
 func echo(up *proxytest.Peer) {
-	for {
-		m, err := up.TryHead()
-		if err != nil {
-			return
-		}
-		if m, err = up.TryFinish(m, false); err != nil {
-			return
-		}
+	up.Each(func(m proxytest.Message) {
 		text := m.First
 		for _, f := range m.Fields {
 			text += "\n" + f[0] + ": " + f[1]
 		}
 		up.Send(fmt.Sprintf("HTTP/1.1 200 OK\nContent-Length: %d\n\n", len(text)))
 		up.Raw(text)
-	}
+	})
 }
 
 func TestATokenIsAskedFor(t *testing.T) {

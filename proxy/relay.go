@@ -2,9 +2,11 @@ package proxy
 
 import (
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/hint"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/relay"
 	"github.com/apim-edge/apim-edge/proxy/wire"
+	"github.com/apim-edge/apim-edge/rewrite"
 )
 
 // relay sends the response: head and first bytes in one write, then whatever
@@ -30,6 +32,7 @@ func (x *Exchange) relay() error {
 // out by the same condition.
 func (x *Exchange) startRelay() error {
 	x.prepareRelay()
+	x.beginSight()
 	out := x.client.Loop().GetBuf()
 	answer := x.relayed()
 	first, allowed := answer.Append(out.Empty())
@@ -72,6 +75,31 @@ func (x *Exchange) prepareRelay() {
 	if x.upload.abandoned() {
 		x.closing(nextClose) // what is left of the body is not going to be read
 		x.upload.AnyPace()
+	}
+}
+
+// beginSight looks at a refusal of the upstream, to tell what it means: at its head and
+// what has come of its body, and later at what comes next.
+func (x *Exchange) beginSight() {
+	r := x.attempt.resp
+	if !hint.Told(r.Status) {
+		return
+	}
+	reason, field := x.reason, x.route.KeyField
+	if own := x.attempt.target.Credential; own != nil { // then that is what the upstream has refused
+		reason, field = rewrite.ReasonExplicitKey, own.Field
+		if head.EqualFold([]byte(field), "authorization") {
+			reason = rewrite.ReasonToken
+		}
+	}
+	var room [4][]byte
+	x.sight.Begin(hint.Answer{
+		Status: r.Status, Reason: reason.String(), Field: field,
+		Challenges: r.Challenges(room[:0]), ContentType: r.ContentType(), FromService: len(r.APIMID) > 0,
+	}.Head())
+	if r.Readable() {
+		x.sight.Look(x.attempt.in.Bytes())
+		x.down.Sight = &x.sight
 	}
 }
 

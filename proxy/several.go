@@ -28,7 +28,7 @@ func (x *Exchange) noteCaller() {
 	if credential == nil {
 		credential = x.decision.BearerToken()
 	}
-	x.choice = upstream.Choice{Caller: g.CallerOf(credential), Stays: head.NamesResource(x.req.Path), Peek: x.explain}
+	x.choice = upstream.Choice{Caller: g.CallerOf(credential), Stays: head.NamesResource(x.req.Path), Peek: x.client.store.explains != nil}
 	if head.LogsIn(&x.decision, x.req) { // over several requests, each with another credential
 		x.choice.AtKey(x.client.address.AsSlice())
 		x.choice.Stays = true

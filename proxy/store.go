@@ -6,7 +6,6 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/apim-edge/apim-edge/internal/identity"
-	"github.com/apim-edge/apim-edge/proxy/admit"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 )
@@ -18,11 +17,12 @@ type store struct {
 	exchanges shelf[Exchange]
 	requests  shelf[head.Request]
 	responses shelf[head.Response]
+	crossings shelf[crossing]
 	parser    *head.Parser  // of all requests of the loop: it is used within one call of Parse
 	record    record.Record // of the exchange that ends just now, else empty
 	date      date
-	gates     *[]admit.Verdict // where explain wants to know; nil on every loop
-	seen      *identity.Cache  // nil until a route asks for tokens
+	explains  *Explanation    // of the request that a person asks about; nil on every loop
+	seen      *identity.Cache // nil until a route asks for tokens
 }
 
 // date is the text of a Date field, made once a second: 150 ns each are 1 % of an

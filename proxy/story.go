@@ -25,14 +25,16 @@ var story = [...]func(*Exchange) error{
 	(*Exchange).admit,           // within limits
 	(*Exchange).decide,          // what becomes of the credentials
 	(*Exchange).authenticate,    // who may pass with them, where the route asks for that
+	(*Exchange).cross,           // to the shape that the upstream speaks, where that is another
 	(*Exchange).beginBody,       // take what has come along of it
+	(*Exchange).findModel,       // in the body, where the crossing needs it
 	(*Exchange).ask,             // one attempt at one upstream after another, until one answers
 	(*Exchange).relay,           // head and body to the client, as they come
 }
 
-// sending is the step of the story that sends: those before it only judge, and
-// explain runs them too.
-const sending = len(story) - 2
+// explained is how many steps of the story only judge: explain runs them too. Behind them
+// the body is needed, or sent.
+const explained = len(story) - 3
 
 // advance goes on with the story until it has to wait. It reports whether the
 // exchange is over, and the client's connection free for what follows.
@@ -192,8 +194,8 @@ func (x *Exchange) admit() error {
 
 // heed returns the error of a gate's verdict, or nil, and tells explain of both.
 func (x *Exchange) heed(v admit.Verdict) error {
-	if gates := x.client.store.gates; gates != nil {
-		*gates = append(*gates, v)
+	if told := x.client.store.explains; told != nil {
+		told.Gates = append(told.Gates, v)
 	}
 	return v.Err()
 }

@@ -17,10 +17,12 @@ import (
 )
 
 // TestExplainStopsWhereTheStorySends holds that the steps which explain runs are
-// all of those in front of the first that could send something.
+// all of those in front of the first that needs the body, or could send something.
 func TestExplainStopsWhereTheStorySends(t *testing.T) {
-	if name := runtime.FuncForPC(reflect.ValueOf(story[sending]).Pointer()).Name(); !strings.HasSuffix(name, "ask") {
-		t.Errorf("explain stops in front of %s, want ask", name)
+	for i, want := range []string{"findModel", "ask"} {
+		if name := runtime.FuncForPC(reflect.ValueOf(story[explained+i]).Pointer()).Name(); !strings.HasSuffix(name, want) {
+			t.Errorf("explain stops in front of %s, want %s", name, want)
+		}
 	}
 }
 
@@ -35,7 +37,9 @@ func TestExplainComesToWhatTheStoryComesTo(t *testing.T) {
 	conf.Upstreams = map[string]config.Upstream{"legacy": {URL: "http://127.0.0.1:1"}}
 	route := config.Route{PathPrefix: "/openai"}
 	route.CORS.AllowedOrigins, route.CORS.CheckUpgrades = []string{"https://chat.example.com"}, true
-	conf.Routes = map[string]config.Route{"openai": route}
+	conf.Routes = map[string]config.Route{"openai": route, "v1": {PathPrefix: "/v1", Bridge: config.Bridge{
+		To: "legacy", Models: map[string]config.BridgeModel{"gpt-4o": {APIVersion: "2024-10-21"}, "o3": {APIVersion: "2024-12-01-preview"}},
+	}}}
 	snapshot, err := edge.Compile(conf.Complete())
 	if err != nil {
 		t.Fatal(err)
@@ -62,6 +66,9 @@ func TestExplainComesToWhatTheStoryComesTo(t *testing.T) {
 		{"checkUpgrade", "GET /openai HTTP/1.1|Host: a|Origin: https://evil.test|Connection: Upgrade|Upgrade: websocket", edgeerr.OriginNotAllowed, false, "", ""},
 		{"admit", "POST /openai HTTP/1.1|Host: a|Content-Length: 11", edgeerr.BodyTooLarge, false, "", "limits.exchanges: passes, limits.request_body: 413 body_too_large"},
 		{"decide", "GET /openai HTTP/1.1|Host: a|Authorization: Bearer a b", edgeerr.MalformedCredential, false, "", passes},
+		{"cross", "POST /v1/assistants HTTP/1.1|Host: a|Content-Length: 2", edgeerr.BridgeImpossible, false, "", passes},
+		{"cross, and is answered", "GET /v1/models HTTP/1.1|Host: a", edgeerr.None, false, "HTTP/1.1 200 OK ... {\"object\":\"list\"", passes},
+		{"findModel, and would be sent", "POST /v1/chat/completions HTTP/1.1|Host: a|Content-Length: 10", edgeerr.None, false, "", passes},
 		{"beginBody, and would be sent", "POST /openai HTTP/1.1|Host: a|Content-Length: 10", edgeerr.None, false, "", passes},
 	} {
 		t.Run(tc.step, func(t *testing.T) {

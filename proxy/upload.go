@@ -59,6 +59,9 @@ func (x *Exchange) beginBody() error {
 	u.Limit, u.Idle = x.route.BodyLimit, x.snap.Config.Timeouts.RequestBodyIdle.Duration
 	u.Slowest = slowest(&x.snap.Config)
 	u.DropTrailer = x.route.DropRequestTrailer
+	if x.crossing != nil && x.crossing.NeedsBody() && x.req.Length == relay.Chunked {
+		u.Track.Collect(&x.crossing.content)
+	}
 	if c.in.Len() == 0 && len(c.in.Free()) > 0 {
 		c.in, _ = c.Read(c.in) // many clients write the body right behind the head
 	}

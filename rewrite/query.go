@@ -121,6 +121,27 @@ func (p *Policy) param(name []byte) int {
 	return lookup(p.params, name)
 }
 
+// SoleParameter returns the raw value of a query parameter that stands there once, nil where
+// it does not. lower is its name in lower case, of at most 63 characters; another spelling
+// of it counts as one that stands there, because the upstream may read it.
+func SoleParameter(query []byte, lower string) (value []byte) {
+	var plain [maxNameLength]byte
+	times := 0
+	for start := 0; start <= len(query); {
+		end := segmentEnd(query, start)
+		name, found := cutParameter(query[start:end])
+		if equalFold(decodeName(&plain, name), lower) {
+			value = found
+			times++
+		}
+		start = end + 1
+	}
+	if times != 1 {
+		return nil
+	}
+	return value
+}
+
 // decodeName percent-decodes a name into plain; one that is longer than every
 // name of interest, even without its escapes, comes back empty.
 func decodeName(plain *[maxNameLength]byte, name []byte) []byte {

@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"strings"
 	"text/template"
+
+	"github.com/apim-edge/apim-edge/bench/internal/tokens"
 )
 
 //go:embed */*.tmpl
@@ -77,6 +79,9 @@ type Instance struct {
 	Connections  int // most connections from clients
 	Files        int // file descriptors that may be open
 	AccessLog    bool
+	// Tokens has the peer let only those through who show a token of this issuer, and show
+	// Key to the upstream itself; nil: everybody passes, with a key of his own.
+	Tokens *tokens.Files
 	// Resolver is the name server that knows UpstreamHost, and may change its mind;
 	// empty: UpstreamHost stays where it is.
 	Resolver string

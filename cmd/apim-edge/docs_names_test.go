@@ -21,9 +21,11 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/hint"
 	"github.com/apim-edge/apim-edge/internal/identity/keyring"
 	"github.com/apim-edge/apim-edge/internal/identity/token"
 	"github.com/apim-edge/apim-edge/proxy"
+	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
 	"github.com/apim-edge/apim-edge/rewrite"
@@ -154,7 +156,7 @@ func TestLogLinesAreExplained(t *testing.T) {
 }
 
 // foreign are names that belong to others.
-var foreign = []string{"base_url", "api_key", "default_headers", "default_query", "azure_endpoint", "api_version", "proxy_buffering", "jwks_uri"}
+var foreign = []string{"base_url", "api_key", "default_headers", "default_query", "azure_endpoint", "api_version", "proxy_buffering", "jwks_uri", "max_tokens"}
 
 // TestNamesExist: each name with an underscore that a page shows as code is one
 // of the configuration, the log, the metrics or the tables of errors and reasons.
@@ -174,6 +176,9 @@ func TestNamesExist(t *testing.T) {
 			known = append(known, m[1])
 		}
 	}
+	for s := bridge.NoStray; s <= bridge.AlreadyV1; s++ {
+		known = append(known, s.String())
+	}
 	for _, m := range metrics(t) {
 		known = append(known, m.name)
 	}
@@ -188,6 +193,9 @@ func TestNamesExist(t *testing.T) {
 	}
 	for _, r := range rewrite.Reasons() {
 		known = append(known, r.String())
+	}
+	for _, h := range hint.All() {
+		known = append(known, h.String(), h.Owner().String())
 	}
 	for c := token.Form; c <= token.Claims; c++ {
 		known = append(known, c.String())

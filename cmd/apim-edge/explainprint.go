@@ -85,6 +85,9 @@ func (p *printer) explanation(r *curl.Request, head []byte, e proxy.Explanation)
 	}
 	p.tokens(e.Tokens)
 	p.line("caller", e.Caller)
+	for _, l := range e.Bridge {
+		p.line("bridge", l)
+	}
 	p.line("credential", e.Credential)
 	p.line("notes", strings.ReplaceAll(e.Notes, ",", ", "))
 	for _, v := range e.Gates {

@@ -14,8 +14,6 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"github.com/apim-edge/apim-edge/internal/lookalike"
 )
 
 func TestMain(m *testing.M) {
@@ -27,8 +25,8 @@ func TestMain(m *testing.M) {
 //
 //	exits CODE COMMAND ARG...     the command ends with this very exit code
 //	ask METHOD URL [FIELD...]     sends a request and prints the answer (a program)
-//	legacy                        starts a legacy look-alike with the key 0123abcd, at $LEGACY
-//	edge [NAME=VALUE...] ARG...   starts apim-edge serve ARG... on free ports, at $EDGE and $ADMIN
+//	legacy [NAME=VALUE...]        starts a legacy look-alike with the key 0123abcd, at $LEGACY; see legacy_test.go
+//	edge [NAME=VALUE...] ARG...   starts apim-edge serve ARG... on free ports, at $EDGE and $ADMIN; ends the one before
 //	logged REGEXP                 waits until a line of that edge's log matches
 //	signal HUP | TERM             sends it to that edge
 //	ended CODE                    waits until that edge ends; its log is then in edge.log
@@ -67,14 +65,6 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if strconv.Itoa(code) != args[0] {
 		ts.Fatalf("exit code %d, want %s", code, args[0])
 	}
-}
-
-func startLegacy(ts *testscript.TestScript, _ bool, _ []string) {
-	s := lookalike.New(lookalike.Options{PrimaryKey: "0123abcd"})
-	url, err := s.Start("127.0.0.1:0")
-	ts.Check(err)
-	ts.Defer(func() { _ = s.Close() })
-	ts.Setenv("LEGACY", url)
 }
 
 func startEdge(ts *testscript.TestScript, _ bool, args []string) {

@@ -14,7 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// server is the one edge that a script may start. Its log is what it says while
+// server is the edge of a script, one at a time: another one ends it. Its log is what it says while
 // it runs; waiting for a line in it is how scripts order events.
 type server struct {
 	environ []string
@@ -37,6 +37,7 @@ func theServer(ts *testscript.TestScript) *server {
 }
 
 func (s *server) start(ts *testscript.TestScript, args []string) {
+	s.end()
 	s.cmd = exec.Command(program(ts), args...)
 	s.cmd.Dir, s.cmd.Env = ts.MkAbs("."), s.environ
 	stderr, err := s.cmd.StderrPipe()
@@ -44,10 +45,17 @@ func (s *server) start(ts *testscript.TestScript, args []string) {
 	s.done, s.changed, s.log = make(chan struct{}), make(chan struct{}), nil
 	ts.Check(s.cmd.Start())
 	go s.read(stderr)
-	ts.Defer(func() {
-		_ = s.cmd.Process.Kill() // an error: it has ended already
-		<-s.done
-	})
+	ts.Defer(s.end)
+}
+
+// end kills the edge, if there is one.
+func (s *server) end() {
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Kill() // an error: it has ended already
+	<-s.done
+	_ = s.cmd.Wait() // an error: it was killed, or waited for before
 }
 
 func (s *server) read(stderr io.Reader) {

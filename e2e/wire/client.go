@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
@@ -28,17 +29,25 @@ func (s *stage) newClient(number int, script clientScript) *client {
 }
 
 // play connects, does what the script says, and stays until the responses that
-// the story wants have come.
+// the story wants have come. What the script waits for before its first byte it
+// waits for before it connects: the order in which two clients connect counts
+// where connections are limited.
 func (c *client) play(s *stage, address string, secure *tls.Config) {
 	defer s.update(func() { c.done = true })
+	steps := c.script.steps
+	for len(steps) > 0 && strings.HasPrefix(steps[0].verb, "after ") {
+		if !c.perform(s, steps[0]) {
+			return
+		}
+		steps = steps[1:]
+	}
 	if err := c.connect(s, address, secure); err != nil {
 		s.fault("client %d: %v", c.number, err)
 		return
 	}
 	go c.read()
-	for _, step := range c.script.steps {
-		if err := c.do(step); err != nil {
-			s.fault("client %d: <%s>: %v", c.number, step.verb, err)
+	for _, step := range steps {
+		if !c.perform(s, step) {
 			break
 		}
 	}
@@ -46,6 +55,15 @@ func (c *client) play(s *stage, address string, secure *tls.Config) {
 		s.fault("client %d: %v", c.number, err)
 	}
 	c.finish(raw.ByClose)
+}
+
+// perform does one step, and reports whether that went well.
+func (c *client) perform(s *stage, step step) bool {
+	err := c.do(s, step)
+	if err != nil {
+		s.fault("client %d: <%s>: %v", c.number, step.verb, err)
+	}
+	return err == nil
 }
 
 func (c *client) connect(s *stage, address string, secure *tls.Config) error {
@@ -62,8 +80,7 @@ func (c *client) connect(s *stage, address string, secure *tls.Config) error {
 	return nil
 }
 
-func (c *client) do(step step) error {
-	s := c.stage
+func (c *client) do(s *stage, step step) error {
 	switch step.verb {
 	case "send":
 		c.send(step.data)

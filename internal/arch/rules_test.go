@@ -20,6 +20,7 @@ var mayImport = []row{
 	{"rewrite", nil, "it is pure and can be fuzzed and explained alone"},
 	{"corsx", nil, "it knows raw heads and a policy, no route and no server"},
 	{"internal/edgeerr", nil, "everything else speaks of errors in its words"},
+	{"proxy/bridge", []pattern{"internal/edgeerr"}, "it is pure: bytes in, a decision out"},
 	{"internal/secret", nil, "a secret must not meet a logger on its way"},
 	{"internal/logsink", nil, "it moves lines and knows nothing of their content"},
 	{"internal/signals", nil, "what it imports is initialised before it, and delays it"},
@@ -34,29 +35,30 @@ var mayImport = []row{
 		"internal/identity/keyset", "internal/identity/seen", "internal/identity/token",
 	}, "it judges requests and knows no route and no configuration"},
 	{"internal/identity/identitytest", nil, "it plays the issuer, so it must not share code with who judges its tokens"},
-	{"internal/config", []pattern{"rewrite", "corsx", "internal/secret", "internal/identity/clientkey", "internal/identity/keyset", "internal/identity/token"}, "it is data and knows no server; options are checked by whom they belong to"},
+	{"internal/config", []pattern{"rewrite", "corsx", "internal/secret", "internal/identity/clientkey", "internal/identity/keyset", "internal/identity/token", "proxy/bridge"}, "it is data and knows no server; options are checked by whom they belong to"},
 	{"internal/identity/upkeep", []pattern{"internal/secret"}, "it keeps values and knows nobody who gives or uses them"},
 	{"internal/identity/azure", []pattern{"internal/secret", "internal/identity/upkeep"}, "it asks Azure, and knows nobody who wants to know"},
 	{"internal/identity/azuretest", nil, "it plays Azure, so it must not share code with who asks"},
 	{"internal/config/gen", []pattern{"internal/config"}, "it writes the reference of the configuration"},
+	{"internal/hint", nil, "it is pure: bytes of an answer in, a word out"},
 	{"internal/curl", nil, "it reads command lines and knows no edge"},
 	{"internal/arch", nil, "it only reads source"},
 	{"internal/testcert", nil, "it makes a certificate and knows nobody who shows it"},
 
 	// The data path.
 	{"proxy/wire", nil, "it is the lowest layer: buffers and sockets"},
-	{"proxy/relay", []pattern{"internal/edgeerr", "proxy/wire"}, "it moves body bytes and knows no route"},
+	{"proxy/relay", []pattern{"internal/edgeerr", "internal/hint", "proxy/wire"}, "it moves body bytes and knows no route"},
 	{"proxy/upstream", []pattern{"rewrite", "internal/edgeerr", "proxy/wire"}, "it owns connections, knows what each is told, and knows no exchange"},
 	{"proxy/head", []pattern{"corsx", "rewrite", "internal/edgeerr"}, "it is pure bytes and knows no exchange"},
-	{"proxy/record", []pattern{"rewrite", "internal/edgeerr"}, "it is told of exchanges and knows none"},
+	{"proxy/record", []pattern{"rewrite", "internal/edgeerr", "internal/hint"}, "it is told of exchanges and knows none"},
 	{"proxy/admit", []pattern{"internal/edgeerr"}, "its gates judge values and know no exchange"},
 	{"proxy/route", []pattern{
 		"corsx", "rewrite", "internal/config", "internal/edgeerr", "internal/identity", "internal/identity/clientkey", "internal/secret",
-		"proxy/head", "proxy/record", "proxy/upstream", "proxy/wire",
+		"proxy/bridge", "proxy/head", "proxy/record", "proxy/upstream", "proxy/wire",
 	}, "it is configuration compiled and knows no exchange"},
 	{"proxy", []pattern{
-		"corsx", "rewrite", "internal/config", "internal/edgeerr", "internal/identity", "internal/identity/issuer",
-		"proxy/admit", "proxy/head", "proxy/record", "proxy/relay", "proxy/route", "proxy/upstream", "proxy/wire",
+		"corsx", "rewrite", "internal/config", "internal/edgeerr", "internal/hint", "internal/identity", "internal/identity/issuer",
+		"proxy/admit", "proxy/bridge", "proxy/head", "proxy/record", "proxy/relay", "proxy/route", "proxy/upstream", "proxy/wire",
 	}, "it tells the story of one exchange with the parts above"},
 	{"proxy/front", []pattern{"internal/config", "internal/edgeerr", "proxy", "proxy/wire"}, "it accepts connections and hands them to proxy"},
 	{"proxy/proxytest", []pattern{
@@ -70,6 +72,7 @@ var mayImport = []row{
 	{"internal/admin", []pattern{"internal/config", "internal/secret"}, "it shows what others hand to it"},
 	{"internal/lookalike", nil, "it plays the upstream, so it must not share code with the edge"},
 	{"internal/demo", []pattern{"internal/lookalike"}, "it is handed the edge as a function"},
+	{"internal/doctor", []pattern{"rewrite", "internal/config", "internal/edgeerr", "internal/hint", "internal/secret"}, "it looks at the API from outside, as its clients do"},
 	{"internal/service", []pattern{
 		"internal/admin", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/secret",
 		"internal/identity/azure", "internal/identity/keyring",
@@ -101,7 +104,7 @@ var onlyIn = []struct {
 	{"github.com/rs/cors", []pattern{"corsx"}, "CORS is decided in one place"},
 	{"net/http", []pattern{
 		"corsx", // rs/cors is asked with its types
-		"internal/admin", "internal/identity/...", "internal/service", "internal/lookalike", "internal/demo",
+		"internal/admin", "internal/identity/...", "internal/service", "internal/lookalike", "internal/demo", "internal/doctor",
 		"bench/...", "cmd/...", "e2e/...",
 	}, "it would complete, retry, reorder or compress what the data path must pass on as it is"},
 }
@@ -114,9 +117,11 @@ var never = []struct {
 }{
 	{"rewrite", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "time"}, "it is pure: no I/O, no clock, no chance"},
 	{"internal/edgeerr", []pattern{"log/...", "net/...", "os/..."}, "it is a table"},
+	{"internal/hint", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "time"}, "it is pure: no I/O, no clock, no chance"},
 	{"internal/identity/token", []pattern{"log/...", "net/http/...", "os/...", "syscall", "github.com/rs/zerolog/..."}, "it is pure: no I/O, no log"},
 	{"internal/identity/keyset", []pattern{"log/...", "net/...", "os/...", "syscall", "time", "github.com/rs/zerolog/..."}, "it is pure: no I/O, no clock, no log"},
 	{"proxy/head", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "github.com/rs/zerolog/..."}, "it is pure: no I/O, no chance, no log"},
+	{"proxy/bridge", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "time", "encoding/json", "mime/..."}, "it is pure, and knows two keys of a body, not its values"},
 	{"proxy/admit", []pattern{"log/...", "net", "net/http/...", "os/...", "syscall", "github.com/rs/zerolog/..."}, "its verdicts are values: whoever asks acts on them"},
 }
 

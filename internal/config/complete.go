@@ -10,8 +10,8 @@ import (
 )
 
 // What holds in upstreams and routes that say nothing. They are not in
-// Default because there a name would have to be in a map. What credential and cors
-// leave open is filled in by rewrite and corsx (options.go).
+// Default because there a name would have to be in a map. What credential, cors
+// and bridge leave open is filled in by rewrite, corsx and bridge (options.go).
 const (
 	defaultMaxIdle  = 1024
 	defaultMaxDials = 32
@@ -92,7 +92,7 @@ func (r Route) complete(c Config, onlyUpstream string) Route {
 	fill(&r.Timeouts.ResponseHead, c.Timeouts.ResponseHead)
 	fill(&r.Timeouts.StreamIdle, c.Timeouts.StreamIdle)
 	fill(&r.RequestBody, c.Limits.RequestBody)
-	r.Credential, r.CORS = r.Credential.complete(), r.CORS.complete()
+	r.Credential, r.CORS, r.Bridge = r.Credential.complete(), r.CORS.complete(), r.Bridge.complete()
 	fill(&r.Require.Match, "any")
 	return r
 }

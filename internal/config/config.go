@@ -200,6 +200,10 @@ type Route struct {
 	// Cross-origin access for browsers. Without allowed_origins the route's
 	// CORS fields are the upstream's own.
 	CORS CORS `koanf:"cors"`
+	// Lead clients that speak one shape of the API to an upstream that speaks the
+	// other: v1, where the model stands in the body, and legacy, where a deployment
+	// and an api-version stand in the URL (docs/bridge.md). Off while to is empty.
+	Bridge Bridge `koanf:"bridge"`
 	// Bounds for this route that differ from the global ones. 0: the global one.
 	Timeouts RouteTimeouts `koanf:"timeouts"`
 	// Largest request body of this route. 0: the global limit.
@@ -351,6 +355,10 @@ type Log struct {
 type Debug struct {
 	// Add X-Apim-Edge-Decision with the credential decision.
 	DecisionHeader bool `koanf:"decision_header"`
+	// Add X-Apim-Edge-Hint to an upstream's 400, 401, 403, 404 and 429: what the
+	// refusal is known as (docs/hints.md), where that can be told before the head
+	// goes out. The access line always has it.
+	HintHeader bool `koanf:"hint_header"`
 	// Add Server-Timing: upstream;dur=N, the milliseconds from the first byte of
 	// the request to the response head, connecting and the upload included.
 	ServerTiming bool `koanf:"server_timing"`

@@ -56,9 +56,14 @@ func expandFault(key string, f field, value string) string {
 	case f.tag.Get("secret") == "reference":
 		return "variables are not expanded in a file; write env:" + m[1] + m[3]
 	}
-	key, _, _ = strings.Cut(key, "[")
-	return "variables are not expanded in a file; leave it out, and set " +
-		strings.ReplaceAll(variableName(strings.Split(key, ".")), "-", "_") + " in the environment"
+	if strings.HasSuffix(key, "]") {
+		key = parent(key) // of a list
+	}
+	path := keyParts(key)
+	for i, part := range path {
+		path[i] = inVariable(part)
+	}
+	return "variables are not expanded in a file; leave it out, and set " + variableName(path) + " in the environment"
 }
 
 // ofKubernetes are the variables that a Service named apim-edge... makes by itself.

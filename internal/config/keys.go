@@ -13,7 +13,8 @@ import (
 func Key(parts ...string) string { return strings.Join(parts, ".") }
 
 // names are what upstreams and routes may be called. Lower case and no dots:
-// they are parts of dotted keys, of environment variables, and metric labels.
+// they are parts of dotted keys, of environment variables, and metric labels. Those of
+// models (names:"any") are not ours to choose.
 var names = regexp.MustCompile(`^[a-z0-9]+([_-][a-z0-9]+)*$`)
 
 const nameWanted = "a name of lower-case letters and digits with single - or _ in between"
@@ -45,7 +46,33 @@ func element(parent string, i int) string { return parent + "[" + strconv.Itoa(i
 
 // parent returns the key that holds key, or "".
 func parent(key string) string {
-	return key[:max(0, strings.LastIndexAny(key, ".["))]
+	at := 0
+	for i := 0; i < len(key); i++ {
+		switch key[i] {
+		case '.', '[':
+			at = i
+		case '"': // a name that is no word
+			quoted, err := strconv.QuotedPrefix(key[i:])
+			if err != nil {
+				return key[:at]
+			}
+			i += len(quoted) - 1
+		}
+	}
+	return key[:at]
+}
+
+// keyParts takes a key apart, names without their quotes.
+func keyParts(key string) []string {
+	if key == "" {
+		return nil
+	}
+	up := parent(key)
+	last := strings.TrimPrefix(key[len(up):], ".")
+	if name, err := strconv.Unquote(last); err == nil {
+		last = name
+	}
+	return append(keyParts(up), last)
 }
 
 // field is one key of a section.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/knadh/koanf/providers/confmap"
@@ -156,7 +157,7 @@ func unspoken(found, known Problems) Problems {
 		wrong[p.Key], holding[parent(p.Key)] = true, true
 	}
 	return slices.DeleteFunc(found, func(p Problem) bool {
-		if holding[p.Key] && (p.Key == "upstreams" || p.Key == "routes") {
+		if holding[p.Key] && (p.Key == "upstreams" || p.Key == "routes" || strings.HasSuffix(p.Key, ".bridge.models")) {
 			return true // the only one that is named was not understood
 		}
 		for key := p.Key; key != ""; key = parent(key) {

@@ -1,11 +1,15 @@
 package config
 
 import (
+	"strings"
+
 	"github.com/apim-edge/apim-edge/corsx"
+	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
-// What a route says about credentials and CORS are options of rewrite and corsx.
+// What a route says about credentials, CORS and its bridge are options of rewrite, corsx
+// and bridge.
 // Defaults and rules are theirs alone; here is the one place that maps the keys of
 // the configuration to them, and gives their faults a place in the file.
 
@@ -49,6 +53,30 @@ func (c CORS) complete() CORS {
 
 func defaultMaxAge() Duration { return Duration{corsx.Options{}.Complete().MaxAge} }
 
+// Options returns the bridge of a route.
+func (b Bridge) Options() bridge.Options {
+	o := bridge.Options{To: b.To, Prefix: b.Prefix, Default: b.Default, BodyHead: b.BodyHead.Bytes}
+	for name, m := range b.Models {
+		if o.Models == nil {
+			o.Models = map[string]bridge.Model{}
+		}
+		o.Models[name] = bridge.Model(m)
+	}
+	return o
+}
+
+func (b Bridge) complete() Bridge {
+	o := b.Options().Complete()
+	b.Prefix, b.BodyHead.Bytes, b.Models = o.Prefix, o.BodyHead, nil
+	for name, m := range o.Models {
+		if b.Models == nil {
+			b.Models = map[string]BridgeModel{}
+		}
+		b.Models[name] = BridgeModel(m)
+	}
+	return b
+}
+
 // options reports the faults of a route's sections, each at its key.
 func (v *checker) options(key string, r Route) {
 	for _, f := range r.Credential.Options().Faults() {
@@ -57,6 +85,16 @@ func (v *checker) options(key string, r Route) {
 	for _, f := range r.CORS.Options().Faults() {
 		v.option(child(key, "cors"), rewrite.Fault(f))
 	}
+	for _, f := range r.Bridge.Options().Faults() {
+		v.option(child(key, "bridge"), rewrite.Fault{Key: bridgeKey(f), Found: f.Found, Text: f.Text, Want: f.Want, Meant: f.Meant})
+	}
+}
+
+func bridgeKey(f bridge.Fault) string {
+	if f.Name == "" {
+		return f.Key
+	}
+	return strings.TrimSuffix(child("models", f.Name)+"."+f.Key, ".")
 }
 
 func (v *checker) option(section string, f rewrite.Fault) {

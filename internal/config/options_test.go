@@ -10,14 +10,17 @@ import (
 	"testing"
 )
 
-// TestEveryFaultOfAnOptionHasItsPlace goes through every text that rewrite and corsx
-// have for a fault, and holds that Load reports it with file, line and key. A text
+// TestEveryFaultOfAnOptionHasItsPlace goes through every text that rewrite, corsx and
+// bridge have for a fault, and holds that Load reports it with file, line and key. A text
 // that no case here brings about is missed by name.
 func TestEveryFaultOfAnOptionHasItsPlace(t *testing.T) {
 	missing := faultTexts(t, "../../rewrite/options.go")
 	delete(missing, "wrongOwn") // of forward_claims, which has stories of its own
 	for name, text := range faultTexts(t, "../../corsx/check.go") {
 		missing["corsx."+name] = text
+	}
+	for name, text := range faultTextsOf(t, "../../proxy/bridge/options.go", 7) {
+		missing["bridge."+name] = text
 	}
 	many := strings.TrimSuffix(strings.Repeat("x, ", 20), ", ")
 	for i := range 20 { // twenty names
@@ -56,6 +59,14 @@ func TestEveryFaultOfAnOptionHasItsPlace(t *testing.T) {
 		{"cors", "exposed_headers: [x-a, 'x-*']", "exposed_headers[1]", "fields are named one by one"},
 		{"cors", "{exposed_headers: ['*'], allow_credentials: true}", "exposed_headers[0]", "fields to expose are named"},
 		{"cors", "max_age: 300ms", "max_age", "browsers count whole seconds"},
+		{"bridge", "to: v1", "models", "a bridge needs at least one model"},
+		{"bridge", "{to: v1, models: {a: {}}, default: b}", "default", "models has no such name"},
+		{"bridge", "{to: v1, models: {a: {}}, prefix: v1}", "prefix", "a prefix begins with /"},
+		{"bridge", "{to: v1, models: {' a': {}}}", "models.\" a\"", "a name of a model has"},
+		{"bridge", "{to: v1, models: {gpt-4.1: {deployment: 'ä'}}}", "models.\"gpt-4.1\".deployment", "a name of a model has"},
+		{"bridge", "{to: v1, models: {a: {deployment: x}, org/b: {deployment: x}}}", "models.\"org/b\".deployment", "a has the same deployment"},
+		{"bridge", "{to: legacy, models: {gpt-4.1: {}}}", "models.\"gpt-4.1\".api_version", "a legacy API wants an api-version"},
+		{"bridge", "{to: legacy, models: {a: {api_version: 2024-10}}}", "models.a.api_version", "an api-version is a date"},
 	} {
 		value := tc.value
 		if !strings.HasPrefix(value, "{") {
@@ -70,7 +81,7 @@ func TestEveryFaultOfAnOptionHasItsPlace(t *testing.T) {
 			t.Errorf("%s: %s\ngot  %s\nwant %s...%s", tc.section, tc.value, got, where, tc.text)
 		}
 		for name, text := range missing {
-			if text.MatchString(got) && strings.HasPrefix(name, "corsx.") == (tc.section == "cors") {
+			if text.MatchString(got) && ownerOf(name) == tc.section {
 				delete(missing, name)
 			}
 		}
@@ -78,6 +89,17 @@ func TestEveryFaultOfAnOptionHasItsPlace(t *testing.T) {
 	for name, text := range missing {
 		t.Errorf("no case here leads to the fault %s: %s", name, text)
 	}
+}
+
+// ownerOf returns the section that a text of missing is for.
+func ownerOf(name string) string {
+	switch owner, _, found := strings.Cut(name, "."); {
+	case found && owner == "corsx":
+		return "cors"
+	case found:
+		return owner
+	}
+	return "credential"
 }
 
 // faultTexts reads the constants wrong... and want... of a file, as patterns of what
@@ -116,7 +138,7 @@ func faultTextsOf(t *testing.T, file string, least int) map[string]*regexp.Regex
 // TestTextsOfFaultsAreConstants: a text that is written where the fault is made would
 // be missed by the test above.
 func TestTextsOfFaultsAreConstants(t *testing.T) {
-	for _, file := range []string{"../../rewrite/options.go", "../../corsx/check.go", "../identity/token/faults.go", "../identity/clientkey/options.go"} {
+	for _, file := range []string{"../../rewrite/options.go", "../../corsx/check.go", "../../proxy/bridge/options.go", "../identity/token/faults.go", "../identity/clientkey/options.go"} {
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 		if err != nil {
 			t.Fatal(err)

@@ -100,7 +100,8 @@ func (v *checker) bounds(key string, f field, value reflect.Value) {
 		}
 	case text:
 		choices := strings.Fields(f.tag.Get("oneof"))
-		if len(choices) > 0 && !slices.Contains(choices, value.String()) {
+		unset := value.String() == "" && f.tag.Get("zero") == "ok"
+		if len(choices) > 0 && !unset && !slices.Contains(choices, value.String()) {
 			v.wrong(key, show(value.String()), oneOf(choices), nearest(value.String(), choices))
 		}
 	case number:

@@ -140,10 +140,13 @@ func (v *checker) unknown(key, kind, name string, known []string) {
 	v.problems = append(v.problems, p)
 }
 
-// forwardClaims refuses fields that are somebody else's: the upstream would take a claim
-// for what the edge or a proxy says.
+// forwardClaims refuses fields that are somebody else's, or that some servers read as
+// such: the upstream would take a claim for what the edge or a proxy says.
 func (v *checker) forwardClaims(key string, r Route) {
-	governed := append([]string{"authorization", strings.ToLower(r.Credential.Header)}, r.Credential.Aliases...)
+	governed := append([]string{"authorization", r.Credential.Header}, r.Credential.Aliases...)
+	if a := v.config.Upstreams[r.Upstream].Auth; a.Set() {
+		governed = append(governed, a.complete().Header)
+	}
 	taken := map[string]string{}
 	for _, claim := range slices.Sorted(maps.Keys(r.ForwardClaims)) {
 		field := r.ForwardClaims[claim]
@@ -154,7 +157,9 @@ func (v *checker) forwardClaims(key string, r Route) {
 		switch fault := rewrite.FieldFault(field); {
 		case fault != "":
 			v.fault(at, show(field), fault, "")
-		case slices.ContainsFunc(governed, func(name string) bool { return strings.EqualFold(name, field) }):
+		case slices.ContainsFunc(governed, func(name string) bool {
+			return rewrite.Compare([]byte(field), strings.ToLower(name)) != rewrite.Different
+		}):
 			v.fault(at, show(field), "this field has the credential", "")
 		case taken[lower] != "":
 			v.fault(at, show(field), "the claim "+taken[lower]+" goes into this field", "")

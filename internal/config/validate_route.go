@@ -83,6 +83,10 @@ func (v *checker) stripPrefix(key string, r Route) {
 	if r.StripPrefix == "" || r.StripPrefix == "/" {
 		return
 	}
+	if r.Bridge.To != "" {
+		v.fault(key, show(r.StripPrefix), "a bridge takes all of path_prefix off, and puts bridge.prefix in front", "")
+		return
+	}
 	if fault, meant := prefixFault(r.StripPrefix); fault != "" {
 		v.fault(key, show(r.StripPrefix), fault, meant)
 		return

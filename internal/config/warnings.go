@@ -27,6 +27,12 @@ func (c *Config) Warnings() Problems {
 			v.doubledPath(child(child("routes", name), "path_prefix"), c.Routes[name], c.Upstreams[up].URL)
 		}
 		v.corsWarnings(child(child("routes", name), "cors"), c.Routes[name].CORS)
+		if b := c.Routes[name].Bridge; b.To == "" && (len(b.Models) > 0 || b.Default != "" || b.Prefix != "") {
+			v.fault(child(child("routes", name), "bridge"), "", "nothing here has an effect while to is empty", "")
+		}
+		for _, f := range c.Routes[name].Bridge.Options().Doubts() {
+			v.fault(child(child("routes", name), "bridge")+"."+bridgeKey(f), show(f.Found), f.Text, f.Meant)
+		}
 	}
 	v.identityWarnings()
 	v.problems = append(v.problems, c.strays...)
@@ -81,8 +87,16 @@ func (v *checker) doubledPath(key string, r Route, base string) {
 		return
 	}
 	stripped := strings.TrimPrefix(r.PathPrefix, strings.TrimSuffix(r.StripPrefix, "/"))
+	if r.Bridge.To != "" {
+		stripped = r.Bridge.Prefix
+	}
 	first, _, _ := strings.Cut(strings.TrimPrefix(stripped, "/"), "/")
 	if first == "" || !slices.Contains(strings.Split(u.Path, "/"), first) {
+		return
+	}
+	if r.Bridge.To != "" {
+		v.fault(child(parent(key), "bridge"), "", "the upstream's url has /"+first+" as well: operations go to "+base+stripped+"/...; "+
+			"take it off the url, or write another prefix", "")
 		return
 	}
 	v.fault(key, show(r.PathPrefix), "the upstream's url has /"+first+" as well: "+r.PathPrefix+"/models goes to "+base+stripped+"/models; "+

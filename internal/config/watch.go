@@ -36,19 +36,34 @@ const retryWatch = 5 * time.Second
 // and so are failures of the watch, which goes on nevertheless.
 //
 // files is asked again after each change, since a new configuration may name
-// other files; for these onChange is called once more when they are watched. A
-// change between the first load and Watch is not seen. All three functions are
+// other files; for these onChange is called once more when they are watched. What has
+// changed since, a look at the files of before, is told as well. All three functions are
 // called from one goroutine.
-func Watch(ctx context.Context, files func() []string, onChange func(), onError func(error)) <-chan struct{} {
-	w := &watcher{files: files, onChange: onChange, onError: onError, told: map[string]print{}}
+func Watch(ctx context.Context, since Looked, files func() []string, onChange func(), onError func(error)) <-chan struct{} {
+	w := &watcher{files: files, onChange: onChange, onError: onError, told: since}
 	w.watch()
-	w.told = w.read()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		w.run(ctx)
 	}()
 	return done
+}
+
+// Looked is what a look at files has shown.
+type Looked map[string]print
+
+// Look looks at the contents of files.
+func Look(files []string) Looked {
+	looked := Looked{}
+	for _, name := range files {
+		sum, err := sumOf(name)
+		looked[name] = print{sum: sum}
+		if err != nil {
+			looked[name] = print{err: reason(err)}
+		}
+	}
+	return looked
 }
 
 // print stands for the content of a file; err is why there is none.
@@ -64,18 +79,19 @@ type watcher struct {
 
 	notify *fsnotify.Watcher // nil while the watch itself has failed
 	failed string            // how it failed, as last told
-	told   map[string]print  // contents as last told
-	seen   map[string]print  // contents at the last look, while they settle
+	told   Looked            // contents as last told
+	seen   Looked            // contents at the last look, while they settle
 }
 
 // run waits for events and looks at the files: at once and again when they had
 // time to settle. Further events do not put the second look off, else a busy
 // directory would put it off for ever.
 func (w *watcher) run(ctx context.Context) {
-	timer := time.NewTimer(retryWatch)
+	w.seen = w.read() // and once at the beginning: they may have changed before the watch stood
+	timer := time.NewTimer(settle)
 	defer timer.Stop()
 	defer w.close()
-	settling := w.notify == nil
+	settling := true
 	for {
 		var events chan fsnotify.Event
 		var errs chan error
@@ -124,7 +140,7 @@ func (w *watcher) look() time.Duration {
 }
 
 // tell tells of files that cannot be read and returns whether others changed.
-func (w *watcher) tell(now map[string]print) bool {
+func (w *watcher) tell(now Looked) bool {
 	changed := false
 	for _, name := range slices.Sorted(maps.Keys(now)) {
 		is, was := now[name], w.told[name]
@@ -155,18 +171,8 @@ func (w *watcher) adopt() time.Duration {
 	return again
 }
 
-// read returns the contents of all files.
-func (w *watcher) read() map[string]print {
-	prints := map[string]print{}
-	for _, name := range w.files() {
-		sum, err := sumOf(name)
-		prints[name] = print{sum: sum}
-		if err != nil {
-			prints[name] = print{err: reason(err)}
-		}
-	}
-	return prints
-}
+// read looks at all files.
+func (w *watcher) read() Looked { return Look(w.files()) }
 
 func sumOf(name string) (sum [sha256.Size]byte, err error) {
 	info, err := os.Stat(name)

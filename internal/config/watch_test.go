@@ -23,10 +23,12 @@ type watched struct {
 }
 
 // watchFile watches one file until the end of the test.
-func watchFile(t *testing.T, file string) *watched {
+func watchFile(t *testing.T, file string) *watched { return watchSince(t, Look([]string{file}), file) }
+
+func watchSince(t *testing.T, since Looked, file string) *watched {
 	w := &watched{t: t, file: file, tales: make(chan tale, 100)}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := Watch(ctx, func() []string { return []string{file} }, w.changed, w.failed)
+	done := Watch(ctx, since, func() []string { return []string{file} }, w.changed, w.failed)
 	t.Cleanup(func() {
 		cancel()
 		select {
@@ -36,6 +38,19 @@ func watchFile(t *testing.T, file string) *watched {
 		}
 	})
 	return w
+}
+
+// TestAChangeBeforeTheWatchStandsIsTold holds that nothing is lost while an edge starts,
+// and that nothing is told where nothing has changed.
+func TestAChangeBeforeTheWatchStandsIsTold(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "edge.yaml")
+	put(t, file, "before")
+	since := Look([]string{file})
+	put(t, file, "meanwhile")
+	watchSince(t, since, file).tells(tale{content: "meanwhile"})
+	w := watchSince(t, Look([]string{file}), file)
+	put(t, file, "later")
+	w.tells(tale{content: "later"}) // and not what it was before
 }
 
 func (w *watched) changed() {
@@ -188,7 +203,7 @@ func TestWatchTurnsToTheFilesOfTheNewConfiguration(t *testing.T) {
 	files := []string{file}
 	tales := make(chan string, 10)
 	ctx, cancel := context.WithCancel(context.Background())
-	done := Watch(ctx, func() []string { return files }, func() {
+	done := Watch(ctx, Look(files), func() []string { return files }, func() {
 		files = []string{file, certificate} // as a reload would, in the watch's own goroutine
 		a, _ := os.ReadFile(file)
 		b, _ := os.ReadFile(certificate)

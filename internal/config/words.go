@@ -144,18 +144,29 @@ func (l *wordLayer) lookup(path []string) (field, bool) {
 	return f, shapeOf(f.typ) >= list
 }
 
-// spelling returns the name as the file has it: my_api in a variable is my-api
-// where only that exists, since a shell has no variables with a hyphen.
+// spelling returns the name as the file has it: my_api in a variable is my-api, and
+// gpt_4_1 is GPT-4.1, where only that exists, since a shell has no variables with such
+// characters.
 func spelling(name string, elements map[string]any) string {
 	if _, ok := elements[name]; ok {
 		return name
 	}
 	for _, known := range slices.Sorted(maps.Keys(elements)) {
-		if strings.ReplaceAll(known, "-", "_") == name {
+		if inVariable(known) == name {
 			return known
 		}
 	}
 	return name
+}
+
+// inVariable writes a name as a variable can have it.
+func inVariable(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r > '~' || !isAlphanumeric(byte(r)) {
+			return '_'
+		}
+		return r
+	}, strings.ToLower(name))
 }
 
 // unknownVariable names the variable that was probably meant, or else what is

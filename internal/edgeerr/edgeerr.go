@@ -34,6 +34,12 @@ const (
 	KeysUnavailable
 	OriginNotAllowed
 	RouteNotFound
+	// The codes of the bridge between v1 and legacy paths, from here to BodyEncoded.
+	BridgeImpossible
+	ModelNotFound
+	ModelUnreadable
+	ModelTooFar
+	BodyEncoded
 	MethodNotAllowed
 	RequestTimeout
 	BodyTooLarge
@@ -137,6 +143,11 @@ var table = [count]row{
 	KeysUnavailable:         {"keys_unavailable", 503, overloaded, Edge, RetryYes, 5, "the keys of the token's issuer could not be had since the start", "wait and repeat; the operator sees in /readyz which issuer is meant"},
 	OriginNotAllowed:        {"origin_not_allowed", 403, invalidRequest, Client, RetryNo, 0, "a page whose origin is not allowed asks for a WebSocket", "add the origin to cors.allowed_origins of the route, if the page may call"},
 	RouteNotFound:           {"route_not_found", 404, invalidRequest, Client, RetryNo, 0, "no route matches the host and path", "check base_url against path_prefix and host in the configuration"},
+	BridgeImpossible:        {"bridge_impossible", 404, invalidRequest, Client, RetryNo, 0, "the upstream speaks another shape of the API, which has no such operation", "the message names the reason and what to do"},
+	ModelNotFound:           {"model_not_found", 404, invalidRequest, Client, RetryNo, 0, "the request names a model that is not in the route's table", "GET /models lists the names; add the model to bridge.models of the route, if it exists"},
+	ModelUnreadable:         {"model_unreadable", 400, invalidRequest, Client, RetryNo, 0, "the body does not name one model, and the route needs the name", "send one model, as a text, in a body that is JSON or multipart/form-data; the message says what was found"},
+	ModelTooFar:             {"model_too_far", 413, invalidRequest, Client, RetryNo, 0, "the body does not name its model within the part that is held to find it", "put model before messages (openai-python from 3.24 does) and before files, or raise bridge.body_head of the route"},
+	BodyEncoded:             {"body_encoded", 415, invalidRequest, Client, RetryNo, 0, "the body has a Content-Encoding, and the route has to read the model in it", "send the body without Content-Encoding"},
 	MethodNotAllowed:        {"method_not_allowed", 405, invalidRequest, Client, RetryNo, 0, "CONNECT and TRACE are not forwarded", "use another method"},
 	RequestTimeout:          {"request_timeout", 408, invalidRequest, Client, RetryUnsaid, 0, "the request did not arrive in time", "send it faster, or raise timeouts.client_head or timeouts.request_body_idle, or lower limits.slowest"},
 	BodyTooLarge:            {"body_too_large", 413, invalidRequest, Client, RetryNo, 0, "the request body is larger than the limit", "send less, or raise limits.request_body"},

@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"bytes"
 	"context"
 	"net/netip"
 	"time"
@@ -38,8 +37,6 @@ type Request struct {
 	// Fields and Query are the client's, for tokens in places of their own.
 	Fields []rewrite.Field
 	Query  []byte
-	// Address is the client's.
-	Address netip.Addr
 }
 
 // Outcome is what a gate says.
@@ -48,6 +45,9 @@ type Outcome struct {
 	Passed *Passed
 	// Client is whose key it is, or nil. The key itself must not go upstream.
 	Client *clientkey.Client
+	// Admitted tells that the key is good here, and not only known: a token may let its
+	// request in beside a key that has expired.
+	Admitted bool
 	// Code is edgeerr.None where the request may pass.
 	Code edgeerr.Code
 	// Check is the name of what has failed.
@@ -71,40 +71,29 @@ type failedCheck string
 // Error implements error.
 func (c failedCheck) Error() string { return "check failed: " + string(c) }
 
-// textOf returns the token as the policy wants it, or nil.
+// textOf returns the token as the policy wants it, or nil. Of two in one place nobody can
+// say which one is meant: the one that is verified need not be the one that the upstream
+// reads. That goes for other spellings of the place as well.
 func (p *Policy) textOf(r *Request) []byte {
-	o := &p.Options
-	if o.Query != "" {
-		return parameter(r.Query, o.Query)
-	}
-	if p.header == "" {
+	switch {
+	case p.query != "":
+		return rewrite.SoleParameter(r.Query, p.query)
+	case p.header == "":
 		return r.Token
 	}
 	var found []byte
+	lines := 0
 	for i := range r.Fields {
-		if rewrite.Compare(r.Fields[i].Name, p.header) != rewrite.Equal {
-			continue
+		switch rewrite.Compare(r.Fields[i].Name, p.header) {
+		case rewrite.Neighbour:
+			return nil
+		case rewrite.Equal:
+			found = r.Fields[i].Value
+			lines++
 		}
-		if found != nil {
-			return nil // two lines: nobody can say which one is meant
-		}
-		found = r.Fields[i].Value
 	}
-	return found
-}
-
-// parameter returns a query parameter that stands there once. A token needs no
-// percent-encoding, and one that has some is not the token.
-func parameter(query []byte, name string) (found []byte) {
-	for len(query) > 0 {
-		var piece []byte
-		piece, query, _ = bytes.Cut(query, []byte{'&'})
-		if len(piece) > len(name) && string(piece[:len(name)]) == name && piece[len(name)] == '=' {
-			if found != nil {
-				return nil
-			}
-			found = piece[len(name)+1:]
-		}
+	if lines > 1 {
+		return nil
 	}
 	return found
 }
@@ -172,17 +161,14 @@ func (g *Gate) client(o *Outcome, r *Request, now time.Time) {
 	}
 	v := g.Clients.Judge(r.Key, g.Route, now)
 	o.Client, o.Code, o.Text = v.Client, v.Code, v.Text
+	o.Admitted = v.Client != nil && v.Code == edgeerr.None
 }
 
 func (g *Gate) suffices(o *Outcome) bool {
-	client := o.Client != nil && o.Code == edgeerr.None
-	switch {
-	case g.All:
-		return o.Passed != nil && client
-	case o.Passed != nil:
-		return true
+	if g.All {
+		return o.Passed != nil && o.Admitted
 	}
-	return client
+	return o.Passed != nil || o.Admitted
 }
 
 // refuse fills in why: of the token first, if one was sent.
@@ -233,11 +219,13 @@ func (g *Gate) UpstreamKey(c *clientkey.Client, now time.Time) []byte {
 type Work struct {
 	gate  *Gate
 	texts []string // by policy; "": none
-	from  netip.Addr
+
+	// From is who has sent the tokens: what costs much and is refused is counted against
+	// this address. It is wanted here, and not before: finding it may cost something.
+	From netip.Addr
 }
 
 func (w *Work) take(r *Request) {
-	w.from = r.Address
 	for _, p := range w.gate.Policies {
 		w.texts = append(w.texts, string(p.textOf(r)))
 	}
@@ -256,7 +244,7 @@ func (w *Work) Do(ctx context.Context) []Verdict {
 		if w.texts[i] == "" {
 			continue
 		}
-		if verdicts[i] = p.verify(ctx, w.texts[i], w.from); verdicts[i].Passed != nil {
+		if verdicts[i] = p.verify(ctx, w.texts[i], w.From); verdicts[i].Passed != nil {
 			for rest := i + 1; rest < len(verdicts); rest++ {
 				verdicts[rest] = Verdict{Refusal: notAsked}
 			}

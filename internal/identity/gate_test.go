@@ -43,27 +43,38 @@ func gateOf(t testing.TB, g *Guard, i *identitytest.Issuer, change func(*token.O
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { g.Release(p); g.Sources().Close() })
+	awaitKeys(t, g)
+	return &Gate{Route: "openai", Policies: []*Policy{p}}
+}
+
+// awaitKeys waits until the keys of all issuers are there.
+func awaitKeys(t testing.TB, g *Guard) {
+	t.Helper()
 	for deadline := time.Now().Add(time.Minute); g.Sources().Unreached() != ""; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal(g.Sources().Unreached())
 		}
 	}
-	return &Gate{Route: "openai", Policies: []*Policy{p}}
 }
 
 // judge does what an exchange does, work included.
 func judge(g *Gate, c *Cache, r *Request) (o Outcome, worked bool) {
+	return judgeFrom(address, g, c, r)
+}
+
+func judgeFrom(from netip.Addr, g *Gate, c *Cache, r *Request) (o Outcome, worked bool) {
 	o, work := g.Judge(c, r, nil, time.Now())
 	if work == nil {
 		return o, false
 	}
+	work.From = from
 	verdicts := work.Do(context.Background())
 	work.Remember(c, verdicts, time.Now())
 	o, _ = g.Judge(c, r, verdicts, time.Now())
 	return o, true
 }
 
-func of(text string) *Request { return &Request{Token: []byte(text), Address: address} }
+func of(text string) *Request { return &Request{Token: []byte(text)} }
 
 func TestATokenIsVerifiedOnce(t *testing.T) {
 	i := identitytest.Start(t)
@@ -146,13 +157,13 @@ func TestUnknownKeysAreCountedAgainstTheirSender(t *testing.T) {
 	codes := make([]edgeerr.Code, 60)
 	for n := range codes {
 		all.Go(func() {
-			work := &Work{gate: g}
+			work := &Work{gate: g, From: address}
 			work.take(of(i.Unknown(audience, fmt.Sprint("invented-", n))))
 			codes[n] = work.Do(context.Background())[0].Refusal.Code
 		})
 	}
 	all.Wait()
-	work := &Work{gate: g}
+	work := &Work{gate: g, From: address}
 	work.take(of(i.Unknown(audience, "one more")))
 	if v := work.Do(context.Background())[0]; v.Refusal.Code != edgeerr.EdgeOverloaded {
 		t.Errorf("one more: %v", v.Refusal)
@@ -164,9 +175,7 @@ func TestUnknownKeysAreCountedAgainstTheirSender(t *testing.T) {
 		t.Errorf("who shares the address is refused: %v", o)
 	}
 	i.Rotate()
-	other := of(i.Token(audience, nil))
-	other.Address = netip.MustParseAddr("2001:db8::1")
-	if o, _ := judge(g, c, other); o.Code != edgeerr.None {
+	if o, _ := judgeFrom(netip.MustParseAddr("2001:db8::1"), g, c, of(i.Token(audience, nil))); o.Code != edgeerr.None {
 		t.Errorf("another sender, with a rotated key: %v", o)
 	}
 }
@@ -177,7 +186,7 @@ func TestAnIssuerThatHangsHoldsNobodyForLong(t *testing.T) {
 	i.Misbehave(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	defer i.Misbehave(nil)
 	ctx, cancel := context.WithCancel(t.Context())
-	work := &Work{gate: g}
+	work := &Work{gate: g, From: address}
 	work.take(of(i.Unknown(audience, "x")))
 	done := make(chan Verdict, 1)
 	go func() { done <- work.Do(ctx)[0] }()
@@ -290,9 +299,18 @@ func TestPlacesOfTokens(t *testing.T) {
 		{"a field", "X-Token", "", Request{Token: []byte("no"), Fields: []rewrite.Field{field("x-TOKEN", "t")}}, "t"},
 		{"two lines", "X-Token", "", Request{Fields: []rewrite.Field{field("x-token", "t"), field("x-token", "t")}}, ""},
 		{"a neighbour", "X-Token", "", Request{Fields: []rewrite.Field{field("x_token", "t")}}, ""},
+		{"a neighbour beside it, which some upstreams would read", "X-Token", "", Request{Fields: []rewrite.Field{field("X-Token", "t"), field("X_Token", "u")}}, ""},
+		{"a neighbour before it", "X-Token", "", Request{Fields: []rewrite.Field{field("X.Token", "u"), field("X-Token", "t")}}, ""},
+		{"two lines, the first of them empty", "X-Token", "", Request{Fields: []rewrite.Field{field("X-Token", ""), field("X-Token", "t")}}, ""},
+		{"two lines, the first of them nothing", "X-Token", "", Request{Fields: []rewrite.Field{{Name: []byte("X-Token")}, field("X-Token", "t")}}, ""},
 		{"the query", "", "jwt", Request{Query: []byte("a=b&jwt=t&c")}, "t"},
 		{"twice", "", "jwt", Request{Query: []byte("jwt=t&jwt=u")}, ""},
-		{"another name", "", "jwt", Request{Query: []byte("xjwt=t&jwtx=t&JWT=t&jwt")}, ""},
+		{"twice, once in another case", "", "jwt", Request{Query: []byte("jwt=t&JWT=u")}, ""},
+		{"twice, once percent-encoded", "", "jwt", Request{Query: []byte("j%77t=u&jwt=t")}, ""},
+		{"twice, once without a value", "", "jwt", Request{Query: []byte("jwt&jwt=t")}, ""},
+		{"twice, the first of them empty", "", "jwt", Request{Query: []byte("jwt=&jwt=t")}, ""},
+		{"a name in capital letters", "", "JWT", Request{Query: []byte("JWT=t")}, "t"},
+		{"another name", "", "jwt", Request{Query: []byte("xjwt=t&jwtx=t&JW=t&%&%zz=t")}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			g := gateOf(t, guard, i, func(o *token.Options) { o.Header, o.Query = tc.header, tc.query })
@@ -345,7 +363,7 @@ func BenchmarkJudgeFresh(b *testing.B) {
 	r := of(i.Token(audience, identitytest.Claims{"x": strings.Repeat("x", 800)}))
 	b.ReportAllocs()
 	for b.Loop() {
-		work := &Work{gate: g}
+		work := &Work{gate: g, From: address}
 		work.take(r)
 		work.Do(context.Background())
 	}

@@ -59,10 +59,11 @@ func (g *Guard) Sources() *issuer.Registry { return g.sources }
 type Policy struct {
 	*token.Policy
 	guard   *Guard
-	sources []*issuer.Source
-	keep    []string // claims that some route tells the upstream
+	sources []*issuer.Source // never changes: who waits beside the loop reads it
+	keep    []string         // claims that some route tells the upstream
 	id      seen.Policy
 	header  string // in lower case; empty: Authorization, or the query
+	query   string // in lower case; empty: a field
 }
 
 // Policy compiles a policy, and begins to fetch its keys. keep are the claims that
@@ -76,7 +77,7 @@ func (g *Guard) Policy(name string, o token.Options, keep []string) (*Policy, er
 	if err != nil {
 		return nil, err
 	}
-	p := &Policy{Policy: compiled, guard: g, keep: keep}
+	p := &Policy{Policy: compiled, guard: g, keep: keep, query: strings.ToLower(compiled.Options.Query)}
 	if lower := strings.ToLower(compiled.Options.Header); lower != "authorization" {
 		p.header = lower
 	}
@@ -92,12 +93,12 @@ func (g *Guard) Policy(name string, o token.Options, keep []string) (*Policy, er
 	return p, nil
 }
 
-// Release gives a policy back.
+// Release gives a policy back, once. Tokens that are judged by it at that moment go on
+// with the keys that it had: the sources stay where they are.
 func (g *Guard) Release(p *Policy) {
 	for _, s := range p.sources {
 		g.sources.Release(s)
 	}
-	p.sources = nil
 }
 
 func (p *Policy) sets() []*keyset.Set {

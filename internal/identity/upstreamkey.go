@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"bytes"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -24,34 +25,58 @@ const rereadEvery = 30 * time.Second
 func NewUpstreamKey(source secret.Source) (*UpstreamKey, error) {
 	k := &UpstreamKey{source: source}
 	value, err := source.Current()
-	text := []byte(value.Reveal())
-	if errors.Is(err, secret.ErrNotAsked) { // explain and check
-		text, err = []byte("***"), nil
-	}
-	if err != nil {
+	text := []byte("***")
+	switch {
+	case errors.Is(err, secret.ErrNotAsked): // explain and check
+	case err != nil:
 		return nil, err
+	default:
+		if text, err = inField(value); err != nil {
+			return nil, err
+		}
 	}
 	k.value.Store(&text)
 	k.at.Store(time.Now().UnixNano())
 	return k, nil
 }
 
-// Current returns the key. It never waits, and allocates nothing while the key is fresh.
+// Current returns the key, nil where it was withdrawn. It never waits, and allocates
+// nothing while the key is fresh.
 func (k *UpstreamKey) Current(now time.Time) []byte {
 	at := k.at.Load()
-	if now.UnixNano()-at > int64(rereadEvery) && k.at.CompareAndSwap(at, now.UnixNano()) {
+	age := now.UnixNano() - at
+	if (age > int64(rereadEvery) || age < 0) && k.at.CompareAndSwap(at, now.UnixNano()) {
 		go k.reread()
 	}
 	return *k.value.Load()
 }
 
-// reread keeps the last good key where there is none now: who has told of that is the
-// source, or whoever asks it elsewhere.
+// reread takes over what the source has: in an outage that is the last good key. Where it
+// has none any more the key was withdrawn, and the upstream is sent none; who has told of
+// that is the source, or whoever asks it elsewhere.
 func (k *UpstreamKey) reread() {
 	value, err := k.source.Current()
-	if err != nil || value.IsZero() {
+	if errors.Is(err, secret.ErrNotAsked) { // the edge ends, and what runs needs its key
 		return
 	}
-	text := []byte(value.Reveal())
-	k.value.Store(&text)
+	if text, err := inField(value); err == nil {
+		k.value.Store(&text)
+	}
+}
+
+var errUnfit = errors.New("the key has a character that no field can have, such as a line break")
+
+// inField returns a value as it stands in a field, nil for none. A line break in it would
+// make a field of its own.
+func inField(value secret.Value) ([]byte, error) {
+	text := bytes.TrimSpace([]byte(value.Reveal()))
+	for _, c := range text {
+		if c < ' ' || c > '~' {
+			return nil, errUnfit
+		}
+	}
+	if len(text) == 0 {
+		return nil, nil
+	}
+	return text, nil
 }

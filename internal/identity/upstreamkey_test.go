@@ -2,6 +2,7 @@ package identity
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -56,11 +57,42 @@ func TestARotatedUpstreamKeyIsSeen(t *testing.T) {
 		if got := use(); got != "second" || source.asked != 2 {
 			t.Errorf("%q, asked %d times", got, source.asked)
 		}
-		source.set("", errors.New("the vault is away"))
-		time.Sleep(rereadEvery + 1)
-		use()
-		if got := use(); got != "second" {
-			t.Errorf("in an outage the key is %q", got)
+		for _, tc := range []struct {
+			what  string
+			value string
+			err   error
+			want  string
+		}{
+			{"an outage, in which sources have the last good one", "second", errors.New("the vault is away"), "second"},
+			{"a value that is no field's", "third\r\nX-Caller: admin", nil, "second"},
+			{"an edge that ends, and asks no vault any more", "", secret.ErrNotAsked, "second"},
+			{"a key that was withdrawn", "", errors.New("the secret is disabled"), ""},
+			{"another one, with a line end behind it", "fourth\n", nil, "fourth"},
+		} {
+			source.set(tc.value, tc.err)
+			time.Sleep(rereadEvery + 1)
+			use()
+			if got := use(); got != tc.want {
+				t.Errorf("%s: the upstream is sent %q, want %q", tc.what, got, tc.want)
+			}
+		}
+	})
+}
+
+// TestAClockThatIsSetBackHidesNoRotation: a moment that has not come yet is not waited for.
+func TestAClockThatIsSetBackHidesNoRotation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &rotating{value: "first"}
+		k, err := NewUpstreamKey(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source.set("second", nil)
+		past := time.Now().AddDate(-1, 0, 0)
+		k.Current(past)
+		synctest.Wait()
+		if got := string(k.Current(past)); got != "second" || source.asked != 2 {
+			t.Errorf("%q, asked %d times", got, source.asked)
 		}
 	})
 }
@@ -68,6 +100,9 @@ func TestARotatedUpstreamKeyIsSeen(t *testing.T) {
 func TestAnUpstreamKeyThatIsNotThere(t *testing.T) {
 	if _, err := NewUpstreamKey(&rotating{err: errors.New("the file is not there")}); err == nil {
 		t.Error("a key that cannot be read is no fault")
+	}
+	if _, err := NewUpstreamKey(&rotating{value: "key\r\nX-Caller: admin"}); err == nil || strings.Contains(err.Error(), "admin") {
+		t.Errorf("a key with a line break inside: %v", err)
 	}
 	k, err := NewUpstreamKey(&rotating{err: secret.ErrNotAsked})
 	if err != nil || string(k.Current(time.Now())) != "***" {

@@ -53,6 +53,8 @@ func (x *exchange) send(a answer) {
 	}
 	x.status = a.status
 	switch {
+	case x.s.opt.Buffer && a.stream:
+		x.sendBuffered(a)
 	case a.fault.cuts():
 		x.sendCut(a)
 	case a.stream:
@@ -67,6 +69,24 @@ func (x *exchange) sendWhole(a answer) {
 	x.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	x.w.WriteHeader(a.status)
 	_, _ = x.w.Write(body) // a client that left is seen by the next read
+}
+
+// sendBuffered collects a stream, as forward-request does with buffer-response.
+func (x *exchange) sendBuffered(a answer) {
+	const collected = 8 << 10
+	x.w.WriteHeader(a.status)
+	var held []byte
+	for frame := range a.frames {
+		if !x.wait(a.pause(x.events)) {
+			panic(http.ErrAbortHandler)
+		}
+		x.events++
+		if held = append(held, frame...); len(held) >= collected {
+			_, _ = x.w.Write(held) // a client that left is seen by wait
+			held = held[:0]
+		}
+	}
+	_, _ = x.w.Write(held)
 }
 
 // sendStream writes each frame at its time. The head goes out at once: a
@@ -130,8 +150,11 @@ func (x *exchange) writeFields(a answer) {
 		set("x-ratelimit-limit-tokens", "120000")
 		set("x-ratelimit-remaining-requests", "119")
 		set("x-ratelimit-remaining-tokens", "119000")
-		if x.s.opt.CORS == CORSLegacy {
+		if x.s.opt.CORS != CORSNone {
 			head.Set("Access-Control-Allow-Origin", "*")
+		}
+		if origin := x.r.Header.Get("Origin"); origin != "" && x.s.opt.CORS == CORSTwice {
+			head.Add("Access-Control-Allow-Origin", origin)
 		}
 	}
 	set("x-lookalike-credential", x.request.Credential)

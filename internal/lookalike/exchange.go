@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"net/http"
+	"slices"
 )
 
 // maxBody bounds what a JSON operation reads. Uploads are not bounded: their
@@ -51,17 +52,23 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) *exchange {
 }
 
 // answer asks the gates in APIM's order: cors policy, operation, subscription
-// key; then the service's: token, operation.
+// key, inbound policies; then the service's: token, deployment, operation.
 func (x *exchange) answer() answer {
-	if x.s.opt.CORS == CORSLegacy && isPreflight(x.r) {
-		return answer{status: http.StatusOK}
+	if refusal := x.s.refused(byOther); refusal != nil {
+		return *refusal
+	}
+	if isPreflight(x.r) && x.s.opt.CORS != CORSNone {
+		return x.preflight()
 	}
 	op, found := match(x.r)
-	if !found {
-		return gatewayError(http.StatusNotFound, "Unable to match incoming request to an operation.")
+	if !found || !x.s.opt.Shape.has(op) {
+		return gatewayError(http.StatusNotFound, "Resource not found")
 	}
 	x.op = op
 	if refusal := x.checkKey(); refusal != nil {
+		return *refusal
+	}
+	if refusal := x.policies(); refusal != nil {
 		return *refusal
 	}
 	a := x.serve()
@@ -74,8 +81,16 @@ func (x *exchange) serve() answer {
 	if x.s.opt.RequireToken && !x.s.tokenAccepted(x.r) {
 		return serviceUnauthorized()
 	}
+	if refusal := x.s.refused(byService); refusal != nil {
+		return *refusal
+	}
 	if x.op.deployment != "" && x.r.URL.Query().Get("api-version") == "" {
 		return serviceError(http.StatusNotFound, "Resource not found")
+	}
+	if d := x.op.deployment; d != "" && len(x.s.opt.Deployments) > 0 && !slices.Contains(x.s.opt.Deployments, d) {
+		a := jsonAnswer(http.StatusNotFound, nil)
+		a.frames = one([]byte(deploymentNotFound))
+		return a
 	}
 	if err := x.readWish(); err != nil {
 		return invalidRequest(err.Error())
@@ -99,6 +114,19 @@ func (x *exchange) end() {
 		ID: x.request.ID, Method: x.request.Method, Target: x.request.Target,
 		Status: x.status, Events: x.events, Left: x.left,
 	})
+}
+
+// preflight is the answer of the cors policy.
+func (x *exchange) preflight() answer {
+	a := answer{status: http.StatusOK}
+	if x.s.opt.CORS == CORSTwice {
+		a.fields = [][2]string{
+			{"Access-Control-Allow-Origin", x.r.Header.Get("Origin")},
+			{"Access-Control-Allow-Methods", "GET,POST"},
+			{"Access-Control-Allow-Headers", x.r.Header.Get("Access-Control-Request-Headers")},
+		}
+	}
+	return a
 }
 
 // isPreflight is the definition of the Fetch standard.

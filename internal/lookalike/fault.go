@@ -98,7 +98,7 @@ func faultOf(model string) fault {
 // serviceTooMany has two hints that differ, so that one sees which a client
 // followed: retry-after-ms wins in the OpenAI SDKs.
 func serviceTooMany() answer {
-	a := serviceError(http.StatusTooManyRequests, "Requests to the ChatCompletions_Create Operation under Azure OpenAI API version 2024-10-21 have exceeded token rate limit of your current OpenAI S0 pricing tier. Please retry after 1 second.")
+	a := serviceError(http.StatusTooManyRequests, tokenRate)
 	a.fields = [][2]string{
 		{"retry-after", "1"},
 		{"retry-after-ms", "700"},

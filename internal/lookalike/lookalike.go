@@ -8,20 +8,24 @@
 //     Azure OpenAI import sets it) and in the query only where that field is
 //     absent; both 401 bodies, byte for byte, with WWW-Authenticate; Bearer is
 //     never looked at for a key. That is the fault apim-edge exists for.
-//   - 404 for a path or method that is no operation, before any key is asked
-//     for. The text is the documented one; servers are also seen to say
-//     "Resource not found".
+//   - 404 "Resource not found" for a path or method that is no operation, before
+//     any key is asked for, as servers say; the documentation has the text that
+//     on-error policies see.
 //   - The empty 200 of the cors policy to a preflight whose origin it does not
-//     know, and the Access-Control-Allow-Origin: * on the service's answers.
+//     know, and the Access-Control-Allow-Origin: * on the service's answers;
+//     both of them together, where a policy knows the origin.
+//   - The refusals of its policies, of the service and of who stands in front,
+//     each by name (refusal.go).
 //   - The service's own 401, 404 and 429 bodies, apim-request-id, x-ms-region,
 //     x-ms-request-id, x-ratelimit-*, retry-after and retry-after-ms.
 //   - Chat completions, completions and responses (plain and streamed),
 //     embeddings, models and files, in the v1 shape, in the legacy shape and
 //     with neither prefix.
 //
-// What it does not do: no policies, products, quotas or real rate limits; no
-// signature of a token is checked; no tool calls, images, audio or Realtime; no
-// content filter results; HTTP/1.1 only; the reason phrase in the status line
+// What it does not do: no policies but validate-jwt and check-header, no
+// products, quotas or real rate limits; no signature of a token is checked; no
+// tool calls, images, audio or Realtime; no content filter results; HTTP/1.1
+// only; the reason phrase in the status line
 // is net/http's, where APIM says "Access Denied". That the 401 for a wrong key
 // carries WWW-Authenticate as the one for a missing key does is an assumption.
 //
@@ -56,6 +60,9 @@ const (
 	// CORSLegacy has a cors policy that knows no origin: a preflight gets an
 	// empty 200, and the service's answers say Access-Control-Allow-Origin: *.
 	CORSLegacy
+	// CORSTwice has a cors policy that knows every origin, in front of a service
+	// that says * as well: its answers carry Access-Control-Allow-Origin twice.
+	CORSTwice
 )
 
 // Options are the behaviour of one look-alike. The zero value asks for no
@@ -77,6 +84,25 @@ type Options struct {
 	Tokens []string
 	// CORS is the treatment of browsers.
 	CORS CORS
+	// Shape is which operations the import has.
+	Shape Shape
+	// Deployments are the names that the resource knows; with none given it
+	// knows every one. They count in the legacy shape.
+	Deployments []string
+	// ValidateJWT has APIM ask for something of the shape of a token in
+	// Authorization, by validate-jwt, besides the key.
+	ValidateJWT bool
+	// CheckAuthorization has APIM ask for some Bearer value there, by
+	// check-header, besides the key.
+	CheckAuthorization bool
+	// Refuse names a refusal that every request gets which comes so far; see
+	// [Refusals].
+	Refuse string
+	// Buffer has streams collected on the way, 8 KiB at a time.
+	Buffer bool
+	// IdleTimeout is how long a connection may be idle before it is closed; 0:
+	// for ever.
+	IdleTimeout time.Duration
 	// EventInterval is the pause before each event of a stream but the first.
 	// A request may ask for its own with x-lookalike-interval.
 	EventInterval time.Duration
@@ -148,6 +174,7 @@ func (s *Server) Start(addr string) (string, error) {
 	s.http = &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       s.opt.IdleTimeout,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ConnContext:       withConn,
 		ConnState:         s.countConns,

@@ -14,6 +14,8 @@ type operation struct {
 	api string
 	// deployment is the name in /deployments/{name}/; empty in the v1 shape.
 	deployment string
+	// v1 tells that the path has /v1/ in front of the operation.
+	v1 bool
 	// argument is the segment that a * matched, decoded.
 	argument string
 }
@@ -50,7 +52,7 @@ func match(r *http.Request) (operation, bool) {
 			continue
 		}
 		op := operation{serve: candidate.serve, argument: argument}
-		op.api, op.deployment = readFront(segments[:front])
+		op.api, op.deployment, op.v1 = readFront(segments[:front])
 		return op, true
 	}
 	return operation{}, false
@@ -71,15 +73,15 @@ func matchTail(segments, tail []string) (argument string, ok bool) {
 
 // readFront takes the path before the operation apart: the API's own path, an
 // optional v1, an optional deployments/{name}.
-func readFront(segments []string) (api, deployment string) {
+func readFront(segments []string) (api, deployment string, v1 bool) {
 	if n := len(segments); n >= 2 && segments[n-2] == "deployments" {
 		deployment = decoded(segments[n-1])
 		segments = segments[:n-2]
 	}
 	if n := len(segments); n > 0 && segments[n-1] == "v1" {
-		segments = segments[:n-1]
+		segments, v1 = segments[:n-1], true
 	}
-	return "/" + strings.Join(segments, "/"), deployment
+	return "/" + strings.Join(segments, "/"), deployment, v1
 }
 
 func decoded(segment string) string {
@@ -88,3 +90,17 @@ func decoded(segment string) string {
 	}
 	return segment
 }
+
+// Shape is which operations an import has.
+type Shape uint8
+
+const (
+	// AnyShape has both, under any path.
+	AnyShape Shape = iota
+	// LegacyShape has none with /v1/: an import of the legacy specification.
+	LegacyShape
+	// V1Shape has none without.
+	V1Shape
+)
+
+func (s Shape) has(op operation) bool { return s == AnyShape || op.v1 == (s == V1Shape) }

@@ -13,7 +13,7 @@ const hello = `{"model":"gpt-4o","messages":[{"role":"system","content":"be brie
 
 func TestPaths(t *testing.T) {
 	url, client := start(t, Options{})
-	notFound := `{ "statusCode": 404, "message": "Unable to match incoming request to an operation." }`
+	notFound := `{ "statusCode": 404, "message": "Resource not found" }`
 	for _, tc := range []struct {
 		name, method, path string
 		wantStatus         int

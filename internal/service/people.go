@@ -36,7 +36,7 @@ func shorten(line map[string]any) {
 		words = append(words, fmt.Sprint(reason))
 	}
 	words = append(words, cause)
-	show := []string{"events", "cors_refused", "credential_notes", zerolog.ErrorFieldName}
+	show := []string{"events", "hint", "cors_refused", "credential_notes", zerolog.ErrorFieldName}
 	if cause != "complete" && cause != "preflight" || status >= "4" || status == "0" {
 		show = append(show, "route", "upstream", "request_id", "apim_request_id")
 	}

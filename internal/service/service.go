@@ -109,6 +109,7 @@ func (s *Service) end() {
 }
 
 func (s *Service) start(conf config.Config) error {
+	looked := config.Look(config.Files(conf, s.o.File)) // a start may take seconds
 	var err error
 	if s.loops, err = startLoops(conf); err != nil {
 		return err
@@ -151,7 +152,7 @@ func (s *Service) start(conf config.Config) error {
 	s.log.Info().Str("listener", "clients").Str("address", s.Address).Str("version", s.o.Version).Msg("listening")
 	var ctx context.Context
 	ctx, s.stopWatch = context.WithCancel(context.Background())
-	s.watched = config.Watch(ctx, func() []string { return config.Files(s.edge.Config(), s.o.File) },
+	s.watched = config.Watch(ctx, looked, func() []string { return config.Files(s.edge.Config(), s.o.File) },
 		func() { _ = s.Reload("file") }, // logged there
 		func(err error) { s.log.Warn().Err(err).Msg("a watched file cannot be read") })
 	return nil

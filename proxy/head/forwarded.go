@@ -18,6 +18,10 @@ type Forwarded struct {
 	Replaces *rewrite.Policy
 	// Strip is taken off the path, Prefix put in front of it.
 	Strip, Prefix string
+	// Path and Query stand in place of the request's own where Path is not nil; nothing
+	// is taken off then. Grown is how much longer than the client says the body is.
+	Path, Query []byte
+	Grown       int
 	// Host is what the upstream is called; nil: as the client calls the edge.
 	Host []byte
 	// ID is the request id where the client has sent none.
@@ -88,6 +92,9 @@ func (f *Forwarded) Append(dst []byte) []byte {
 		case k == kMaxForwards && r.Hops > 0:
 			dst = append(append(dst, r.Fields[i].Name...), ": "...)
 			dst = append(strconv.AppendInt(dst, r.Hops-1, 10), "\r\n"...)
+		case k == kContentLength && f.Grown != 0:
+			dst = append(append(dst, r.Fields[i].Name...), ": "...)
+			dst = append(strconv.AppendInt(dst, r.Length+int64(f.Grown), 10), "\r\n"...)
 		case f.passes(i, k):
 			dst = appendField(dst, r.Fields[i].Name, r.Fields[i].Value)
 		}
@@ -124,8 +131,10 @@ func appendField(dst, name, value []byte) []byte {
 // taken off, one that is put on, and query keys that have become a field.
 func (f *Forwarded) appendTarget(dst []byte) []byte {
 	r := f.Request
-	path := r.Path
-	if f.Strip != "" {
+	path, query := r.Path, r.Query
+	if f.Path != nil {
+		path, query = f.Path, f.Query
+	} else if f.Strip != "" {
 		path = path[max(0, rewrite.PrefixLen(path, f.Strip, r.Odd)):]
 	}
 	if len(path) == 1 && path[0] == '*' {
@@ -136,11 +145,11 @@ func (f *Forwarded) appendTarget(dst []byte) []byte {
 		dst = append(dst, '/')
 	}
 	dst = append(dst, path...)
-	if r.Query == nil {
+	if query == nil {
 		return dst
 	}
 	mark := len(dst)
-	dst, changed := f.Policy.AppendQuery(append(dst, '?'), r.Query)
+	dst, changed := f.Policy.AppendQuery(append(dst, '?'), query)
 	if f.Replaces != nil {
 		var more bool // in place: what is left is never longer
 		dst, more = f.Replaces.AppendQuery(dst[:mark+1], dst[mark+1:])

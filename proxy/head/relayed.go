@@ -22,9 +22,10 @@ type Relayed struct {
 	Close bool
 	// Date is added where it is not nil (RFC 9110 section 6.6.1).
 	Date []byte
-	// Decision is for X-Apim-Edge-Decision, UpstreamTime for Server-Timing. Empty
-	// and 0: no such field.
+	// Decision is for X-Apim-Edge-Decision, Hint for X-Apim-Edge-Hint, UpstreamTime
+	// for Server-Timing. Empty and 0: no such field.
 	Decision     string
+	Hint         string
 	UpstreamTime time.Duration
 	// Wait replaces what the upstream says of when to come again; 0: its own word passes.
 	Wait time.Duration
@@ -48,6 +49,11 @@ func (a *Relayed) Append(dst []byte) (out []byte, allowed bool) {
 	if a.Decision != "" {
 		dst = append(dst, "X-Apim-Edge-Decision: "...)
 		dst = append(dst, a.Decision...)
+		dst = append(dst, "\r\n"...)
+	}
+	if a.Hint != "" {
+		dst = append(dst, "X-Apim-Edge-Hint: "...)
+		dst = append(dst, a.Hint...)
 		dst = append(dst, "\r\n"...)
 	}
 	if a.UpstreamTime > 0 {

@@ -325,6 +325,23 @@ func (r *Request) IsPreflight() bool {
 	return corsx.IsPreflight(r.Method, r.Origin != nil, r.requestMethod != nil)
 }
 
+// Content returns what the head says of the body: its type, and whether it is encoded.
+// ok is false where one of the two is said twice.
+func (r *Request) Content() (contentType []byte, encoded, ok bool) {
+	types, codings := 0, 0
+	for i, k := range r.kinds {
+		switch v := r.Fields[i].Value; k {
+		case kContentType:
+			types++
+			contentType = v
+		case kContentEncoding:
+			codings++
+			encoded = !EqualFold(v, "identity")
+		}
+	}
+	return contentType, encoded, types < 2 && codings < 2
+}
+
 // Clear drops all of r that aliases the buffer of its head: what is kept must not
 // keep buffers.
 func (r *Request) Clear() {

@@ -176,6 +176,29 @@ func isEventStream(v []byte) bool {
 // Fields returns the field lines as they came. They alias the buffer of the head.
 func (r *Response) Fields() []rewrite.Field { return r.fields }
 
+// Challenges appends the values of WWW-Authenticate to dst.
+func (r *Response) Challenges(dst [][]byte) [][]byte {
+	for i, k := range r.kinds {
+		if k == kLogin && EqualFold(r.fields[i].Name, "www-authenticate") {
+			dst = append(dst, r.fields[i].Value)
+		}
+	}
+	return dst
+}
+
+// ContentType returns the type of the body, nil for none.
+func (r *Response) ContentType() []byte {
+	for i, k := range r.kinds {
+		if k == kContentType {
+			return r.fields[i].Value
+		}
+	}
+	return nil
+}
+
+// Readable reports whether the body comes as it is, and not compressed.
+func (r *Response) Readable() bool { return !r.encoded }
+
 // Clear drops all of r that aliases the buffer of its head.
 func (r *Response) Clear() {
 	clear(r.fields)

@@ -146,6 +146,21 @@ func (p *Peer) Request() Message {
 	return p.Finish(p.Head(), false)
 }
 
+// Each calls answer with every request that comes, its body included, until the
+// connection ends, also in the middle of one.
+func (p *Peer) Each(answer func(Message)) {
+	for {
+		m, err := p.TryHead()
+		if err == nil {
+			m, err = p.TryFinish(m, false)
+		}
+		if err != nil {
+			return
+		}
+		answer(m)
+	}
+}
+
 // Answer reads one final response with its body. Interim ones fail the test.
 func (p *Peer) Answer(method string) Message {
 	p.T.Helper()

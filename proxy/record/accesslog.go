@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/hint"
 )
 
 // AccessLog writes one line for each exchange.
@@ -47,22 +48,7 @@ func (a *AccessLog) Observe(r *Record) {
 	if r.Check != "" {
 		line.Str("check", r.Check)
 	}
-	if r.UpstreamStatus != 0 {
-		line.Int("upstream_status", r.UpstreamStatus)
-	}
-	if len(r.APIMRequestID) > 0 {
-		line.Bytes("apim_request_id", r.APIMRequestID)
-	}
-	if len(r.Moved) > 0 {
-		moved := zerolog.Arr()
-		for _, a := range r.Moved {
-			moved.Str(a.String())
-		}
-		line.Array("moved", moved)
-	}
-	if r.Retries > 0 {
-		line.Int("retries", r.Retries)
-	}
+	asked(line, r)
 	line.Int64("bytes", r.Down).Int64("bytes_up", r.Up).
 		Dur("first_byte_ms", r.FirstByte).Dur("duration_ms", r.Duration).
 		Bool("stream", r.Stream).Str("client", r.Client.String())
@@ -80,6 +66,35 @@ func (a *AccessLog) Observe(r *Record) {
 		line.Bytes("error", Fit([]byte(text), errorBytes))
 	}
 	line.Msg("exchange")
+}
+
+// asked tells what was asked of upstreams, and what came of that.
+func asked(line *zerolog.Event, r *Record) {
+	if r.UpstreamStatus != 0 {
+		line.Int("upstream_status", r.UpstreamStatus)
+	}
+	if r.Hint != hint.None {
+		line.Str("hint", r.Hint.String())
+	}
+	if len(r.APIMRequestID) > 0 {
+		line.Bytes("apim_request_id", r.APIMRequestID)
+	}
+	if len(r.Moved) > 0 {
+		moved := zerolog.Arr()
+		for _, a := range r.Moved {
+			moved.Str(a.String())
+		}
+		line.Array("moved", moved)
+	}
+	if r.Model != "" {
+		line.Str("model", r.Model)
+	}
+	if r.Stray != "" {
+		line.Str("stray", r.Stray)
+	}
+	if r.Retries > 0 {
+		line.Int("retries", r.Retries)
+	}
 }
 
 // causeOf returns what the log says of an error. It can hold what an upstream has

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/hint"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -26,8 +27,10 @@ type Metrics struct {
 	cuts       *prometheus.CounterVec
 	cancels    *prometheus.CounterVec
 	retries    *prometheus.CounterVec
+	strays     *prometheus.CounterVec
 	preflights *prometheus.CounterVec
 	refused    *prometheus.CounterVec
+	hints      *prometheus.CounterVec
 	notes      map[rewrite.Notes]prometheus.Counter
 	reloads    *prometheus.CounterVec
 	configInfo *prometheus.GaugeVec
@@ -86,8 +89,10 @@ func NewMetrics(version string, lost func() float64) *Metrics {
 		cuts:       f.counter("cuts_total", "Answers that were aborted after their head, by cause and by the side at fault.", "route", "upstream", "cause", "side"),
 		cancels:    f.counter("cancels_total", "Exchanges whose upstream was cancelled because the client left.", "route"),
 		retries:    f.counter("retries_total", "Requests sent again because a kept connection had taken no byte, or had ended without one of an answer to what may run twice.", "route"),
+		strays:     f.counter("bridge_strays_total", "Requests whose path a bridge has repaired, by what is wrong with the client's setting.", "route", "stray"),
 		preflights: f.counter("preflights_total", "Preflights answered.", "route", "result"),
 		refused:    f.counter("origins_refused_total", "Cross-origin requests of pages whose origin is not allowed.", "route"),
+		hints:      f.counter("hints_total", "Refusals of upstreams (400, 401, 403, 404, 429), by what they are known as and whose they are.", "route", "hint", "owner"),
 		reloads:    f.counter("reloads_total", "Configuration reloads.", "result"),
 		configInfo: f.gauge("config_info", "1 for the configuration in use.", "hash"),
 	}
@@ -206,8 +211,14 @@ func (m *Metrics) Observe(r *Record) {
 	if r.Reason.Decided() {
 		route.decision(repairOf(r.Reason, r.Notes), r.Client).Inc()
 	}
+	if r.Hint != hint.None {
+		route.hints[r.Hint].Inc()
+	}
 	if r.Events > 0 {
 		route.events.Add(float64(r.Events))
+	}
+	if r.Stray != "" {
+		route.stray(r.Stray).Inc()
 	}
 	if r.Retries > 0 {
 		route.retries.Add(float64(r.Retries))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/hint"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -32,6 +33,8 @@ type Record struct {
 
 	Reason rewrite.Reason
 	Notes  rewrite.Notes
+	// Hint is what a refusal of the upstream is known as.
+	Hint hint.Hint
 	// Caller is the client whose key of the edge it was, or the id of the application
 	// that has got the token; empty: not asked for, or not known.
 	Caller string
@@ -41,6 +44,10 @@ type Record struct {
 	CORSRefused string
 	// CORSAsked is the method, or the names of fields, that were refused.
 	CORSAsked []byte
+
+	// Model is the name of the model in the table of the route's bridge, and Stray what
+	// was repaired in the path; empty: none.
+	Model, Stray string
 
 	Status         int // sent to the client; 0: nothing was
 	UpstreamStatus int // 0: no answer came

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/hint"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -26,6 +27,7 @@ type Route struct {
 
 	legs       []leg // one for each upstream; of several, the last is for what went to none
 	preflights [len(preflightResults)]prometheus.Counter
+	hints      [hint.Count]prometheus.Counter
 	decisions  [repairCount][familyCount]prometheus.Counter
 	// Most combinations never come: a row is made when it is first needed, and so
 	// is a counter in it.
@@ -59,6 +61,9 @@ func (r *Route) attach() {
 	r.legs = nil
 	for _, upstream := range r.labels() {
 		r.legs = append(r.legs, m.leg(name, upstream))
+	}
+	for _, h := range hint.All() {
+		r.hints[h] = m.hints.WithLabelValues(name, h.String(), h.Owner().String())
 	}
 	for i, repair := range repairs {
 		for f := range familyCount {
@@ -121,7 +126,7 @@ func (r *Route) detach(now *Route) {
 	}
 	gone := prometheus.Labels{"route": r.Name}
 	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
-		r.m.requests, r.m.decisions, r.m.duration, r.m.firstByte, r.m.events, r.m.incomplete, r.m.cancels, r.m.retries, r.m.preflights, r.m.refused,
+		r.m.requests, r.m.decisions, r.m.duration, r.m.firstByte, r.m.events, r.m.incomplete, r.m.cancels, r.m.retries, r.m.preflights, r.m.refused, r.m.strays, r.m.hints,
 	} {
 		v.DeletePartialMatch(gone)
 	}
@@ -180,6 +185,16 @@ func (r *Route) cut(leg *leg, code edgeerr.Code) prometheus.Counter {
 		r, leg = r.m.none, &r.m.none.legs[0]
 	}
 	return r.m.cuts.WithLabelValues(r.Name, leg.upstream, code.String(), code.Source().String())
+}
+
+// stray returns the counter of requests whose path was repaired.
+func (r *Route) stray(name string) prometheus.Counter {
+	r.m.mu.Lock()
+	defer r.m.mu.Unlock()
+	if r.gone.Load() { // or the series would come back
+		r = r.m.none
+	}
+	return r.m.strays.WithLabelValues(r.Name, name)
 }
 
 // preflight returns the counter of preflights with what CORS refused of them.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/hint"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
@@ -33,6 +34,9 @@ type Down struct {
 	// Heartbeat sends an SSE comment when the stream has been silent for so
 	// long, between events only; 0: never.
 	Heartbeat time.Duration
+	// Sight is shown what comes behind the first bytes; nil: nobody looks. The body
+	// passes all the same, and at once.
+	Sight *hint.Sight
 
 	// Bytes is what the client was sent of the body, framing included. It counts what
 	// its connection has taken over, or a pipe: where the exchange is aborted, some of
@@ -145,6 +149,9 @@ func (d *Down) Go() error {
 		if d.reads++; d.reads == ackLaterFrom && d.Track.events != nil {
 			d.From.AckLater()
 		}
+		if d.Sight != nil {
+			d.Sight.Look(in.Bytes())
+		}
 		if err := d.pass(in); err != nil {
 			return err
 		}
@@ -231,7 +238,7 @@ func Stalled(c *wire.Conn) error {
 }
 
 var (
-	errStalled   = errors.New("no byte taken within timeouts.client_write_stall")
+	errStalled   = errors.New("no byte taken, or no packet acknowledged, within timeouts.client_write_stall")
 	errSlow      = errors.New("fewer bytes taken than limits.slowest asks for")
 	errEndsEarly = errors.New("the connection ended before the body")
 	errIdle      = errors.New("no byte within stream_idle")

@@ -108,11 +108,26 @@ func (u *Up) Go(in **wire.Buf) error {
 	}
 }
 
+// Read reads more of the body behind what is in *in, where there is room, and passes
+// nothing on. nil, or an error as that of Go. Who stops in the middle of it calls Pause.
+func (u *Up) Read(in **wire.Buf) (err error) {
+	if *in, err = u.From.Read(*in); err != nil {
+		return u.noBytes(err)
+	}
+	u.From.ExpireAfter(0)
+	return nil
+}
+
+// Pause has the client not be waited for.
+func (u *Up) Pause() {
+	u.From.ExpireAfter(0)
+	u.rest()
+}
+
 // awaitUpstream waits for room, and not for the client: nothing is read of it
 // meanwhile, so that its silence, and its pace, are no fault of its own.
 func (u *Up) awaitUpstream() error {
-	u.From.ExpireAfter(0)
-	u.rest()
+	u.Pause()
 	return wire.ErrWait
 }
 
@@ -135,13 +150,12 @@ func (u *Up) AnyPace() {
 // Unsent reports whether bytes of the body wait for the upstream to take them.
 func (u *Up) Unsent() bool { return u.To != nil && (u.To.Backlog() > 0 || u.stuck()) }
 
-// Pause leaves the client alone until there is another upstream: To is to be set before
+// Detach leaves the client alone until there is another upstream: To is to be set before
 // the next Go.
-func (u *Up) Pause() {
+func (u *Up) Detach() {
 	if u.To != nil {
 		u.To = nil
-		u.From.ExpireAfter(0)
-		u.rest()
+		u.Pause()
 	}
 }
 

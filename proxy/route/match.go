@@ -28,6 +28,11 @@ func (s *Snapshot) Match(r *head.Request) (*Route, error) {
 	return route, nil
 }
 
+// PrefixLen returns how much of the path of a request of the route is its prefix.
+func (r *Route) PrefixLen(req *head.Request) int {
+	return max(0, rewrite.PrefixLen(req.Path, r.prefix, req.Odd))
+}
+
 // first returns the first route for a host and a path, or nil. odd tells what the path
 // has that other readers take for something else; 0 for a reading of it.
 func (s *Snapshot) first(host, path []byte, odd rewrite.Oddities) *Route {

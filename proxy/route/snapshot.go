@@ -9,6 +9,7 @@ import (
 	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/identity"
+	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
@@ -37,11 +38,13 @@ type Route struct {
 	Target         *upstream.Target // where there is one upstream; of several the first
 	Group          *upstream.Group  // nil: there is one upstream
 	Credential     *rewrite.Policy
+	KeyField       string         // the field in which Credential sends the key
 	CORS           *corsx.Policy  // nil: upstream's own fields pass
 	Gate           *identity.Gate // nil: everybody may pass
 	Claims         head.Claims    // without what a token says
 	WithholdOrigin bool           // the upstream is not told the Origin
 	CheckUpgrades  bool           // the Origin of a WebSocket handshake has to be allowed
+	Bridge         *bridge.Table  // nil: requests go on in the shape in which they come
 	BodyLimit      int64
 	Heartbeat      time.Duration
 
@@ -138,6 +141,7 @@ func compileRoute(name string, r config.Route, to []*handle, metrics *record.Met
 	out := &Route{
 		Name: name, prefix: strings.TrimSuffix(r.PathPrefix, "/"), host: newHostRule(r.Host),
 		Strip: strings.TrimSuffix(r.StripPrefix, "/"), Target: to[0].Target, Group: group(name, r, to),
+		KeyField:       r.Credential.Header,
 		WithholdOrigin: r.CORS.WithholdOrigin, BodyLimit: r.RequestBody.Bytes, Heartbeat: r.Heartbeat.Duration,
 		ResponseHead: r.Timeouts.ResponseHead.Duration, StreamIdle: r.Timeouts.StreamIdle.Duration,
 		Metrics: metrics.Route(name, r.UpstreamNames()...),
@@ -149,6 +153,11 @@ func compileRoute(name string, r config.Route, to []*handle, metrics *record.Met
 	if len(r.CORS.AllowedOrigins) > 0 {
 		out.CheckUpgrades = r.CORS.CheckUpgrades
 		if out.CORS, err = corsx.New(r.CORS.Options()); err != nil {
+			return nil, err
+		}
+	}
+	if r.Bridge.To != "" {
+		if out.Bridge, err = bridge.New(r.Bridge.Options()); err != nil {
 			return nil, err
 		}
 	}

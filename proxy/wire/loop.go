@@ -172,7 +172,7 @@ func (l *Loop) sweep(now time.Duration) {
 			c.slow = true
 			l.tell(c)
 		}
-		if !c.closed && c.hasStalled(now) {
+		if !c.closed && (c.hasStalled(now) || c.isUnheard(now)) {
 			c.stalled = true
 			if c.closing {
 				c.closeNow()

@@ -173,6 +173,17 @@ func (c *Conn) unacked() int {
 	return n
 }
 
+// lastWord returns whether something is under way that the peer has not acknowledged, and
+// for how long it has acknowledged nothing at all. What waits because the peer has no
+// room is not under way.
+func (c *Conn) lastWord() (underWay bool, silent time.Duration) {
+	info, err := unix.GetsockoptTCPInfo(c.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return false, 0
+	}
+	return info.Unacked > 0, time.Duration(info.Last_ack_recv) * time.Millisecond
+}
+
 // AckLater lets the kernel acknowledge every second piece of what the peer sends
 // instead of each one, which costs a packet per event (a fifth of its CPU time;
 // docs/performance.md). It does so of its own accord where both sides talk, and

@@ -193,6 +193,9 @@ func (c *Conn) writable() {
 // of one that reads (TakeAtLeast) is that of the lumps which the kernel takes.
 func (c *Conn) unacked() int { return 0 }
 
+// lastWord knows nothing here: only Linux tells for every socket.
+func (c *Conn) lastWord() (underWay bool, silent time.Duration) { return false, 0 }
+
 // AckLater does nothing here.
 func (c *Conn) AckLater() {}
 

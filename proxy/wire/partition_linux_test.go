@@ -112,6 +112,53 @@ func TestASilentPartitionIsNoticed(t *testing.T) {
 	}
 }
 
+// TestAClientBehindACutNetworkHasStalled holds that WantAcks notices it while the kernel
+// goes on trying, with nothing of the edge's own waiting; and not one that is there and
+// has no room, nor one that has acknowledged everything.
+func TestAClientBehindACutNetworkHasStalled(t *testing.T) {
+	const stall = time.Second
+	start := func(near *net.TCPConn) *side {
+		s := adopt(t, startLoop(t), near, nil, stall)
+		s.do((*Conn).WantAcks)
+		return s
+	}
+	near, cut := partition(t)
+	behind := start(near)
+	cut()
+	behind.write([]byte("an event"))
+
+	near, far := tcpPair(t)
+	if err := errors.Join(far.SetReadBuffer(4<<10), near.SetWriteBuffer(1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	full := start(near)
+	full.write(make([]byte, 256<<10)) // the kernel takes it, the peer has no room
+	near, _ = tcpPair(t)
+	idle := start(near)
+	idle.write([]byte("an event"))
+
+	eventually(t, "the one behind the cut has stalled", behind.stalled)
+	for _, s := range []*side{behind, full} {
+		s.do(func(c *Conn) {
+			if c.backlog != nil || c.unacked() == 0 {
+				t.Errorf("a backlog: %t; %d bytes with the kernel; want some, and none of our own", c.backlog != nil, c.unacked())
+			}
+		})
+	}
+	eventually(t, "the others have been looked at for as long", func() bool {
+		var silent uint32
+		idle.do(func(c *Conn) {
+			if info, err := unix.GetsockoptTCPInfo(c.fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+				silent = info.Last_ack_recv
+			}
+		})
+		return silent > 2*uint32(stall/time.Millisecond)
+	})
+	if full.stalled() || idle.stalled() {
+		t.Errorf("stalled: the one without room %t, the one with nothing under way %t; want neither", full.stalled(), idle.stalled())
+	}
+}
+
 // partition returns a connection within a network of its own, and how to cut it. The
 // thread that is in that network ends with the goroutine.
 func partition(t *testing.T) (near *net.TCPConn, cut func()) {

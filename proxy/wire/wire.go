@@ -84,6 +84,7 @@ type Conn struct {
 	got       int64         // bytes that were read; under TLS of plain text
 	takes     pacing        // of TakeAtLeast, measured by put; it rests where stallWait does
 	put       int64         // bytes that the kernel has taken, under TLS of records
+	acks      acks          // of WantAcks, measured by put
 	slow      bool          // by pace; or by takes, and then stalled as well
 	one       [1]byte       // what Silent reads into
 }

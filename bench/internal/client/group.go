@@ -66,6 +66,13 @@ func (g *group) failed(meter *Meter, err error) {
 	time.Sleep(5 * time.Millisecond)
 }
 
+// Over is closed when a load that ends by itself is over.
+func (g *group) Over() <-chan struct{} {
+	over := make(chan struct{})
+	go func() { g.wg.Wait(); close(over) }()
+	return over
+}
+
 // Stop ends the load and waits for its goroutines.
 func (g *group) Stop() {
 	g.stopped.Store(true)

@@ -28,6 +28,12 @@ type Target struct {
 	Fields []string
 }
 
+// Showing returns the target with another credential in Authorization.
+func (t Target) Showing(token string) Target {
+	t.Credential = "Authorization: Bearer " + token
+	return t
+}
+
 const dialTimeout = 20 * time.Second
 
 // Dial opens a connection.

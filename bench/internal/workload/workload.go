@@ -12,6 +12,7 @@ import (
 	"github.com/apim-edge/apim-edge/bench/internal/client"
 	"github.com/apim-edge/apim-edge/bench/internal/pace"
 	"github.com/apim-edge/apim-edge/bench/internal/proc"
+	"github.com/apim-edge/apim-edge/bench/internal/tokens"
 	"github.com/apim-edge/apim-edge/bench/peers"
 )
 
@@ -55,6 +56,7 @@ type Size struct {
 	Later        time.Duration // after the streams have begun, before their memory is read
 	Pausing      int           // clients that pause between requests
 	Storm        int           // TLS handshakes at a time
+	Tokens       int           // that a peer is shown, of each algorithm
 	Long         time.Duration // a window in which pauses end and storms pass
 	CutOff       int           // exchanges of each kind that are under way when the network is cut
 	Cut          time.Duration // how long they wait to be told
@@ -70,7 +72,7 @@ func Full() Size {
 		IdleStreams: 10_000, StalledClients: 300, MixedStreams: 100,
 		Bulk: 1 << 30, Departures: 20,
 		Bursts: [2]int{2000, 5000}, BurstStreams: 2000, Later: 12 * time.Second,
-		Pausing: 400, Storm: 1000, Long: 4 * time.Second,
+		Pausing: 400, Storm: 1000, Tokens: 6000, Long: 4 * time.Second,
 		CutOff: 10, Cut: 100 * time.Second, Moving: 15 * time.Second,
 	}
 }
@@ -82,7 +84,7 @@ func Quick() Size {
 	s := Full()
 	s.Warm, s.Window, s.Counted, s.Settle = 150*time.Millisecond, 400*time.Millisecond, 200*time.Millisecond, 400*time.Millisecond
 	s.IdleStreams, s.StalledClients, s.Bulk, s.Departures = 1000, 40, 128<<20, 4
-	s.Long = 2 * time.Second
+	s.Tokens, s.Long = 2000, 2*time.Second
 	return s
 }
 
@@ -109,6 +111,10 @@ type Cell struct {
 	// Start starts the peer once more, with so many threads (loops, workers;
 	// 0: as many as it has CPUs), and returns its cell and what ends it.
 	Start func(threads int) (*Cell, func(), error)
+	// Guarded starts the peer once more where only who shows a token of Issuer passes.
+	// The cell's target shows one.
+	Guarded func() (*Cell, func(), error)
+	Issuer  *tokens.Issuer
 	// Storm starts a process that makes TLS handshakes with the peer, so many at a
 	// time. It ends when it is stopped, and says then what it did.
 	Storm func(connections int) (*proc.Process, error)
@@ -206,6 +212,7 @@ func All() []Workload {
 		bulkDown(), bulkUp(),
 		mixed(), departure(),
 		burst(), think(), manyLoops(), handshakes(),
+		tokenRepeated(), tokenFresh(),
 		partition(), nameMoves(),
 	}
 }

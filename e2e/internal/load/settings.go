@@ -50,6 +50,8 @@ type Settings struct {
 	Timeouts string
 	Upstream string // more about each upstream
 	More     string // more lines
+	// Upstreams and Routes are more lines among those, for what the load does not ask.
+	Upstreams, Routes string
 
 	versions int
 }
@@ -84,7 +86,7 @@ func (s *Settings) Write() error {
 		}
 		fmt.Fprintf(&text, "  %s: {url: %q, max_idle: %d%s}\n", leg.Name, leg.Upstream.URL(), idle, more)
 	}
-	text.WriteString("routes:\n")
+	text.WriteString(s.Upstreams + "routes:\n")
 	for _, leg := range s.Legs {
 		patience := ""
 		if leg.Patient {
@@ -93,7 +95,7 @@ func (s *Settings) Write() error {
 		fmt.Fprintf(&text, "  %s: {path_prefix: /%s, upstream: %s, cors: {allowed_origins: [%q], max_age: %ds}%s}\n",
 			leg.Name, leg.Name, names[leg.Upstream], Origin, 60+s.versions%10, patience)
 	}
-	fmt.Fprintf(&text, "timeouts: {%s}\n%s", s.Timeouts, s.More)
+	fmt.Fprintf(&text, "%stimeouts: {%s}\n%s", s.Routes, s.Timeouts, s.More)
 	return s.put(text.String())
 }
 

@@ -1,18 +1,30 @@
-"""AzureOpenAI with a token provider, through a route that asks for a token.
+"""Clients of openai-python with one credential each, through a route that asks for it.
 
-Tokens come as arguments; for each one JSON line tells the answer, or what the SDK
-shows of the refusal.
+Arguments are KIND=CREDENTIAL: provider (AzureOpenAI with a token provider), azure and
+openai (with a key). For each one JSON line tells the answer, or what the SDK shows of
+the refusal.
 """
 
 import json
 import os
 import sys
 
-from openai import APIStatusError, AzureOpenAI
+from openai import APIStatusError, AzureOpenAI, OpenAI
 
-for token in sys.argv[1:]:
-    client = AzureOpenAI(azure_endpoint=os.environ["E2E_EDGE"], api_version="2024-10-21",
-                         azure_ad_token_provider=lambda: token, timeout=20)
+EDGE = os.environ["E2E_EDGE"]
+
+
+def connect(kind, credential):
+    azure = {"azure_endpoint": EDGE, "api_version": "2024-10-21", "timeout": 20}
+    if kind == "provider":
+        return AzureOpenAI(azure_ad_token_provider=lambda: credential, **azure)
+    if kind == "azure":
+        return AzureOpenAI(api_key=credential, **azure)
+    return OpenAI(api_key=credential, base_url=EDGE + "/openai/v1", timeout=20)
+
+
+for argument in sys.argv[1:]:
+    client = connect(*argument.split("=", 1))
     try:
         answer = client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "hello"}])
         print(json.dumps({"status": 200, "text": answer.choices[0].message.content}))

@@ -36,12 +36,19 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	uncommented := regexp.MustCompile(`(?m)^( *)#([a-z_]+:)`).ReplaceAll(plain, []byte("$1$2"))
+	uncommented := regexp.MustCompile(`(?m)^( *)#([a-z0-9_-]+:)`).ReplaceAll(plain, []byte("$1$2"))
 	if bytes.Equal(plain, uncommented) {
 		t.Fatal("no key of the reference is commented out")
 	}
-	want := config.Hash(sample().Complete())
+	withModel, without := sample().Complete(), sample().Complete()
+	route := without.Routes["openai"]
+	route.Bridge.Models = nil
+	without.Routes["openai"] = route
 	for name, content := range map[string][]byte{"as it is": plain, "with every # taken off": uncommented} {
+		want := config.Hash(without)
+		if name != "as it is" {
+			want = config.Hash(withModel)
+		}
 		file := filepath.Join(t.TempDir(), "reference.yaml")
 		if err := os.WriteFile(file, content, 0o600); err != nil {
 			t.Fatal(err)

@@ -26,8 +26,8 @@ Later ones win:
 
 **Environment.** The variable of a key is ` + "`APIM_EDGE__`" + ` and the key in upper case, with two
 underscores between the levels: ` + "`timeouts.connect`" + ` is ` + "`APIM_EDGE__TIMEOUTS__CONNECT`" + `. Names of
-upstreams and routes are part of it: ` + "`APIM_EDGE__UPSTREAMS__LEGACY__URL`" + `. A name with a hyphen is
-written with an underscore.
+upstreams, routes and models are part of it: ` + "`APIM_EDGE__UPSTREAMS__LEGACY__URL`" + `. What a variable
+cannot have of a name in the file is written as an underscore: hyphens, dots, slashes.
 
 - Lists are separated by commas and replace the list below them.
 - An empty variable says nothing.
@@ -78,13 +78,13 @@ func markdownFile(root key) []byte {
 	var out bytes.Buffer
 	out.WriteString(markdownHead)
 	for _, child := range root.children {
-		if child.isSection() || child.element != nil {
+		if child.hasKeys() {
 			section(&out, child)
 		}
 	}
 	out.WriteString("\n## At the top level\n\n")
 	for _, child := range root.children {
-		if !child.isSection() && child.element == nil {
+		if !child.hasKeys() {
 			entry(&out, child)
 		}
 	}
@@ -102,7 +102,7 @@ func section(out *bytes.Buffer, k key) {
 		k = *k.element
 	}
 	for _, child := range k.children {
-		if !child.isSection() && child.element == nil {
+		if !child.hasKeys() {
 			entry(out, child)
 		}
 	}
@@ -112,7 +112,7 @@ func section(out *bytes.Buffer, k key) {
 			items := *child.items
 			items.text = "Each section of the list has these keys."
 			section(out, items)
-		case child.isSection() || child.element != nil:
+		case child.hasKeys():
 			section(out, child)
 		}
 	}

@@ -14,8 +14,8 @@ const referenceHead = `# yaml-language-server: $schema=schema.json
 #
 # A key behind a # stands there with its default: to change it, take off the #
 # and nothing else. Only the url of an upstream must be given. The names legacy,
-# openai, staff and team-a are examples, of which no route asks for the last two.
-# Text is explained in docs/configuration.md.
+# openai, gpt-4o, staff and team-a are examples, of which no route asks for the last
+# two. Text is explained in docs/configuration.md.
 `
 
 // referenceFile is the sample as YAML with a comment above each key. What is
@@ -41,7 +41,7 @@ func referenceFile(root key) ([]byte, error) {
 		for _, words := range wrap(k.text, 78-len(indent)) {
 			out.WriteString(indent + "# " + words + "\n")
 		}
-		if value != "" && !given[k.path] {
+		if k.path == sampleModel || value != "" && !given[k.path] {
 			indent += "#"
 		}
 		out.WriteString(indent + body)

@@ -93,6 +93,9 @@ func (s *schema) scalar(k key) {
 		}
 	default:
 		s.Type, s.Enum = []string{"string"}, k.oneOf()
+		if k.tag.Get("zero") == "ok" {
+			s.Enum = append(s.Enum, "")
+		}
 	}
 	if reflect.ValueOf(s.Default).Kind() == reflect.String && s.Default == "" {
 		s.Default = nil

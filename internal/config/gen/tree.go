@@ -101,6 +101,13 @@ func (k key) isListed() bool {
 	return k.typ.Kind() == reflect.Slice && k.typ.Elem().Kind() == reflect.Struct
 }
 
+// hasKeys reports whether keys stand below it.
+func (k key) hasKeys() bool { return k.isSection() || k.element != nil }
+
+// sampleModel is a name that only shows what could stand there: a bridge that is off has
+// no models.
+const sampleModel = "routes.<name>.bridge.models.<name>"
+
 // isPairs reports whether the key is a map of texts, which is written in one piece.
 func (k key) isPairs() bool { return k.typ == reflect.TypeFor[map[string]string]() }
 
@@ -162,10 +169,11 @@ var special = map[string]string{
 	"token_policies.<name>.header":     "`Authorization`, where `query` is empty",
 	"clients.<name>.keys":              "none, they must be given",
 	// By what else is written.
-	"routes.<name>.upstreams[].name":     "none, it must be given",
-	"routes.<name>.upstreams[].priority": "`1`",
-	"routes.<name>.upstreams[].weight":   "`1`; with callers `0`",
-	"upstreams.<name>.auth.header":       "`api-key`; with managed_identity `Authorization`",
+	"routes.<name>.upstreams[].name":                "none, it must be given",
+	"routes.<name>.upstreams[].priority":            "`1`",
+	"routes.<name>.upstreams[].weight":              "`1`; with callers `0`",
+	"upstreams.<name>.auth.header":                  "`api-key`; with managed_identity `Authorization`",
+	"routes.<name>.bridge.models.<name>.deployment": "the name of the model",
 }
 
 // fallback says what holds where the key is not written.

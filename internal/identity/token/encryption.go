@@ -47,11 +47,10 @@ func (x *examination) encryption() *Refusal {
 		r.Costly = tried
 		return r
 	}
-	x.jws = string(plain)
+	x.opened, x.jws = true, string(plain)
 	if strings.Count(x.jws, ".") != dotsInJWS || canonical(Encryption, x.jws, false) != nil {
-		r := refuse(Encryption, "what is encrypted is no signed token")
-		r.Costly, x.jws = true, ""
-		return r
+		x.jws = ""
+		return refuse(Encryption, "what is encrypted is no signed token")
 	}
 	return nil
 }

@@ -59,6 +59,7 @@ const (
 	wantMatch        = "any or all"
 	wrongPlaces      = "the token stands in a field or in the query; leave header out"
 	wrongName        = "a field name holds letters, digits and !#$%&'*+-.^_`|~ only (RFC 9110 5.6.2)"
+	wrongLength      = "at most 63 characters"
 	wrongParameter   = "a query parameter's name is written without spaces and without & = # % + ?"
 	wantStatus       = "a status from 400 to 499"
 	wantAlgorithm    = "one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA"
@@ -106,7 +107,10 @@ func (o Options) Faults() []Fault {
 	return f
 }
 
-const maxSkew = 10 * time.Minute
+const (
+	maxSkew  = 10 * time.Minute
+	maxPlace = 63 // characters of a name, as for those of credentials
+)
 
 func (f *faults) empty(key string, values []string) {
 	for i, v := range values {
@@ -243,6 +247,10 @@ func (f *faults) place(o Options) {
 		f.add("query", o.Query, wrongPlaces)
 	case o.Header != "" && !isFieldName(o.Header):
 		f.add("header", "", wrongName)
+	case len(o.Header) > maxPlace:
+		f.add("header", "", wrongLength)
+	case len(o.Query) > maxPlace:
+		f.add("query", "", wrongLength)
 	case o.Query != "" && strings.ContainsFunc(o.Query, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("&=#%+?", r) }):
 		f.add("query", "", wrongParameter)
 	}

@@ -52,6 +52,8 @@ func TestFaults(t *testing.T) {
 			o.OpenIDConfigs = []string{"https://login.microsoftonline.com/common/v2.0/.well-known/openid-configuration"}
 		}), []string{"openid_configs[0]: "}},
 		{"keys over http", with(func(o *Options) { o.SigningKeys, o.Issuers = []string{"http://id.example.com/x"}, []string{"a"} }), []string{"signing_keys[0]: "}},
+		{"a long field name", with(func(o *Options) { o.Header = strings.Repeat("x", 64) }), []string{"header: at most 63"}},
+		{"a long parameter", with(func(o *Options) { o.Query = strings.Repeat("x", 64) }), []string{"query: at most 63"}},
 		{"no algorithm", with(func(o *Options) { o.Algorithms = []string{} }), []string{"algorithms: "}},
 		{"HS256", with(func(o *Options) { o.Algorithms = []string{"HS256"} }), []string{"algorithms[0]: "}},
 		{"none", with(func(o *Options) { o.Algorithms = []string{"None"} }), []string{"algorithms[0]: "}},

@@ -62,7 +62,7 @@ func (e example) check(t *testing.T) {
 		}
 		return
 	case "opened":
-		if refusal == nil || !refusal.Costly || !strings.Contains(refusal.Text, "no signed token") {
+		if refusal == nil || !x.opened || !strings.Contains(refusal.Text, "no signed token") {
 			t.Errorf("not opened: %v", refusal)
 		}
 		return

@@ -18,6 +18,7 @@ type examination struct {
 	available []*keyset.Set // as Policy.Places; nil: never had
 
 	encrypted bool
+	opened    bool   // which anybody can have done who has the public key
 	jws       string // the text, or what was inside it
 	signed    string // the part of it that is the payload
 	alg, kid  string
@@ -55,6 +56,7 @@ func (p *Policy) Verify(text string, now time.Time, sets []*keyset.Set) (*Verifi
 	x := &examination{p: p, text: text, now: now, available: sets}
 	for _, check := range examine {
 		if r := check(x); r != nil {
+			r.Costly = r.Costly || x.opened && r.Code != edgeerr.KeysUnavailable
 			return nil, r
 		}
 	}

@@ -1,0 +1,66 @@
+package doctor
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/config"
+)
+
+// TestPathsOfARoute: where the API's paths begin, and by which a client reaches them.
+func TestPathsOfARoute(t *testing.T) {
+	for _, tc := range []struct{ name, url, prefix, strip, base, through string }{
+		{"the host alone", "https://a.test", "/", "", "", "http://edge/openai/v1/models"},
+		{"with /openai", "https://a.test/openai", "/", "", "", "http://edge/v1/models"},
+		{"with /openai/v1/", "https://a.test/openai/v1/", "/", "", "", "http://edge/models"},
+		{"an API of its own", "https://a.test/team/ai", "/", "", "/team/ai", "http://edge/openai/v1/models"},
+		{"a prefix that goes on", "https://a.test", "/openai", "", "", "http://edge/openai/v1/models"},
+		{"a prefix that is stripped", "https://a.test/ai", "/team-a", "/team-a", "/ai", "http://edge/team-a/openai/v1/models"},
+		{"a part of it is stripped", "https://a.test", "/team-a/openai", "/team-a", "", "http://edge/team-a/openai/v1/models"},
+		{"a prefix down to v1", "https://a.test", "/openai/v1", "", "", "http://edge/openai/v1/models"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			edge, err := url.Parse("http://edge/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			all, err := Targets(config.Config{
+				Upstreams: map[string]config.Upstream{"legacy": {URL: tc.url}},
+				Routes:    map[string]config.Route{"openai": {PathPrefix: tc.prefix, StripPrefix: tc.strip, Upstream: "legacy"}},
+			}, edge, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			target := all[0]
+			if base := target.base(); base != tc.base {
+				t.Errorf("base %q, want %q", base, tc.base)
+			}
+			if got := target.through(target.base() + "/openai/v1/models"); got != tc.through {
+				t.Errorf("through the edge: %s, want %s", got, tc.through)
+			}
+		})
+	}
+}
+
+// TestTargetsThatCannotBe: what is wrong with the files of a route is told by its key.
+func TestTargetsThatCannotBe(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, up := range map[string]config.Upstream{
+		"upstreams.legacy.tls: " + empty + " holds no certificate":                           {URL: "https://a.test", TLS: config.UpstreamTLS{CAFile: empty}},
+		"upstreams.legacy.tls: open /none: no such file or directory":                        {URL: "https://a.test", TLS: config.UpstreamTLS{CAFile: "/none"}},
+		"upstreams.legacy.tls: open /none.pem: no such file or directory":                    {URL: "https://a.test", TLS: config.UpstreamTLS{CertFile: "/none.pem", KeyFile: "/none.key"}},
+		"upstreams.legacy.proxy: env:NO_SUCH_NAME_HERE: the environment variable is not set": {URL: "https://a.test", Proxy: "env:NO_SUCH_NAME_HERE"},
+	} {
+		_, err := Targets(config.Config{
+			Upstreams: map[string]config.Upstream{"legacy": up}, Routes: map[string]config.Route{"openai": {Upstream: "legacy"}},
+		}, nil, true)
+		if err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
