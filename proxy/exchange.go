@@ -53,6 +53,7 @@ type Exchange struct {
 	keyTried bool         // the upstream has refused a key
 	held     held         // where req was sent, and may have to be sent once more
 	crossing *crossing    // nil where the route has no bridge, and once req is gone
+	straight bool         // the upstream of target is sent what the client sends
 	stray    bridge.Stray // what was repaired in the path
 	model    string       // of the bridge's table; empty: none is known
 	upload   upload
@@ -201,7 +202,7 @@ func (x *Exchange) forwarded() head.Forwarded {
 		Client: x.client.address, Secure: x.client.tls, Trusted: x.snap.Trusts(x.client.address), WithholdOrigin: x.route.WithholdOrigin,
 		Claims: claims,
 	}
-	if c := x.crossing; c != nil {
+	if c := x.overBridge(); c != nil {
 		f.Path, f.Grown = c.target[:c.path], c.grows()
 		if len(c.target) > c.path {
 			f.Query = c.target[c.path:]

@@ -104,7 +104,6 @@ func (x *Exchange) tellOf(err error, out *Explanation) {
 	var answer []byte
 	switch err {
 	case nil:
-		out.Bridge = x.bridged()
 		out.Credential = x.credential()
 		forwarded := x.forwarded()
 		forwarded.Name = []byte(product) // each process puts something of its own behind it
@@ -151,6 +150,7 @@ func (x *Exchange) tellOf(err error, out *Explanation) {
 // well, since no upstream may be there.
 func (x *Exchange) tellWhere(err error, out *Explanation) error {
 	if err == nil {
+		out.Bridge = append(out.Bridge, x.bridged()...)
 		out.Order = x.candidates()
 		err = x.attempt.pick(x)
 	}

@@ -48,20 +48,17 @@ func (x *Exchange) choose() (*upstream.Target, error) {
 		if m == nil {
 			return nil, x.allThrottled()
 		}
-		x.target = m.Target
+		x.target, x.straight = m.Target, m.Straight
 	}
 	return x.target, nil
 }
 
 // allThrottled is the answer where every upstream has said when to come again.
 func (x *Exchange) allThrottled() error {
-	var names []string
-	for i := range x.route.Group.Members {
-		names = append(names, x.route.Group.Members[i].Name)
-	}
+	g := x.route.Group
 	return &edgeerr.Error{
-		Code: edgeerr.UpstreamsThrottled, After: max(x.route.Group.Soonest(&x.choice.Caller), time.Millisecond),
-		Err: errors.New("all of them have asked to be left alone: " + strings.Join(names, ", ")),
+		Code: edgeerr.UpstreamsThrottled, After: max(g.Soonest(&x.choice), time.Millisecond),
+		Err: errors.New("all of them have asked to be left alone: " + strings.Join(g.Serving(&x.choice), ", ")),
 	}
 }
 
@@ -97,7 +94,7 @@ func (x *Exchange) heard() error {
 		return errMoved
 	}
 	if !x.choice.Stays {
-		x.soonest = g.Soonest(&x.choice.Caller)
+		x.soonest = g.Soonest(&x.choice)
 	}
 	return nil
 }
@@ -151,7 +148,7 @@ func (x *Exchange) moveOn(was record.Attempt) bool {
 	was.Upstream = x.target.Name
 	x.moved = append(x.moved, was)
 	x.target.Health.Moved.Add(1)
-	x.target, x.keyTried = next.Target, false
+	x.target, x.straight, x.keyTried = next.Target, next.Straight, false
 	return true
 }
 
@@ -173,8 +170,9 @@ func (x *Exchange) asked() string {
 	return ""
 }
 
-// A Candidate is one of several upstreams that a request would try.
-type Candidate struct{ Upstream, URL, Why string }
+// A Candidate is one of several upstreams that a request would try, and Line the request
+// line that it would receive.
+type Candidate struct{ Upstream, URL, Why, Line string }
 
 // candidates returns them in their order, as it is now.
 func (x *Exchange) candidates() (all []Candidate) {
@@ -184,8 +182,13 @@ func (x *Exchange) candidates() (all []Candidate) {
 	}
 	c := x.choice
 	for m := g.Next(&c); m != nil; m = g.Next(&c) {
-		all = append(all, Candidate{m.Name, x.snap.Config.Upstreams[m.Name].URL, x.why(m, &c)})
+		x.attempt = attempt{target: m.Target, decision: m.Decision(x.route.Credential, x.decision)}
+		x.straight = m.Straight
+		forwarded := x.forwarded()
+		line, _, _ := strings.Cut(string(forwarded.Append(nil)), "\r\n")
+		all = append(all, Candidate{m.Name, x.snap.Config.Upstreams[m.Name].URL, x.why(m, &c), x.maskLine(line)})
 	}
+	x.attempt = attempt{}
 	return all
 }
 
@@ -199,6 +202,9 @@ func (x *Exchange) why(m *upstream.Member, c *upstream.Choice) string {
 		why += ", by the hash of the credential"
 	default:
 		why += ", by chance"
+	}
+	if m.Straight {
+		why += ", is sent what the client sends"
 	}
 	if x.choice.Stays {
 		why += "; the request names what is on one resource, and goes nowhere else"

@@ -75,7 +75,7 @@ func (p *printer) explanation(r *curl.Request, head []byte, e proxy.Explanation)
 	}
 	var order []string
 	for i, c := range e.Order {
-		order = append(order, fmt.Sprintf("%d. %s %s: %s", i+1, c.Upstream, c.URL, c.Why))
+		order = append(order, fmt.Sprintf("%d. %s %s: %s", i+1, c.Upstream, c.URL, c.Why), "   "+c.Line)
 	}
 	if len(order) > 0 {
 		p.lines("the upstreams are tried in this order, as long as nothing ran", order)

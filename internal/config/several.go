@@ -22,6 +22,16 @@ type RouteUpstream struct {
 	// Callers who are sent here before anywhere else, by the hashes of their keys,
 	// as apim-edge key hash prints them.
 	Callers []string `koanf:"callers" secret:"hash"`
+	// The shape of the API that it speaks, where the route has a bridge: legacy or
+	// v1. One that speaks the shape of the clients is sent what they send; what
+	// cannot cross the bridge goes there alone. Empty: that of bridge.to.
+	Shape string `koanf:"shape" oneof:"legacy v1" zero:"ok"`
+}
+
+// Straight reports whether the upstream is sent what clients of the route send, beside
+// a bridge.
+func (u RouteUpstream) Straight(b Bridge) bool {
+	return b.To != "" && u.Shape != "" && u.Shape != b.To
 }
 
 // Failover says when a request goes to another upstream of its route. A request that
@@ -136,6 +146,9 @@ func (v *checker) members(key string, r Route) {
 			v.fault(child(at, "name"), show(u.Name), fmt.Sprintf("upstreams[%d] is the same", j), "")
 		}
 		taken[u.Name] = i
+		if u.Shape != "" && r.Bridge.To == "" {
+			v.fault(child(at, "shape"), show(u.Shape), "without a bridge each upstream is sent what clients send; write a bridge for the route", "")
+		}
 		shares = shares || u.Weight > 0
 		for n, hash := range u.Callers {
 			place := element(child(at, "callers"), n)
@@ -145,6 +158,9 @@ func (v *checker) members(key string, r Route) {
 			}
 			first[hash] = u.Name
 		}
+	}
+	if !slices.ContainsFunc(r.Upstreams, func(u RouteUpstream) bool { return !u.Straight(r.Bridge) }) {
+		v.fault(key, "", "all of them speak the shape of the clients: the bridge leads nowhere; take it away, or the shape", "")
 	}
 	if !shares {
 		v.fault(key, "", "all of them are for their callers alone: everybody else would go nowhere; give one a weight", "")

@@ -19,11 +19,11 @@ routes:
 func TestSeveralUpstreams(t *testing.T) {
 	hash := "sha256:" + strings.Repeat("0a", 32)
 	for _, tc := range []struct{ name, route, want string }{
-		{"names alone", "upstreams: [{name: east}, {name: west}]", "[{east 1 1 []} {west 1 1 []}]"},
-		{"one of them", "upstreams: [{name: west, priority: 3}]", "[{west 3 1 []}]"},
-		{"priority and weight", "upstreams:\n      - name: east\n      - {name: west, priority: 2, weight: 30}", "[{east 1 1 []} {west 2 30 []}]"},
-		{"for callers alone", `upstreams: [{name: east}, {name: west, callers: ["` + hash + `"]}]`, "[{east 1 1 []} {west 1 0 [" + hash + "]}]"},
-		{"for callers, and a share", `upstreams: [{name: east}, {name: west, weight: 5, callers: ["` + hash + `"]}]`, "[{east 1 1 []} {west 1 5 [" + hash + "]}]"},
+		{"names alone", "upstreams: [{name: east}, {name: west}]", "[{east 1 1 [] } {west 1 1 [] }]"},
+		{"one of them", "upstreams: [{name: west, priority: 3}]", "[{west 3 1 [] }]"},
+		{"priority and weight", "upstreams:\n      - name: east\n      - {name: west, priority: 2, weight: 30}", "[{east 1 1 [] } {west 2 30 [] }]"},
+		{"for callers alone", `upstreams: [{name: east}, {name: west, callers: ["` + hash + `"]}]`, "[{east 1 1 [] } {west 1 0 [" + hash + "] }]"},
+		{"for callers, and a share", `upstreams: [{name: east}, {name: west, weight: 5, callers: ["` + hash + `"]}]`, "[{east 1 1 [] } {west 1 5 [" + hash + "] }]"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			conf := mustLoad(t, Options{File: write(t, "edge.yaml", twoUpstreams+"    "+tc.route+"\n")})
@@ -71,5 +71,23 @@ func TestAListOfSectionsIsNoVariable(t *testing.T) {
 	conf, err := loadBytes([]byte(file), Options{Environ: []string{"APIM_EDGE__ROUTES__OPENAI__FAILOVER__ON=connect", "APIM_EDGE__ROUTES__OPENAI__STICKY=none"}})
 	if r := conf.Routes["openai"]; err != nil || r.Sticky != "none" || len(r.Failover.On) != 1 {
 		t.Errorf("got %v and %v", r, err)
+	}
+}
+
+// TestAnUpstreamOfTheClientsShape holds that strip_prefix is for upstreams that the bridge
+// does not lead to, and that a prefix which is doubled is told of them as without a bridge.
+func TestAnUpstreamOfTheClientsShape(t *testing.T) {
+	const text = twoUpstreams + `    path_prefix: /team/openai/v1
+    strip_prefix: /team
+    bridge: {to: legacy, models: {gpt-4o: {api_version: 2024-10-21}}}
+    upstreams: [{name: east}, {name: west, shape: v1}]
+`
+	conf := mustLoad(t, Options{File: write(t, "edge.yaml", text)})
+	if w := conf.Warnings().Error(); w != "" {
+		t.Errorf("warned of %s", w)
+	}
+	conf = mustLoad(t, Options{File: write(t, "edge.yaml", strings.Replace(text, "west.azure-api.net", "west.azure-api.net/openai", 1))})
+	if w := conf.Warnings().Error(); !strings.Contains(w, "/team/openai/v1/models goes to https://west.azure-api.net/openai/openai/v1/models") {
+		t.Errorf("warned of %q", w)
 	}
 }

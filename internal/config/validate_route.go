@@ -83,7 +83,7 @@ func (v *checker) stripPrefix(key string, r Route) {
 	if r.StripPrefix == "" || r.StripPrefix == "/" {
 		return
 	}
-	if r.Bridge.To != "" {
+	if r.Bridge.To != "" && !slices.ContainsFunc(r.Upstreams, func(u RouteUpstream) bool { return u.Straight(r.Bridge) }) {
 		v.fault(key, show(r.StripPrefix), "a bridge takes all of path_prefix off, and puts bridge.prefix in front", "")
 		return
 	}

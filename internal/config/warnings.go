@@ -23,8 +23,12 @@ func (c *Config) Warnings() Problems {
 		v.upstreamWarnings(child("upstreams", name), name, c.Upstreams[name])
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Routes)) {
-		for _, up := range c.Routes[name].UpstreamNames() {
-			v.doubledPath(child(child("routes", name), "path_prefix"), c.Routes[name], c.Upstreams[up].URL)
+		for i, up := range c.Routes[name].UpstreamNames() {
+			r := c.Routes[name]
+			if len(r.Upstreams) > 0 && r.Upstreams[i].Straight(r.Bridge) {
+				r.Bridge = Bridge{}
+			}
+			v.doubledPath(child(child("routes", name), "path_prefix"), r, c.Upstreams[up].URL)
 		}
 		v.corsWarnings(child(child("routes", name), "cors"), c.Routes[name].CORS)
 		if b := c.Routes[name].Bridge; b.To == "" && (len(b.Models) > 0 || b.Default != "" || b.Prefix != "") {

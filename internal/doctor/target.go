@@ -27,6 +27,7 @@ type Target struct {
 
 	route    config.Route
 	upstream string // its name
+	shape    string // that the upstream speaks, by the route's bridge; empty: that is not written
 	// ownField is where the edge shows the upstream a credential of its own, which this
 	// examination does not have; empty: it shows the caller's.
 	ownField string
@@ -42,8 +43,11 @@ func Targets(conf config.Config, edge *url.URL, named bool) (all []Target, err e
 	for _, name := range slices.Sorted(maps.Keys(conf.Routes)) {
 		r := conf.Routes[name]
 		ups := r.UpstreamNames()
-		for _, up := range ups {
-			t := Target{Name: name, route: r, upstream: up, Host: r.Host}
+		for i, up := range ups {
+			t := Target{Name: name, route: r, upstream: up, shape: r.Bridge.To, Host: r.Host}
+			if len(r.Upstreams) > 0 && r.Upstreams[i].Shape != "" {
+				t.shape = r.Upstreams[i].Shape
+			}
 			if !named {
 				t.Name = ""
 			}

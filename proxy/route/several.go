@@ -44,7 +44,7 @@ func group(name string, r config.Route, handles []*handle) *upstream.Group {
 		OnConnect: on("connect"), OnStatus429: on("429"), OnStatus503: on("503"),
 	}
 	for i, u := range r.Upstreams {
-		m := upstream.Member{Target: handles[i].Target, Priority: u.Priority, Weight: u.Weight, Callers: map[[sha256.Size]byte]struct{}{}}
+		m := upstream.Member{Target: handles[i].Target, Priority: u.Priority, Weight: u.Weight, Straight: u.Straight(r.Bridge), Callers: map[[sha256.Size]byte]struct{}{}}
 		for _, line := range u.Callers {
 			var hash [sha256.Size]byte
 			hex.Decode(hash[:], []byte(strings.TrimPrefix(line, "sha256:"))) //nolint:errcheck // it has been checked

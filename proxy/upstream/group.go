@@ -55,6 +55,8 @@ type Member struct {
 	Weight int
 	// Callers are those who come here first, by the hashes of their credentials.
 	Callers map[[sha256.Size]byte]struct{}
+	// Straight is sent what clients send, where the route has a bridge.
+	Straight bool
 
 	name uint64 // its hash
 }
@@ -97,6 +99,7 @@ type Choice struct {
 	Peek bool
 
 	tried  uint16 // a bit for each member
+	barred uint16 // a bit for each to which the request cannot go, whatever happens
 	seeing bool   // it is the one that sees how the member is
 	at     int8   // the member that was chosen last
 }
@@ -157,7 +160,7 @@ func (g *Group) best(c *Choice, may func(*Member) bool, but uint16) int {
 	for i := range g.Members {
 		m := &g.Members[i]
 		r, s, serves := g.place(i, &c.Caller)
-		if !serves || (c.tried|but)&(1<<i) != 0 || best >= 0 && (r > rank || r == rank && s <= score) || !may(m) {
+		if !serves || (c.tried|c.barred|but)&(1<<i) != 0 || best >= 0 && (r > rank || r == rank && s <= score) || !may(m) {
 			continue
 		}
 		best, rank, score = i, r, s
@@ -181,12 +184,56 @@ func (g *Group) place(i int, c *Caller) (rank int, score float64, serves bool) {
 	return m.Priority, float64(m.Weight) / -math.Log(chance), true
 }
 
-// Soonest returns the shortest time after which a member can be asked for the caller,
+// OnlyStraight keeps the request from members that are not straight, NotStraight from
+// those that are. Each reports whether one is left for the caller: if not, nothing
+// changes.
+func (g *Group) OnlyStraight(c *Choice) (left bool) {
+	return g.bar(c, func(m *Member) bool { return !m.Straight })
+}
+
+// NotStraight is the reverse of OnlyStraight.
+func (g *Group) NotStraight(c *Choice) (left bool) {
+	return g.bar(c, func(m *Member) bool { return m.Straight })
+}
+
+func (g *Group) bar(c *Choice, which func(*Member) bool) (left bool) {
+	barred := c.barred
+	for i := range g.Members {
+		if which(&g.Members[i]) {
+			barred |= 1 << i
+		}
+	}
+	for i := range g.Members {
+		left = left || g.serves(i, c, barred)
+	}
+	if left {
+		c.barred = barred
+	}
+	return left
+}
+
+// serves reports whether the member is one for the request.
+func (g *Group) serves(i int, c *Choice, barred uint16) bool {
+	_, _, serves := g.place(i, &c.Caller)
+	return serves && barred&(1<<i) == 0
+}
+
+// Serving returns the names of the members to which the request might go.
+func (g *Group) Serving(c *Choice) (names []string) {
+	for i := range g.Members {
+		if g.serves(i, c, c.barred) {
+			names = append(names, g.Members[i].Name)
+		}
+	}
+	return names
+}
+
+// Soonest returns the shortest time after which a member can be asked for the request,
 // where all are left alone now; 0: one is not.
-func (g *Group) Soonest(c *Caller) (soonest time.Duration) {
+func (g *Group) Soonest(c *Choice) (soonest time.Duration) {
 	for i := range g.Members {
 		m := &g.Members[i]
-		if _, _, serves := g.place(i, c); !serves {
+		if !g.serves(i, c, c.barred) {
 			continue
 		}
 		left := m.Health.Left(c.slot)

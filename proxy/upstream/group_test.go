@@ -207,7 +207,7 @@ func TestSoonest(t *testing.T) {
 		me := g.CallerOf([]byte("me"))
 		want := func(d time.Duration) {
 			t.Helper()
-			if got := g.Soonest(&me); got != d {
+			if got := g.Soonest(&Choice{Caller: me}); got != d {
 				t.Errorf("soonest in %v, want %v", got, d)
 			}
 		}
@@ -285,5 +285,45 @@ func BenchmarkChoice(b *testing.B) {
 				g.Succeeded(&c)
 			}
 		})
+	}
+}
+
+// TestWhereARequestCannotGo holds that it goes to the others in their order, that the wait
+// is theirs, and that nothing changes where none is left for the caller.
+func TestWhereARequestCannotGo(t *testing.T) {
+	g := groupOf(true, "a 1 1", "b 2 1", "c 3 1", "d 4 0")
+	g.Members[1].Straight, g.Members[3].Straight = true, true
+	for _, tc := range []struct {
+		name string
+		bar  func(*Choice) bool
+		left bool
+		want string
+	}{
+		{"not to those that are straight", g.NotStraight, true, "a c"},
+		{"only to those", g.OnlyStraight, true, "b"},
+		{"neither", func(c *Choice) bool { return g.NotStraight(c) && g.OnlyStraight(c) }, false, "a c"},
+	} {
+		c := Choice{Caller: g.CallerOf([]byte("x"))}
+		if left := tc.bar(&c); left != tc.left {
+			t.Errorf("%s: left %v", tc.name, left)
+		}
+		if got := strings.Join(g.Serving(&c), " "); got != tc.want {
+			t.Errorf("%s: serving %q, want %q", tc.name, got, tc.want)
+		}
+		var names []string
+		for m := g.Next(&c); m != nil; m = g.Next(&c) {
+			names = append(names, m.Name)
+		}
+		if got := strings.Join(names, " "); got != tc.want {
+			t.Errorf("%s: tried %q, want %q", tc.name, got, tc.want)
+		}
+	}
+	g.health("b").Throttle(0, time.Hour)
+	c := Choice{Caller: g.CallerOf(nil)}
+	if soon := g.Soonest(&c); soon != 0 {
+		t.Errorf("others are well, and the wait is %v", soon)
+	}
+	if g.OnlyStraight(&c); g.Soonest(&c) == 0 {
+		t.Error("the only one that is left throttles, and there is no wait")
 	}
 }

@@ -170,6 +170,7 @@ var special = map[string]string{
 	"clients.<name>.keys":              "none, they must be given",
 	// By what else is written.
 	"routes.<name>.upstreams[].name":                "none, it must be given",
+	"routes.<name>.upstreams[].shape":               "that of `bridge.to`",
 	"routes.<name>.upstreams[].priority":            "`1`",
 	"routes.<name>.upstreams[].weight":              "`1`; with callers `0`",
 	"upstreams.<name>.auth.header":                  "`api-key`; with managed_identity `Authorization`",
