@@ -43,6 +43,7 @@ var mayImport = []row{
 	{"internal/hint", nil, "it is pure: bytes of an answer in, a word out"},
 	{"internal/curl", nil, "it reads command lines and knows no edge"},
 	{"internal/arch", nil, "it only reads source"},
+	{"internal/testcpu", nil, "it reads a clock of the processor"},
 	{"internal/testcert", nil, "it makes a certificate and knows nobody who shows it"},
 
 	// The data path.
