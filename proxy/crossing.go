@@ -55,7 +55,7 @@ func (x *Exchange) cross() error {
 	case c.Answer() != "":
 		return x.answerModels(c.Answer())
 	case x.stray != bridge.NoStray && x.route.Group != nil: // it is repaired on the bridge alone
-		x.route.Group.NotStraight(&x.choice)
+		x.route.Group.NotStraight(&x.several.Choice)
 	}
 	return nil
 }
@@ -65,11 +65,11 @@ func (x *Exchange) cross() error {
 // where nobody should read the request.
 func (x *Exchange) cannotCross(err error) error {
 	g := x.route.Group
-	if g == nil || edgeerr.CodeOf(err) == edgeerr.ModelUnreadable || !g.OnlyStraight(&x.choice) {
+	if g == nil || edgeerr.CodeOf(err) == edgeerr.ModelUnreadable || !g.OnlyStraight(&x.several.Choice) {
 		return err
 	}
 	if told := x.client.store.explains; told != nil {
-		told.Bridge = append(told.Bridge, textOf(err), "so it goes only to upstreams that are sent what clients send: "+strings.Join(g.Serving(&x.choice), ", "))
+		told.Bridge = append(told.Bridge, textOf(err), "so it goes only to upstreams that are sent what clients send: "+strings.Join(g.Serving(&x.several.Choice), ", "))
 	}
 	x.stray = bridge.NoStray // nothing is repaired
 	x.dropCrossing()
@@ -78,7 +78,7 @@ func (x *Exchange) cannotCross(err error) error {
 
 // overBridge returns the crossing, where the attempt is made beyond the bridge.
 func (x *Exchange) overBridge() *crossing {
-	if x.straight {
+	if s := x.several; s != nil && s.straight {
 		return nil
 	}
 	return x.crossing

@@ -140,7 +140,7 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 		Cut: x.answer == answerUpstream && code != edgeerr.None, Code: code, Err: err,
 	}
 	if x.route != nil {
-		r.Route, r.Upstream, r.Moved = x.route.Metrics, x.asked(), x.moved
+		r.Route, r.Upstream, r.Moved = x.route.Metrics, x.asked(), x.moved()
 	}
 	if x.stray != bridge.NoStray {
 		r.Stray = x.stray.String()
@@ -195,6 +195,10 @@ func (x *Exchange) release() {
 	x.attempt.dropResponse(c.store)
 	x.attempt.in.Release()
 	x.upload.Forget()
+	if s := x.several; s != nil {
+		*s = several{}
+		c.store.several.put(s, false)
+	}
 	text := x.kept.text[:0]
 	*x = Exchange{}
 	x.kept.text = text

@@ -24,7 +24,7 @@ const head = "POST /v1/chat HTTP/1.1\nHost: edge\nOrigin: " + proxytest.Page + "
 
 // provocations has every error that a client can see but for four: internal
 // (panic_test.go), edge_draining (drain_test.go), loop_detected (loop_test.go) and
-// upstreams_throttled (several_test.go).
+// upstreams_throttled (several_health_test.go).
 var provocations = map[edgeerr.Code]provocation{
 	edgeerr.RequestMalformed:    {request: head + "X y: z\n\n"},
 	edgeerr.AmbiguousCredential: {request: head + "api-key: a\napi-key: b\n\n"},

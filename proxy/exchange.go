@@ -10,7 +10,6 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/relay"
 	"github.com/apim-edge/apim-edge/proxy/route"
-	"github.com/apim-edge/apim-edge/proxy/upstream"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -40,20 +39,13 @@ type Exchange struct {
 
 	caller caller // where the route asks who that is
 
-	// choice is what was chosen of several upstreams; of no meaning where there is one.
-	choice upstream.Choice
-	target *upstream.Target // where the attempt goes; nil until that is chosen
-	moved  []record.Attempt // those before it, each at another upstream
-	// soonest is when one of several upstreams can be asked again, where none can now; 0:
-	// what the upstream says of that passes.
-	soonest time.Duration
+	several *several // upstreams of the route; nil where there is one, and before it is decided
 
 	attempt  attempt      // the one under way; those before it have taken nothing
 	retries  int          // how many were before it
 	keyTried bool         // the upstream has refused a key
 	held     held         // where req was sent, and may have to be sent once more
 	crossing *crossing    // nil where the route has no bridge, and once req is gone
-	straight bool         // the upstream of target is sent what the client sends
 	stray    bridge.Stray // what was repaired in the path
 	model    string       // of the bridge's table; empty: none is known
 	upload   upload
@@ -217,7 +209,9 @@ func (x *Exchange) relayed() head.Relayed {
 		Response: x.attempt.resp, CORS: x.route.CORS, Method: x.kept.method, Origin: x.kept.origin,
 		Dechunk: x.down.Dechunk, Close: x.next != nextRequest,
 	}
-	r.Wait = x.soonest
+	if s := x.several; s != nil {
+		r.Wait = s.soonest
+	}
 	if !x.attempt.resp.Dated {
 		r.Date = x.client.store.date.at(x.client.Loop().Now())
 	}

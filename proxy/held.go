@@ -30,7 +30,7 @@ func (x *Exchange) holdLimit() int64 {
 	if s := x.attempt.shown; s != nil && s.Spare() && !x.keyTried {
 		limit = max(limit, maxHeld)
 	}
-	if g := x.route.Group; g != nil && (g.OnStatus429 || g.OnStatus503) && g.Several(&x.choice) {
+	if g := x.route.Group; g != nil && (g.OnStatus429 || g.OnStatus503) && g.Several(&x.several.Choice) {
 		limit = max(limit, g.BodyHead)
 	}
 	return limit

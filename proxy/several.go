@@ -17,6 +17,18 @@ import (
 // was there, or the upstream itself has said so (429, 503). A route with one upstream has
 // no Group, and none of this.
 
+// several is where a request goes whose route has several upstreams. An exchange has room
+// for it only then: all of an exchange is cleared each time.
+type several struct {
+	upstream.Choice
+	target   *upstream.Target // where the attempt goes; nil until that is chosen
+	straight bool             // it is sent what the client sends
+	before   []record.Attempt // each at another upstream
+	// soonest is when one of them can be asked again, where none can now; 0: what the
+	// upstream says of that passes.
+	soonest time.Duration
+}
+
 // noteCaller notes what the choice depends on. It comes before the gate, which may put
 // another key in the place of the caller's.
 func (x *Exchange) noteCaller() {
@@ -28,37 +40,37 @@ func (x *Exchange) noteCaller() {
 	if credential == nil {
 		credential = x.decision.BearerToken()
 	}
-	x.choice = upstream.Choice{Caller: g.CallerOf(credential), Stays: head.NamesResource(x.req.Path), Peek: x.client.store.explains != nil}
+	x.several = x.client.store.several.take()
+	x.several.Choice = upstream.Choice{Caller: g.CallerOf(credential), Stays: head.NamesResource(x.req.Path), Peek: x.client.store.explains != nil}
 	if head.LogsIn(&x.decision, x.req) { // over several requests, each with another credential
-		x.choice.AtKey(x.client.address.AsSlice())
-		x.choice.Stays = true
+		x.several.AtKey(x.client.address.AsSlice())
+		x.several.Stays = true
 	}
 }
 
 // choose returns where the request goes first, and then again, until it moves on.
 func (x *Exchange) choose() (*upstream.Target, error) {
-	g := x.route.Group
+	s := x.several
 	switch {
-	case x.target != nil:
-	case g == nil:
-		x.target = x.route.Target
-	default:
-		x.choice.Stays = x.choice.Stays || head.NamesID(x.bodyHead())
-		m := g.Next(&x.choice)
+	case s == nil:
+		return x.route.Target, nil
+	case s.target == nil:
+		s.Stays = s.Stays || head.NamesID(x.bodyHead())
+		m := x.route.Group.Next(&s.Choice)
 		if m == nil {
 			return nil, x.allThrottled()
 		}
-		x.target, x.straight = m.Target, m.Straight
+		s.target, s.straight = m.Target, m.Straight
 	}
-	return x.target, nil
+	return s.target, nil
 }
 
 // allThrottled is the answer where every upstream has said when to come again.
 func (x *Exchange) allThrottled() error {
 	g := x.route.Group
 	return &edgeerr.Error{
-		Code: edgeerr.UpstreamsThrottled, After: max(g.Soonest(&x.choice), time.Millisecond),
-		Err: errors.New("all of them have asked to be left alone: " + strings.Join(g.Serving(&x.choice), ", ")),
+		Code: edgeerr.UpstreamsThrottled, After: max(g.Soonest(&x.several.Choice), time.Millisecond),
+		Err: errors.New("all of them have asked to be left alone: " + strings.Join(g.Serving(&x.several.Choice), ", ")),
 	}
 }
 
@@ -76,16 +88,16 @@ func (x *Exchange) heard() error {
 	switch {
 	case r.Status == 429:
 		moves = g.OnStatus429
-		g.Throttled(&x.choice, upstream.Told(r.Fields(), time.Now()))
+		g.Throttled(&x.several.Choice, upstream.Told(r.Fields(), time.Now()))
 	case r.Status == 503:
 		moves = g.OnStatus503
-		g.Failed(&x.choice, upstream.CauseServerError, upstream.Told(r.Fields(), time.Now()))
+		g.Failed(&x.several.Choice, upstream.CauseServerError, upstream.Told(r.Fields(), time.Now()))
 	case r.Status >= 500:
-		g.Failed(&x.choice, upstream.CauseServerError, 0)
+		g.Failed(&x.several.Choice, upstream.CauseServerError, 0)
 	case r.Status == 408: // whose fault that is nobody knows
-		g.Undecided(&x.choice)
+		g.Undecided(&x.several.Choice)
 	default:
-		g.Succeeded(&x.choice)
+		g.Succeeded(&x.several.Choice)
 	}
 	if r.Status != 429 && r.Status != 503 {
 		return nil
@@ -93,8 +105,8 @@ func (x *Exchange) heard() error {
 	if moves && x.sendable() && !head.NamesID(x.wholeBody()) && x.moveOn(record.Attempt{Status: r.Status}) {
 		return errMoved
 	}
-	if !x.choice.Stays {
-		x.soonest = g.Soonest(&x.choice)
+	if !x.several.Stays {
+		x.several.soonest = g.Soonest(&x.several.Choice)
 	}
 	return nil
 }
@@ -117,22 +129,22 @@ func (x *Exchange) wholeBody() []byte {
 // request moves on.
 func (x *Exchange) failed(err error) bool {
 	g := x.route.Group
-	if g == nil || x.target == nil {
+	if g == nil || x.several.target == nil {
 		return false
 	}
 	code := edgeerr.CodeOf(err)
 	nothing := x.attempt.taken == 0 && x.attempt.resp == nil // was taken of the request
 	switch code {
 	case edgeerr.UpstreamUnresolved, edgeerr.UpstreamConnectFailed, edgeerr.UpstreamConnectTimeout, edgeerr.UpstreamTLSFailed:
-		g.Failed(&x.choice, upstream.CauseConnect, 0)
+		g.Failed(&x.several.Choice, upstream.CauseConnect, 0)
 	case edgeerr.UpstreamClosedEarly, edgeerr.UpstreamHeadTimeout, edgeerr.UpstreamInvalidResponse, edgeerr.UpstreamStalled:
 		cause := upstream.CauseNoAnswer
 		if nothing {
 			cause = upstream.CauseConnect
 		}
-		g.Failed(&x.choice, cause, 0)
+		g.Failed(&x.several.Choice, cause, 0)
 	case edgeerr.UpstreamUnavailable, edgeerr.NoUpstreamCredential: // no fault of the upstream
-		g.Undecided(&x.choice)
+		g.Undecided(&x.several.Choice)
 	default:
 		return false
 	}
@@ -141,33 +153,43 @@ func (x *Exchange) failed(err error) bool {
 
 // moveOn chooses another upstream, and reports whether there is one.
 func (x *Exchange) moveOn(was record.Attempt) bool {
-	next := x.route.Group.Next(&x.choice)
+	s := x.several
+	next := x.route.Group.Next(&s.Choice)
 	if next == nil {
 		return false
 	}
-	was.Upstream = x.target.Name
-	x.moved = append(x.moved, was)
-	x.target.Health.Moved.Add(1)
-	x.target, x.straight, x.keyTried = next.Target, next.Straight, false
+	was.Upstream = s.target.Name
+	s.before = append(s.before, was)
+	s.target.Health.Moved.Add(1)
+	s.target, s.straight, x.keyTried = next.Target, next.Straight, false
 	return true
 }
 
 // undecided tells that the attempt has ended without showing how the upstream is.
 func (x *Exchange) undecided() {
-	if x.route != nil && x.route.Group != nil {
-		x.route.Group.Undecided(&x.choice)
+	if s := x.several; s != nil {
+		x.route.Group.Undecided(&s.Choice)
 	}
 }
 
 // asked returns the name of the upstream that was asked, for people.
 func (x *Exchange) asked() string {
-	switch {
-	case x.target != nil:
-		return x.target.Name
+	switch s := x.several; {
 	case x.route.Group == nil:
 		return x.route.Target.Name
+	case s == nil, s.target == nil:
+		return ""
+	default:
+		return s.target.Name
 	}
-	return ""
+}
+
+// moved returns the attempts at other upstreams, before that.
+func (x *Exchange) moved() []record.Attempt {
+	if x.several == nil {
+		return nil
+	}
+	return x.several.before
 }
 
 // A Candidate is one of several upstreams that a request would try, and Line the request
@@ -180,10 +202,10 @@ func (x *Exchange) candidates() (all []Candidate) {
 	if g == nil {
 		return nil
 	}
-	c := x.choice
+	c := x.several.Choice
 	for m := g.Next(&c); m != nil; m = g.Next(&c) {
 		x.attempt = attempt{target: m.Target, decision: m.Decision(x.route.Credential, x.decision)}
-		x.straight = m.Straight
+		x.several.straight = m.Straight
 		forwarded := x.forwarded()
 		line, _, _ := strings.Cut(string(forwarded.Append(nil)), "\r\n")
 		all = append(all, Candidate{m.Name, x.snap.Config.Upstreams[m.Name].URL, x.why(m, &c), x.maskLine(line)})
@@ -198,7 +220,7 @@ func (x *Exchange) why(m *upstream.Member, c *upstream.Choice) string {
 	switch {
 	case c.Named():
 		why = "this caller is in callers"
-	case g.Sticky && x.choice.Known():
+	case g.Sticky && x.several.Known():
 		why += ", by the hash of the credential"
 	default:
 		why += ", by chance"
@@ -206,7 +228,7 @@ func (x *Exchange) why(m *upstream.Member, c *upstream.Choice) string {
 	if m.Straight {
 		why += ", is sent what the client sends"
 	}
-	if x.choice.Stays {
+	if x.several.Stays {
 		why += "; the request names what is on one resource, and goes nowhere else"
 	}
 	return why

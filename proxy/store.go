@@ -18,6 +18,7 @@ type store struct {
 	requests  shelf[head.Request]
 	responses shelf[head.Response]
 	crossings shelf[crossing]
+	several   shelf[several]
 	parser    *head.Parser  // of all requests of the loop: it is used within one call of Parse
 	record    record.Record // of the exchange that ends just now, else empty
 	date      date
