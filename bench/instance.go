@@ -116,7 +116,7 @@ func (b *bench) describe(where place, p *peers.Peer, leg workload.Leg, how manne
 		UpstreamTLS: leg != workload.Plain, ClientTLS: leg == workload.TLSBoth,
 		CAFile: b.certs.CertFile, CertFile: b.certs.CertFile, KeyFile: b.certs.KeyFile, PairFile: b.certs.pairFile,
 		Key: mock.Key, Cores: cmp.Or(how.threads, b.options.Cores), Connections: b.mostConnections(), Files: b.files,
-		AccessLog: p.AccessLog, UpstreamHost: cmp.Or(where.name, where.upstream.host), Resolver: where.resolver,
+		AccessLog: p.AccessLog, Census: p.Census, UpstreamHost: cmp.Or(where.name, where.upstream.host), Resolver: where.resolver,
 	}
 	if how.tokens {
 		conf.Tokens = &b.issuer.Files

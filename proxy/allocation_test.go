@@ -6,10 +6,12 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/apim-edge/apim-edge/internal/census"
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/identity/clientkey"
 	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
@@ -88,6 +90,16 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 			url := conf.Upstreams["legacy"].URL
 			several(url, url)(conf)
 		})
+	})
+	t.Run("callers are counted", func(t *testing.T) {
+		exchangeAllocatesNothing(t, sdkHead, func(t testing.TB, url string, change func(*config.Config)) *proxytest.Edge {
+			c := census.Start(census.Options{Loops: 2, Rows: 100, File: filepath.Join(t.TempDir(), "census.jsonl")})
+			t.Cleanup(c.Close)
+			e := proxytest.StartEdge(t, url, change)
+			e.Edge.CountCallers(c.Hasher())
+			e.Edge.Observe(c)
+			return e
+		}, func(*config.Config) {})
 	})
 	t.Run("a token that is known", func(t *testing.T) {
 		token := "Bearer " + fixed.Token("a", identitytest.Claims{"roles": "x"})

@@ -1,6 +1,10 @@
 package proxy
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/who"
+)
 
 // What an exchange of an OpenAI SDK does with its heads: 14 fields up, 12 down.
 var (
@@ -26,11 +30,13 @@ func hotFunctions(tb testing.TB) map[string]func() {
 		}
 	}
 	must(x.req.Parse(sdkRequest))
+	x.client.store.callers = who.NewCache(who.NewHasher([]byte("k")))
 	must(x.decide())
 	must(x.attempt.resp.Parse(sdkResponse))
 	return map[string]func(){
 		"match":     func() { _, _ = s.Match(x.req) },
 		"decide":    func() { must(x.decide()) },
+		"meet":      func() { x.meet() },
 		"note":      func() { x.kept = kept{text: x.kept.text[:0]}; x.note() },
 		"forwarded": func() { _ = x.forwarded() },
 		"relayed":   func() { _ = x.relayed() },

@@ -47,8 +47,8 @@ func NewEdge(log, access zerolog.Logger, metrics *record.Metrics, loops []*wire.
 	e.registry.OnOldAnswer = record.NewOldAnswers(log).Tell
 	e.registry.OnChange = e.upstreamChanged
 	e.stores = map[*wire.Loop]*store{}
-	for _, l := range loops {
-		e.stores[l] = &store{parser: head.NewParser()}
+	for i, l := range loops {
+		e.stores[l] = &store{parser: head.NewParser(), number: i}
 		l.OnPanic(func(stack string) { log.Error().Str("stack", stack).Msg("panic on an event loop") })
 	}
 	e.observers = []record.Observer{e.access, metrics, record.NewRefusedPages(log), record.NewUnreachable(log)}

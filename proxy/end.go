@@ -132,6 +132,7 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 	r := &x.client.store.record
 	*r = record.Record{
 		ID: k.id, Method: k.method, Path: k.path, Origin: k.origin, APIMRequestID: k.apim, Client: k.family,
+		Version: k.version, Who: x.who, Needs: x.needed(), Loop: x.client.store.number,
 		Reason: x.reason, Hint: x.sight.Hint(), Notes: x.notes, Caller: x.caller.name, Check: x.caller.check, CORSRefused: x.refused, CORSAsked: k.asked,
 		Model:  x.model,
 		Status: x.status, UpstreamStatus: a.status, Up: a.taken, Down: x.down.Bytes, Events: x.events.Count, Retries: x.retries,

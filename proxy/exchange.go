@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/hint"
+	"github.com/apim-edge/apim-edge/internal/who"
 	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -38,6 +39,8 @@ type Exchange struct {
 	notes    rewrite.Notes
 
 	caller caller // where the route asks who that is
+	who    who.ID // where callers are counted
+	needs  record.Needs
 
 	several *several // upstreams of the route; nil where there is one, and before it is decided
 
@@ -114,6 +117,9 @@ func (x *Exchange) note() {
 	k.path = x.keepShown(r.Path, r.Query)
 	k.method = k.keepMethod(r.Method)
 	k.family = record.FamilyOf(r.UserAgent)
+	if x.client.store.callers != nil {
+		k.version = k.keep(record.VersionOf(r.UserAgent, k.family), record.VersionBytes)
+	}
 	if len(r.ID) == 0 {
 		k.makeID()
 	} else {

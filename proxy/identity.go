@@ -10,6 +10,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/internal/identity"
 	"github.com/apim-edge/apim-edge/internal/identity/issuer"
+	"github.com/apim-edge/apim-edge/internal/who"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
@@ -67,6 +68,12 @@ func (x *Exchange) settle(gate *identity.Gate, outcome *identity.Outcome) error 
 	c, p := outcome.Client, outcome.Passed
 	if c != nil {
 		x.decision.Key = nil // the client's own key is of no use to anybody else
+	}
+	switch {
+	case c != nil:
+		x.who = who.ID{Kind: who.Client, Name: c.Name}
+	case p != nil && p.Caller.Application != "":
+		x.who = who.ID{Kind: who.Application, Name: p.Caller.Application}
 	}
 	switch {
 	case outcome.Admitted:

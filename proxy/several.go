@@ -174,14 +174,22 @@ func (x *Exchange) undecided() {
 
 // asked returns the name of the upstream that was asked, for people.
 func (x *Exchange) asked() string {
-	switch s := x.several; {
-	case x.route.Group == nil:
-		return x.route.Target.Name
-	case s == nil, s.target == nil:
-		return ""
-	default:
-		return s.target.Name
+	if up := x.askedLast(); up != nil {
+		return up.Name
 	}
+	return ""
+}
+
+// askedLast returns the upstream that was asked, and where there is one that might have
+// been; nil: none of several.
+func (x *Exchange) askedLast() *upstream.Target {
+	switch {
+	case x.route.Group == nil:
+		return x.route.Target
+	case x.several == nil:
+		return nil
+	}
+	return x.several.target
 }
 
 // moved returns the attempts at other upstreams, before that.

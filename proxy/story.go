@@ -206,6 +206,7 @@ func (x *Exchange) decide() error {
 	x.reason, x.notes = x.decision.Reason, x.decision.Notes
 	if !x.decision.Rejected() {
 		x.noteCaller()
+		x.meet()
 		return nil
 	}
 	return edgeerr.New(codeOf(x.decision.Reason), x.decision.Problem.String())

@@ -26,6 +26,7 @@ type Decision struct {
 	KeepSlot bool
 
 	slot   int8   // the place of that line
+	target int32  // the number of the target field's line, from 1; 0: absent
 	bearer []byte // the token of a line that goes on as it is
 }
 
@@ -106,6 +107,7 @@ func (p *Policy) decide(d *Decision, fields []Field, query []byte) {
 	if d.Rejected() {
 		return
 	}
+	d.target = at[p.target]
 	var s slot
 	auth := p.readAuthorization(d, fields, &at)
 	p.readFields(d, &s, fields, &at)

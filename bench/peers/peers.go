@@ -53,6 +53,7 @@ type Peer struct {
 	// Allocations says that the admin address serves go_memstats_mallocs_total.
 	Allocations bool
 	AccessLog   bool
+	Census      bool // callers are counted
 	// Only lists the workloads that make sense; empty: all. What keeps a peer
 	// from the others is told in its Note.
 	Only []string
@@ -79,6 +80,7 @@ type Instance struct {
 	Connections  int // most connections from clients
 	Files        int // file descriptors that may be open
 	AccessLog    bool
+	Census       bool
 	// Tokens has the peer let only those through who show a token of this issuer, and show
 	// Key to the upstream itself; nil: everybody passes, with a key of his own.
 	Tokens *tokens.Files

@@ -12,12 +12,12 @@ import (
 )
 
 // TestTheEdgeIsMeasuredWithItsDefaults holds that the edge's file sets what it
-// cannot do without (addresses, TLS, a route) and the log, and nothing else: a
+// cannot do without (addresses, TLS, a route), the log and the census, and nothing else: a
 // figure of other settings is not what an operator would see. Where tokens are asked for,
 // it says whose and for whom.
 func TestTheEdgeIsMeasuredWithItsDefaults(t *testing.T) {
 	always := []string{
-		"admin.address", "listen.address", "listen.tls.cert_file", "listen.tls.key_file",
+		"admin.address", "census.enabled", "listen.address", "listen.tls.cert_file", "listen.tls.key_file",
 		"log.access", "log.format", "log.level",
 		"routes.all.path_prefix", "routes.all.upstream",
 		"upstreams.legacy.tls.ca_file", "upstreams.legacy.tls.server_name", "upstreams.legacy.url",

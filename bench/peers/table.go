@@ -11,12 +11,16 @@ var all = []Peer{
 	{Name: "direct", Role: Direct, Note: "no proxy"},
 	{
 		Name: "apim-edge", Role: Edge, Package: "./cmd/apim-edge", VersionArgs: []string{"version"},
-		Note: "its defaults, save the access log: off, as everywhere",
+		Note: "its defaults, save the access log and the census: off, as everywhere",
 		Argv: edgeArgv, Env: goEnv, Allocations: true,
 	},
 	{
 		Name: "apim-edge+log", Role: Edge, Package: "./cmd/apim-edge", Note: "its defaults; access log to /dev/null",
 		Argv: edgeArgv, Env: goEnv, Allocations: true, AccessLog: true,
+	},
+	{
+		Name: "apim-edge+census", Role: Edge, Package: "./cmd/apim-edge", Note: "its defaults; callers are counted and saved",
+		Argv: edgeArgv, Env: goEnv, Allocations: true, Census: true,
 	},
 	{
 		Name: "nginx", Role: General, Binary: []string{"nginx", "/usr/sbin/nginx"}, VersionArgs: []string{"-v"},

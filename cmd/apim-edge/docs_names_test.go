@@ -19,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/apim-edge/apim-edge/internal/census"
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/internal/hint"
@@ -94,6 +95,7 @@ func metrics(t *testing.T) []metric {
 	descriptions := make(chan *prometheus.Desc, 1000)
 	m.Registry.Describe(descriptions)
 	new(keyring.Ring).Describe(descriptions)
+	new(census.Census).Describe(descriptions)
 	close(descriptions)
 	pattern := regexp.MustCompile(`fqName: "(apim_edge_\w+)", help: "([^"]*)".* variableLabels: \{([^}]*)\}`)
 	var all []metric
@@ -129,7 +131,7 @@ func TestLogLinesAreExplained(t *testing.T) {
 			t.Errorf("%s does not explain the log field %s", operations, field)
 		}
 	}
-	for _, folder := range []string{"proxy", "proxy/front", "proxy/record", "internal/admin", "internal/service"} {
+	for _, folder := range []string{"proxy", "proxy/front", "proxy/record", "internal/admin", "internal/census", "internal/service"} {
 		files, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
 		if err != nil {
 			t.Fatal(err)
@@ -197,6 +199,9 @@ func TestNamesExist(t *testing.T) {
 	for _, h := range hint.All() {
 		known = append(known, h.String(), h.Owner().String())
 	}
+	for _, n := range record.AllNeeds() {
+		known = append(known, n.List()...)
+	}
 	for c := token.Form; c <= token.Claims; c++ {
 		known = append(known, c.String())
 	}
@@ -205,7 +210,7 @@ func TestNamesExist(t *testing.T) {
 		known = append(known, key[strings.LastIndex(key, ".")+1:])
 	}
 	name := regexp.MustCompile("`([a-z]+(?:_[a-z]+)+)(?:[:={][^`]*)?`")
-	dotted := regexp.MustCompile("`((?:listen|admin|timeouts|limits|log|debug|credential|cors)(?:\\.[a-z_]+)+)(?::[^`]*)?`")
+	dotted := regexp.MustCompile("`((?:listen|admin|timeouts|limits|log|census|debug|credential|cors)(?:\\.[a-z_]+)+)(?::[^`]*)?`")
 	variable := regexp.MustCompile(`APIM_EDGE__[A-Z_]+[A-Z]`)
 	reference := read(t, "docs/configuration.md")
 	for page, text := range pages(t) {

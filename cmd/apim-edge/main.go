@@ -36,6 +36,10 @@ func run() int {
 	if !errors.As(err, &silent) {
 		fmt.Fprintln(os.Stderr, "apim-edge:", err)
 	}
+	var coded codedError
+	if errors.As(err, &coded) {
+		return coded.code
+	}
 	var usage usageError
 	if errors.As(err, &usage) {
 		fmt.Fprintf(os.Stderr, "Run '%s --help' for what it takes.\n", cmd.CommandPath())
@@ -46,6 +50,15 @@ func run() int {
 
 // usageError is wrong usage: exit code 2.
 type usageError struct{ error }
+
+// codedError has been reported, and has an exit code of its own.
+type codedError struct {
+	silentError
+	code int
+}
+
+// Unwrap lets run see that it has been reported.
+func (c codedError) Unwrap() error { return c.silentError }
 
 // silentError has been reported already.
 type silentError struct{ error }
@@ -70,7 +83,7 @@ The word serve may be left out. Exit code 2 is wrong usage, with what was meant.
 	root.SetVersionTemplate(versionText())
 	root.SetFlagErrorFunc(wrongFlag)
 	serveUnsaid(root)
-	root.AddCommand(newServeCommand(), newDemoCommand(startDemoEdge), newCheckCommand(), newExplainCommand(), newDoctorCommand(), newExportCommand(), newKeyCommand(), newHealthCommand(), newVersionCommand())
+	root.AddCommand(newServeCommand(), newDemoCommand(startDemoEdge), newCheckCommand(), newExplainCommand(), newDoctorCommand(), newExportCommand(), newReportCommand(), newKeyCommand(), newHealthCommand(), newVersionCommand())
 	refuseUnknown(root)
 	return root
 }

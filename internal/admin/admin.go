@@ -30,7 +30,9 @@ type Options struct {
 	Config func() ([]byte, error)
 	// Reload loads the configuration again and returns why it could not.
 	Reload func() error
-	Log    zerolog.Logger
+	// Pages are further ones behind the guard, by their patterns.
+	Pages map[string]http.HandlerFunc
+	Log   zerolog.Logger
 	// Count is told of each connection that opens (+1) and closes (-1).
 	Count func(float64)
 }
@@ -98,6 +100,9 @@ func pages(o Options, guard *guard) http.Handler {
 		text(w, http.StatusOK, string(masked))
 	})
 	behind("POST /reload", reloads.answer("a reload runs and another one waits; ask again", reload(o.Reload)))
+	for pattern, page := range o.Pages {
+		behind(pattern, page)
+	}
 	if o.Admin.Pprof {
 		behind("GET /debug/pprof/", lasting(pprof.Index))
 		behind("GET /debug/pprof/profile", lasting(pprof.Profile))

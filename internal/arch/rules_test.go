@@ -41,6 +41,7 @@ var mayImport = []row{
 	{"internal/identity/azuretest", nil, "it plays Azure, so it must not share code with who asks"},
 	{"internal/config/gen", []pattern{"internal/config"}, "it writes the reference of the configuration"},
 	{"internal/hint", nil, "it is pure: bytes of an answer in, a word out"},
+	{"internal/who", nil, "it is pure: a credential in, a name out that tells nothing of it"},
 	{"internal/curl", nil, "it reads command lines and knows no edge"},
 	{"internal/arch", nil, "it only reads source"},
 	{"internal/testcpu", nil, "it reads a clock of the processor"},
@@ -51,20 +52,22 @@ var mayImport = []row{
 	{"proxy/relay", []pattern{"internal/edgeerr", "internal/hint", "proxy/wire"}, "it moves body bytes and knows no route"},
 	{"proxy/upstream", []pattern{"rewrite", "internal/edgeerr", "proxy/wire"}, "it owns connections, knows what each is told, and knows no exchange"},
 	{"proxy/head", []pattern{"corsx", "rewrite", "internal/edgeerr"}, "it is pure bytes and knows no exchange"},
-	{"proxy/record", []pattern{"rewrite", "internal/edgeerr", "internal/hint"}, "it is told of exchanges and knows none"},
+	{"proxy/record", []pattern{"rewrite", "internal/edgeerr", "internal/hint", "internal/who"}, "it is told of exchanges and knows none"},
 	{"proxy/admit", []pattern{"internal/edgeerr"}, "its gates judge values and know no exchange"},
 	{"proxy/route", []pattern{
 		"corsx", "rewrite", "internal/config", "internal/edgeerr", "internal/identity", "internal/identity/clientkey", "internal/secret",
 		"proxy/bridge", "proxy/head", "proxy/record", "proxy/upstream", "proxy/wire",
 	}, "it is configuration compiled and knows no exchange"},
 	{"proxy", []pattern{
-		"corsx", "rewrite", "internal/config", "internal/edgeerr", "internal/hint", "internal/identity", "internal/identity/issuer",
+		"corsx", "rewrite", "internal/config", "internal/edgeerr", "internal/hint", "internal/identity", "internal/identity/issuer", "internal/who",
 		"proxy/admit", "proxy/bridge", "proxy/head", "proxy/record", "proxy/relay", "proxy/route", "proxy/upstream", "proxy/wire",
 	}, "it tells the story of one exchange with the parts above"},
 	{"proxy/front", []pattern{"internal/config", "internal/edgeerr", "proxy", "proxy/wire"}, "it accepts connections and hands them to proxy"},
 	{"proxy/proxytest", []pattern{
 		"internal/config", "internal/edgeerr", "internal/testcert", "proxy", "proxy/front", "proxy/record", "proxy/upstream", "proxy/wire",
 	}, "it is the harness of tests of proxy and proxy/front"},
+
+	{"internal/census", []pattern{"rewrite", "internal/edgeerr", "internal/hint", "internal/who", "proxy/record"}, "it observes records and knows no exchange"},
 
 	// What runs it.
 	{"internal/identity/keyring", []pattern{
@@ -74,10 +77,11 @@ var mayImport = []row{
 	{"internal/lookalike", nil, "it plays the upstream, so it must not share code with the edge"},
 	{"internal/demo", []pattern{"internal/lookalike"}, "it is handed the edge as a function"},
 	{"internal/doctor", []pattern{"rewrite", "internal/config", "internal/edgeerr", "internal/hint", "internal/secret"}, "it looks at the API from outside, as its clients do"},
+	{"internal/report", []pattern{"internal/census", "internal/doctor"}, "it reads censuses and asks nobody"},
 	{"internal/export", []pattern{"internal/config"}, "it writes text of a configuration, and knows no program that reads it"},
 	{"internal/service", []pattern{
-		"internal/admin", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/secret",
-		"internal/identity/azure", "internal/identity/keyring",
+		"internal/admin", "internal/census", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/secret",
+		"internal/identity/azure", "internal/identity/keyring", "internal/report",
 		"proxy", "proxy/front", "proxy/record", "proxy/route", "proxy/wire",
 	}, "it puts a running edge together"},
 	{"cmd/...", []pattern{"corsx", "rewrite", "internal/...", "proxy/..."}, "it is the outermost layer"},
@@ -120,6 +124,7 @@ var never = []struct {
 	{"rewrite", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "time"}, "it is pure: no I/O, no clock, no chance"},
 	{"internal/edgeerr", []pattern{"log/...", "net/...", "os/..."}, "it is a table"},
 	{"internal/hint", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "time"}, "it is pure: no I/O, no clock, no chance"},
+	{"internal/who", []pattern{"log/...", "math/rand/...", "net/...", "os/...", "syscall", "time"}, "it is pure: no I/O, no clock, no log"},
 	{"internal/identity/token", []pattern{"log/...", "net/http/...", "os/...", "syscall", "github.com/rs/zerolog/..."}, "it is pure: no I/O, no log"},
 	{"internal/identity/keyset", []pattern{"log/...", "net/...", "os/...", "syscall", "time", "github.com/rs/zerolog/..."}, "it is pure: no I/O, no clock, no log"},
 	{"proxy/head", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "github.com/rs/zerolog/..."}, "it is pure: no I/O, no chance, no log"},

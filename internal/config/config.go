@@ -43,6 +43,8 @@ type Config struct {
 	Loops Loops `koanf:"loops"`
 	// The log: one line per exchange, and what the operator should know.
 	Log Log `koanf:"log"`
+	// Who uses apim-edge, and what for. It is read at the start only.
+	Census Census `koanf:"census"`
 	// What is added to responses so that a client can see what happened.
 	Debug Debug `koanf:"debug"`
 	// Addresses or networks (CIDR) of the proxies in front of apim-edge whose
@@ -387,5 +389,6 @@ func Default() Config {
 		Limits: Limits{Head: Size{64 << 10}},
 		Loops:  Loops{Busy: true},
 		Log:    Log{Level: "info", Format: "auto", Access: true},
+		Census: Census{Enabled: true, Rows: 5000},
 	}
 }

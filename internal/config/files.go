@@ -66,6 +66,7 @@ func (c *Config) CheckFiles() Problems {
 	for _, name := range slices.Sorted(maps.Keys(c.Clients)) {
 		v.secret(child(child("clients", name), "upstream_key"), c.Clients[name].UpstreamKey)
 	}
+	v.censusFiles()
 	v.problems.sort()
 	return v.problems
 }

@@ -41,6 +41,9 @@ func TestRecipes(t *testing.T) {
 		"recipes/other-issuer.yaml": func(c Config) (any, any) {
 			return c.TokenPolicies["partner"].RequiredClaims["scope"], RequiredClaim{Values: []string{"models.read", "models.use"}, Match: "all", Separator: " "}
 		},
+		"recipes/census.yaml": func(c Config) (any, any) {
+			return c.Census, Census{Enabled: true, Rows: 5000, File: "/var/lib/apim-edge/census.jsonl", Key: "file:/etc/apim-edge/census.key"}
+		},
 		"recipes/keys-of-the-edge.yaml": func(c Config) (any, any) { return c.Clients["team-a"].Expires, "2027-06-30" },
 		"recipes/keys-and-tokens.yaml": func(c Config) (any, any) {
 			return c.Routes["openai"].Require, Require{Token: []string{"staff"}, Client: true, Match: "any"}

@@ -39,6 +39,7 @@ func (c *Config) Warnings() Problems {
 		}
 	}
 	v.identityWarnings()
+	v.censusWarnings()
 	v.problems = append(v.problems, c.strays...)
 	v.problems.sort()
 	return v.problems

@@ -170,7 +170,7 @@ func TestNoSecretIsTold(t *testing.T) {
 		}
 	}
 	r.failReloads(marks)
-	for path := range map[string]bool{"/metrics": true, "/config": true, "/readyz": true} {
+	for path := range map[string]bool{"/metrics": true, "/config": true, "/readyz": true, "/census": true} {
 		if _, body := r.admin("GET", path); strings.Contains(body, mark) {
 			t.Errorf("GET %s holds a secret:\n%s", path, body)
 		}

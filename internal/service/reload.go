@@ -72,6 +72,7 @@ func (s *Service) use(snapshot *route.Snapshot, trigger string) error {
 	before := s.edge.Config()
 	s.edge.Use(snapshot)
 	now := s.edge.Config()
+	s.describeRoutes(now)
 	s.output.use(now.Log)
 	s.inUse(s.log.Info().Str("trigger", trigger)).Msg("reloaded")
 	for _, key := range needRestart(before, now) {
@@ -107,6 +108,9 @@ func needRestart(a, b config.Config) (keys []string) {
 	}
 	if !reflect.DeepEqual(a.Admin, b.Admin) {
 		keys = append(keys, "admin")
+	}
+	if a.Census != b.Census {
+		keys = append(keys, "census")
 	}
 	if a.Loops != b.Loops {
 		keys = append(keys, "loops")

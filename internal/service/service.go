@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/apim-edge/apim-edge/internal/admin"
+	"github.com/apim-edge/apim-edge/internal/census"
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/health"
 	"github.com/apim-edge/apim-edge/internal/identity/keyring"
@@ -60,9 +61,10 @@ type Service struct {
 	certificate front.Certificate
 	health      health.Set
 	draining    *health.Cause
-	keys        *health.Cause // of issuers that were never reached
-	ring        *keyring.Ring // the credentials that the edge itself shows to upstreams
-	forget      func()        // has vaults not be asked any more
+	keys        *health.Cause  // of issuers that were never reached
+	ring        *keyring.Ring  // the credentials that the edge itself shows to upstreams
+	forget      func()         // has vaults not be asked any more
+	census      *census.Census // nil: off
 
 	// Address is where clients connect, AdminAddress the admin listener ("" if
 	// there is none).
@@ -109,6 +111,9 @@ func (s *Service) end() {
 		s.edge.Close()
 	}
 	wire.CloseLoops(s.loops)
+	if s.census != nil {
+		s.census.Close()
+	}
 	s.forget()
 	s.ring.Close()
 	s.output.sink.Close()
@@ -124,6 +129,9 @@ func (s *Service) start(conf config.Config) error {
 	s.metrics.WatchCertificates(s.certificate.Current)
 	s.edge = proxy.NewEdge(s.log, s.log, s.metrics, s.loops)
 	s.edge.FollowReadiness(s.health.Ready)
+	if err := s.startCensus(conf); err != nil {
+		return err
+	}
 	s.edge.OpenCredentials(s.ring.Open)
 	s.metrics.Registry.MustRegister(s.ring)
 	prepared := s.ring.Prepare(conf, patience)
@@ -133,6 +141,7 @@ func (s *Service) start(conf config.Config) error {
 		return err
 	}
 	s.edge.Use(snapshot)
+	s.describeRoutes(conf)
 	s.edge.FollowUnreached(func(which string) {
 		if which == "" {
 			s.keys.Clear()
@@ -200,6 +209,7 @@ func (s *Service) listenAdmin(conf config.Config) error {
 		Admin: conf.Admin, Registry: s.metrics.Registry, Ready: s.health.Ready, Notes: s.health.Notes,
 		Config: func() ([]byte, error) { return config.Masked(s.edge.Config()) },
 		Reload: func() error { return s.Reload("admin") },
+		Pages:  s.censusPages(),
 		Log:    s.log, Count: s.metrics.AdminConnections().Add,
 	})
 	if err != nil {

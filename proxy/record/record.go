@@ -9,6 +9,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/internal/hint"
+	"github.com/apim-edge/apim-edge/internal/who"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -22,6 +23,14 @@ type Record struct {
 	// APIMRequestID is upstream's own id of the exchange, nil for none.
 	APIMRequestID []byte
 	Client        Family
+	// Version is that of the client, nil where it is not known or nobody counts callers.
+	Version []byte
+	// Who has called: nobody, where nobody counts them.
+	Who who.ID
+	// Needs are what the caller would miss without the edge.
+	Needs Needs
+	// Loop is the number of the loop that tells: one exchange after the other.
+	Loop int
 
 	// Route is nil where the exchange ended before it was known.
 	Route *Route

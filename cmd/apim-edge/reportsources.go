@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/apim-edge/apim-edge/internal/census"
+	"github.com/apim-edge/apim-edge/internal/config"
+)
+
+// maxCensus bounds what is read of one census.
+const maxCensus = 128 << 20
+
+// census reads and merges the censuses that are named, or that of the configuration, or
+// that of the edge on this machine. What is wrong with one is told.
+func (q *inquiry) census(ctx context.Context, told io.Writer, sources []string) (census.Document, error) {
+	if len(sources) == 0 {
+		source, err := q.usual()
+		if err != nil {
+			return census.Document{}, err
+		}
+		sources = []string{source}
+	}
+	var all []census.Document
+	for _, source := range sources {
+		text, err := q.read(ctx, source)
+		if err != nil {
+			return census.Document{}, fmt.Errorf("%s: %w", shownSource(source), err)
+		}
+		d, faults, err := census.Read(bytes.NewReader(text))
+		if err != nil {
+			return census.Document{}, fmt.Errorf("%s: %w", shownSource(source), err)
+		}
+		for _, f := range faults {
+			fmt.Fprintf(told, "apim-edge: %s: %s; it was passed over\n", shownSource(source), f) //nolint:errcheck // nobody is left to tell
+		}
+		all = append(all, d)
+	}
+	return census.Merge(all...), nil
+}
+
+// usual is where a census is looked for that nobody names: at the edge that runs, which
+// knows more than its file.
+func (q *inquiry) usual() (string, error) {
+	conf := config.Default()
+	if q.conf != nil {
+		conf = *q.conf
+	}
+	address := conf.Admin.Address
+	host, port, err := net.SplitHostPort(address)
+	switch {
+	case !conf.Census.Enabled:
+		return "", errors.New("census.enabled is false in this configuration: nobody is counted")
+	case address == "" && conf.Census.File != "":
+		return conf.Census.File, nil
+	case err != nil:
+		return "", usageError{errors.New("name the census: a file, or the URL of an admin listener")}
+	case host == "" || net.ParseIP(host).IsUnspecified():
+		host = "127.0.0.1"
+	}
+	if conf.Census.File != "" {
+		c, err := net.Dial("tcp", net.JoinHostPort(host, port))
+		if err != nil { // the edge does not run
+			return conf.Census.File, nil
+		}
+		_ = c.Close()
+	}
+	return "http://" + net.JoinHostPort(host, port), nil
+}
+
+// shownSource is a source as it may be told: a URL can hold a password.
+func shownSource(source string) string {
+	if u, err := url.Parse(source); err == nil && u.Host != "" {
+		return u.Redacted()
+	}
+	return source
+}
+
+func (q *inquiry) read(ctx context.Context, source string) ([]byte, error) {
+	if !strings.HasPrefix(source, "http://") && !strings.HasPrefix(source, "https://") {
+		f, err := os.Open(source)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close() //nolint:errcheck // it was read
+		return io.ReadAll(io.LimitReader(f, maxCensus))
+	}
+	u, err := url.Parse(source)
+	if err != nil || u.User != nil {
+		return nil, usageError{errors.New("want a URL such as http://127.0.0.1:9090, without user name")}
+	}
+	if strings.Trim(u.Path, "/") == "" {
+		u.Path = "/census"
+	}
+	ref := q.adminToken
+	if ref == "" && q.conf != nil {
+		ref = q.conf.Admin.Token
+	}
+	token, err := named("admin-token", ref)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	ctx, cancel := context.WithTimeout(ctx, q.timeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	if !token.IsZero() {
+		r.Header.Set("Authorization", "Bearer "+token.Reveal())
+	}
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }} // the token is on the way
+	resp, err := client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was read
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxCensus))
+	if err == nil && resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("it answers %d: %.200s", resp.StatusCode, strings.TrimSpace(string(body)))
+	}
+	return body, err
+}
