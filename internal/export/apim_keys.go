@@ -33,6 +33,7 @@ const (
 
 // apimKeys says what becomes of each key in API Management.
 var apimKeys = merged(spread("a pool of backend entities has priorities, weights and circuit breakers, and is no policy"), map[string]fate{
+	"census.*":        spare("it counts who still needs apim-edge"),
 	"admin.*":         spare("it is the listener of apim-edge's own operator; API Management has its own metrics and logs"),
 	"loops.*":         spare(ownGateway),
 	"log.*":           spare("API Management has logs of its own; do not log bodies there, which makes it buffer streams"),

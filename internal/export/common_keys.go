@@ -16,6 +16,7 @@ func exposesAll(v *view) bool { return slices.Contains(v.route.CORS.ExposedHeade
 // proxies says what becomes of keys in a proxy, whichever it is: of sections that have
 // nothing to do with what a route does, and of what no proxy here can do.
 var proxies = map[string]fate{
+	"census.*":              spare("it counts who still needs apim-edge"),
 	"admin.*":               spare("it is the listener of apim-edge's own operator; the other program has its own status and metrics"),
 	"loops.*":               spare("the other program has workers or threads of its own"),
 	"log.*":                 spare("the other program has a log of its own; the file sets one without queries, since they hold keys"),
