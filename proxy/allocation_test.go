@@ -85,6 +85,12 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 			}, func(*config.Config) {})
 		})
 	}
+	t.Run("one of several upstreams", func(t *testing.T) {
+		exchangeAllocatesNothing(t, sdkHead, proxytest.StartEdge, func(conf *config.Config) {
+			url := conf.Upstreams["legacy"].URL
+			several(url, url)(conf)
+		})
+	})
 	t.Run("callers are counted", func(t *testing.T) {
 		exchangeAllocatesNothing(t, sdkHead, func(t testing.TB, url string, change func(*config.Config)) *proxytest.Edge {
 			c := census.Start(census.Options{Loops: 2, Rows: 100, File: filepath.Join(t.TempDir(), "census.jsonl")})

@@ -111,6 +111,7 @@ func (x *Exchange) dropUpstream(edgeerr.Code, error) {
 		x.attempt.cancel()
 	}
 	x.attempt.drop()
+	x.undecided()
 }
 
 // uncount makes room for another exchange, before anybody is told that this one is
@@ -140,7 +141,7 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 		Cut: x.answer == answerUpstream && code != edgeerr.None, Code: code, Err: err,
 	}
 	if x.route != nil {
-		r.Route, r.Upstream = x.route.Metrics, x.route.Target.Name
+		r.Route, r.Upstream, r.Moved = x.route.Metrics, x.asked(), x.moved()
 	}
 	if x.stray != bridge.NoStray {
 		r.Stray = x.stray.String()
@@ -190,7 +191,7 @@ func (x *Exchange) leave(edgeerr.Code, error) {
 // is cleared: what is kept on a shelf keeps nothing else alive, and begins as new.
 func (x *Exchange) release() {
 	c := x.client
-	if x.req != nil && x.next == nextRequest {
+	if x.req != nil && x.held.in == nil && x.next == nextRequest {
 		c.in.Consume(int(x.req.Length)) // nobody was sent it; endsInBuffer has said that it is there
 	}
 	x.dropRequest()
@@ -198,6 +199,10 @@ func (x *Exchange) release() {
 	x.attempt.in.Release()
 	x.upload.Forget()
 	x.dropTap()
+	if s := x.several; s != nil {
+		*s = several{}
+		c.store.several.put(s, false)
+	}
 	text := x.kept.text[:0]
 	*x = Exchange{}
 	x.kept.text = text
@@ -216,6 +221,12 @@ func (x *Exchange) dropRequest() {
 	x.req.Clear()
 	x.client.store.requests.put(x.req, x.req.Grown())
 	x.req = nil
+	if x.held.in != nil {
+		x.held.in.Release()
+		x.held = held{}
+		x.upload.Forget()
+		return
+	}
 	x.client.in.Let()
 	x.client.dropEmpty()
 }

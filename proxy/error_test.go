@@ -22,8 +22,9 @@ type provocation struct {
 
 const head = "POST /v1/chat HTTP/1.1\nHost: edge\nOrigin: " + proxytest.Page + "\n"
 
-// provocations has every error that a client can see but for three: internal
-// (panic_test.go), edge_draining (drain_test.go) and loop_detected (loop_test.go).
+// provocations has every error that a client can see but for four: internal
+// (panic_test.go), edge_draining (drain_test.go), loop_detected (loop_test.go) and
+// upstreams_throttled (several_health_test.go).
 var provocations = map[edgeerr.Code]provocation{
 	edgeerr.RequestMalformed:    {request: head + "X y: z\n\n"},
 	edgeerr.AmbiguousCredential: {request: head + "api-key: a\napi-key: b\n\n"},
@@ -139,7 +140,7 @@ func silent(t *testing.T) string {
 func TestEveryErrorOfTheEdge(t *testing.T) {
 	for _, code := range edgeerr.Codes() {
 		p, ok := provocations[code]
-		if code.Status() == 0 || code == edgeerr.Internal || code == edgeerr.EdgeDraining || code == edgeerr.LoopDetected {
+		if code.Status() == 0 || code == edgeerr.Internal || code == edgeerr.EdgeDraining || code == edgeerr.LoopDetected || code == edgeerr.UpstreamsThrottled {
 			continue
 		}
 		if !ok {

@@ -21,6 +21,7 @@ type store struct {
 	responses shelf[head.Response]
 	crossings shelf[crossing]
 	taps      shelf[usage.Tap]
+	several   shelf[several]
 	parser    *head.Parser  // of all requests of the loop: it is used within one call of Parse
 	record    record.Record // of the exchange that ends just now, else empty
 	date      date

@@ -68,7 +68,7 @@ func (x *Exchange) interruption() error {
 	if x.admitted && x.client.Left() && x.tunnel == nil && !x.down.Leave() {
 		return edgeerr.Wrap(edgeerr.ClientLeft, errLeft)
 	}
-	if x.upload.state == uploadActive && !x.down.Left() {
+	if x.upload.state == uploadActive && x.upload.To != nil && !x.down.Left() {
 		return x.goOnUploading()
 	}
 	return nil
@@ -206,6 +206,7 @@ func (x *Exchange) decide() error {
 	x.decision = x.route.Credential.Decide(x.req.Fields, x.req.Query)
 	x.reason, x.notes = x.decision.Reason, x.decision.Notes
 	if !x.decision.Rejected() {
+		x.noteCaller()
 		x.meet()
 		return nil
 	}

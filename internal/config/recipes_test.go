@@ -57,6 +57,9 @@ func TestRecipes(t *testing.T) {
 		"recipes/two-keys.yaml": func(c Config) (any, any) {
 			return c.Upstreams["east"].Auth.Secondary, "file:/run/secrets/aoai-key-2"
 		},
+		"recipes/several-upstreams.yaml": func(c Config) (any, any) {
+			return c.Routes["openai"].Upstreams, []RouteUpstream{{Name: "ptu", Priority: 1, Weight: 1}, {Name: "east", Priority: 2, Weight: 70}, {Name: "west", Priority: 2, Weight: 30}}
+		},
 		"recipes/v1-clients.yaml": func(c Config) (any, any) {
 			return c.Routes["v1"].Bridge.Models["o3-mini"], BridgeModel{"o3", "2024-12-01-preview"}
 		},

@@ -23,7 +23,7 @@ const (
 	compares = "two keys are compared"
 	refers   = "one key names what stands at another"
 	measured = "a pattern does not calculate"
-	listed   = "the code has a list of names, in whatever spelling"
+	spelled  = "the code has a list of names, in whatever spelling"
 	merges   = "editors read merge keys"
 )
 
@@ -41,19 +41,22 @@ var unseen = reasons(map[string]string{
 		no-route no-upstream route-without-upstream token-policy-cloud-without-tenant token-policy-keys-without-issuer
 		token-policy-of-nobody token-policy-tenants-without-tenant token-policy-without-audience
 		upstream-certificate-without-key upstream-without-url require-all-of-one require-client-without-clients
-		auth-on-an-unguarded-route auth-without-a-route authorization-without-scheme`,
+		auth-on-an-unguarded-route auth-without-a-route authorization-without-scheme upstreams-of-a-route-guarded
+		upstreams-of-a-route-without-name`,
 	compares: `admin-address-taken alias-authorization alias-twice auth-identity-header auth-secondary-same auth-two-kinds
-		bridge-deployment-twice bridge-with-strip-prefix client-key-twice exposed-header-star
+		bridge-deployment-twice bridge-with-strip-prefix caller-twice client-key-twice exposed-header-star
 		forward-claims-authorization forward-claims-credential forward-claims-neighbour forward-claims-own-credential
+		forward-claims-own-credential-of-one shape-of-all-is-that-of-clients shape-without-bridge upstreams-of-a-route-and-one
+		upstreams-of-a-route-twice weight-for-callers-alone
 		forward-claims-twice health-path-of-a-route require-client-kept route-host-twice-spelled routes-overlap
 		strip-prefix-elsewhere strip-prefix-inside-segment traces-ca-without-tls traces-service-name-empty token-policy-header-and-query
 		token-policy-tenant-and-issuers token-policy-tenants-beside-tenant upstream-tls-without-https
 		wildcard-with-credentials`,
 	refers: `bridge-default-unknown client-route-open client-route-unknown require-no-policy require-unknown-policy
-		route-to-nowhere route-to-nowhere-without-likeness`,
-	measured: `bridge-body-head-too-small duration-nanoseconds duration-of-years head-too-large head-too-small
+		route-to-nowhere route-to-nowhere-without-likeness upstreams-of-a-route-unknown`,
+	measured: `breaker-too-short bridge-body-head-too-small duration-nanoseconds duration-of-years failover-body-head-too-large head-too-large head-too-small
 		heartbeat-too-often size-too-large token-policy-skew-too-large trusted-proxy-with-host-bits`,
-	listed: `auth-header-taken forward-claims-forwarded key-field-taken`,
+	spelled: `auth-header-taken forward-claims-forwarded key-field-taken`,
 })
 
 // reasons turns the names below each reason into the reason of each name.

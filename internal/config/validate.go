@@ -96,6 +96,10 @@ func (v *checker) bounds(key string, f field, value reflect.Value) {
 			}
 			v.bounds(sub, f.below(), value.MapIndex(reflect.ValueOf(name)))
 		}
+	case listed:
+		for i := range value.Len() {
+			v.bounds(element(key, i), f.below(), value.Index(i))
+		}
 	case text:
 		choices := strings.Fields(f.tag.Get("oneof"))
 		unset := value.String() == "" && f.tag.Get("zero") == "ok"
@@ -279,6 +283,7 @@ func (v *checker) upstreams() {
 		v.upstreamTLS(child(key, "tls"), up)
 		v.proxy(child(key, "proxy"), up.Proxy)
 		v.auth(child(key, "auth"), up.Auth)
+		v.probe(child(key, "probe"), up.Probe)
 	}
 }
 

@@ -9,7 +9,10 @@ package edgeerr
 
 //go:generate go test -run TestTheReferenceIsCurrent -update .
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // Code names a cause. Its text is stable: clients, logs and metrics use it.
 type Code uint8
@@ -55,6 +58,8 @@ const (
 	EdgeOverloaded
 	EdgeDraining
 	UpstreamUnavailable
+	// UpstreamsThrottled: each of several upstreams has said when to come again.
+	UpstreamsThrottled
 	// NoUpstreamCredential: what apim-edge itself shows to the upstream cannot be had.
 	NoUpstreamCredential
 	UpstreamConnectTimeout
@@ -161,6 +166,7 @@ var table = [count]row{
 	EdgeOverloaded:          {"edge_overloaded", 503, overloaded, Edge, RetryYes, 1, "a limit of apim-edge is reached", "wait and repeat, or raise limits.connections or limits.exchanges"},
 	EdgeDraining:            {"edge_draining", 503, overloaded, Edge, RetryYes, 1, "this instance is shutting down", "repeat: another instance will answer"},
 	UpstreamUnavailable:     {"upstream_unavailable", 503, overloaded, Edge, RetryYes, 1, "all connections that the upstream may have are in use, and none became free within timeouts.connect; nothing was sent", "wait and repeat, or raise max_connections of the upstream"},
+	UpstreamsThrottled:      {"upstreams_throttled", 429, overloaded, Upstream, RetryYes, 1, "each upstream of the route has asked to be left alone for a while; nothing was sent", "wait as long as Retry-After says and repeat"},
 	NoUpstreamCredential:    {"upstream_credential_missing", 503, serverError, Edge, RetryYes, 5, "the credential that apim-edge itself shows to the upstream cannot be had; nothing was sent", "look at /readyz and the log: they name its source and what is wrong with it"},
 	UpstreamConnectTimeout:  {"upstream_connect_timeout", 504, serverError, Upstream, RetryYes, 0, "no connection to the upstream in time; nothing was sent", "check the network, or raise timeouts.connect or timeouts.tls_handshake"},
 	UpstreamHeadTimeout:     {"upstream_head_timeout", 504, serverError, Upstream, retryIdempotent, 0, "the upstream sent no response head in time; it may still be working", "raise timeouts.response_head if the model thinks longer"},
@@ -225,6 +231,9 @@ type Error struct {
 	// Status replaces that of the code where an operator has chosen another one for a
 	// refusal; 0: nobody has.
 	Status int
+	// After replaces the seconds of the code where it is known when to come again; 0: it
+	// is not.
+	After time.Duration
 }
 
 // Answer returns the status to answer with.

@@ -32,7 +32,7 @@ const (
 )
 
 // apimKeys says what becomes of each key in API Management.
-var apimKeys = map[string]fate{
+var apimKeys = merged(spread("a pool of backend entities has priorities, weights and circuit breakers, and is no policy"), map[string]fate{
 	"admin.*":         spare("it is the listener of apim-edge's own operator; API Management has its own metrics and logs"),
 	"loops.*":         spare(ownGateway),
 	"log.*":           spare("API Management has logs of its own; do not log bodies there, which makes it buffer streams"),
@@ -122,7 +122,7 @@ var apimKeys = map[string]fate{
 	"token_policies.<name>.header":                   does("header-name"),
 	"token_policies.<name>.query":                    does("query-parameter-name"),
 	"token_policies.<name>.failed.*":                 does("failed-validation-httpcode and -error-message"),
-}
+})
 
 func notGated(v *view) bool { return !keyGated(v) }
 

@@ -45,4 +45,25 @@ var proxies = map[string]fate{
 	"limits.slowest":                                   cant("it ends bodies by silence only, not by their average speed"),
 }
 
+// spread says what becomes of the keys of several upstreams. The document leads to the
+// first of them.
+func spread(instead string) map[string]fate {
+	f := cant("the document leads to the first upstream of the list alone; " + instead)
+	return map[string]fate{
+		"routes.<name>.upstreams[].name":     f,
+		"routes.<name>.upstreams[].priority": f,
+		"routes.<name>.upstreams[].weight":   f,
+		"routes.<name>.upstreams[].callers":  f,
+		"routes.<name>.upstreams[].shape":    f,
+		"routes.<name>.sticky":               f,
+		"routes.<name>.failover.on":          f,
+		"routes.<name>.failover.body_head":   f,
+		"upstreams.<name>.breaker.failures":  f,
+		"upstreams.<name>.breaker.within":    f,
+		"upstreams.<name>.breaker.open":      f,
+		"upstreams.<name>.probe.path":        f,
+		"upstreams.<name>.probe.every":       f,
+	}
+}
+
 func direct(v *view) bool { return v.up.Proxy == "" || v.up.Proxy == "none" }

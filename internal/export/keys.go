@@ -129,8 +129,14 @@ var unused = []struct {
 	{"traces.", func(v *view) bool { return v.conf.Traces.Endpoint == "" }, "nothing is traced"},
 	{"routes.<name>.require.", func(v *view) bool { return !v.asks() }, "the route asks nobody for anything"},
 	{"upstreams.<name>.auth.", func(v *view) bool { return !v.up.Auth.Set() }, "the edge shows no credential of its own"},
+	{"routes.<name>.sticky", (*view).oneUpstream, oneUpstream},
+	{"routes.<name>.failover.", (*view).oneUpstream, oneUpstream},
+	{"upstreams.<name>.breaker.", (*view).oneUpstream, oneUpstream},
+	{"upstreams.<name>.probe.", (*view).oneUpstream, oneUpstream},
 	{"upstreams.<name>.tls.", func(v *view) bool { return !v.secure() }, "the upstream is not reached over TLS"},
 }
+
+const oneUpstream = "the route has one upstream"
 
 // judge returns what becomes of every key that has to do with the route.
 func (v *view) judge(rows map[string]fate) []Key {
@@ -147,6 +153,9 @@ func (v *view) judgeOne(rows map[string]fate, l leaf) Key {
 	row, f := find(rows, l.pattern)
 	if row == "" { // TestEveryKeyHasItsRow keeps this from happening
 		return Key{l.key, Impossible, "export does not know this key"}
+	}
+	if name, _, _ := strings.Cut(strings.TrimPrefix(l.key, "upstreams."), "."); strings.HasPrefix(l.pattern, "upstreams.") && name != v.route.Upstream {
+		return Key{l.key, Impossible, "the document leads to upstream " + v.route.Upstream + " alone"}
 	}
 	for _, u := range unused {
 		if strings.HasPrefix(l.pattern, u.section) && u.off(v) {

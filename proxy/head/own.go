@@ -93,7 +93,9 @@ func (o *Own) appendHead(dst []byte, length int) []byte {
 	dst = append(dst, "\r\nx-request-id: "...)
 	dst = append(dst, o.ID...)
 	dst = append(dst, "\r\n"...)
-	if after := e.Code.RetryAfter(); after > 0 {
+	if after := e.Code.RetryAfter(); e.After > 0 {
+		dst = appendWait(dst, e.After)
+	} else if after > 0 {
 		dst = append(dst, "Retry-After: "...)
 		dst = strconv.AppendInt(dst, int64(after), 10)
 		dst = append(dst, "\r\n"...)
@@ -112,6 +114,16 @@ func (o *Own) appendHead(dst []byte, length int) []byte {
 	if o.Close {
 		dst = append(dst, "Connection: close\r\n"...)
 	}
+	return append(dst, "\r\n"...)
+}
+
+// appendWait appends when to come again, in both spellings that SDKs know: whole seconds
+// and milliseconds.
+func appendWait(dst []byte, d time.Duration) []byte {
+	dst = append(dst, "Retry-After: "...)
+	dst = strconv.AppendInt(dst, int64((d+time.Second-1)/time.Second), 10)
+	dst = append(dst, "\r\nretry-after-ms: "...)
+	dst = strconv.AppendInt(dst, int64((d+time.Millisecond-1)/time.Millisecond), 10)
 	return append(dst, "\r\n"...)
 }
 

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -194,13 +195,13 @@ func (m *Metrics) Reloaded(result string) {
 
 // Route returns the metrics of a route: those in use, or new ones, which are not
 // seen before Use.
-func (m *Metrics) Route(name, upstream string) *Route {
+func (m *Metrics) Route(name string, upstreams ...string) *Route {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if r := m.routes[name]; r != nil && r.Upstream == upstream {
+	if r := m.routes[name]; r != nil && slices.Equal(r.Upstreams, upstreams) {
 		return r
 	}
-	return &Route{Name: name, Upstream: upstream, m: m}
+	return &Route{Name: name, Upstreams: upstreams, m: m}
 }
 
 // Use says which configuration is in use from now on. The series of routes that
@@ -219,7 +220,7 @@ func (m *Metrics) Use(hash string, routes []*Route) {
 	}
 	for name, r := range before {
 		if now := m.routes[name]; now != r {
-			r.detach(now == nil)
+			r.detach(now)
 		}
 	}
 }

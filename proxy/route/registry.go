@@ -31,6 +31,8 @@ type Registry struct {
 	OpenCredential func(name string, a config.Auth) (c *upstream.Credential, stop func(), err error)
 	// OnOldAnswer is that of all upstreams; set before the first of them.
 	OnOldAnswer func(upstream string, age time.Duration, why error)
+	// OnChange is that of all upstreams; set as OnOldAnswer.
+	OnChange func(upstream string, now upstream.Condition, left time.Duration)
 	// Guard has the keys of whoever issues tokens; set before the first snapshot that
 	// asks for one.
 	Guard *identity.Guard
@@ -64,7 +66,9 @@ func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (h *ha
 	o := upstream.Options{
 		Name: name, Address: address(parsed), Connect: t.Connect.Duration, TLSHandshake: t.TLSHandshake.Duration,
 		KeepAlive: t.UpstreamKeepAlive.Duration, MaxAge: u.MaxAge.Duration, Stall: t.RequestBodyIdle.Duration, MaxConnections: u.MaxConnections, MaxDials: u.MaxDials, MaxIdle: u.MaxIdle,
-		OneClient: u.Share == "client", OnOldAnswer: g.OnOldAnswer,
+		Breaker:   upstream.Breaker{Failures: u.Breaker.Failures, Within: u.Breaker.Within.Duration, Open: u.Breaker.Open.Duration},
+		Probe:     upstream.Probe{Path: probePath(u, parsed), Host: authority(parsed), Every: u.Probe.Every.Duration},
+		OneClient: u.Share == "client", OnOldAnswer: g.OnOldAnswer, OnChange: g.OnChange,
 	}
 	var material []byte
 	through, err := u.ForwardProxy()
@@ -179,6 +183,14 @@ func (g *Registry) All() []*upstream.Upstream {
 		ups = append(ups, h.Upstream)
 	}
 	return ups
+}
+
+// probePath puts the path of a probe behind that of the url.
+func probePath(u config.Upstream, parsed *url.URL) string {
+	if u.Probe.Path == "" {
+		return ""
+	}
+	return strings.TrimSuffix(parsed.EscapedPath(), "/") + u.Probe.Path
 }
 
 // address returns host:port to dial for a URL.

@@ -70,6 +70,7 @@ var definitions = map[string]*schema{
 	"audience":  {MinLength: 1, Not: &schema{Pattern: `^(https://graph\.microsoft\.com|00000003-0000-0000-c000-000000000000)/?$|` + expanded}},
 	"algorithm": {Enum: []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}},
 	"cloud":     {Enum: []string{"public", "usgovernment", "china"}},
+	"failure":   {Enum: []string{"connect", "429", "503"}},
 	"field":     {Pattern: `^` + fieldName + `{1,63}$`},
 	"exposed":   {Pattern: "^(\\*|[!#$%&'+.^_`|~0-9A-Za-z-]+)$"},
 	"method":    {Pattern: "^[!#$%&'*+.^_`|~0-9A-Z-]+$", Not: &schema{Enum: []string{"*", "CONNECT", "TRACE", "TRACK"}}},
@@ -117,6 +118,8 @@ var formats = map[string]string{
 	"upstreams.<name>.auth.managed_identity.resource":  "resource?",
 	"upstreams.<name>.auth.managed_identity.client_id": "guid?",
 
+	"routes.<name>.failover.on":                           "failure",
+	"upstreams.<name>.probe.path":                         "path?",
 	"routes.<name>.path_prefix":                           "prefix?",
 	"routes.<name>.strip_prefix":                          "prefix?",
 	"routes.<name>.host":                                  "route?",

@@ -63,6 +63,8 @@ func schemaOf(k key) *schema {
 		s.Type = []string{"object", "null"}
 		s.PropertyNames = ref(cmp.Or(namedBy[k.path], "name"), false)[0]
 		s.AdditionalProperties = schemaOf(*k.element)
+	case k.items != nil:
+		s.Type, s.Items, s.MaxItems = []string{"array"}, schemaOf(*k.items), 16 // config.maxUpstreams
 	case k.isSection():
 		s.Type = []string{"object", "null"} // all of its keys may be commented out
 		s.Properties = map[string]*schema{}
