@@ -39,6 +39,9 @@ type Config struct {
 	Timeouts Timeouts `koanf:"timeouts"`
 	// How much may be asked at once. 0 means: no limit of apim-edge's own.
 	Limits Limits `koanf:"limits"`
+	// What replicas of apim-edge have in common: the store in which they count
+	// together what routes limit.
+	Shared Shared `koanf:"shared"`
 	// What runs the exchanges. It is read at the start only.
 	Loops Loops `koanf:"loops"`
 	// The log: one line per exchange, and what the operator should know.
@@ -190,6 +193,9 @@ type Route struct {
 	// other: v1, where the model stands in the body, and legacy, where a deployment
 	// and an api-version stand in the URL (docs/bridge.md). Off while to is empty.
 	Bridge Bridge `koanf:"bridge"`
+	// How much one caller may ask for, or all together. Off while neither requests
+	// nor concurrent says how much.
+	Limits RouteLimits `koanf:"limits"`
 	// Bounds for this route that differ from the global ones. 0: the global one.
 	Timeouts RouteTimeouts `koanf:"timeouts"`
 	// Largest request body of this route. 0: the global limit.

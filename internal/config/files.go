@@ -16,7 +16,7 @@ import (
 // secrets that are read from files. A change of one means a reload.
 func Files(c Config, file string) []string {
 	files := []string{file, c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile}
-	files = append(files, fileOf(c.Admin.Token))
+	files = append(files, fileOf(c.Admin.Token), fileOf(c.Shared.Password), c.Shared.CAFile)
 	for _, up := range c.Upstreams {
 		files = append(files, fileOf(up.Proxy), up.TLS.CAFile, up.TLS.CertFile, up.TLS.KeyFile)
 	}
@@ -47,6 +47,8 @@ func (c *Config) CheckFiles() Problems {
 	v := &checker{config: c}
 	v.certificate("listen.tls", c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile)
 	v.secret("admin.token", c.Admin.Token)
+	v.secret("shared.password", c.Shared.Password)
+	v.authorities("shared.ca_file", c.Shared.CAFile)
 	for _, name := range slices.Sorted(maps.Keys(c.Upstreams)) {
 		auth := child(child("upstreams", name), "auth")
 		v.secret(child(auth, "value"), c.Upstreams[name].Auth.Value)
@@ -56,9 +58,7 @@ func (c *Config) CheckFiles() Problems {
 		}
 		key, up := child(child("upstreams", name), "tls"), c.Upstreams[name].TLS
 		v.certificate(key, up.CertFile, up.KeyFile)
-		if data := v.read(child(key, "ca_file"), up.CAFile); data != nil && !x509.NewCertPool().AppendCertsFromPEM(data) {
-			v.fault(child(key, "ca_file"), show(up.CAFile), "there is no PEM certificate in it", "")
-		}
+		v.authorities(child(key, "ca_file"), up.CAFile)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.TokenPolicies)) {
 		v.keyFiles(child("token_policies", name), c.TokenPolicies[name])
@@ -92,6 +92,12 @@ func (v *checker) read(key, name string) []byte {
 		return nil
 	}
 	return append([]byte{}, data...) // not nil, also where it is empty
+}
+
+func (v *checker) authorities(key, name string) {
+	if data := v.read(key, name); data != nil && !x509.NewCertPool().AppendCertsFromPEM(data) {
+		v.fault(key, show(name), "there is no PEM certificate in it", "")
+	}
 }
 
 func (v *checker) certificate(key, certFile, keyFile string) {

@@ -21,6 +21,7 @@ func (c *Config) Validate() Problems {
 	v.upstreams()
 	v.routes()
 	v.identity()
+	v.shared()
 	for i, network := range c.TrustedProxies {
 		v.network(element("trusted_proxies", i), network)
 	}

@@ -28,6 +28,7 @@ func (v *checker) routes() {
 		taken[place] = name
 		v.entrusted(key, r)
 		v.options(key, r)
+		v.limits(child(key, "limits"), r.Limits)
 	}
 }
 

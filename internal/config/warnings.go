@@ -33,6 +33,7 @@ func (c *Config) Warnings() Problems {
 		}
 	}
 	v.identityWarnings()
+	v.sharedWarnings()
 	v.problems = append(v.problems, c.strays...)
 	v.problems.sort()
 	return v.problems
