@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/hint"
+	"github.com/apim-edge/apim-edge/proxy/admit"
 	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -38,6 +39,9 @@ type Exchange struct {
 	notes    rewrite.Notes
 
 	caller caller // where the route asks who that is
+	pass   admit.Pass
+	// limited is the kind of limit that has refused it; empty: none has.
+	limited string
 
 	attempt attempt // the one under way; those before it have taken nothing
 	retries int     // how many were before it

@@ -23,6 +23,7 @@ type store struct {
 	date      date
 	explains  *Explanation    // of the request that a person asks about; nil on every loop
 	seen      *identity.Cache // nil until a route asks for tokens
+	callers   callers         // of routes with limits
 }
 
 // date is the text of a Date field, made once a second: 150 ns each are 1 % of an

@@ -215,9 +215,9 @@ func TestClosedRefusesWhileTheStoreIsAway(t *testing.T) {
 	if passed != 10 {
 		t.Errorf("%d pass while the store is away, want the 10 that it has lent", passed)
 	}
-	l := NewLimit(Rules{Gates: Gates{Requests: "limits.requests"}, Rate: r.Rate, Crowd: &Crowd{}, Most: 1})
-	if v, _ := l.Enter(keyOf(1), now); v.String() != "limits.requests: 503 limits_unavailable" || v.Limit != LimitStore || l.crowd.Keys() != 0 {
-		t.Errorf("got %v of %q, and %d keys run", v, v.Limit, l.crowd.Keys())
+	l := &Limit{Gates: Gates{Requests: "limits.requests"}, Rate: r.Rate, Crowd: &Crowd{}, Most: 1}
+	if v, _ := l.Enter(keyOf(1), now); v.String() != "limits.requests: 503 limits_unavailable" || v.Limit != LimitStore || l.Crowd.Keys() != 0 {
+		t.Errorf("got %v of %q, and %d keys run", v, v.Limit, l.Crowd.Keys())
 	}
 }
 

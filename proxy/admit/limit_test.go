@@ -9,14 +9,14 @@ import (
 )
 
 func limited(every time.Duration, burst, most int) *Limit {
-	r := Rules{Gates: Gates{"limits.requests", "limits.concurrent"}, Told: "the rules"}
+	r := &Limit{Gates: Gates{"limits.requests", "limits.concurrent"}, Told: "the rules"}
 	if every > 0 {
 		r.Rate = NewRate("r", every, burst, true, nil)
 	}
 	if most > 0 {
 		r.Crowd, r.Most = &Crowd{}, most
 	}
-	return NewLimit(r)
+	return r
 }
 
 func TestBothLimitsOfARoute(t *testing.T) {
@@ -45,7 +45,7 @@ func TestBothLimitsOfARoute(t *testing.T) {
 	for i := range in {
 		in[i].Leave()
 	}
-	if n := l.crowd.Keys(); n != 0 {
+	if n := l.Crowd.Keys(); n != 0 {
 		t.Errorf("something of %d keys runs, want of none: a refused request must not stay counted", n)
 	}
 	now = now.Add(time.Minute)

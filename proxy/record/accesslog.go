@@ -39,12 +39,7 @@ func (a *AccessLog) Observe(r *Record) {
 	if r.Reason.Decided() {
 		line.Str("reason", r.Reason.String())
 	}
-	if r.Caller != "" {
-		line.Bytes("caller", Fit([]byte(r.Caller), callerBytes))
-	}
-	if r.Check != "" {
-		line.Str("check", r.Check)
-	}
+	addCaller(line, r)
 	if r.UpstreamStatus != 0 {
 		line.Int("upstream_status", r.UpstreamStatus)
 	}
@@ -80,6 +75,19 @@ func (a *AccessLog) Observe(r *Record) {
 		line.Bytes("error", Fit([]byte(text), errorBytes))
 	}
 	line.Msg("exchange")
+}
+
+// addCaller adds who has called, and what of the edge has refused him.
+func addCaller(line *zerolog.Event, r *Record) {
+	if r.Caller != "" {
+		line.Bytes("caller", Fit([]byte(r.Caller), callerBytes))
+	}
+	if r.Check != "" {
+		line.Str("check", r.Check)
+	}
+	if r.Limit != "" {
+		line.Str("limit", r.Limit)
+	}
 }
 
 // causeOf returns what the log says of an error. It can hold what an upstream has
