@@ -24,6 +24,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/hint"
 	"github.com/apim-edge/apim-edge/internal/identity/keyring"
 	"github.com/apim-edge/apim-edge/internal/identity/token"
+	"github.com/apim-edge/apim-edge/internal/shares"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -95,6 +96,7 @@ func metrics(t *testing.T) []metric {
 	descriptions := make(chan *prometheus.Desc, 1000)
 	m.Registry.Describe(descriptions)
 	new(keyring.Ring).Describe(descriptions)
+	new(shares.Keeper).Describe(descriptions)
 	close(descriptions)
 	pattern := regexp.MustCompile(`fqName: "(apim_edge_\w+)", help: "([^"]*)".* variableLabels: \{([^}]*)\}`)
 	var all []metric

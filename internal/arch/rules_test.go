@@ -69,13 +69,14 @@ var mayImport = []row{
 	{"internal/identity/keyring", []pattern{
 		"internal/config", "internal/health", "internal/secret", "internal/identity/upkeep", "proxy/upstream",
 	}, "it hands values to the data path, and is handed who gives them"},
+	{"internal/shares", []pattern{"internal/config", "internal/secret", "proxy/admit", "proxy/route"}, "it asks a store for what the limits of routes may let pass, and knows no exchange"},
 	{"internal/admin", []pattern{"internal/config", "internal/secret"}, "it shows what others hand to it"},
 	{"internal/lookalike", nil, "it plays the upstream, so it must not share code with the edge"},
 	{"internal/demo", []pattern{"internal/lookalike"}, "it is handed the edge as a function"},
 	{"internal/doctor", []pattern{"rewrite", "internal/config", "internal/edgeerr", "internal/hint", "internal/secret"}, "it looks at the API from outside, as its clients do"},
 	{"internal/service", []pattern{
 		"internal/admin", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/secret",
-		"internal/identity/azure", "internal/identity/keyring",
+		"internal/identity/azure", "internal/identity/keyring", "internal/shares",
 		"proxy", "proxy/front", "proxy/record", "proxy/route", "proxy/wire",
 	}, "it puts a running edge together"},
 	{"cmd/...", []pattern{"corsx", "rewrite", "internal/...", "proxy/..."}, "it is the outermost layer"},
@@ -101,6 +102,7 @@ var onlyIn = []struct {
 	{"github.com/go-jose/...", []pattern{"internal/identity/keyset", "internal/identity/token"}, "tokens are believed in one place"},
 	{"github.com/Azure/...", []pattern{"internal/identity/azure"}, "it is large, and the rest of the code sees readings"},
 	{"github.com/AzureAD/...", []pattern{"internal/identity/azure"}, "it is large, and the rest of the code sees readings"},
+	{"github.com/redis/...", []pattern{"internal/shares"}, "the rest of the code sees what was lent"},
 	{"github.com/rs/cors", []pattern{"corsx"}, "CORS is decided in one place"},
 	{"net/http", []pattern{
 		"corsx", // rs/cors is asked with its types

@@ -19,6 +19,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/health"
 	"github.com/apim-edge/apim-edge/internal/identity/keyring"
+	"github.com/apim-edge/apim-edge/internal/shares"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/front"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -59,6 +60,7 @@ type Service struct {
 	draining    *health.Cause
 	keys        *health.Cause // of issuers that were never reached
 	ring        *keyring.Ring // the credentials that the edge itself shows to upstreams
+	shares      *shares.Keeper
 	forget      func()        // has vaults not be asked any more
 
 	// Address is where clients connect, AdminAddress the admin listener ("" if
@@ -83,6 +85,7 @@ func Start(o Options) (*Service, error) {
 	s.keys = s.health.Register("no keys of issuers")
 	s.output, s.log = newLog(conf.Log, o)
 	s.keepCredentials()
+	s.shares = shares.New(s.log)
 	s.limitMemory()
 	if err := s.start(conf); err != nil {
 		s.end()
@@ -102,6 +105,7 @@ func (s *Service) end() {
 	if s.edge != nil {
 		s.edge.Close()
 	}
+	s.shares.Close()
 	wire.CloseLoops(s.loops)
 	s.forget()
 	s.ring.Close()
@@ -119,7 +123,8 @@ func (s *Service) start(conf config.Config) error {
 	s.edge = proxy.NewEdge(s.log, s.log, s.metrics, s.loops)
 	s.edge.FollowReadiness(s.health.Ready)
 	s.edge.OpenCredentials(s.ring.Open)
-	s.metrics.Registry.MustRegister(s.ring)
+	s.edge.OpenStores(s.shares.Open)
+	s.metrics.Registry.MustRegister(s.ring, s.shares)
 	prepared := s.ring.Prepare(conf, patience)
 	snapshot, err := s.edge.Compile(conf)
 	prepared()
