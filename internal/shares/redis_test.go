@@ -8,7 +8,9 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,13 +26,13 @@ import (
 
 // server is a redis-server, one life after the other.
 type server struct {
-	t    *testing.T
-	args []string
-	cmd  *exec.Cmd
-	port string
+	t          *testing.T
+	file, port string
+	cmd        *exec.Cmd
 }
 
-func newServer(t *testing.T, args ...string) *server {
+// newServer starts one with further lines in its configuration.
+func newServer(t *testing.T, lines ...string) *server {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -38,10 +40,12 @@ func newServer(t *testing.T, args ...string) *server {
 	}
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	_ = l.Close()
-	for i, a := range args {
-		args[i] = strings.ReplaceAll(a, "PORT", port)
+	dir := t.TempDir()
+	s := &server{t: t, port: port, file: filepath.Join(dir, "redis.conf")}
+	lines = append([]string{"bind 127.0.0.1", "port PORT", `save ""`, "dir " + dir}, lines...)
+	if err := os.WriteFile(s.file, []byte(strings.ReplaceAll(strings.Join(lines, "\n"), "PORT", port)), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	s := &server{t: t, port: port, args: append([]string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", t.TempDir()}, args...)}
 	s.start()
 	t.Cleanup(s.kill)
 	return s
@@ -49,7 +53,7 @@ func newServer(t *testing.T, args ...string) *server {
 
 func (s *server) start() {
 	s.t.Helper()
-	s.cmd = exec.Command("redis-server", s.args...)
+	s.cmd = exec.Command("redis-server", s.file)
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatalf("%v; e2e/install installs it", err)
 	}
@@ -79,7 +83,7 @@ const (
 // and one that hangs are each seen.
 func TestAStoreIsKilledAndComesBack(t *testing.T) {
 	t.Setenv("PASSWORD", "s3cret")
-	server := newServer(t, "--requirepass", "s3cret")
+	server := newServer(t, "requirepass s3cret")
 	k := newKeeper(t)
 	s, _ := k.open(config.Shared{Redis: "redis://127.0.0.1:" + server.port, Password: "env:PASSWORD"})
 	k.await(s, reached, false)
@@ -120,15 +124,15 @@ func (k *keeper) awaitMetric(name string, want float64) {
 func TestAStoreThatRefuses(t *testing.T) {
 	t.Setenv("PASSWORD", "wr0ng")
 	for name, tc := range map[string]struct {
-		args []string
+		line string
 		want string
 	}{
-		"a wrong password":         {[]string{"--requirepass", "s3cret"}, "WRONGPASS"},
-		"who may run no script":    {[]string{"--user", "default on >wr0ng ~* +@all -eval"}, "NOPERM"},
-		"who may not have the key": {[]string{"--user", "default on >wr0ng ~other:* +@all"}, "permission"},
+		"a wrong password":         {"requirepass s3cret", "WRONGPASS"},
+		"who may run no script":    {"user default on >wr0ng ~* +@all -eval", "permission"},
+		"who may not have the key": {"user default on >wr0ng ~other:* +@all", "permission"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := newServer(t, tc.args...)
+			server := newServer(t, tc.line)
 			k := newKeeper(t)
 			s, _ := k.open(config.Shared{Redis: "redis://127.0.0.1:" + server.port, Password: "env:PASSWORD"})
 			k.await(s, tc.want, true)
@@ -144,8 +148,8 @@ func TestAStoreOverTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := newServer(t, "--tls-port", "PORT", "--port", "0", "--tls-cert-file", certificate.CertFile, "--tls-key-file", certificate.KeyFile,
-		"--tls-ca-cert-file", certificate.CertFile, "--tls-auth-clients", "no")
+	server := newServer(t, "port 0", "tls-port PORT", "tls-cert-file "+certificate.CertFile, "tls-key-file "+certificate.KeyFile,
+		"tls-ca-cert-file "+certificate.CertFile, "tls-auth-clients no")
 	k := newKeeper(t)
 	url := "rediss://127.0.0.1:" + server.port
 	s, _ := k.open(config.Shared{Redis: url, CAFile: certificate.CertFile})
