@@ -21,6 +21,25 @@ func (o Options) Complete() Options {
 	return o
 }
 
+// RequestFields returns the names of the request fields that pages may send, in lower case
+// and sorted. Where AllowedHeaders has "*", every other one may be sent as well.
+func (o Options) RequestFields() []string { return lowerNames(sdkRequestFields, o.AllowedHeaders) }
+
+// ResponseFields returns the names of the response fields that pages may read, families
+// aside (Family). Where ExposedHeaders has "*", every other one may be read as well.
+func (o Options) ResponseFields() []string { return lowerNames(sdkResponseFields, o.ExposedHeaders) }
+
+func lowerNames(lists ...[]string) []string {
+	var names []string
+	for _, name := range slices.Concat(lists...) {
+		if name != "*" {
+			names = append(names, strings.ToLower(name))
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // Fault is one mistake in Options.
 type Fault struct {
 	// Key is the option as the configuration spells it, an element by its

@@ -33,7 +33,7 @@ func wantPython(t *testing.T, e *edge.Edge, want []pythonAnswer) {
 	for _, w := range want {
 		argv = append(argv, w.kind+"="+w.credential)
 	}
-	cmd := exec.Command(cache(t, "python", "openai-3.52.0", "bin", "python"), argv...)
+	cmd := exec.Command(cache(t, "python", "openai-3.57.0", "bin", "python"), argv...)
 	cmd.Env = append(os.Environ(), "E2E_EDGE=http://"+e.Address())
 	out, err := cmd.Output()
 	if err != nil {

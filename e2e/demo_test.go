@@ -27,7 +27,7 @@ func TestDemoLinesRunAsPrinted(t *testing.T) {
 		dir            string // where its packages are
 	}{
 		{name: "curl", from: "curl -N", to: "}'"},
-		{name: "python", from: "python3 - <<'END'", to: "\nEND", path: filepath.Dir(cache(t, "python", "openai-3.52.0", "bin", "python"))},
+		{name: "python", from: "python3 - <<'END'", to: "\nEND", path: filepath.Dir(cache(t, "python", "openai-3.57.0", "bin", "python"))},
 		{name: "node", from: "node --input-type=module", to: "\nEND", path: filepath.Dir(node(t)), dir: "sdk/node"},
 	} {
 		t.Run(try.name, func(t *testing.T) {

@@ -15,7 +15,7 @@ func TestOpenAINodeGetsThrough(t *testing.T) {
 		upload       func(*testing.T, *stage, []seenRequest)
 		refusal      string // what the user reads of APIM's 401
 	}{
-		{"openai 7.55.0", "openai", wasChunked, apimRefusesKey},
+		{"openai 7.59.0", "openai", wasChunked, apimRefusesKey},
 		// It reads neither form of APIM's own errors.
 		{"openai 4.104.0", "openai4", nil, "401 status code (no body)"},
 	} {

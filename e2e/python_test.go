@@ -52,7 +52,7 @@ func TestOpenAIPythonGetsThrough(t *testing.T) {
 	for _, release := range []pythonRelease{
 		{"2.33.0", "token", 200, sdkCase{name: keyAndProvider, reason: "token", sees: tokenOnly}, sentTwice},
 		{"2.34.0", "misplaced_token", 401, sdkCase{name: keyAndProvider, reason: "token_and_key", sees: keyAndToken}, sentTwice},
-		{"3.52.0", "misplaced_token", 401, sdkCase{name: keyAndProvider, reason: "token", sees: tokenOnly}, sentOnce},
+		{"3.57.0", "misplaced_token", 401, sdkCase{name: keyAndProvider, reason: "token", sees: tokenOnly}, sentOnce},
 	} {
 		t.Run("openai "+release.version, func(t *testing.T) {
 			python := cache(t, "python", "openai-"+release.version, "bin", "python")

@@ -70,7 +70,7 @@ The word serve may be left out. Exit code 2 is wrong usage, with what was meant.
 	root.SetVersionTemplate(versionText())
 	root.SetFlagErrorFunc(wrongFlag)
 	serveUnsaid(root)
-	root.AddCommand(newServeCommand(), newDemoCommand(startDemoEdge), newCheckCommand(), newExplainCommand(), newDoctorCommand(), newKeyCommand(), newHealthCommand(), newVersionCommand())
+	root.AddCommand(newServeCommand(), newDemoCommand(startDemoEdge), newCheckCommand(), newExplainCommand(), newDoctorCommand(), newExportCommand(), newKeyCommand(), newHealthCommand(), newVersionCommand())
 	refuseUnknown(root)
 	return root
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -82,11 +83,13 @@ func serve(cmd *cobra.Command, from *source) error {
 	told := signals.Take()
 	term := ownTerminal(told.Nohup)
 	started := make(chan running, 1)
+	var decided atomic.Bool // whether it serves, or ends without
 	go func() {
 		s, err := service.Start(service.Options{
 			Load: func() (config.Config, error) { return from.load(cmd) }, File: from.file, Log: os.Stderr,
 			Terminal: isatty.IsTerminal(os.Stderr.Fd()), Color: colorWanted(os.Stderr), Version: version,
 			Container: memlimit.FromCgroup,
+			Begin:     func() bool { return decided.CompareAndSwap(false, true) },
 		})
 		started <- running{s, err}
 	}()
@@ -96,10 +99,18 @@ func serve(cmd *cobra.Command, from *source) error {
 			return s.err
 		}
 		untilTold(s.Service, told, term)
-	case <-told.End: // a file that it reads may be stuck, so that is not waited for
-		fmt.Fprintln(os.Stderr, "apim-edge: told to end before it served") //nolint:errcheck // nobody is left to tell
+		return nil
+	case <-told.End:
 	}
-	return nil
+	if decided.CompareAndSwap(false, true) { // a file that it reads may be stuck, so that is not waited for
+		fmt.Fprintln(os.Stderr, "apim-edge: told to end before it served") //nolint:errcheck // nobody is left to tell
+		return nil
+	}
+	s := <-started // nothing can be stuck any more, and clients may be served already
+	if s.err == nil {
+		stop(s.Service, "signal")
+	}
+	return s.err
 }
 
 // untilTold serves until the process is told to end. A reload may have to wait for

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -181,6 +182,24 @@ func TestASIGTERMWhileItLoadsEndsIt(t *testing.T) {
 		_ = f.Close()
 		if !log.has("apim-edge: told to end before it served") {
 			t.Errorf("%v: the log does not say why it ended: %s", s, log)
+		}
+	}
+}
+
+// TestASIGTERMAsSoonAsItListensDrains holds that an edge at which clients can be is never
+// ended as one that has not served: their exchanges would be cut, and not told of.
+func TestASIGTERMAsSoonAsItListensDrains(t *testing.T) {
+	for range 10 {
+		p := newProcess(t, "--log-format", "json")
+		log := p.logged()
+		p.run()
+		for !log.has(`"listener":"clients"`) {
+			runtime.Gosched()
+		}
+		p.signal(syscall.SIGTERM)
+		p.ends(0)
+		if !log.has(`"message":"stopped"`) {
+			t.Fatalf("it did not drain: %s", log)
 		}
 	}
 }

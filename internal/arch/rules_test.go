@@ -43,6 +43,7 @@ var mayImport = []row{
 	{"internal/hint", nil, "it is pure: bytes of an answer in, a word out"},
 	{"internal/curl", nil, "it reads command lines and knows no edge"},
 	{"internal/arch", nil, "it only reads source"},
+	{"internal/testcpu", nil, "it reads a clock of the processor"},
 	{"internal/testcert", nil, "it makes a certificate and knows nobody who shows it"},
 
 	// The data path.
@@ -74,6 +75,7 @@ var mayImport = []row{
 	{"internal/lookalike", nil, "it plays the upstream, so it must not share code with the edge"},
 	{"internal/demo", []pattern{"internal/lookalike"}, "it is handed the edge as a function"},
 	{"internal/doctor", []pattern{"rewrite", "internal/config", "internal/edgeerr", "internal/hint", "internal/secret"}, "it looks at the API from outside, as its clients do"},
+	{"internal/export", []pattern{"internal/config"}, "it writes text of a configuration, and knows no program that reads it"},
 	{"internal/service", []pattern{
 		"internal/admin", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/secret",
 		"internal/identity/azure", "internal/identity/keyring", "internal/shares",

@@ -40,6 +40,9 @@ type Options struct {
 	Version         string
 	// Platform gives out tokens and secrets; nil: Azure does.
 	Platform keyring.Platform
+	// Begin is asked once, before clients can connect; false: Start ends with
+	// ErrNotBegun. nil: begin.
+	Begin func() bool
 	// Container returns the memory that the container may use, for the collector;
 	// nil: it is not told.
 	Container func() (uint64, error)
@@ -73,6 +76,9 @@ type Service struct {
 	stopWatch context.CancelFunc
 	watched   <-chan struct{}
 }
+
+// ErrNotBegun says that Options.Begin was against it.
+var ErrNotBegun = errors.New("told not to begin")
 
 // Start loads the configuration and serves. The error says what to do.
 func Start(o Options) (*Service, error) {
@@ -139,6 +145,9 @@ func (s *Service) start(conf config.Config) error {
 		}
 		s.keys.Raise(which)
 	})
+	if s.o.Begin != nil && !s.o.Begin() {
+		return ErrNotBegun
+	}
 	if err := s.listen(conf); err != nil {
 		return err
 	}

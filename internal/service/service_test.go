@@ -2,6 +2,7 @@ package service
 
 import (
 	"crypto/tls"
+	"errors"
 	"net"
 	"os"
 	"runtime"
@@ -269,4 +270,21 @@ func writeCertificate(t *testing.T, dir, name string) *testcert.Certificate {
 		t.Fatal(err)
 	}
 	return certificate
+}
+
+// TestAServiceThatIsNotToBegin holds that no client could connect then.
+func TestAServiceThatIsNotToBegin(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close() //nolint:errcheck // a test's end
+	conf := config.Default()
+	conf.Listen.Address = taken.Addr().String() // to listen there would be another error
+	conf.Upstreams = map[string]config.Upstream{"legacy": {URL: "http://127.0.0.1:1"}}
+	_, err = Start(Options{Load: func() (config.Config, error) { return conf.Complete(), nil }, Log: &proxytest.Log{},
+		Begin: func() bool { return false }})
+	if !errors.Is(err, ErrNotBegun) {
+		t.Errorf("Start = %v, want %v", err, ErrNotBegun)
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,18 +35,28 @@ const (
 	caseField      = "x-e2e-case" // the recorder tells the cases apart by it
 )
 
-// testCase is one named case; it gets its own name and fails by its error.
+// testCase is one named case; it gets its own name, says what came of it, and fails by
+// its error.
 type testCase struct {
 	name string
-	run  func(ctx context.Context, name string) error
+	run  func(ctx context.Context, name string) (detail string, err error)
+}
+
+// checked is the run of a case that has nothing to say but whether it fails.
+func checked(run func(ctx context.Context, name string) error) func(context.Context, string) (string, error) {
+	return func(ctx context.Context, name string) (string, error) { return "", run(ctx, name) }
 }
 
 // main prints one JSON line per case, {case, ok, status, detail}; see
-// ../python/case_line.py.
+// ../python/case_line.py. "bridge" in front of the names asks for the cases of a bridge.
 func main() {
-	cases := append(openaiCases(), append(openaiV1Cases(), goOpenAICases()...)...)
+	cases := slices.Concat(openaiCases(), openaiV1Cases(), goOpenAICases())
+	names := os.Args[1:]
+	if len(names) > 0 && names[0] == "bridge" {
+		cases, names = bridgeCases(), names[1:]
+	}
 	asked := map[string]bool{}
-	for _, name := range os.Args[1:] {
+	for _, name := range names {
 		asked[name] = true
 	}
 	for _, c := range cases {
@@ -59,7 +70,9 @@ func report(c testCase) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	line := map[string]any{"case": c.name, "ok": true, "status": 0, "detail": ""}
-	if err := c.run(ctx, c.name); err != nil {
+	detail, err := c.run(ctx, c.name)
+	line["detail"] = detail
+	if err != nil {
 		line["ok"], line["status"], line["detail"] = false, statusOf(err), err.Error()
 	}
 	raw, err := json.Marshal(line)

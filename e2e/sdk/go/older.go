@@ -16,7 +16,7 @@ import (
 // openaiV1Cases are those of openai-go v1, which adds OPENAI_API_KEY of the
 // environment to a client for Azure: two different secrets in one request.
 func openaiV1Cases() []testCase {
-	return []testCase{{"v1_azure_key_beside_platform_key/chat", func(ctx context.Context, name string) error {
+	return []testCase{{"v1_azure_key_beside_platform_key/chat", checked(func(ctx context.Context, name string) error {
 		if err := os.Setenv("OPENAI_API_KEY", otherKey); err != nil {
 			return err
 		}
@@ -33,7 +33,7 @@ func openaiV1Cases() []testCase {
 			return err
 		}
 		return checkText(name, answer.Choices[0].Message.Content)
-	}}}
+	})}}
 }
 
 // goOpenAICases are those of github.com/sashabaranov/go-openai.
@@ -64,11 +64,11 @@ func goOpenAICases() []testCase {
 	var cases []testCase
 	for _, k := range kinds {
 		for _, op := range operations {
-			cases = append(cases, testCase{"go-openai_" + k.name + "/" + op.name, func(ctx context.Context, name string) error {
+			cases = append(cases, testCase{"go-openai_" + k.name + "/" + op.name, checked(func(ctx context.Context, name string) error {
 				config := k.config
 				config.HTTPClient = named{name}
 				return op.run(ctx, goopenai.NewClientWithConfig(config), name)
-			}})
+			})})
 		}
 	}
 	return cases

@@ -49,17 +49,17 @@ func openaiCases() []testCase {
 	var cases []testCase
 	for _, k := range kinds {
 		for _, op := range operations {
-			cases = append(cases, testCase{"v3_" + k.name + "/" + op.name, func(ctx context.Context, name string) error {
+			cases = append(cases, testCase{"v3_" + k.name + "/" + op.name, checked(func(ctx context.Context, name string) error {
 				return op.run(ctx, connect(name, k.options...), name)
-			}})
+			})})
 		}
 	}
 	return append(cases,
-		testCase{"v3_errors/wrong_key_is_sent_once", func(ctx context.Context, name string) error {
+		testCase{"v3_errors/wrong_key_is_sent_once", checked(func(ctx context.Context, name string) error {
 			return chat(ctx, connect(name, append(v1(keyBase, otherKey), option.WithMaxRetries(2))...), name)
-		}},
-		testCase{"v3_errors/cut_stream_raises", cutStream},
-		testCase{"v3_leaving/stream_is_closed_after_the_first_event", leave},
+		})},
+		testCase{"v3_errors/cut_stream_raises", checked(cutStream)},
+		testCase{"v3_leaving/stream_is_closed_after_the_first_event", checked(leave)},
 	)
 }
 

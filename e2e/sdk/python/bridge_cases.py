@@ -8,6 +8,7 @@ from case_line import API_VERSION, FIELD, KEY, KEY_BASE, TIMEOUT, case, main
 
 LONG = "x" * 200_000  # releases before 3.24 write model behind it
 AUDIO = b"\0" * 5_000_000
+PICTURE = b"\0" * 2_000_000
 
 
 def settings(name):
@@ -53,17 +54,42 @@ def transcription(client, model):
     return client.audio.transcriptions.create(model=model, file=("a.mp3", AUDIO)).text
 
 
-OPERATIONS = {"chat": chat, "chat_stream": chat_stream, "responses": responses,
-              "embeddings": embeddings, "transcription": transcription}
+def image_edit(client, model):
+    picture = ("a.png", PICTURE, "image/png")
+    return client.images.edit(model=model, image=picture, prompt="brighter").data[0].b64_json
+
+
+def responses_stream(client, model):
+    stream = client.responses.create(model=model, input=LONG, stream=True)
+    return "".join(e.delta for e in stream if e.type == "response.output_text.delta")
+
+
+def models(client, _):
+    return ",".join(m.id for m in client.models.list())
+
+
+def file_create(client, _):
+    return client.files.create(file=("lines.jsonl", b"{}"), purpose="batch").id
+
+
+def file_list(client, _):
+    return client.files.list().data[0].id
+
+
+def batch_create(client, _):
+    return client.batches.create(input_file_id="file-1", endpoint="/v1/chat/completions", completion_window="24h").id
+
+
+def batch_list(client, _):
+    return client.batches.list().data[0].id
+
+
+OPERATIONS = (chat, chat_stream, responses, responses_stream, embeddings, transcription, image_edit, models,
+              file_create, file_list, batch_create, batch_list)
 
 for kind, (make, model) in CLIENTS.items():
-    for operation, run in OPERATIONS.items():
-        case(f"{kind}/{operation}")(lambda name, make=make, model=model, run=run: run(make(name), model))
-
-
-@case("v1/models")
-def models(name):
-    return ",".join(m.id for m in v1(name).models.list())
+    for run in OPERATIONS:
+        case(f"{kind}/{run.__name__}")(lambda name, make=make, model=model, run=run: run(make(name), model))
 
 
 @case("v1/unknown_model")

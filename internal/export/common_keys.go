@@ -1,0 +1,43 @@
+package export
+
+import (
+	"slices"
+	"strings"
+)
+
+// Conditions of rows.
+func oneTime(v *view) bool  { return v.route.Timeouts.ResponseHead == v.route.Timeouts.StreamIdle }
+func twoTimes(v *view) bool { return !oneTime(v) }
+func dollarForm(v *view) bool {
+	return strings.Contains(v.route.Credential.Value, "$")
+}
+func exposesAll(v *view) bool { return slices.Contains(v.route.CORS.ExposedHeaders, "*") }
+
+// proxies says what becomes of keys in a proxy, whichever it is: of sections that have
+// nothing to do with what a route does, and of what no proxy here can do.
+var proxies = map[string]fate{
+	"admin.*":               spare("it is the listener of apim-edge's own operator; the other program has its own status and metrics"),
+	"loops.*":               spare("the other program has workers or threads of its own"),
+	"log.*":                 spare("the other program has a log of its own; the file sets one without queries, since they hold keys"),
+	"debug.decision_header": cant("it does not tell by which rule it has decided"),
+	"debug.hint_header":     cant("it does not read what a refusal of the upstream means"),
+	"debug.server_timing":   cant("it adds no Server-Timing"),
+
+	"routes.<name>.upstream":                           does("the upstream of the file"),
+	"routes.<name>.open":                               spare("nothing has to be said to let everybody in"),
+	"routes.<name>.heartbeat":                          cant("it writes nothing into a stream that says nothing, so boxes on the way may cut it"),
+	"routes.<name>.bridge.*":                           cant("it does not read bodies, where v1 names the model, and makes no legacy path of it"),
+	"upstreams.<name>.proxy":                           cant("it reaches no upstream by CONNECT through a forward proxy").but(direct, spare("the upstream is reached directly")),
+	"routes.<name>.require.*":                          cant("it checks no tokens of an issuer whose keys change, and no keys of apim-edge; the file lets nobody in instead"),
+	"token_policies.*":                                 cant("see require.token of the route"),
+	"clients.*":                                        cant("keys of apim-edge are kept as keyed hashes, which only apim-edge can compare"),
+	"upstreams.<name>.auth.header":                     does("the field that is set"),
+	"upstreams.<name>.auth.secondary":                  cant("it does not use a second value after a 401: exchange the first one, and reload"),
+	"upstreams.<name>.auth.managed_identity.resource":  cant("it fetches no token of a managed identity; the file lets nobody in instead"),
+	"upstreams.<name>.auth.managed_identity.client_id": cant("it fetches no token of a managed identity"),
+	"upstreams.<name>.max_dials":                       cant("it makes as many connections at a time as there are requests without one"),
+	"timeouts.drain_delay":                             cant("readiness does not fail in front of the end: let the balancer see it some other way"),
+	"limits.slowest":                                   cant("it ends bodies by silence only, not by their average speed"),
+}
+
+func direct(v *view) bool { return v.up.Proxy == "" || v.up.Proxy == "none" }

@@ -1,0 +1,90 @@
+package export
+
+// haproxyKeys says what becomes of each key in HAProxy.
+var haproxyKeys = merged(proxies, map[string]fate{
+	"listen.address":       does("bind"),
+	"listen.tls.cert_file": does("bind ... ssl crt, one file with both, which you make; a changed file needs a reload"),
+	"listen.tls.key_file":  does("bind ... ssl crt, one file with both, which you make; a changed file needs a reload"),
+	"listen.health_path":   cant("monitor-uri: it answers 200 as long as HAProxy runs, also while the credential or the upstream is missing"),
+	"trusted_proxies":      does("src, for X-Forwarded-For, -Proto and -Host; Forwarded and the fields of single vendors are dropped from everybody"),
+
+	"upstreams.<name>.url":              does("server and replace-path"),
+	"upstreams.<name>.tls.ca_file":      does("ca-file; where it is empty, the system's authorities"),
+	"upstreams.<name>.tls.server_name":  does("sni and verifyhost"),
+	"upstreams.<name>.tls.cert_file":    does("crt, one file with both, which you make"),
+	"upstreams.<name>.tls.key_file":     does("crt, one file with both, which you make"),
+	"upstreams.<name>.preserve_host":    does("set-header Host, or not"),
+	"upstreams.<name>.max_connections":  does("maxconn of the server, and timeout queue"),
+	"upstreams.<name>.max_idle":         does("pool-max-conn"),
+	"upstreams.<name>.max_age":          cant("HAProxy keeps a connection for as long as it is used: a name that has moved is seen late"),
+	"upstreams.<name>.share":            does("http-reuse"),
+	"upstreams.<name>.auth.value":       does("a variable of the environment, which you fill in; a value that changes needs a restart"),
+	"upstreams.<name>.auth.keep_caller": does("del-header: the caller's are dropped, or go on"),
+
+	"routes.<name>.path_prefix":  does("path_beg, at a boundary of segments, and 404"),
+	"routes.<name>.host":         does("host_only, and 404 for other hosts"),
+	"routes.<name>.strip_prefix": does("replace-path"),
+	"routes.<name>.request_body": cant("a bound on Content-Length, and 413: a chunked body has none").but(noBodyBound, spare("it is not set")),
+
+	"routes.<name>.credential.header":             does("set-header"),
+	"routes.<name>.credential.value":              does("set-header"),
+	"routes.<name>.credential.aliases":            does("rules for each field"),
+	"routes.<name>.credential.query_aliases":      does("rules for each parameter, which is taken out of the URL"),
+	"routes.<name>.credential.on_conflict":        does("strcmp, and 400"),
+	"routes.<name>.credential.on_missing":         does("a rule, and 401"),
+	"routes.<name>.credential.misplaced_token":    does("the rules of what wins"),
+	"routes.<name>.credential.keep_authorization": does("the rules of Authorization"),
+	"routes.<name>.credential.placeholders":       does("the rules of the places"),
+	"routes.<name>.forward_claims":                cant("HAProxy reads claims of signed tokens (jwt_payload_query), but the token would have to be verified first"),
+
+	"routes.<name>.cors.allowed_origins":       does("rules on Origin"),
+	"routes.<name>.cors.allowed_methods":       does("rules on the method that is asked for"),
+	"routes.<name>.cors.allowed_headers":       does("rules on the fields that are asked for; those of the OpenAI SDKs are in them"),
+	"routes.<name>.cors.exposed_headers":       does("http-after-response; of x-ratelimit-* and openai-* the names that Azure is known to send").but(exposesAll, does("http-after-response")),
+	"routes.<name>.cors.allow_credentials":     does("http-after-response"),
+	"routes.<name>.cors.max_age":               does("the answer to a preflight"),
+	"routes.<name>.cors.allow_private_network": does("the answer to a preflight"),
+	"routes.<name>.cors.check_upgrades":        does("a rule, and 403"),
+	"routes.<name>.cors.withhold_origin":       does("del-header Origin"),
+
+	"routes.<name>.timeouts.response_head": does("timeout server").but(twoTimes, cant("timeout server bounds the wait for the head and for each byte alike: the longer of the two stands there")),
+	"routes.<name>.timeouts.stream_idle":   does("timeout server and timeout tunnel").but(twoTimes, cant("see timeouts.response_head of the route")),
+	"timeouts.client_head":                 does("timeout http-request"),
+	"timeouts.request_body_idle":           cant("timeout client bounds all silence of a client, and must not be shorter than a stream may be silent").but(shortSilence, does("timeout client")),
+	"timeouts.connect":                     does("timeout connect, the longer of the two"),
+	"timeouts.tls_handshake":               does("timeout connect, the longer of the two"),
+	"timeouts.response_head":               spare("the route's own bound counts"),
+	"timeouts.stream_idle":                 spare("the route's own bound counts"),
+	"timeouts.client_write_stall":          cant("timeout client bounds all silence of a client, and must not be shorter than a stream may be silent").but(shortSilence, does("timeout client")),
+	"timeouts.client_keep_alive":           does("timeout http-keep-alive"),
+	"timeouts.upstream_keep_alive":         does("pool-purge-delay, which halves the pool each time: some live longer"),
+	"timeouts.drain":                       cant("hard-stop-after stands in the global section of all files: set it there, and end HAProxy by SIGUSR1"),
+
+	"limits.head":         does("tune.bufsize, which every stream of this HAProxy pays for; the refusal is 400 and not 431"),
+	"limits.request_body": spare("the route's own bound counts"),
+	"limits.connections":  cant("maxconn: further connections wait unanswered in the kernel's queue, without a 503"),
+	"limits.exchanges":    does("be_conn, and 503"),
+})
+
+func noBodyBound(v *view) bool { return v.route.RequestBody.Bytes == 0 }
+
+// shortSilence reports whether one bound can serve for both.
+func shortSilence(v *view) bool {
+	t := v.conf.Timeouts
+	return t.RequestBodyIdle == t.ClientWriteStall && t.RequestBodyIdle == v.route.Timeouts.StreamIdle && oneTime(v)
+}
+
+// haproxyGaps are differences that have no key.
+var haproxyGaps = []gap{
+	{"escaped-query-names", "a parameter whose name has a percent-escape is not recognised, and goes on in the URL", hasQuery},
+	{"token-by-its-header", "a token is known by alg in its header, as HAProxy's own reader of JSON finds it", nil},
+	{"other-readings", "a path that servers read in several ways (//, %2F, ;, a dot at the end of a name, escaped letters in the prefix) is taken as it stands there: where the edge refuses it because of another route, it may be forwarded or answered with 404", nil},
+	{"connection-options", "fields that a client names in Connection go on to the upstream", nil},
+	{"lower-case", "names of fields are sent in lower case, both ways", nil},
+	{"cuts", "a fixed-length answer that the upstream cuts ends with FIN and not with RST: openai-node 4 waits for the rest for ever", nil},
+	{"client-certificate", "an upstream that asks for the client certificate behind the request, as API Management does, gets none", hasClientCertificate},
+	{"subprotocol-lines", "a key in the second of several lines of Sec-WebSocket-Protocol is not found", nil},
+	{"refusals", "the body of a refusal has statusCode and message, but no code, and x-should-retry and Retry-After are missing", nil},
+	{"errors", "what HAProxy itself has to say (502, 503, 504) is HTML and carries no word on whether the upstream had begun", nil},
+	{"observed", "nobody counts who still needs what: the metrics, reasons and hints of apim-edge are gone", nil},
+}

@@ -1,0 +1,97 @@
+package export
+
+import "slices"
+
+func unreadable(v *view) bool {
+	return slices.ContainsFunc(v.keyFields(), func(name string) bool { return !plainName(name) })
+}
+
+// nginxKeys says what becomes of each key in nginx.
+var nginxKeys = merged(proxies, map[string]fate{
+	"listen.address":       does("listen"),
+	"listen.tls.cert_file": does("ssl_certificate; a changed file needs a reload"),
+	"listen.tls.key_file":  does("ssl_certificate_key; a changed file needs a reload"),
+	"listen.health_path":   cant("location: it answers 200 as long as nginx runs, also while the credential or the upstream is missing"),
+	"trusted_proxies":      does("geo, for X-Forwarded-For, -Proto and -Host; Forwarded and the fields of single vendors are dropped from everybody"),
+
+	"upstreams.<name>.url":             does("upstream, proxy_pass and the map of the path"),
+	"upstreams.<name>.tls.ca_file":     does("proxy_ssl_trusted_certificate; where it is empty, Debian's file of authorities"),
+	"upstreams.<name>.tls.server_name": does("proxy_ssl_name, for SNI and for the name in the certificate"),
+	"upstreams.<name>.tls.cert_file":   does("proxy_ssl_certificate"),
+	"upstreams.<name>.tls.key_file":    does("proxy_ssl_certificate_key"),
+	"upstreams.<name>.preserve_host":   does("proxy_set_header Host"),
+	"upstreams.<name>.max_connections": cant("max_conns: beyond it nginx answers 502 at once, since waiting in order is a matter of its commercial edition"),
+	"upstreams.<name>.max_idle":        does("keepalive, for each worker"),
+	"upstreams.<name>.max_age":         does("keepalive_time"),
+	"upstreams.<name>.share": spare("connections to the upstream are for whoever comes next").
+		but(func(v *view) bool { return v.up.Share == "client" }, cant("the file keeps no connections to the upstream at all, so that none serves two clients")),
+	"upstreams.<name>.auth.value":       does("an include file with the field, which you fill in; a value that changes needs a reload"),
+	"upstreams.<name>.auth.keep_caller": does("proxy_set_header: the caller's are dropped, or go on"),
+
+	"routes.<name>.path_prefix":  does("location, at a boundary of segments"),
+	"routes.<name>.host":         does("server_name, and 404 for other hosts"),
+	"routes.<name>.strip_prefix": does("the map of the path"),
+	"routes.<name>.request_body": does("client_max_body_size"),
+
+	"routes.<name>.credential.header": does("proxy_set_header").but(unreadable, cant("nginx reads no field whose name has other characters than letters, digits and hyphens")),
+	"routes.<name>.credential.value":  does("the map that writes the key").but(dollarForm, cant("a dollar sign cannot be written in nginx")),
+	"routes.<name>.credential.aliases": does("a map for each field").
+		but(unreadable, cant("nginx reads no field whose name has other characters than letters, digits and hyphens")),
+	"routes.<name>.credential.query_aliases":      does("a map of the query for each parameter, which is taken out of the URL"),
+	"routes.<name>.credential.on_conflict":        does("maps that compare, and 400"),
+	"routes.<name>.credential.on_missing":         does("a map, and 401"),
+	"routes.<name>.credential.misplaced_token":    does("the maps of what wins"),
+	"routes.<name>.credential.keep_authorization": does("the map of Authorization"),
+	"routes.<name>.credential.placeholders":       does("the maps of the places"),
+	"routes.<name>.forward_claims":                cant("it reads no claims"),
+
+	"routes.<name>.cors.allowed_origins":       does("a map of Origin"),
+	"routes.<name>.cors.allowed_methods":       does("a map of the method that is asked for"),
+	"routes.<name>.cors.allowed_headers":       does("a map of the fields that are asked for; those of the OpenAI SDKs are in it"),
+	"routes.<name>.cors.exposed_headers":       does("add_header; of x-ratelimit-* and openai-* the names that Azure is known to send").but(exposesAll, does("add_header")),
+	"routes.<name>.cors.allow_credentials":     does("add_header"),
+	"routes.<name>.cors.max_age":               does("add_header"),
+	"routes.<name>.cors.allow_private_network": does("add_header"),
+	"routes.<name>.cors.check_upgrades":        does("a map, and 403"),
+	"routes.<name>.cors.withhold_origin":       does("proxy_set_header Origin"),
+
+	"routes.<name>.timeouts.response_head": does("proxy_read_timeout").but(twoTimes, cant("proxy_read_timeout bounds the wait for the head and for each byte alike: the longer of the two stands there")),
+	"routes.<name>.timeouts.stream_idle":   does("proxy_read_timeout").but(twoTimes, cant("see timeouts.response_head of the route")),
+	"timeouts.client_head":                 does("client_header_timeout"),
+	"timeouts.request_body_idle":           does("client_body_timeout and proxy_send_timeout"),
+	"timeouts.connect":                     does("proxy_connect_timeout, the longer of the two"),
+	"timeouts.tls_handshake":               does("proxy_connect_timeout, the longer of the two"),
+	"timeouts.response_head":               spare("the route's own bound counts"),
+	"timeouts.stream_idle":                 spare("the route's own bound counts"),
+	"timeouts.client_write_stall":          does("send_timeout"),
+	"timeouts.client_keep_alive":           does("keepalive_timeout"),
+	"timeouts.upstream_keep_alive":         does("keepalive_timeout of the upstream"),
+	"timeouts.drain":                       cant("worker_shutdown_timeout stands in the main context, outside of this file: set it there, and end nginx by SIGQUIT"),
+
+	"limits.head":         does("large_client_header_buffers: each field, and four times that in all; the refusal is 400 and not 431"),
+	"limits.request_body": spare("the route's own bound counts"),
+	"limits.connections":  cant("worker_connections stands in the main context, counts connections to the upstream as well, and closes what is beyond it without an answer"),
+	"limits.exchanges":    does("limit_conn, and 503"),
+})
+
+// nginxGaps are differences that have no key.
+var nginxGaps = []gap{
+	{"several-lines", "of several lines of one credential field nginx before 1.23 takes the first, where apim-edge answers 400; later versions join them by a comma, which is refused", nil},
+	{"escaped-query-keys", "nginx decodes no percent-escapes: a key in the query that has one is answered with 400, and a parameter whose name has one goes on in the URL", hasQuery},
+	{"token-by-its-text", "a token is known by its text: three or five parts, the first of which is base64url of what has \"alg\" in it. It is not read as JSON, so that a key that is made to look so is taken for one, and a header that escapes the name is not", nil},
+	{"other-readings", "a path that servers read in several ways (//, %2F, ;, a dot at the end of a name, escaped letters in the prefix) is taken as it stands there: where the edge refuses it because of another route, it may be forwarded or answered with 404", nil},
+	{"connection-options", "fields that a client names in Connection go on to the upstream", nil},
+	{"fields-with-underscores", "fields whose names have other characters than letters, digits and hyphens do not reach the upstream", nil},
+	{"trailers", "trailers are dropped, both ways", nil},
+	{"cuts", "a fixed-length answer that the upstream cuts ends with FIN and not with RST: openai-node 4 waits for the rest for ever", nil},
+	{"names", "the upstream's name is looked up at the start and at a reload only, unless a version from 1.27.3 is given a resolver and resolve by hand", hasName},
+	{"logins", "a login that belongs to a connection (NTLM, Negotiate) does not work, and is not kept from other clients: do not export a route that is used so", nil},
+	{"client-certificate", "an upstream that asks for the client certificate behind the request, as API Management does, gets none", hasClientCertificate},
+	{"refusals", "the body of a refusal has statusCode and message, but no code, and x-should-retry and Retry-After are missing", nil},
+	{"errors", "what nginx itself has to say (502, 504, 413) is HTML and carries no word on whether the upstream had begun", nil},
+	{"observed", "nobody counts who still needs what: the metrics, reasons and hints of apim-edge are gone", nil},
+}
+
+func hasQuery(v *view) bool             { return len(v.route.Credential.QueryAliases) > 0 }
+func hasName(v *view) bool              { return !v.isAddress() }
+func hasClientCertificate(v *view) bool { return v.up.TLS.CertFile != "" }
