@@ -54,7 +54,7 @@ func TestReplicasShareOneLimit(t *testing.T) {
 	// has used up nothing is left for the other.
 	slowly := 0
 	for i := range 2 * burst {
-		slowly += asked(t, replicas[i%2], "b")
+		slowly += passes(t, replicas[i%2], "b")
 		awaitAnswer(t, replicas[i%2])
 	}
 	if slowly > burst || slowly < burst-4 { // what was lent to one and not used
@@ -91,18 +91,18 @@ func TestAClosedStoreLetsNobodyPass(t *testing.T) {
 	store := newStore(t)
 	r := edge.Run(t, fmt.Sprintf(limitedEdge, shared.Key.URL, "100000/h", 1000, store.port, certificate.CertFile, true))
 	awaitLine(t, r, "can be asked")
-	if asked(t, r, "a") != 1 {
+	if passes(t, r, "a") != 1 {
 		t.Error("a request is refused while the store is there")
 	}
 	store.kill()
 	awaitLine(t, r, "requests of routes with limits are refused")
-	resp := answerOf(t, r, "z")
+	resp := limitedAnswer(t, r, "z")
 	if resp.StatusCode != 503 || resp.Header.Get("x-apim-edge-error") != "limits_unavailable" || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("answer %s %v", resp.Status, resp.Header)
 	}
 	store.start()
 	awaitMetric(t, r, "apim_edge_shared_store_up", 1)
-	if asked(t, r, "z") != 1 {
+	if passes(t, r, "z") != 1 {
 		t.Error("a request is refused when the store is back")
 	}
 }
@@ -150,6 +150,13 @@ func (s *store) start() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if c, err := net.Dial("tcp", "127.0.0.1:"+s.port); err == nil {
+			_ = c.Close()
+			return
+		}
+	}
+	s.t.Fatal("redis-server does not listen")
 }
 
 func (s *store) kill() {
@@ -160,7 +167,7 @@ func (s *store) kill() {
 	}
 }
 
-func answerOf(t *testing.T, r *edge.Edge, key string) *http.Response {
+func limitedAnswer(t *testing.T, r *edge.Edge, key string) *http.Response {
 	t.Helper()
 	req, err := http.NewRequest("GET", "http://"+r.Address()+"/openai/v1/models", nil)
 	if err != nil {
@@ -176,11 +183,11 @@ func answerOf(t *testing.T, r *edge.Edge, key string) *http.Response {
 	return resp
 }
 
-// asked returns 1 where the request was not refused by the edge, which the upstream may
+// passes returns 1 where the request was not refused by the edge, which the upstream may
 // do: it does not know these keys.
-func asked(t *testing.T, r *edge.Edge, key string) int {
+func passes(t *testing.T, r *edge.Edge, key string) int {
 	t.Helper()
-	resp := answerOf(t, r, key)
+	resp := limitedAnswer(t, r, key)
 	switch resp.Header.Get("x-apim-edge-error") {
 	case "":
 		return 1
@@ -202,7 +209,7 @@ func askBoth(t *testing.T, replicas []*edge.Edge, key string, n int) int {
 	for range 8 {
 		all.Go(func() {
 			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
-				passed.Add(int64(asked(t, replicas[i%int64(len(replicas))], key)))
+				passed.Add(int64(passes(t, replicas[i%int64(len(replicas))], key)))
 			}
 		})
 	}

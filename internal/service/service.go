@@ -64,7 +64,7 @@ type Service struct {
 	keys        *health.Cause // of issuers that were never reached
 	ring        *keyring.Ring // the credentials that the edge itself shows to upstreams
 	shares      *shares.Keeper
-	forget      func()        // has vaults not be asked any more
+	forget      func() // has vaults not be asked any more
 
 	// Address is where clients connect, AdminAddress the admin listener ("" if
 	// there is none).
