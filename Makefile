@@ -35,7 +35,7 @@ lint: ## gofmt, vet, staticcheck, vulnerabilities of dependencies
 .PHONY: e2e
 e2e: ## real SDKs, real browser, raw sockets (installs what it needs with e2e/install)
 	e2e/install
-	go test -tags e2e -count=1 ./e2e/...
+	go test -tags e2e -count=1 ./e2e/... ./internal/shares
 
 .PHONY: trace-check
 trace-check: ## spans in a real OpenTelemetry collector, which it builds first (2 minutes)

@@ -26,6 +26,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/identity/keyring"
 	"github.com/apim-edge/apim-edge/internal/identity/token"
 	"github.com/apim-edge/apim-edge/internal/otlp"
+	"github.com/apim-edge/apim-edge/internal/shares"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -98,6 +99,7 @@ func metrics(t *testing.T) []metric {
 	new(keyring.Ring).Describe(descriptions)
 	new(census.Census).Describe(descriptions)
 	new(otlp.Exporter).Describe(descriptions)
+	new(shares.Keeper).Describe(descriptions)
 	close(descriptions)
 	pattern := regexp.MustCompile(`fqName: "(apim_edge_\w+)", help: "([^"]*)".* variableLabels: \{([^}]*)\}`)
 	var all []metric
