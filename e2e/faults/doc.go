@@ -1,7 +1,8 @@
 // Package faults holds what the edge must keep when everything goes wrong at once:
 // hundreds of clients with mixed work, while the upstream is killed, hung, slow,
 // truncating or talking nonsense, while the configuration changes, while file
-// descriptors run out, while clients leave, during a drain and behind a SIGKILL;
+// descriptors run out, while clients leave, while one of several upstreams throttles,
+// dies and hangs, during a drain and behind a SIGKILL;
 // and what it must not let anyone do to the others: slow heads and bodies,
 // answers that nobody reads, connections that say nothing, floods.
 //

@@ -122,7 +122,13 @@ func (s *stage) report() {
 
 // gather lets n clients work until they are halted.
 func (s *stage) gather(n int, codes map[string]int) *load.Crowd {
-	c := s.Load.Gather(n, &load.Crowded, codes)
+	s.t.Helper()
+	return s.gatherOf(n, &load.Crowded, codes)
+}
+
+// gatherOf lets them do that work.
+func (s *stage) gatherOf(n int, mix *load.Mix, codes map[string]int) *load.Crowd {
+	c := s.Load.Gather(n, mix, codes)
 	s.t.Cleanup(c.Halt)
 	return c
 }

@@ -9,7 +9,9 @@ type Line struct {
 	Method, Path, Reason, Cause       string
 	Status                            int
 	Bytes, Events, Aborted            int64
-	Refused                           string `json:"cors_refused"`
+	Upstream                          string
+	Moved                             []string // upstreams that were asked before, and why it went on
+	Refused                           string   `json:"cors_refused"`
 
 	Text   string `json:"-"` // the line as it was written
 	Broken bool   `json:"-"` // it is no JSON

@@ -13,6 +13,7 @@ import (
 type pattern struct {
 	seed     uint64
 	at, size int64
+	text     bool // letters, as in a string of JSON
 }
 
 // Read implements io.Reader.
@@ -25,6 +26,9 @@ func (p *pattern) Read(b []byte) (int, error) {
 		var word [8]byte
 		binary.LittleEndian.PutUint64(word[:], scramble(p.seed+uint64(p.at/8)))
 		taken := copy(b[n:], word[p.at%8:])
+		for i := n; p.text && i < n+taken; i++ {
+			b[i] = 'a' + b[i]%16
+		}
 		n += taken
 		p.at += int64(taken)
 	}

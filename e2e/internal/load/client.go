@@ -235,6 +235,9 @@ func (x *Exchange) readBody(resp *http.Response, o outcome) outcome {
 		o.err = err
 		return o
 	}
+	if isRefusal(o.status) {
+		return o // it has no body
+	}
 	if rest, _ := io.CopyN(io.Discard, want, 1); rest > 0 && o.deviation == nil && (x.Fate == Good || x.Fate == Slow || x.Fate == Endless) {
 		o.deviation = fmt.Errorf("%d bytes look like the whole answer", o.bytes)
 	}

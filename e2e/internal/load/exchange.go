@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,7 +31,8 @@ type Exchange struct {
 
 	// Of upstream.
 	arrivals int
-	taken    bool // upstream still works on it
+	refusals map[*Upstream]int  // by whom, and how often
+	taken    map[*Upstream]bool // by those who still work on it
 	wrong    string
 
 	line *edge.Line
@@ -59,22 +61,36 @@ func (p *Part) want() io.Reader {
 }
 
 // sent returns a reader of the whole body that the request must have.
-func (p *Part) sent() io.Reader { return &pattern{seed: ^p.Seq << 32, size: p.Upload} }
+func (p *Part) sent() io.Reader {
+	fill := &pattern{seed: ^p.Seq << 32, size: p.Upload}
+	if p.Members == "" {
+		return fill
+	}
+	before, after := "{"+p.Members+`,"input":"`, `"}`
+	if p.Seq%2 == 0 { // the members stand last
+		before, after = `{"input":"`, `",`+p.Members+"}"
+	}
+	fill.size, fill.text = p.Upload-int64(len(before)+len(after)), true
+	return io.MultiReader(strings.NewReader(before), fill, strings.NewReader(after))
+}
 
 // inspect says what is wrong with a request as it has arrived.
 func (x *Exchange) inspect(a *arrival, u *Upstream) string {
 	key, authorization := x.secret, ""
-	if x.isToken() {
+	switch {
+	case u.Key != "":
+		key = u.Key
+	case x.isToken():
 		key, authorization = "", "Bearer "+x.secret
 	}
 	switch {
-	case x.leg.Upstream != u:
+	case !slices.Contains(x.leg.all(), u):
 		return "it came to another upstream than that of " + x.Leg
 	case a.Key != key, a.Authorization != authorization:
 		return fmt.Sprintf("api-key %q and authorization %q arrive", a.Key, a.Authorization)
 	case a.Alias != "":
 		return "the key arrives twice"
-	case a.Target != x.leg.target():
+	case a.Target != x.leg.targetAt(u):
 		return fmt.Sprintf("the target arrives as %q", a.Target)
 	case a.Nonce != x.id:
 		return fmt.Sprintf("x-nonce arrives as %q", a.Nonce)
@@ -89,7 +105,7 @@ func (x *Exchange) mustHaveLine() bool {
 	switch {
 	case x.outcome.unsent, x.outcome.unread, x.inHead > 0, x.outcome.word == notAnswered:
 		return false
-	case x.arrivals > 0, x.outcome.status > 0:
+	case x.arrivals > 0, len(x.refusals) > 0, x.outcome.status > 0:
 		return true
 	}
 	// The kernel forgets bytes in front of a reset, and whoever goes may not have
@@ -157,10 +173,9 @@ func (x *Exchange) compare() (fault string) {
 
 // verdict says in a word how it ended, and what must not be so.
 func (x *Exchange) verdict() (ending, fault string) {
-	u := x.leg.Upstream
 	c := circumstances{
-		outage: u.wasDown(x.start, x.ended), stale: u.mayBeStale(x.start, x.ended),
-		arrivals: x.arrivals, wrong: x.wrong, codes: x.crowd.Codes,
+		outage: x.leg.wasDown(x.start, x.ended), stale: x.leg.mayBeStale(x.start, x.ended),
+		arrivals: x.arrivals, refusals: len(x.refusals), wrong: x.wrong, codes: x.crowd.Codes,
 	}
 	if ending = x.outcome.word; ending == "" {
 		if ending, fault = judge(&x.Plan, x.id, x.outcome, c); fault != "" {
@@ -179,7 +194,10 @@ func (x *Exchange) verdict() (ending, fault string) {
 	case x.arrivals > c.most(&x.Plan):
 		return ending, fmt.Sprintf("it came to upstream %d times", x.arrivals)
 	}
-	if fault = x.compare(); fault != "" && x.line != nil {
+	if fault = x.compare(); fault == "" {
+		fault = x.needless()
+	}
+	if fault != "" && x.line != nil {
 		fault += ": " + strings.TrimSpace(x.line.Text)
 	}
 	return ending, fault

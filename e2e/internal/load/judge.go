@@ -41,6 +41,7 @@ type circumstances struct {
 	outage   bool           // upstream was down for a part of the time
 	stale    bool           // an idle connection was closed by upstream at about that time
 	arrivals int            // how often the request came to upstream
+	refusals int            // by how many upstreams it was refused
 	wrong    string         // what upstream found wrong with it
 	codes    map[string]int // errors that may come at any time, with their status; nil: none
 }
@@ -93,6 +94,8 @@ func judge(p *Plan, id string, o outcome, c circumstances) (ending, fault string
 		return "another's answer", fmt.Sprintf("it gets the answer %d %s of %q", o.status, o.code, o.id)
 	case o.code != "":
 		return judgeError(p, o, c)
+	case isRefusal(o.status) && c.refusals > 0:
+		return "refused", ""
 	case o.status/100 != 2 && o.status != 101:
 		return "wrong status", fmt.Sprintf("status %d", o.status)
 	case c.arrivals == 0:

@@ -84,14 +84,21 @@ func (l *Ledger) end(x *Exchange, o outcome) {
 	}
 }
 
-// arrived notes what has come to upstream.
+// arrived notes what has come to upstream, and runs there.
 func (l *Ledger) arrived(id string, a *arrival, u *Upstream) {
+	l.came(id, a, u, func(x *Exchange) { x.arrivals++ })
+}
+
+func (l *Ledger) came(id string, a *arrival, u *Upstream, count func(*Exchange)) {
 	seq, ours := sequence(id)
 	l.mu.Lock()
 	x := l.running[seq]
 	if x != nil && ours {
-		x.arrivals++
-		x.taken, x.last = true, time.Now()
+		count(x)
+		if x.taken == nil {
+			x.taken = map[*Upstream]bool{}
+		}
+		x.taken[u], x.last = true, time.Now()
 		if wrong := x.inspect(a, u); x.wrong == "" {
 			x.wrong = wrong
 		}
@@ -105,7 +112,7 @@ func (l *Ledger) arrived(id string, a *arrival, u *Upstream) {
 // released notes that upstream is done with an exchange. Where the client has left
 // before, the time tells how long the cancel took; orderly: the edge, and no
 // restart, ended it.
-func (l *Ledger) released(id, fault string, orderly bool) {
+func (l *Ledger) released(id, fault string, orderly bool, u *Upstream) {
 	seq, _ := sequence(id)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -113,7 +120,8 @@ func (l *Ledger) released(id, fault string, orderly bool) {
 	if x == nil {
 		return
 	}
-	x.taken, x.last = false, time.Now()
+	delete(x.taken, u)
+	x.last = time.Now()
 	if x.wrong == "" {
 		x.wrong = fault
 	}
@@ -146,7 +154,7 @@ func (l *Ledger) settle(closing bool) {
 		delete(l.running, seq)
 		ending, fault := x.verdict()
 		l.endings[x.Kind+": "+ending]++
-		if x.taken && !closing {
+		if len(x.taken) > 0 && !closing {
 			fault = fmt.Sprintf("its client has gone, and upstream still has it %s later; %s", late, fault)
 		}
 		if fault != "" {
@@ -159,9 +167,9 @@ func (l *Ledger) settle(closing bool) {
 func (x *Exchange) isRipe() bool {
 	quiet, o := time.Since(x.last), &x.outcome
 	switch {
-	case x.leg.Upstream.wasDown(time.Now().Add(-late), time.Now()):
+	case x.leg.wasDown(time.Now().Add(-late), time.Now()):
 		return false // one that stands still tells later what has come
-	case !x.taken && (x.line != nil || o.unsent || o.unread || x.inHead > 0 || o.word == notAnswered):
+	case len(x.taken) == 0 && (x.line != nil || o.unsent || o.unread || x.inHead > 0 || o.word == notAnswered):
 		return quiet > grace
 	}
 	return quiet > late

@@ -125,6 +125,7 @@ func (l *Load) draw(r *rand.Rand, k *kind, crowd *Crowd) (Plan, *Leg, *Crowd, ti
 	k.plan(r, &p)
 	leg := l.legFor(r, &p)
 	p.Leg = leg.Name
+	leg.adapt(&p)
 	if !leg.Patient {
 		p.Patience = 3 * max(ResponseHead, StreamIdle)
 	}

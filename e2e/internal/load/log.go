@@ -3,6 +3,7 @@ package load
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -16,6 +17,8 @@ type lines struct {
 	strange   int64 // with an id that is none of ours
 	seen      bitset
 	causes    map[string]int
+	moved     map[string]int // attempts before the last, by why
+	served    map[string]int // exchanges that went well, by the upstream's name
 	classes   map[string]int // of status
 	events    int64
 	messages  map[string]int64 // all others, by level and message
@@ -25,7 +28,7 @@ type lines struct {
 }
 
 func newLines() lines {
-	return lines{causes: map[string]int{}, classes: map[string]int{}, messages: map[string]int64{}}
+	return lines{causes: map[string]int{}, moved: map[string]int{}, served: map[string]int{}, classes: map[string]int{}, messages: map[string]int64{}}
 }
 
 // Line takes a line of the log: for edge.Edge's OnLine.
@@ -59,6 +62,10 @@ func (l *Ledger) access(line edge.Line) {
 	n.exchanges++
 	n.causes[line.Cause]++
 	n.events += line.Events
+	n.noteMoved(line.Moved)
+	if line.Status == http.StatusOK && line.Cause == "complete" {
+		n.served[line.Upstream]++
+	}
 	class := "none"
 	if line.Status > 0 {
 		class = fmt.Sprintf("%dxx", line.Status/100)
@@ -169,6 +176,7 @@ func (l *Ledger) CheckCounters(m edge.Metrics) {
 	for code := range errorCodes {
 		same("errors "+code, m.Sum("apim_edge_errors_total", `code="`+code+`"`), n.causes[code])
 	}
+	same("attempts that moved on", m.Sum("apim_edge_upstream_moved_total"), movedOf(n))
 	same("preflights", m.Sum("apim_edge_preflights_total"), n.causes["preflight"])
 	same("streams without their end", m.Sum("apim_edge_streams_incomplete_total"), n.causes["stream_incomplete"])
 	same("events", m.Sum("apim_edge_events_total"), int(n.events))

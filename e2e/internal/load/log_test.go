@@ -18,7 +18,7 @@ func told(t *testing.T, change func(all []edge.Line) []edge.Line) (findings stri
 	for range 2 {
 		x := l.begin(Plan{Part: Part{Fate: Good, Framing: ByLength, Size: 10}, Leg: "plain", place: "bearer"}, leg, crowd, time.Now())
 		l.arrived(x.id, &arrival{Key: x.secret, Target: leg.target(), Nonce: x.id}, u)
-		l.released(x.id, "", true)
+		l.released(x.id, "", true, nil)
 		l.end(x, outcome{status: 200, id: x.id, bytes: 10})
 		log = append(log, edge.Line{
 			Message: "exchange", RequestID: x.id, Method: "GET", Status: 200, Bytes: 10, Reason: "bearer_key", Cause: "complete",

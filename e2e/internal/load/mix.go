@@ -68,6 +68,11 @@ var Crowded = newMix([]kind{
 	{"leaves", 6, planLeaving, (*visit).leaver},
 })
 
+// Spread is the work of a crowd at a route with several upstreams: without answers that
+// never come. The edge sees those in rows, and rows open a breaker.
+var Spread = newMix(append(slices.DeleteFunc(slices.Clone(Crowded.kinds), func(k kind) bool { return k.name == "waits" }),
+	kind{named, 3, func(r *rand.Rand, p *Plan) { crowded(ByLength)(r, p); p.Upload = 1 + r.Int64N(20_000) }, (*visit).ordinary}))
+
 // Posts are POSTs on connections of their own.
 var Posts = newMix([]kind{{"post", 1, func(r *rand.Rand, p *Plan) {
 	p.Upload, p.Size, p.lonely = between(r, 10, 40), 20, true

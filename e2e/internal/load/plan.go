@@ -50,6 +50,7 @@ type Part struct {
 	Size     int64         // of the answer's body; of events: how many
 	Gap      time.Duration // between events or pieces
 	Upload   int64
+	Members  string        // of the object that the upload is; empty: it is none
 	HangUp   bool          // closes behind its answer without saying so
 	Says     bool          // closes behind its answer and says so
 	Early    bool          // answers before it has read the upload

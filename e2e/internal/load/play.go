@@ -25,13 +25,6 @@ import (
 // role is the upstream's, in a process of its own.
 const role = "upstream of a load"
 
-// What an upstream is told: die, to reset each connection and go; open, to go on with
-// what is gated, now and later.
-const (
-	die  = "die"
-	open = "open"
-)
-
 // ActUpstream plays the upstream and does not return, if that is what this process
 // has been started for. Whoever loads an edge calls it first of all.
 func ActUpstream() {
@@ -45,23 +38,15 @@ func ActUpstream() {
 		panic(err)
 	}
 	p.tell("ready", "", l.Address)
-	for orders := bufio.NewScanner(os.Stdin); orders.Scan(); {
-		switch orders.Text() {
-		case die:
-			l.Leave(raw.ByReset)
-			os.Exit(0)
-		case open:
-			p.open.Store(true)
-		}
-	}
-	os.Exit(0) // the load has gone
+	p.obey(l)
 }
 
 // player is the upstream. It tells on its standard output, a line at a time, what
 // arrives and how it ends.
 type player struct {
-	out  sync.Mutex
-	open atomic.Bool // nobody stands still any more
+	out     sync.Mutex
+	open    atomic.Bool  // nobody stands still any more
+	refusal atomic.Int64 // the status with which all are refused; 0: nobody is
 }
 
 func (p *player) tell(what, id, more string) {
@@ -119,8 +104,13 @@ func (s *session) exchange() bool {
 	}
 	all := func(name string) string { return strings.Join(req.Header.Values(name), "|") }
 	came, _ := json.Marshal(arrival{all("Api-Key"), all("Authorization"), all("Ocp-Apim-Subscription-Key"), req.URL.RequestURI(), all("X-Nonce")})
-	s.tell("arrived", id, string(came))
-	err = s.play(&part, id, req)
+	if status := s.refusal.Load(); status > 0 {
+		s.tell("refuses", id, string(came))
+		err = s.turnAway(&part, id, req, int(status))
+	} else {
+		s.tell("arrived", id, string(came))
+		err = s.play(&part, id, req)
+	}
 	if errors.Is(err, errDied) {
 		return false
 	}

@@ -34,12 +34,29 @@ type Leg struct {
 	Upstream *Upstream
 	Patient  bool // the edge waits for upstream for ever
 	Steady   bool // its pool survives each reload
+	// Others are further upstreams of the route.
+	Others []*Upstream
+	// Bridged says that clients speak v1, and Upstream legacy; Others speak v1.
+	Bridged bool
 }
 
 func (l *Leg) path() string { return "/" + l.Name + "/openai/deployments/gpt-4o/chat/completions" }
 
 // target is the request target without a key in it.
-func (l *Leg) target() string { return l.path() + "?" + query }
+func (l *Leg) target() string {
+	if l.Bridged {
+		return "/" + l.Name + "/openai/v1/chat/completions?v=1"
+	}
+	return l.path() + "?" + query
+}
+
+// targetAt is the target that arrives at one of its upstreams.
+func (l *Leg) targetAt(u *Upstream) string {
+	if l.Bridged && u == l.Upstream {
+		return l.path() + "?v=1&" + query
+	}
+	return l.target()
+}
 
 // Settings is the configuration file of the edge, which changes while it runs.
 type Settings struct {
@@ -71,32 +88,54 @@ func (s *Settings) Write() error {
 	text.WriteString("admin: {address: \"127.0.0.1:0\", pprof: true}\nlog: {format: json}\nupstreams:\n")
 	names := map[*Upstream]string{}
 	for _, leg := range s.Legs {
-		if names[leg.Upstream] != "" {
-			continue // another leg has it
+		for _, u := range leg.all() {
+			if names[u] != "" {
+				continue // another leg has it
+			}
+			names[u] = leg.NameOf(u)
+			line, err := s.upstream(leg, u)
+			if err != nil {
+				return err
+			}
+			text.WriteString(line)
 		}
-		names[leg.Upstream] = leg.Name
-		more := s.Upstream
-		if id := leg.Upstream.ID; id != nil {
-			more += fmt.Sprintf(", tls: {ca_file: %q}", id.CertFile)
-		}
-		// Another number makes another pool; the upstream that is steady keeps its.
-		idle := 64
-		if !leg.Steady {
-			idle = 32 + 16*(s.versions%3)
-		}
-		fmt.Fprintf(&text, "  %s: {url: %q, max_idle: %d%s}\n", leg.Name, leg.Upstream.URL(), idle, more)
 	}
 	text.WriteString(s.Upstreams + "routes:\n")
 	for _, leg := range s.Legs {
+		way := leg.route()
+		if way == "" {
+			way = "upstream: " + names[leg.Upstream]
+		}
 		patience := ""
 		if leg.Patient {
 			patience = ", timeouts: {response_head: 1h, stream_idle: 1h}"
 		}
-		fmt.Fprintf(&text, "  %s: {path_prefix: /%s, upstream: %s, cors: {allowed_origins: [%q], max_age: %ds}%s}\n",
-			leg.Name, leg.Name, names[leg.Upstream], Origin, 60+s.versions%10, patience)
+		fmt.Fprintf(&text, "  %s: {path_prefix: /%s, %s, cors: {allowed_origins: [%q], max_age: %ds}%s}\n",
+			leg.Name, leg.Name, way, Origin, 60+s.versions%10, patience)
 	}
 	fmt.Fprintf(&text, "%stimeouts: {%s}\n%s", s.Routes, s.Timeouts, s.More)
 	return s.put(text.String())
+}
+
+// upstream is an upstream in the file.
+func (s *Settings) upstream(leg *Leg, u *Upstream) (string, error) {
+	more := s.Upstream
+	if u.ID != nil {
+		more += fmt.Sprintf(", tls: {ca_file: %q}", u.ID.CertFile)
+	}
+	if u.Key != "" {
+		file := filepath.Join(filepath.Dir(s.File), leg.NameOf(u)+".key")
+		if err := os.WriteFile(file, []byte(u.Key), 0o600); err != nil {
+			return "", err
+		}
+		more += fmt.Sprintf(", auth: {header: api-key, value: %q}", "file:"+file)
+	}
+	// Another number makes another pool; the upstream that is steady keeps its.
+	idle := 64
+	if !leg.Steady {
+		idle = 32 + 16*(s.versions%3)
+	}
+	return fmt.Sprintf("  %s: {url: %q, max_idle: %d%s}\n", leg.NameOf(u), u.URL(), idle, more), nil
 }
 
 // Spoil puts a file in place that the edge must refuse.

@@ -19,7 +19,8 @@ import (
 // Upstream is the process that plays the upstream, one life after the other, and
 // what all of them have told.
 type Upstream struct {
-	ID *testcert.Certificate // nil: plain
+	ID  *testcert.Certificate // nil: plain
+	Key string                // what the edge shows to it; empty: the client's
 
 	address string
 	ledger  *Ledger
@@ -31,6 +32,7 @@ type Upstream struct {
 	most      struct{ exchanges, conns int }
 	outages   []outage
 	hungUp    []time.Time // when it closed a connection without saying so
+	refusing  []outage    // times of refusal, until it can be asked again
 }
 
 // life is one process from its start to its end.
@@ -52,6 +54,9 @@ func NewUpstream(l *Ledger, id *testcert.Certificate) (*Upstream, error) {
 	u := &Upstream{ID: id, address: address, ledger: l, open: map[string]*life{}, strangers: map[string]bool{}}
 	return u, u.Start()
 }
+
+// Another starts one more that tells the same ledger.
+func (u *Upstream) Another() (*Upstream, error) { return NewUpstream(u.ledger, u.ID) }
 
 // URL is where the edge asks it.
 func (u *Upstream) URL() string {
@@ -89,7 +94,7 @@ func (u *Upstream) note(l *life, line string) {
 		u.most.conns = max(u.most.conns, l.conns)
 	case "closed":
 		l.conns--
-	case "arrived":
+	case "arrived", "refuses":
 		u.open[id] = l
 		u.most.exchanges = max(u.most.exchanges, len(u.open))
 		if !isOurs(id) {
@@ -103,14 +108,18 @@ func (u *Upstream) note(l *life, line string) {
 	}
 	u.mu.Unlock()
 	switch what {
-	case "arrived":
+	case "arrived", "refuses":
 		var a arrival
 		if err := json.Unmarshal([]byte(more), &a); err != nil {
 			u.ledger.Found("upstream talks nonsense: %q", line)
 		}
-		u.ledger.arrived(id, &a, u)
+		if what == "arrived" {
+			u.ledger.arrived(id, &a, u)
+		} else {
+			u.ledger.refused(id, &a, u)
+		}
 	case "ended":
-		u.ledger.released(id, more, true)
+		u.ledger.released(id, more, true, u)
 	case "broken":
 		u.ledger.Found("upstream %s cannot read a request: %s %s", u.address, id, more)
 	}
@@ -146,8 +155,25 @@ func (u *Upstream) bury() {
 	u.life.over, u.life.conns = true, 0
 	u.mu.Unlock()
 	for _, id := range left {
-		u.ledger.released(id, "", false)
+		u.ledger.released(id, "", false, u)
 	}
+}
+
+// Refuse lets it answer each request with a status that says that nothing ran, and ask
+// to be left alone for LeftAlone. Serve ends that.
+func (u *Upstream) Refuse(status int) {
+	u.mu.Lock()
+	u.refusing = append(u.refusing, outage{from: time.Now()})
+	u.mu.Unlock()
+	u.life.Tell(refuse + " " + strconv.Itoa(status))
+}
+
+// Serve ends a Refuse.
+func (u *Upstream) Serve() {
+	u.life.Tell(refuse + " 0")
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.refusing[len(u.refusing)-1].to = time.Now().Add(LeftAlone + aftermath)
 }
 
 // Open lets go on what is gated.
@@ -187,9 +213,19 @@ func (u *Upstream) recover() {
 func (u *Upstream) wasDown(from, to time.Time) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return slices.ContainsFunc(u.outages, func(o outage) bool {
-		return o.from.Before(to) && (o.to.IsZero() || o.to.After(from))
-	})
+	return slices.ContainsFunc(u.outages, func(o outage) bool { return o.overlaps(from, to) })
+}
+
+func (o *outage) overlaps(from, to time.Time) bool {
+	return o.from.Before(to) && (o.to.IsZero() || o.to.After(from))
+}
+
+// wasWell reports whether the upstream could be of use all of the time.
+func (u *Upstream) wasWell(from, to time.Time) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	in := func(o outage) bool { return o.overlaps(from, to) }
+	return !slices.ContainsFunc(u.outages, in) && !slices.ContainsFunc(u.refusing, in)
 }
 
 // mayBeStale reports whether an idle connection has been closed without a word
