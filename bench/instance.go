@@ -116,7 +116,7 @@ func (b *bench) describe(where place, p *peers.Peer, leg workload.Leg, how manne
 		UpstreamTLS: leg != workload.Plain, ClientTLS: leg == workload.TLSBoth,
 		CAFile: b.certs.CertFile, CertFile: b.certs.CertFile, KeyFile: b.certs.KeyFile, PairFile: b.certs.pairFile,
 		Key: mock.Key, Cores: cmp.Or(how.threads, b.options.Cores), Connections: b.mostConnections(), Files: b.files,
-		AccessLog: p.AccessLog, Census: p.Census, UpstreamHost: cmp.Or(where.name, where.upstream.host), Resolver: where.resolver,
+		AccessLog: p.AccessLog, Census: p.Census, Variant: p.Variant, UpstreamHost: cmp.Or(where.name, where.upstream.host), Resolver: where.resolver,
 	}
 	if how.tokens {
 		conf.Tokens = &b.issuer.Files
@@ -136,7 +136,7 @@ func (b *bench) mostConnections() int {
 // target is how clients reach the peer. Only the relay cannot rewrite: its
 // clients send what should arrive.
 func (b *bench) target(where place, p *peers.Peer, conf peers.Instance) client.Target {
-	t := client.Target{Address: conf.Listen(), Credential: "Authorization: Bearer " + mock.Key, Within: where.within()}
+	t := client.Target{Address: conf.Listen(), Path: p.Path, Credential: "Authorization: Bearer " + mock.Key, Within: where.within()}
 	if p.Role == peers.Floor {
 		t.Credential = "api-key: " + mock.Key
 	}

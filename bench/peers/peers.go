@@ -30,8 +30,21 @@ const (
 	Direct  Role = "direct"  // no proxy: what the load and the upstream cost
 	Edge    Role = "edge"    // apim-edge
 	General Role = "general" // a general proxy
-	Gateway Role = "gateway" // an LLM gateway: parses bodies, does more
-	Floor   Role = "floor"   // moves bytes and understands nothing
+	// Variation is a general proxy that does more; no ratio is taken to it.
+	Variation Role = "variation"
+	Gateway   Role = "gateway" // an LLM gateway: parses bodies, does more
+	Floor     Role = "floor"   // moves bytes and understands nothing
+)
+
+// Variant is what a peer does besides.
+type Variant string
+
+// The variants.
+const (
+	Bridge Variant = "bridge" // v1 paths become legacy ones, by the model
+	Two    Variant = "two"    // two upstreams, with failover
+	Usage  Variant = "usage"  // tokens in answers are counted
+	Limits Variant = "limits" // requests are counted, and none refused
 )
 
 // Peer is something that is measured.
@@ -54,6 +67,10 @@ type Peer struct {
 	Allocations bool
 	AccessLog   bool
 	Census      bool // callers are counted
+	// Variant has the peer do more than the others; its files say what.
+	Variant Variant
+	// Path is where the requests go; empty: where those of all peers do.
+	Path string
 	// Only lists the workloads that make sense; empty: all. What keeps a peer
 	// from the others is told in its Note.
 	Only []string
@@ -81,6 +98,7 @@ type Instance struct {
 	Files        int // file descriptors that may be open
 	AccessLog    bool
 	Census       bool
+	Variant      Variant
 	// Tokens has the peer let only those through who show a token of this issuer, and show
 	// Key to the upstream itself; nil: everybody passes, with a key of his own.
 	Tokens *tokens.Files
@@ -106,6 +124,14 @@ func (i Instance) LogLevel() string {
 		return "info"
 	}
 	return "warn"
+}
+
+// Clusters are the names under which the upstream is asked.
+func (i Instance) Clusters() []string {
+	if i.Variant == Two {
+		return []string{"legacy", "other"}
+	}
+	return []string{"legacy"}
 }
 
 // WorkerConnections is how many connections one worker may have, where each worker

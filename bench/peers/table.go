@@ -23,6 +23,22 @@ var all = []Peer{
 		Argv: edgeArgv, Env: goEnv, Allocations: true, Census: true,
 	},
 	{
+		Name: "apim-edge+bridge", Role: Edge, Package: "./cmd/apim-edge", Note: "v1 becomes legacy, by the model in the body",
+		Argv: edgeArgv, Env: goEnv, Allocations: true, Variant: Bridge, Only: variantWorkloads, Path: "/openai/v1/chat/completions",
+	},
+	{
+		Name: "apim-edge+two", Role: Edge, Package: "./cmd/apim-edge", Note: "two upstreams by chance, with failover",
+		Argv: edgeArgv, Env: goEnv, Allocations: true, Variant: Two, Only: variantWorkloads,
+	},
+	{
+		Name: "apim-edge+usage", Role: Edge, Package: "./cmd/apim-edge", Note: "tokens in answers are counted",
+		Argv: edgeArgv, Env: goEnv, Allocations: true, Variant: Usage, Only: variantWorkloads,
+	},
+	{
+		Name: "apim-edge+limits", Role: Edge, Package: "./cmd/apim-edge", Note: "requests are counted by credential, and none refused",
+		Argv: edgeArgv, Env: goEnv, Allocations: true, Variant: Limits, Only: variantWorkloads,
+	},
+	{
 		Name: "nginx", Role: General, Binary: []string{"nginx", "/usr/sbin/nginx"}, VersionArgs: []string{"-v"},
 		Argv: func(binary string, i Instance) []string {
 			return []string{binary, "-p", i.Dir, "-c", i.File("nginx.conf"), "-e", "stderr"}
@@ -35,12 +51,15 @@ var all = []Peer{
 		},
 	},
 	{
-		Name: "envoy", Role: General, VersionArgs: []string{"--version"},
-		Binary: []string{"envoy/lib/python3*/site-packages/envoy/_bin/envoy", "envoy"},
-		Argv: func(binary string, i Instance) []string {
-			return []string{binary, "-c", i.File("envoy.yaml"), "--concurrency", fmt.Sprint(i.Cores),
-				"--disable-hot-restart", "--log-level", "error"}
-		},
+		Name: "envoy", Role: General, VersionArgs: []string{"--version"}, Binary: envoyBinary, Argv: envoyArgv,
+	},
+	{
+		Name: "envoy+two", Role: Variation, Binary: envoyBinary, Argv: envoyArgv, Note: "two clusters by chance, retries",
+		Variant: Two, Only: variantWorkloads,
+	},
+	{
+		Name: "envoy+limits", Role: Variation, Binary: envoyBinary, Argv: envoyArgv, Note: "local_ratelimit for all alike, and none refused",
+		Variant: Limits, Only: variantWorkloads,
 	},
 	{
 		Name: "caddy", Role: General, Binary: []string{"caddy/bin/caddy", "caddy"}, VersionArgs: []string{"version"},
@@ -79,7 +98,7 @@ var all = []Peer{
 			// Its price list would otherwise be fetched at the start.
 			return []string{"LITELLM_LOCAL_MODEL_COST_MAP=True", "LITELLM_LOG=ERROR", "SSL_CERT_FILE=" + i.CAFile, "NO_DOCS=True"}
 		},
-		Only: []string{"small-closed", "sdk-closed"}, PlainClients: true, // a hundred times slower than the next
+		Only: []string{"small-closed", "sdk-closed", "sdk-model-last"}, PlainClients: true, // a hundred times slower than the next
 	},
 	{
 		Name: "portkey", Role: Gateway, Binary: []string{"portkey/node_modules/.bin/gateway"},
@@ -102,7 +121,17 @@ var all = []Peer{
 // parsedWorkloads are those whose bodies a gateway can parse. Gateways answer a
 // few hundred requests a second: the workloads that ask how much more than that
 // is possible tell nothing about them.
-var parsedWorkloads = []string{"small-closed", "small-open", "sdk-closed", "events-paced", "departure"}
+var parsedWorkloads = []string{"small-closed", "small-open", "sdk-closed", "sdk-model-last", "events-paced", "departure"}
+
+// variantWorkloads are those in which it is seen what a variant costs.
+var variantWorkloads = []string{"sdk-closed", "sdk-model-last"}
+
+var envoyBinary = []string{"envoy/lib/python3*/site-packages/envoy/_bin/envoy", "envoy"}
+
+func envoyArgv(binary string, i Instance) []string {
+	return []string{binary, "-c", i.File("envoy.yaml"), "--concurrency", fmt.Sprint(i.Cores),
+		"--disable-hot-restart", "--log-level", "error"}
+}
 
 func portkeyFields(i Instance) []string {
 	scheme := "http"

@@ -6,6 +6,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -21,6 +22,7 @@ type Target struct {
 	// Credential is the field line with which the client shows its key: as
 	// Authorization to something that rewrites, as api-key on the direct path.
 	Credential string
+	Path       string // empty: DefaultPath
 	// Within runs what opens a connection in the network that Address is of; nil: the
 	// host's own.
 	Within func(func() error) error
@@ -33,6 +35,9 @@ func (t Target) Showing(token string) Target {
 	t.Credential = "Authorization: Bearer " + token
 	return t
 }
+
+// DefaultPath is where requests go.
+const DefaultPath = "/v1/chat/completions"
 
 const dialTimeout = 20 * time.Second
 
@@ -90,6 +95,7 @@ type Shape struct {
 	Fields []string // besides Host, credential, Content-Type and Content-Length
 	Body   int      // bytes
 	Stream string   // "true" or "false", as SDKs say it
+	Last   bool     // the model stands behind all the rest
 }
 
 // Small is a request of few fields and 256 bytes; SDK is one as an OpenAI SDK
@@ -97,6 +103,9 @@ type Shape struct {
 var (
 	Small = Shape{Body: 256, Stream: "false"}
 	SDK   = Shape{Fields: sdkFields, Body: 1536, Stream: "false"}
+	// ModelLast is one with pictures or a long talk in it, by an SDK that writes the
+	// model behind them.
+	ModelLast = Shape{Fields: sdkFields, Body: 200 << 10, Stream: "false", Last: true}
 	// Streamed asks for events.
 	Streamed = Shape{Body: 256, Stream: "true"}
 )
@@ -104,7 +113,11 @@ var (
 // Request returns a whole request that makes the upstream do what marker says.
 func (t Target) Request(shape Shape, marker string) []byte {
 	before := fmt.Sprintf(`{"model":"bench:%s","stream":%s,"messages":[{"role":"user","content":"`, marker, shape.Stream)
-	const after = `"}]}`
+	after := `"}]}`
+	if shape.Last { // the marker stands first in any case: the upstream looks for it there
+		before = fmt.Sprintf(`{"user":"bench:%s","stream":%s,"messages":[{"role":"user","content":"`, marker, shape.Stream)
+		after = fmt.Sprintf(`"}],"model":"bench:%s"}`, marker)
+	}
 	body := before + strings.Repeat("x", max(0, shape.Body-len(before)-len(after))) + after
 	return append(t.head(shape, int64(len(body))), body...)
 }
@@ -121,7 +134,7 @@ const UploadStart = int64(len(`{"model":"bench:sink","x":"`))
 
 func (t Target) head(shape Shape, length int64) []byte {
 	var head bytes.Buffer
-	fmt.Fprintf(&head, "POST /v1/chat/completions HTTP/1.1\r\nHost: %s\r\n%s\r\n", t.Address, t.Credential)
+	fmt.Fprintf(&head, "POST %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", cmp.Or(t.Path, DefaultPath), t.Address, t.Credential)
 	for _, line := range slices.Concat(t.Fields, shape.Fields) {
 		fmt.Fprintf(&head, "%s\r\n", line)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
@@ -254,14 +255,31 @@ func (b *block) best() *line {
 // ratio compares a line with the best general proxy, round by round: noise that
 // lasts longer than a round falls out.
 func (b *block) ratio(l line) Spread {
-	best := b.best()
-	if best == nil || l.Role == peers.Direct {
+	if l.Role == peers.Direct {
+		return Spread{}
+	}
+	return b.between(l, b.best())
+}
+
+// toPlain compares a line with the same program that does no more than the others, round
+// by round.
+func (b *block) toPlain(l line) Spread {
+	name, _, isVariant := strings.Cut(l.Name, "+")
+	i := slices.IndexFunc(b.lines, func(plain line) bool { return plain.Name == name })
+	if !isVariant || i < 0 {
+		return Spread{}
+	}
+	return b.between(l, &b.lines[i])
+}
+
+func (b *block) between(l line, other *line) Spread {
+	if other == nil {
 		return Spread{}
 	}
 	var values []float64
 	for round, row := range l.byRound {
 		mine, ok := row.Figures[b.Figures[0].Key]
-		theirs := best.byRound[round].Figures[b.Figures[0].Key]
+		theirs := other.byRound[round].Figures[b.Figures[0].Key]
 		if ok && theirs > 0 {
 			values = append(values, mine/theirs)
 		}

@@ -118,6 +118,12 @@ func (b *block) label(l line) string {
 
 func (b *block) writeRemarks(w io.Writer) {
 	for _, l := range b.lines {
+		if s := b.toPlain(l); s.Rounds > 0 {
+			name, _, _ := strings.Cut(l.Name, "+")
+			fmt.Fprintf(w, "\n%s: %.2f (%.2f–%.2f) × %s\n", l.Name, s.Median, s.Min, s.Max, name)
+		}
+	}
+	for _, l := range b.lines {
 		if l.saturated {
 			fmt.Fprintf(w, "\n¹ load and upstream used all of their CPU: rates and percentiles are theirs as much as the peer's; CPU per %s is not affected.\n", b.Unit)
 			break

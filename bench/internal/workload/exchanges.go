@@ -37,6 +37,16 @@ func sdkClosed() Workload {
 	}
 }
 
+func sdkModelLast() Workload {
+	return Workload{
+		Name: "sdk-model-last", Unit: "exchange", Figures: exchangeFigures, OnRequest: true,
+		About: "exchanges as an OpenAI SDK makes them, of 200 KB with the model behind the messages, 512 B down",
+		Run: func(ctx context.Context, c *Cell) (*Sample, error) {
+			return c.closedLoop(ctx, client.ModelLast, client.Kept, c.Size.Connections)
+		},
+	}
+}
+
 func shortConnections() Workload {
 	return Workload{
 		Name: "short-connections", Unit: "exchange", Figures: exchangeFigures,
