@@ -114,8 +114,10 @@ func (b *Buf) Add(p []byte) {
 		b.w += copy(b.data[b.w:], p)
 		return
 	}
-	data := append(b.data[:b.w], p...)
-	b.data, b.w = data[:cap(data)], len(data)
+	// append would grow a large one by a quarter, and leave twice as much behind.
+	data := make([]byte, max(2*len(b.data), b.w+len(p)))
+	b.w = copy(data, b.data[:b.w]) + copy(data[b.w:], p)
+	b.data = data
 }
 
 // MakeRoom leaves at least one free byte, growing by doubling up to limit bytes
