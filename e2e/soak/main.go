@@ -79,6 +79,7 @@ func command(args []string) int {
 	flags.StringVar(&o.out, "out", "e2e/artifacts/soak", "folder for the report")
 	flags.BoolVar(&o.race, "race", false, "build the edge with the race detector, unless EDGE_BINARY names one; it needs several times as much CPU")
 	flags.BoolVar(&o.tls, "tls", false, "let clients speak TLS with the edge")
+	picture := flags.String("failover", "", "instead of a soak: let one of two upstreams throttle, die and hang for 40 s, and draw into this file what clients see")
 	only := flags.String("only", "", "kinds of work instead of all, separated by commas: "+strings.Join(load.Everyday.Names(), ","))
 	err := flags.Parse(args)
 	if err == nil {
@@ -99,6 +100,13 @@ func command(args []string) int {
 	o.color = os.Getenv("NO_COLOR") == "" && isTerminal(os.Stdout)
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, cancel) // a second Ctrl-C ends at once
+	if *picture != "" {
+		if err := drawFailover(ctx, *picture, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "soak:", err)
+			return 1
+		}
+		return 0
+	}
 	ok, err := run(ctx, o, os.Stdout)
 	switch {
 	case err != nil:

@@ -73,6 +73,11 @@ var Crowded = newMix([]kind{
 var Spread = newMix(append(slices.DeleteFunc(slices.Clone(Crowded.kinds), func(k kind) bool { return k.name == "waits" }),
 	kind{named, 3, func(r *rand.Rand, p *Plan) { crowded(ByLength)(r, p); p.Upload = 1 + r.Int64N(20_000) }, (*visit).ordinary}))
 
+// Small are POSTs of which none is meant to fail, and whose latency counts.
+var Small = newMix([]kind{{"small", 1, func(r *rand.Rand, p *Plan) {
+	p.Upload, p.Size, p.HangUp, p.Says = between(r, 200, 4000), between(r, 500, 6000), false, false
+}, (*visit).ordinary}})
+
 // Posts are POSTs on connections of their own.
 var Posts = newMix([]kind{{"post", 1, func(r *rand.Rand, p *Plan) {
 	p.Upload, p.Size, p.lonely = between(r, 10, 40), 20, true
