@@ -37,7 +37,7 @@ func (m *maker) changes(e *evidence) (all []Change) {
 	if s.Upstream == "" {
 		return nil // the configuration has it no more
 	}
-	if used["bearer_key"] || used["swapped"] {
+	if (used["bearer_key"] || used["swapped"]) && !looksAtBearer(s) {
 		all = append(all, renameField(s), bothFields(s))
 	}
 	if used["misplaced_token"] || used["token_wins"] || used["token"] || used["swapped"] {
@@ -121,6 +121,9 @@ func placeToken() Change {
 }
 
 func oneField(s *census.Setup) Change {
+	if looksAtBearer(s) {
+		return Change{For: "explicit_key", What: "Have the callers send their key as Authorization: Bearer, as the class OpenAI of their SDK does with its api_key."}
+	}
 	return Change{
 		For:  "explicit_key",
 		What: "Have the callers send their key in " + field(s) + ". If all of them use one other field, have API Management look there instead:",
