@@ -29,7 +29,7 @@ func (v *verdict) configure() {
 func (v *verdict) lines() string {
 	header, value := v.keyField, ""
 	if v.way == Renamed {
-		header, value = "authorization", "Bearer {key}"
+		header, value = "Authorization", "Bearer {key}"
 	}
 	var credential []string
 	credential = append(credential, "header: "+quoted(header))

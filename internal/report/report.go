@@ -213,7 +213,7 @@ func (m *maker) judge(e *evidence, looked *Looked) Route {
 		r.Why = fmt.Sprintf("%s came in the last %d days, and none of them needed the edge", counted(r.Callers, "caller"), m.o.Days)
 	default:
 		r.Verdict = NotNeeded
-		r.Why = fmt.Sprintf("no caller of this route for %d days", m.o.Days)
+		r.Why = fmt.Sprintf("no caller of this route for %s", counted(m.o.Days, "day"))
 	}
 	if r.Verdict == NotNeeded && looked.Missing > 0 {
 		r.Why += fmt.Sprintf(" (the edge did not run, or did not count, on %s)", counted(looked.Missing, "day"))
@@ -255,7 +255,7 @@ func summaryOf(r *Report) string {
 		}
 		return fmt.Sprintf("The edge is still needed: %s would fail without it, %d would not.", counted(len(needing), "caller"), len(all)-len(needing))
 	case NotNeeded:
-		return fmt.Sprintf("Nobody has needed the edge for %d days. The checklist says what is left to do before it goes.", r.Days)
+		return fmt.Sprintf("Nobody has needed the edge for %s. The checklist says what is left to do before it goes.", counted(r.Days, "day"))
 	}
 	if len(r.Routes) == 0 {
 		return "The census has not seen a route yet."
