@@ -44,6 +44,18 @@ soak: ## hold a mixed load with faults for DURATION (default 20m): are memory, g
 image: ## build the container image and start it, without a Docker engine
 	.ci/image-check
 
+.PHONY: deploy-check
+deploy-check: ## helm, Kubernetes' types and Compose's loader read deploy/ (builds helm once: minutes)
+	.ci/deploy-check
+
+.PHONY: manifest
+manifest: ## write deploy/kubernetes.yaml anew from the chart
+	.ci/deploy-check --write
+
+.PHONY: kubernetes-check
+kubernetes-check: ## a real API server judges deploy/kubernetes.yaml (builds it once: a quarter of an hour)
+	.ci/kubernetes-check
+
 .PHONY: bench
 bench: ## measure against nginx, HAProxy and others on this machine
 	go run ./bench
