@@ -36,6 +36,11 @@ e2e: ## real SDKs, real browser, raw sockets (installs what it needs with e2e/in
 	e2e/install
 	go test -tags e2e -count=1 ./e2e/...
 
+.PHONY: trace-check
+trace-check: ## spans in a real OpenTelemetry collector, which it builds first (2 minutes)
+	e2e/collector/build
+	go test -tags e2e -count=1 -run TestACollectorTakesTheSpans -v ./e2e
+
 .PHONY: soak
 soak: ## hold a mixed load with faults for DURATION (default 20m): are memory, goroutines and descriptors flat?
 	go run ./e2e/soak --duration $(or $(DURATION),20m) --out e2e/artifacts/soak $(SOAK)

@@ -98,6 +98,7 @@ const queriedEdge = `
 admin: {address: "%s"}
 log: {format: json}
 upstreams: {key: {url: "%s"}}
+routes: {all: {usage: true}}
 `
 
 func callAs(t *testing.T, e *edge.Edge, agent, key string, want int) {

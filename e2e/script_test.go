@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -112,11 +113,12 @@ func expectExactly(t *testing.T, cases []sdkCase, lines map[string]caseLine) {
 // cache is where ./install puts what it installs.
 func cache(t *testing.T, parts ...string) string {
 	t.Helper()
-	root := os.Getenv("E2E_CACHE")
-	if root == "" {
-		root = ".cache"
-	}
-	return installed(t, filepath.Join(append([]string{root}, parts...)...))
+	return installed(t, cached(parts...))
+}
+
+// cached returns where a part would be.
+func cached(parts ...string) string {
+	return filepath.Join(append([]string{cmp.Or(os.Getenv("E2E_CACHE"), ".cache")}, parts...)...)
 }
 
 // installed fails the test where a part is missing. Nothing is skipped: a

@@ -95,6 +95,11 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 			return e
 		}, func(*config.Config) {})
 	})
+	t.Run("that is not traced where others are", func(t *testing.T) {
+		exchangeAllocatesNothing(t, sdkHead, proxytest.StartEdge, func(conf *config.Config) {
+			conf.Traces.Endpoint, conf.Traces.Sample = "http://127.0.0.1:4318", config.Share{}
+		})
+	})
 	t.Run("a token that is known", func(t *testing.T) {
 		token := "Bearer " + fixed.Token("a", identitytest.Claims{"roles": "x"})
 		exchangeAllocatesNothing(t, strings.Replace(sdkHead, "Bearer 0123456789abcdef0123456789abcdef", token, 1), proxytest.StartEdge, func(conf *config.Config) {
@@ -110,6 +115,12 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 			conf.Clients = map[string]config.Client{"a": {Keys: []string{clientkey.Hash("0123456789abcdef0123456789abcdef")}}}
 		})
 	})
+}
+
+// TestReadingTokensAllocatesNothing is the same where the tokens of the answer are read.
+func TestReadingTokensAllocatesNothing(t *testing.T) {
+	body := `{"usage":{"prompt_tokens":19,"completion_tokens":10}, "x": "world!`
+	repliesAllocateNothing(t, sdkHead, proxytest.StartEdge, readUsage, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
 }
 
 // TestARefusalAllocatesNothing: a client that repeats a wrong key for ever must not
@@ -166,6 +177,11 @@ func repliesAllocateNothing(t *testing.T, head string, start func(testing.TB, st
 
 // TestAnEventAllocatesNothing is the same for the events of a stream.
 func TestAnEventAllocatesNothing(t *testing.T) {
+	t.Run("that nobody reads", func(t *testing.T) { eventAllocatesNothing(t, nil) })
+	t.Run("of which tokens are read", func(t *testing.T) { eventAllocatesNothing(t, readUsage) })
+}
+
+func eventAllocatesNothing(t *testing.T, change func(*config.Config)) {
 	event := []byte("e\r\ndata: 12345 \n\n\r\n")
 	next := make(chan struct{})
 	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, func(c *proxytest.Peer) {
@@ -176,7 +192,7 @@ func TestAnEventAllocatesNothing(t *testing.T) {
 				return
 			}
 		}
-	}), nil)
+	}), change)
 	defer close(next)
 	c := e.Dial()
 	c.Send(proxytest.Request)

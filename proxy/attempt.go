@@ -55,6 +55,7 @@ var errLost = errors.New("the connection ended where an answer was due")
 func (x *Exchange) ask() error {
 	for {
 		err := x.attempt.run(x)
+		x.traceFailed(err)
 		switch err { // none is ever wrapped
 		case errUntaken:
 			x.attempt.abandon(x.client.store)
@@ -132,6 +133,7 @@ func (a *attempt) pick(x *Exchange) {
 	if a.target == nil {
 		a.target = x.route.Target
 		a.decision = a.target.Decision(x.route.Credential, x.decision)
+		x.traceAttempt(a)
 	}
 }
 
@@ -154,6 +156,7 @@ func (a *attempt) connect(x *Exchange) error {
 			loop.Again(x.client.Conn) // no event tells that it has settled
 			return wire.ErrWait
 		}
+		x.traceWait()
 		a.target.Await(&a.wait, loop, x, a.again)
 		x.client.ExpireAfter(a.target.Connect)
 	}
@@ -186,6 +189,7 @@ func (a *attempt) idle(x *Exchange) (conn *upstream.Conn, soon bool) {
 // to carry belongs to whoever is on it.
 func (a *attempt) take(conn *upstream.Conn, x *Exchange) {
 	a.conn = conn
+	x.traceConnected()
 	switch {
 	case head.LogsIn(&a.decision, x.req):
 		conn.LogIn(&x.client.bound)
@@ -289,6 +293,7 @@ func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
 	case status >= 200 || status == 101:
 		a.firstByte = x.client.Loop().Now() - x.start
 		a.status = status
+		x.traceHead(status)
 		x.kept.apim = x.kept.keep(a.resp.APIMID, record.IDBytes)
 		a.resp.Settle(x.traits.Head)
 		if a.resp.Idle >= 0 {

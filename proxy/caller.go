@@ -13,10 +13,6 @@ func (e *Edge) CountCallers(h *who.Hasher) {
 	}
 }
 
-// Observe has o told of every exchange, too. It is called before the first client is
-// accepted.
-func (e *Edge) Observe(o record.Observer) { e.observers = append(e.observers, o) }
-
 // meet notes who calls, by the credential that goes upstream: by the application of a
 // token, or else by a hash of the key. It stands behind the credential rules, since what
 // they have decided dies with the head.

@@ -61,6 +61,9 @@ func NewEdge(log, access zerolog.Logger, metrics *record.Metrics, loops []*wire.
 // It is called before the first Compile.
 func (e *Edge) Offline() { e.registry.Guard = identity.NewGuard(issuer.Options{Offline: true}) }
 
+// Observe has o be told of every exchange that ends. It is called before the first Use.
+func (e *Edge) Observe(o record.Observer) { e.observers = append(e.observers, o) }
+
 // OpenCredentials has open give out what the edge itself shows to upstreams, from the
 // next Compile on. Without it *** stands in its place.
 func (e *Edge) OpenCredentials(open func(name string, a config.Auth) (*upstream.Credential, func(), error)) {

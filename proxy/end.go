@@ -145,6 +145,8 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 	if x.stray != bridge.NoStray {
 		r.Stray = x.stray.String()
 	}
+	x.tellTokens(r)
+	x.tellTrace(r)
 	switch {
 	case x.answer == answerPreflight:
 		r.Ending = record.Preflight
@@ -195,6 +197,7 @@ func (x *Exchange) release() {
 	x.attempt.dropResponse(c.store)
 	x.attempt.in.Release()
 	x.upload.Forget()
+	x.dropTap()
 	text := x.kept.text[:0]
 	*x = Exchange{}
 	x.kept.text = text

@@ -11,6 +11,8 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/relay"
 	"github.com/apim-edge/apim-edge/proxy/route"
+	"github.com/apim-edge/apim-edge/proxy/trace"
+	"github.com/apim-edge/apim-edge/proxy/usage"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -55,6 +57,9 @@ type Exchange struct {
 	tunnel      *relay.Tunnel // after 101, and then instead of down
 	events      relay.Events  // fed by down, where body is head.Events
 	sight       hint.Sight    // of a refusal of the upstream, fed by down
+	tap         *usage.Tap    // of the tokens of the answer, fed by down; nil: nobody reads them
+	noTokens    record.NoTokens
+	trace       *trace.Trace // nil: the exchange is not told as spans
 
 	next    next
 	answer  answer
@@ -198,6 +203,9 @@ func (x *Exchange) forwarded() head.Forwarded {
 		Strip: x.route.Strip, Prefix: x.attempt.target.Prefix, Host: x.attempt.target.Host, ID: x.kept.id, Name: x.edge.name,
 		Client: x.client.address, Secure: x.client.tls, Trusted: x.snap.Trusts(x.client.address), WithholdOrigin: x.route.WithholdOrigin,
 		Claims: claims,
+	}
+	if t := x.trace; t != nil {
+		f.Traceparent, f.TraceAnew = t.Traceparent(), t.Anew
 	}
 	if c := x.crossing; c != nil {
 		f.Path, f.Grown = c.target[:c.path], c.grows()

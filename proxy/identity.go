@@ -19,6 +19,7 @@ type caller struct {
 	judging *judging         // a token that is verified, or was; nil: none had to be
 	passed  *identity.Passed // the token that the route has asked for, or nil
 	name    string           // where it may be told
+	holder  string           // of a key of the edge that lets it pass: its name in the configuration
 	check   string           // of a token or key, that has failed
 }
 
@@ -77,6 +78,7 @@ func (x *Exchange) settle(gate *identity.Gate, outcome *identity.Outcome) error 
 	}
 	switch {
 	case outcome.Admitted:
+		x.caller.holder = c.Name
 		x.caller.name, x.decision.Key = c.Name, gate.UpstreamKey(c, time.Now())
 	case c != nil && outcome.Code != edgeerr.None:
 		x.caller.name = c.Name

@@ -66,6 +66,7 @@ func (x *Exchange) prepareRelay() {
 	} else {
 		d.Track.Begin(r.Length, nil)
 	}
+	x.beginUsage()
 	if x.traits.HTTP10 {
 		x.closing(nextClose)
 	}

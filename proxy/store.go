@@ -9,6 +9,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/who"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
+	"github.com/apim-edge/apim-edge/proxy/usage"
 )
 
 // A store keeps, for one loop, what its exchanges have done with until other ones
@@ -19,6 +20,7 @@ type store struct {
 	requests  shelf[head.Request]
 	responses shelf[head.Response]
 	crossings shelf[crossing]
+	taps      shelf[usage.Tap]
 	parser    *head.Parser  // of all requests of the loop: it is used within one call of Parse
 	record    record.Record // of the exchange that ends just now, else empty
 	date      date

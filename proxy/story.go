@@ -22,6 +22,7 @@ var story = [...]func(*Exchange) error{
 	(*Exchange).answerPreflight, // at the edge; the upstream is never asked
 	(*Exchange).answerLastHop,   // which asks nobody else, either
 	(*Exchange).checkUpgrade,    // of a page: CORS does not cover WebSockets
+	(*Exchange).beginTrace,      // where the exchange is one that is told as spans
 	(*Exchange).admit,           // within limits
 	(*Exchange).decide,          // what becomes of the credentials
 	(*Exchange).authenticate,    // who may pass with them, where the route asks for that

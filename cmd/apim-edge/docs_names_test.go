@@ -22,6 +22,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/hint"
 	"github.com/apim-edge/apim-edge/internal/identity/keyring"
 	"github.com/apim-edge/apim-edge/internal/identity/token"
+	"github.com/apim-edge/apim-edge/internal/otlp"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -94,6 +95,7 @@ func metrics(t *testing.T) []metric {
 	m.Registry.Describe(descriptions)
 	new(keyring.Ring).Describe(descriptions)
 	new(census.Census).Describe(descriptions)
+	new(otlp.Exporter).Describe(descriptions)
 	close(descriptions)
 	pattern := regexp.MustCompile(`fqName: "(apim_edge_\w+)", help: "([^"]*)".* variableLabels: \{([^}]*)\}`)
 	var all []metric
@@ -156,7 +158,8 @@ func TestLogLinesAreExplained(t *testing.T) {
 }
 
 // foreign are names that belong to others.
-var foreign = []string{"base_url", "api_key", "default_headers", "default_query", "azure_endpoint", "api_version", "proxy_buffering", "jwks_uri", "max_tokens"}
+var foreign = []string{"base_url", "api_key", "default_headers", "default_query", "azure_endpoint", "api_version", "proxy_buffering", "jwks_uri", "max_tokens", "message_start", "message_delta",
+	"resource_spans", "parentbased_traceidratio"}
 
 // TestNamesExist: each name with an underscore that a page shows as code is one
 // of the configuration, the log, the metrics or the tables of errors and reasons.
@@ -167,6 +170,7 @@ func TestNamesExist(t *testing.T) {
 	}
 	for file, pattern := range map[string]string{
 		"proxy/record/cors.go": `Str\("(\w+)"`, "proxy/record/unreachable.go": `Str\("(\w+)"`, "proxy/route/collect.go": `name, "(\w+)"\)`,
+		"proxy/trace.go": `Error = "(\w+)"`, "internal/otlp/spans.go": `Name: "(\w+)"`, "internal/otlp/results.go": `"([a-z]+_[a-z]+)"`,
 	} {
 		found := regexp.MustCompile(pattern).FindAllStringSubmatch(read(t, file), -1)
 		if len(found) == 0 {
@@ -175,6 +179,9 @@ func TestNamesExist(t *testing.T) {
 		for _, m := range found {
 			known = append(known, m[1])
 		}
+	}
+	for n := record.Compressed; n <= record.NotTold; n++ {
+		known = append(known, n.String())
 	}
 	for s := bridge.NoStray; s <= bridge.AlreadyV1; s++ {
 		known = append(known, s.String())

@@ -57,8 +57,8 @@ func (q *inquiry) usual() (string, error) {
 	address := conf.Admin.Address
 	host, port, err := net.SplitHostPort(address)
 	switch {
-	case !conf.Census.Enabled:
-		return "", errors.New("census.enabled is false in this configuration: nobody is counted")
+	case q.conf != nil && !conf.Census.Enabled:
+		return "", errors.New("nobody is counted: set census.enabled: true in this configuration, and start apim-edge anew")
 	case address == "" && conf.Census.File != "":
 		return conf.Census.File, nil
 	case err != nil:
@@ -125,6 +125,9 @@ func (q *inquiry) read(ctx context.Context, source string) ([]byte, error) {
 	defer resp.Body.Close() //nolint:errcheck // it was read
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxCensus))
 	if err == nil && resp.StatusCode != http.StatusOK {
+		if resp.StatusCode == http.StatusNotFound {
+			return nil, errors.New("no census is there: set census.enabled: true in its configuration, or name the admin listener")
+		}
 		return nil, fmt.Errorf("it answers %d: %.200s", resp.StatusCode, strings.TrimSpace(string(body)))
 	}
 	return body, err

@@ -21,6 +21,8 @@ var mayImport = []row{
 	{"corsx", nil, "it knows raw heads and a policy, no route and no server"},
 	{"internal/edgeerr", nil, "everything else speaks of errors in its words"},
 	{"proxy/bridge", []pattern{"internal/edgeerr"}, "it is pure: bytes in, a decision out"},
+	{"proxy/trace", nil, "it decides, and holds times: whoever knows exchanges fills it"},
+	{"proxy/usage", nil, "it is pure: bytes of an answer in, numbers out"},
 	{"internal/secret", nil, "a secret must not meet a logger on its way"},
 	{"internal/logsink", nil, "it moves lines and knows nothing of their content"},
 	{"internal/signals", nil, "what it imports is initialised before it, and delays it"},
@@ -50,22 +52,22 @@ var mayImport = []row{
 
 	// The data path.
 	{"proxy/wire", nil, "it is the lowest layer: buffers and sockets"},
-	{"proxy/relay", []pattern{"internal/edgeerr", "internal/hint", "proxy/wire"}, "it moves body bytes and knows no route"},
+	{"proxy/relay", []pattern{"internal/edgeerr", "internal/hint", "proxy/usage", "proxy/wire"}, "it moves body bytes and knows no route"},
 	{"proxy/upstream", []pattern{"rewrite", "internal/edgeerr", "proxy/wire"}, "it owns connections, knows what each is told, and knows no exchange"},
 	{"proxy/head", []pattern{"corsx", "rewrite", "internal/edgeerr"}, "it is pure bytes and knows no exchange"},
-	{"proxy/record", []pattern{"rewrite", "internal/edgeerr", "internal/hint", "internal/who"}, "it is told of exchanges and knows none"},
+	{"proxy/record", []pattern{"rewrite", "internal/edgeerr", "internal/hint", "internal/who", "proxy/trace", "proxy/usage"}, "it is told of exchanges and knows none"},
 	{"proxy/admit", []pattern{"internal/edgeerr"}, "its gates judge values and know no exchange"},
 	{"proxy/route", []pattern{
 		"corsx", "rewrite", "internal/config", "internal/edgeerr", "internal/identity", "internal/identity/clientkey", "internal/secret",
-		"proxy/bridge", "proxy/head", "proxy/record", "proxy/upstream", "proxy/wire",
+		"proxy/bridge", "proxy/head", "proxy/record", "proxy/trace", "proxy/upstream", "proxy/wire",
 	}, "it is configuration compiled and knows no exchange"},
 	{"proxy", []pattern{
 		"corsx", "rewrite", "internal/config", "internal/edgeerr", "internal/hint", "internal/identity", "internal/identity/issuer", "internal/who",
-		"proxy/admit", "proxy/bridge", "proxy/head", "proxy/record", "proxy/relay", "proxy/route", "proxy/upstream", "proxy/wire",
+		"proxy/admit", "proxy/bridge", "proxy/head", "proxy/record", "proxy/relay", "proxy/route", "proxy/trace", "proxy/upstream", "proxy/usage", "proxy/wire",
 	}, "it tells the story of one exchange with the parts above"},
 	{"proxy/front", []pattern{"internal/config", "internal/edgeerr", "proxy", "proxy/wire"}, "it accepts connections and hands them to proxy"},
 	{"proxy/proxytest", []pattern{
-		"internal/config", "internal/edgeerr", "internal/testcert", "proxy", "proxy/front", "proxy/record", "proxy/upstream", "proxy/wire",
+		"internal/config", "internal/edgeerr", "internal/testcert", "proxy", "proxy/front", "proxy/record", "proxy/trace", "proxy/upstream", "proxy/wire",
 	}, "it is the harness of tests of proxy and proxy/front"},
 
 	{"internal/census", []pattern{"rewrite", "internal/edgeerr", "internal/hint", "internal/who", "proxy/record"}, "it observes records and knows no exchange"},
@@ -74,6 +76,7 @@ var mayImport = []row{
 	{"internal/identity/keyring", []pattern{
 		"internal/config", "internal/health", "internal/secret", "internal/identity/upkeep", "proxy/upstream",
 	}, "it hands values to the data path, and is handed who gives them"},
+	{"internal/otlp", []pattern{"internal/config", "internal/secret", "proxy/record", "proxy/trace"}, "it is told of exchanges, and knows none"},
 	{"internal/page", []pattern{"rewrite", "internal/edgeerr", "internal/hint", "proxy/record"}, "it makes text of what it observes and is handed, and serves nobody"},
 	{"internal/admin", []pattern{"internal/config", "internal/page", "internal/secret"}, "it shows what others hand to it"},
 	{"internal/lookalike", nil, "it plays the upstream, so it must not share code with the edge"},
@@ -84,7 +87,7 @@ var mayImport = []row{
 	{"internal/report", []pattern{"internal/census", "internal/doctor"}, "it reads censuses and asks nobody"},
 	{"internal/export", []pattern{"internal/config"}, "it writes text of a configuration, and knows no program that reads it"},
 	{"internal/service", []pattern{
-		"internal/admin", "internal/census", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/page", "internal/secret",
+		"internal/admin", "internal/census", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/otlp", "internal/page", "internal/secret",
 		"internal/identity/azure", "internal/identity/keyring", "internal/report",
 		"proxy", "proxy/front", "proxy/record", "proxy/route", "proxy/wire",
 	}, "it puts a running edge together"},
@@ -112,10 +115,11 @@ var onlyIn = []struct {
 	{"github.com/go-jose/...", []pattern{"internal/identity/keyset", "internal/identity/token"}, "tokens are believed in one place"},
 	{"github.com/Azure/...", []pattern{"internal/identity/azure"}, "it is large, and the rest of the code sees readings"},
 	{"github.com/AzureAD/...", []pattern{"internal/identity/azure"}, "it is large, and the rest of the code sees readings"},
+	{"go.opentelemetry.io/...", []pattern{"internal/otlp", "e2e"}, "the rest of the code sees times of an exchange"},
 	{"github.com/rs/cors", []pattern{"corsx"}, "CORS is decided in one place"},
 	{"net/http", []pattern{
 		"corsx", // rs/cors is asked with its types
-		"internal/admin", "internal/identity/...", "internal/service", "internal/lookalike", "internal/demo", "internal/doctor",
+		"internal/admin", "internal/identity/...", "internal/otlp", "internal/service", "internal/lookalike", "internal/demo", "internal/doctor",
 		"bench/...", "cmd/...", "e2e/...",
 	}, "it would complete, retry, reorder or compress what the data path must pass on as it is"},
 }
@@ -135,6 +139,7 @@ var never = []struct {
 	{"internal/identity/keyset", []pattern{"log/...", "net/...", "os/...", "syscall", "time", "github.com/rs/zerolog/..."}, "it is pure: no I/O, no clock, no log"},
 	{"proxy/head", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "github.com/rs/zerolog/..."}, "it is pure: no I/O, no chance, no log"},
 	{"proxy/bridge", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "time", "encoding/json", "mime/..."}, "it is pure, and knows two keys of a body, not its values"},
+	{"proxy/usage", []pattern{"log/...", "math/rand/...", "net", "net/http/...", "os/...", "syscall", "time", "encoding/json"}, "it is pure, and reads a few numbers of a body of any size"},
 	{"proxy/admit", []pattern{"log/...", "net", "net/http/...", "os/...", "syscall", "github.com/rs/zerolog/..."}, "its verdicts are values: whoever asks acts on them"},
 }
 

@@ -163,6 +163,10 @@ func vaultedIn(key string, f field, value reflect.Value, all *[]Reference) {
 		for i := range value.Len() {
 			vaultedIn(element(key, i), field{typ: reflect.TypeFor[string](), tag: f.tag}, value.Index(i), all)
 		}
+	case pairs:
+		for _, name := range sortedNames(value) {
+			vaultedIn(child(key, name), field{typ: reflect.TypeFor[string](), tag: f.tag}, value.MapIndex(reflect.ValueOf(name)), all)
+		}
 	case text:
 		if f.secret() && strings.HasPrefix(value.String(), "keyvault:") {
 			*all = append(*all, Reference{key, value.String()})

@@ -47,6 +47,9 @@ type Config struct {
 	Census Census `koanf:"census"`
 	// What is added to responses so that a client can see what happened.
 	Debug Debug `koanf:"debug"`
+	// Spans of exchanges, sent to a collector by OTLP over HTTP (docs/traces.md).
+	// Off while endpoint is empty.
+	Traces Traces `koanf:"traces"`
 	// Addresses or networks (CIDR) of the proxies in front of apim-edge whose
 	// X-Forwarded-* and Forwarded fields are believed, and whose X-Real-IP,
 	// X-Original-URL, X-Rewrite-URL and the like pass. Empty: nobody's are.
@@ -193,6 +196,13 @@ type Route struct {
 	// other: v1, where the model stands in the body, and legacy, where a deployment
 	// and an api-version stand in the URL (docs/bridge.md). Off while to is empty.
 	Bridge Bridge `koanf:"bridge"`
+	// Read from answers how many tokens they have taken, for the metrics and the
+	// access line (docs/usage.md). No byte is changed or delayed.
+	Usage bool `koanf:"usage"`
+	// Deployments whose tokens are counted by their name, where it stands in the
+	// path: /deployments/NAME/. Models of the route's bridge need not be listed. The
+	// others count as of model none.
+	UsageModels []string `koanf:"usage_models"`
 	// Bounds for this route that differ from the global ones. 0: the global one.
 	Timeouts RouteTimeouts `koanf:"timeouts"`
 	// Largest request body of this route. 0: the global limit.
@@ -377,5 +387,6 @@ func Default() Config {
 		Loops:  Loops{Busy: true},
 		Log:    Log{Level: "info", Format: "auto", Access: true},
 		Census: Census{Rows: 5000},
+		Traces: Traces{Sample: Share{0.01}, ServiceName: "apim-edge"},
 	}
 }

@@ -154,7 +154,7 @@ func (r *fileReader) value(key string, f field, n *yaml.Node) any {
 	case want == list && n.Kind == yaml.SequenceNode:
 		return r.list(key, f, n)
 	case want == pairs && n.Kind == yaml.MappingNode:
-		return r.pairs(key, n)
+		return r.pairs(key, f, n)
 	case (want == section || want == named || want == pairs) && null:
 		return map[string]any{} // everything below it is commented out
 	case want >= text && n.Kind == yaml.ScalarNode && !null:
@@ -289,12 +289,12 @@ func (r *fileReader) list(key string, f field, n *yaml.Node) []string {
 	return values
 }
 
-func (r *fileReader) pairs(key string, n *yaml.Node) map[string]any {
+func (r *fileReader) pairs(key string, f field, n *yaml.Node) map[string]any {
 	values := map[string]any{}
 	r.each(key, n, func(name string, k, v *yaml.Node) {
 		sub := child(key, name)
 		r.origins[sub] = r.at(k)
-		if value, ok := r.value(sub, field{typ: reflect.TypeFor[string]()}, v).(string); ok {
+		if value, ok := r.value(sub, field{typ: reflect.TypeFor[string](), tag: f.tag}, v).(string); ok {
 			values[name] = value
 		}
 	})
@@ -304,7 +304,7 @@ func (r *fileReader) pairs(key string, n *yaml.Node) map[string]any {
 // tags are the YAML types in which a scalar of each shape is written. A number
 // in quotes is no number, and yes is no truth value: whoever means one thing
 // should not write another.
-var tags = map[shape]string{text: "!!str", yesNo: "!!bool", number: "!!int", duration: "!!str", size: "!!str"}
+var tags = map[shape]string{text: "!!str", yesNo: "!!bool", number: "!!int", duration: "!!str", size: "!!str", share: "!!float"}
 
 func bare(s string) string { return strings.Trim(show(s), `"`) }
 
@@ -321,7 +321,8 @@ func (r *fileReader) scalar(key string, f field, n *yaml.Node) any {
 	value, meant, ok := want.parse(n.Value)
 	zero := n.Value == "0" && (want == duration || want == size)
 	date := want == text && f.tag.Get("date") == "ok" && n.ShortTag() == "!!timestamp"
-	if ok && (zero || date || n.ShortTag() == tags[want]) {
+	whole := want == share && n.ShortTag() == "!!int"
+	if ok && (zero || date || whole || n.ShortTag() == tags[want]) {
 		return value
 	}
 	allowed := want.wanted()

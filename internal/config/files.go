@@ -16,7 +16,10 @@ import (
 // secrets that are read from files. A change of one means a reload.
 func Files(c Config, file string) []string {
 	files := []string{file, c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile}
-	files = append(files, fileOf(c.Admin.Token))
+	files = append(files, fileOf(c.Admin.Token), c.Traces.CAFile)
+	for _, ref := range c.Traces.Headers {
+		files = append(files, fileOf(ref))
+	}
 	for _, up := range c.Upstreams {
 		files = append(files, fileOf(up.Proxy), up.TLS.CAFile, up.TLS.CertFile, up.TLS.KeyFile)
 	}
@@ -47,6 +50,7 @@ func (c *Config) CheckFiles() Problems {
 	v := &checker{config: c}
 	v.certificate("listen.tls", c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile)
 	v.secret("admin.token", c.Admin.Token)
+	v.traceFiles()
 	for _, name := range slices.Sorted(maps.Keys(c.Upstreams)) {
 		auth := child(child("upstreams", name), "auth")
 		v.secret(child(auth, "value"), c.Upstreams[name].Auth.Value)
@@ -56,9 +60,7 @@ func (c *Config) CheckFiles() Problems {
 		}
 		key, up := child(child("upstreams", name), "tls"), c.Upstreams[name].TLS
 		v.certificate(key, up.CertFile, up.KeyFile)
-		if data := v.read(child(key, "ca_file"), up.CAFile); data != nil && !x509.NewCertPool().AppendCertsFromPEM(data) {
-			v.fault(child(key, "ca_file"), show(up.CAFile), "there is no PEM certificate in it", "")
-		}
+		v.authorities(child(key, "ca_file"), up.CAFile)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.TokenPolicies)) {
 		v.keyFiles(child("token_policies", name), c.TokenPolicies[name])
@@ -69,6 +71,20 @@ func (c *Config) CheckFiles() Problems {
 	v.censusFiles()
 	v.problems.sort()
 	return v.problems
+}
+
+func (v *checker) traceFiles() {
+	v.authorities("traces.ca_file", v.config.Traces.CAFile)
+	for _, name := range slices.Sorted(maps.Keys(v.config.Traces.Headers)) {
+		v.secret(child("traces.headers", name), v.config.Traces.Headers[name])
+	}
+}
+
+// authorities reads the certificates of authorities that are trusted.
+func (v *checker) authorities(key, name string) {
+	if data := v.read(key, name); data != nil && !x509.NewCertPool().AppendCertsFromPEM(data) {
+		v.fault(key, show(name), "there is no PEM certificate in it", "")
+	}
 }
 
 // secret reads a secret from where it is.

@@ -17,8 +17,9 @@ upstreams:
   a: {url: https://a.azure-api.net, tls: {ca_file: /tls/ca.pem, cert_file: /tls/b.pem, key_file: /tls/b.key}}
   b: {url: https://b.azure-api.net, tls: {ca_file: /tls/ca.pem}}
 routes: {all: {upstream: a}}
+traces: {endpoint: "https://collector", ca_file: /tls/collector.pem, headers: {a: file:/run/secrets/otlp, b: "env:X"}}
 `)})
-	want := []string{"/etc/edge.yaml", "/run/secrets/token", "/tls/b.key", "/tls/b.pem", "/tls/ca.pem"}
+	want := []string{"/etc/edge.yaml", "/run/secrets/otlp", "/run/secrets/token", "/tls/b.key", "/tls/b.pem", "/tls/ca.pem", "/tls/collector.pem"}
 	if got := Files(cfg, "/etc/edge.yaml"); !reflect.DeepEqual(got, want) {
 		t.Errorf("Files: got %q, want %q", got, want)
 	}
@@ -65,6 +66,9 @@ func TestCheckFiles(t *testing.T) {
 			`edge.yaml:2: admin.token: the secret cannot be read: file:DIR/empty: is empty`},
 		{"a variable that is not set", oneUpstream + "admin: {token: env:APIM_EDGE_TEST_NOPE}\n",
 			`edge.yaml:2: admin.token: the secret cannot be read: env:APIM_EDGE_TEST_NOPE: the environment variable is not set`},
+		{"a header and authorities of traces", oneUpstream + "traces: {endpoint: 'https://collector', ca_file: DIR/text, headers: {a: file:DIR/no}}\n",
+			`edge.yaml:2: traces.ca_file: found "DIR/text", but there is no PEM certificate in it` + "\n" +
+				`edge.yaml:2: traces.headers.a: the secret cannot be read: file:DIR/no: no such file or directory`},
 		{"a directory", "upstreams: {a: {url: https://a.azure-api.net, tls: {ca_file: DIR}}}\n",
 			`edge.yaml:1: upstreams.a.tls.ca_file: found "DIR", but the file cannot be read: is a directory`},
 	} {

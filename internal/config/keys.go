@@ -123,6 +123,7 @@ var (
 	configType   = reflect.TypeFor[Config]()
 	durationType = reflect.TypeFor[Duration]()
 	sizeType     = reflect.TypeFor[Size]()
+	shareType    = reflect.TypeFor[Share]()
 )
 
 // shape is what may stand at a key, seen from its syntax.
@@ -138,6 +139,7 @@ const (
 	number                // int
 	duration              // Duration
 	size                  // Size
+	share                 // Share
 )
 
 func shapeOf(t reflect.Type) shape {
@@ -146,6 +148,8 @@ func shapeOf(t reflect.Type) shape {
 		return duration
 	case t == sizeType:
 		return size
+	case t == shareType:
+		return share
 	}
 	switch t.Kind() {
 	case reflect.Struct:
@@ -179,11 +183,12 @@ func (s shape) wanted() string {
 		number:   "a whole number from 0",
 		duration: "a time with a unit, such as 10s",
 		size:     "a size with a unit, such as 64KiB",
+		share:    "a number from 0 to 1, such as 0.01",
 	}[s]
 }
 
 // parse reads a scalar. The value is of a kind that the strict decoder takes
-// as it is; times and sizes stay text and are read by their UnmarshalText.
+// as it is; times, sizes and shares stay text and are read by their UnmarshalText.
 // Where the text does not fit, meant is a likely correction or "".
 func (s shape) parse(word string) (value any, meant string, ok bool) {
 	switch s {
@@ -207,6 +212,8 @@ func (s shape) parse(word string) (value any, meant string, ok bool) {
 		return word, respell(word, durationWords, new(Duration)), new(Duration).UnmarshalText([]byte(word)) == nil
 	case size:
 		return word, respell(word, sizeWords, new(Size)), new(Size).UnmarshalText([]byte(word)) == nil
+	case share:
+		return word, respellShare(word), new(Share).UnmarshalText([]byte(word)) == nil
 	}
 	return nil, "", false
 }

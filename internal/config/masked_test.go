@@ -21,6 +21,9 @@ func TestMaskedShowsNoSecret(t *testing.T) {
 		{"a password without scheme", setURL("user:" + secret + "@contoso.azure-api.net"), "url: '***@contoso.azure-api.net'"},
 		{"a key in a query", setURL("https://contoso.azure-api.net?key=" + secret), "url: https://contoso.azure-api.net?***"},
 		{"a key in a fragment", setURL("https://contoso.azure-api.net#" + secret), "url: https://contoso.azure-api.net\n"},
+		{"a literal header of traces", func(c *Config) { c.Traces.Headers = map[string]string{"authorization": secret} }, "headers: {authorization: '***'}"},
+		{"nothing of a header's reference", func(c *Config) { c.Traces.Headers = map[string]string{"authorization": "env:OTLP_TOKEN"} }, "headers: {authorization: 'env:OTLP_TOKEN'}"},
+		{"a password of the collector", func(c *Config) { c.Traces.Endpoint = "http://user:" + secret + "@collector" }, "endpoint: http://***@collector"},
 		{"nothing of a reference", func(c *Config) { c.Admin.Token = "env:ADMIN_TOKEN" }, "token: env:ADMIN_TOKEN"},
 		{"nothing of a file's path", func(c *Config) { c.Admin.Token = "file:/run/token" }, "token: file:/run/token"},
 	} {

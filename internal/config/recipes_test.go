@@ -60,6 +60,12 @@ func TestRecipes(t *testing.T) {
 		"recipes/v1-clients.yaml": func(c Config) (any, any) {
 			return c.Routes["v1"].Bridge.Models["o3-mini"], BridgeModel{"o3", "2024-12-01-preview"}
 		},
+		"recipes/traces.yaml": func(c Config) (any, any) {
+			return c.Traces, Traces{
+				Endpoint: "https://collector.example.com:4318", Sample: Share{0.01}, ServiceName: "apim-edge", Headers: map[string]string{"Authorization": "env:OTLP_TOKEN"},
+			}
+		},
+		"recipes/tokens.yaml": func(c Config) (any, any) { return c.Routes["openai"].UsageModels, []string{"gpt4o-prod", "o3"} },
 		"recipes/strict.yaml": func(c Config) (any, any) { return c.Routes["openai"].Credential.QueryAliases, []string{} },
 	}
 	files, err := filepath.Glob(configs + "/*.yaml")

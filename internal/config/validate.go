@@ -22,6 +22,7 @@ func (c *Config) Validate() Problems {
 	v.routes()
 	v.identity()
 	v.census()
+	v.traces()
 	for i, network := range c.TrustedProxies {
 		v.network(element("trusted_proxies", i), network)
 	}

@@ -26,8 +26,18 @@ func (v *checker) routes() {
 			v.fault(child(key, "path_prefix"), show(place), fmt.Sprintf("routes.%s has the same host and path_prefix", first), "")
 		}
 		taken[place] = name
+		v.usageModels(child(key, "usage_models"), r)
 		v.entrusted(key, r)
 		v.options(key, r)
+	}
+}
+
+// usageModels refuses what no segment of a path can be.
+func (v *checker) usageModels(key string, r Route) {
+	for i, name := range r.UsageModels {
+		if name == "" || strings.ContainsAny(name, "/?# ") {
+			v.fault(element(key, i), show(name), "this is no name of a deployment, as it stands between two slashes of a path", "")
+		}
 	}
 }
 

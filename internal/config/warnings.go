@@ -28,12 +28,16 @@ func (c *Config) Warnings() Problems {
 		if b := c.Routes[name].Bridge; b.To == "" && (len(b.Models) > 0 || b.Default != "" || b.Prefix != "") {
 			v.fault(child(child("routes", name), "bridge"), "", "nothing here has an effect while to is empty", "")
 		}
+		if r := c.Routes[name]; !r.Usage && len(r.UsageModels) > 0 {
+			v.fault(child(child("routes", name), "usage_models"), "", "nothing here has an effect while usage is false", "")
+		}
 		for _, f := range c.Routes[name].Bridge.Options().Doubts() {
 			v.fault(child(child("routes", name), "bridge")+"."+bridgeKey(f), show(f.Found), f.Text, f.Meant)
 		}
 	}
 	v.identityWarnings()
 	v.censusWarnings()
+	v.tracesWarnings()
 	v.problems = append(v.problems, c.strays...)
 	v.problems.sort()
 	return v.problems

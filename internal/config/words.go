@@ -84,7 +84,7 @@ func (l *wordLayer) put(at origin, path []string, f field, given any) (string, a
 		return strings.Join(path, levels), l.list(at, key, strings.Split(word, ","))
 	}
 	if want == pairs {
-		return l.pairs(at, key, path, word)
+		return l.pairs(at, key, path, f, word)
 	}
 	value, meant, ok := want.parse(word)
 	if !ok {
@@ -106,12 +106,16 @@ func (l *wordLayer) list(at origin, key string, words []string) []string {
 }
 
 // pairs reads a=b,c=d.
-func (l *wordLayer) pairs(at origin, key string, path []string, word string) (string, any) {
+func (l *wordLayer) pairs(at origin, key string, path []string, f field, word string) (string, any) {
 	values := map[string]any{}
 	for _, pair := range strings.Split(word, ",") {
 		name, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
 		if !ok {
-			l.problems = append(l.problems, at.problem(key, show(pair), "names and texts, such as a=b,c=d", ""))
+			found := show(pair)
+			if f.secret() {
+				found = "something that is no name with a text"
+			}
+			l.problems = append(l.problems, at.problem(key, found, "names and texts, such as a=b,c=d", ""))
 			return "", nil
 		}
 		l.origins[child(key, name)] = at

@@ -63,11 +63,11 @@ func toNode(f field, v reflect.Value) *yaml.Node {
 	case pairs:
 		n.Kind, n.Style = yaml.MappingNode, yaml.FlowStyle
 		for _, name := range sortedNames(v) {
-			n.Content = append(n.Content, stringNode(name), stringNode(v.MapIndex(reflect.ValueOf(name)).String()))
+			n.Content = append(n.Content, stringNode(name), stringNode(mask(f, v.MapIndex(reflect.ValueOf(name)).String())))
 		}
 	case text:
 		return stringNode(mask(f, v.String()))
-	case duration, size:
+	case duration, size, share:
 		n.Kind, n.Value = yaml.ScalarNode, fmt.Sprint(v.Interface())
 	case yesNo, number:
 		n.Kind, n.Value = yaml.ScalarNode, fmt.Sprint(v.Interface())

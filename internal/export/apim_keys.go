@@ -37,6 +37,8 @@ var apimKeys = map[string]fate{
 	"loops.*":         spare(ownGateway),
 	"log.*":           spare("API Management has logs of its own; do not log bodies there, which makes it buffer streams"),
 	"debug.*":         spare("API Management has request tracing"),
+	"census.*":        spare("once callers use API Management itself, there is nobody left to count; run apim-edge report first"),
+	"traces.*":        spare("API Management sends traces by its own diagnostics"),
 	"listen.*":        spare("clients use the address of API Management, or a custom domain with its certificate"),
 	"trusted_proxies": spare("fields of forwarding are the gateway's own affair"),
 
@@ -65,6 +67,8 @@ var apimKeys = map[string]fate{
 	"routes.<name>.strip_prefix": does("base-url: API Management takes the URL suffix off").but(forwards, spare("the API has its own path")),
 	"routes.<name>.open":         does("subscriptionRequired: see the steps in the document").but(func(v *view) bool { return !v.route.Open }, spare("it is not set")),
 	"routes.<name>.request_body": cant("validate-content bounds a body by holding it, which ends streaming"),
+	"routes.<name>.usage":        cant("llm-emit-token-metric counts tokens; that is not exported"),
+	"routes.<name>.usage_models": spare("see usage"),
 	"routes.<name>.heartbeat":    cant("no policy writes into a stream"),
 	"routes.<name>.bridge.*":     cant("set-body and rewrite-uri could lead v1 to legacy paths with the whole body held; that is not exported. Import the v1 specification of the API instead"),
 

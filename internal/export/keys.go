@@ -17,7 +17,7 @@ type leaf struct {
 }
 
 // The types that are values although they are structs.
-var scalars = []reflect.Type{reflect.TypeFor[config.Duration](), reflect.TypeFor[config.Size]()}
+var scalars = []reflect.Type{reflect.TypeFor[config.Duration](), reflect.TypeFor[config.Size](), reflect.TypeFor[config.Share]()}
 
 // walk calls visit for each leaf. Without a value (the zero reflect.Value) it walks the
 // type alone, with one element in each map and list, so that a test sees every key.
@@ -125,6 +125,8 @@ var unused = []struct {
 }{
 	{"routes.<name>.cors.", func(v *view) bool { return !v.cors() }, "the route has no CORS policy (cors.allowed_origins is empty)"},
 	{"routes.<name>.bridge.", func(v *view) bool { return v.route.Bridge.To == "" }, "the route has no bridge"},
+	{"census.", func(v *view) bool { return !v.conf.Census.Enabled }, "nobody is counted"},
+	{"traces.", func(v *view) bool { return v.conf.Traces.Endpoint == "" }, "nothing is traced"},
 	{"routes.<name>.require.", func(v *view) bool { return !v.asks() }, "the route asks nobody for anything"},
 	{"upstreams.<name>.auth.", func(v *view) bool { return !v.up.Auth.Set() }, "the edge shows no credential of its own"},
 	{"upstreams.<name>.tls.", func(v *view) bool { return !v.secure() }, "the upstream is not reached over TLS"},

@@ -141,17 +141,19 @@ token_policies:
   partner: {signing_keys: ['env:CANARY_KEYS'], issuers: [i], audiences: [a]}
 clients:
   team: {keys: ['sha256:0000000000000000000000000000000000000000000000000000000000000000']}
+traces: {endpoint: '{COLLECTOR}', sample: 1, headers: {Authorization: 'env:CANARY_COLLECTOR'}}
 `
 
 // TestNoSecretIsTold sends marked secrets in every slot of a request through every
 // fate of an exchange, and looks for the mark in all that the edge says: the log
-// at level debug, its own answers, metrics, the configuration, reload failures
+// at level debug, its own answers, metrics, spans, the configuration, reload failures
 // and explanations.
 func TestNoSecretIsTold(t *testing.T) {
 	t.Setenv("CANARY_KEYS", identitytest.Offline("i").Keys())
 	marks := &secrets{}
-	legacy := tellingUpstream(t, marks)
-	text := strings.NewReplacer("{HTTPS}", strings.Replace(legacy, "http://", "https://", 1)).Replace(canaryConfig)
+	legacy, spans := tellingUpstream(t, marks), startCollector(t)
+	text := strings.NewReplacer("{HTTPS}", strings.Replace(legacy, "http://", "https://", 1), "{COLLECTOR}", spans.url).Replace(canaryConfig)
+	t.Setenv("CANARY_COLLECTOR", marks.next("collector"))
 	t.Setenv("CANARY_FIRST", marks.next("own-first"))
 	t.Setenv("CANARY_SECOND", marks.next("own-second"))
 	r := startOn(t, legacy, text, failingPlatform{marks})
@@ -183,6 +185,9 @@ func TestNoSecretIsTold(t *testing.T) {
 	}
 	if n := strings.Count(r.log.String(), `"message":"exchange"`); n < len(slots)*len(paths) {
 		t.Errorf("%d access lines for %d requests: this test has not seen what it is about", n, len(slots)*len(paths))
+	}
+	if told := spans.told(); strings.Contains(told, mark) || !strings.Contains(told, "/legacy/answers") {
+		t.Errorf("the spans hold a secret, or there are none:\n%q", told)
 	}
 	explainAll(t, r, marks, paths)
 }

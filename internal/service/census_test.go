@@ -15,7 +15,7 @@ const counting = `
 upstreams:
   legacy: {url: '{UPSTREAM}/base'}
   own: {url: '{UPSTREAM}', auth: {value: 'env:CENSUS_OWN'}}
-census: {file: '{FILE}', key: 'env:CENSUS_KEY'}
+census: {enabled: true, file: '{FILE}', key: 'env:CENSUS_KEY'}
 routes:
   openai: {path_prefix: /openai, upstream: legacy, cors: {allowed_origins: ['https://chat.example.com']}}
   guarded: {path_prefix: /guarded, upstream: legacy, require: {token: [partner]}}
@@ -120,7 +120,7 @@ func (r *running) document() census.Document {
 
 // TestWithoutACensusNobodyIsCounted holds it, and that the page is not there.
 func TestWithoutACensusNobodyIsCounted(t *testing.T) {
-	r := start(t, upstream(t), minimal+"census: {enabled: false}\n")
+	r := start(t, upstream(t), minimal)
 	r.get("/openai/v1/models")
 	if status, _ := r.admin("GET", "/census"); status != 404 {
 		t.Errorf("GET /census = %d, want 404", status)
@@ -134,7 +134,7 @@ func TestWithoutACensusNobodyIsCounted(t *testing.T) {
 // TestAKeyOfTheCensusThatIsNotThere ends the start: rows would be hashed by another one.
 func TestAKeyOfTheCensusThatIsNotThere(t *testing.T) {
 	r := &running{t: t, file: filepath.Join(t.TempDir(), "config.yaml")}
-	r.write(strings.ReplaceAll(minimal, "{UPSTREAM}", "http://127.0.0.1:1") + "census: {key: 'env:NO_SUCH_CENSUS_KEY'}\n")
+	r.write(strings.ReplaceAll(minimal, "{UPSTREAM}", "http://127.0.0.1:1") + "census: {enabled: true, key: 'env:NO_SUCH_CENSUS_KEY'}\n")
 	_, err := Start(Options{Load: r.load, File: r.file, Log: &strings.Builder{}, Version: "test"})
 	if err == nil || !strings.Contains(err.Error(), "census.key: env:NO_SUCH_CENSUS_KEY: the environment variable is not set") {
 		t.Errorf("Start = %v", err)

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/otlp"
 	"github.com/apim-edge/apim-edge/proxy/route"
 )
 
@@ -20,9 +21,9 @@ var errEnded = errors.New("the edge has ended")
 func (s *Service) Reload(trigger string) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
-	snapshot, err := s.compile()
+	next, err := s.compile()
 	if err == nil {
-		err = s.use(snapshot, trigger)
+		err = s.use(next, trigger)
 	}
 	if err != nil {
 		s.metrics.Reloaded("failed")
@@ -33,7 +34,22 @@ func (s *Service) Reload(trigger string) error {
 	return nil
 }
 
-func (s *Service) compile() (_ *route.Snapshot, err error) {
+// compiled is a configuration that can be used.
+type compiled struct {
+	snapshot  *route.Snapshot
+	collector *otlp.Collector // of traces; nil: none
+}
+
+// compileWith compiles conf, and touches nothing that runs.
+func (s *Service) compileWith(conf config.Config) (c compiled, err error) {
+	if c.collector, err = otlp.Compile(conf.Traces); err != nil {
+		return c, conf.Locate(config.Problem{Key: "traces", Text: err.Error()})
+	}
+	c.snapshot, err = s.edge.Compile(conf)
+	return c, err
+}
+
+func (s *Service) compile() (next compiled, err error) {
 	defer func() {
 		if recover() != nil { // what serves must not end because of what is to come
 			s.log.Error().Str("stack", string(debug.Stack())).Msg("panic in a reload")
@@ -42,34 +58,35 @@ func (s *Service) compile() (_ *route.Snapshot, err error) {
 	}()
 	conf, err := s.o.Load()
 	if err != nil {
-		return nil, err
+		return next, err
 	}
 	prepared := s.ring.Prepare(conf, patience)
-	snapshot, err := s.edge.Compile(conf)
+	next, err = s.compileWith(conf)
 	prepared()
 	if err != nil {
-		return nil, err
+		return next, err
 	}
 	if conf.Listen.TLS.CertFile != "" {
 		if err := s.loadCertificate(conf); err != nil {
-			s.edge.Discard(snapshot)
-			return nil, err
+			s.edge.Discard(next.snapshot)
+			return next, err
 		}
 	}
-	return snapshot, nil
+	return next, nil
 }
 
 // use puts a snapshot into use, unless the service has ended meanwhile: reloads by a
 // signal or the admin listener are not waited for.
-func (s *Service) use(snapshot *route.Snapshot, trigger string) error {
+func (s *Service) use(next compiled, trigger string) error {
 	s.using.Lock()
 	defer s.using.Unlock()
 	if s.ended {
-		s.edge.Discard(snapshot)
+		s.edge.Discard(next.snapshot)
 		return errEnded
 	}
 	before := s.edge.Config()
-	s.edge.Use(snapshot)
+	s.traces.Use(next.collector)
+	s.edge.Use(next.snapshot)
 	now := s.edge.Config()
 	s.describeRoutes(now)
 	s.output.use(now.Log)

@@ -20,6 +20,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/health"
 	"github.com/apim-edge/apim-edge/internal/identity/keyring"
+	"github.com/apim-edge/apim-edge/internal/otlp"
 	"github.com/apim-edge/apim-edge/internal/page"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/front"
@@ -61,6 +62,7 @@ type Service struct {
 	admin       *admin.Server
 	page        *page.Page // nil without an admin listener
 	certificate front.Certificate
+	traces      *otlp.Exporter
 	health      health.Set
 	draining    *health.Cause
 	keys        *health.Cause  // of issuers that were never reached
@@ -119,6 +121,9 @@ func (s *Service) end() {
 	if s.census != nil {
 		s.census.Close()
 	}
+	if s.traces != nil {
+		s.traces.Close()
+	}
 	s.forget()
 	s.ring.Close()
 	s.output.sink.Close()
@@ -138,14 +143,17 @@ func (s *Service) start(conf config.Config) error {
 		return err
 	}
 	s.edge.OpenCredentials(s.ring.Open)
-	s.metrics.Registry.MustRegister(s.ring)
+	s.traces = otlp.New(s.log, s.o.Version)
+	s.edge.Observe(s.traces)
+	s.metrics.Registry.MustRegister(s.ring, s.traces)
 	prepared := s.ring.Prepare(conf, patience)
-	snapshot, err := s.edge.Compile(conf)
+	next, err := s.compileWith(conf)
 	prepared()
 	if err != nil {
 		return err
 	}
-	s.edge.Use(snapshot)
+	s.traces.Use(next.collector)
+	s.edge.Use(next.snapshot)
 	s.startPage(conf)
 	s.describeRoutes(conf)
 	s.edge.FollowUnreached(func(which string) {

@@ -45,6 +45,7 @@ const (
 	kLogin // WWW-Authenticate, Persistent-Auth
 	kKeepAlive
 	kVia
+	kTraceparent
 
 	// kNeighbour is set for a field that has not quite a name of the kind. Servers
 	// that hand fields over as CGI variables (RFC 3875 section 4.1.18) cannot tell
@@ -96,6 +97,7 @@ var names = map[string]kind{
 	"www-authenticate":                       kLogin,
 	"persistent-auth":                        kLogin,
 	"via":                                    kVia,
+	"traceparent":                            kTraceparent,
 }
 
 // byLength holds the entries of names by the length of the name, so that most

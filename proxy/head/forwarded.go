@@ -37,6 +37,10 @@ type Forwarded struct {
 	WithholdOrigin bool
 	// Claims are the fields that tell the upstream what a token says.
 	Claims Claims
+	// Traceparent names the edge's own span; nil: what the client says of it passes.
+	// TraceAnew tells that the trace begins here, so that no tracestate belongs to it.
+	Traceparent []byte
+	TraceAnew   bool
 }
 
 // Claims are fields that are the edge's own on one route: what comes from outside in
@@ -88,6 +92,7 @@ func (f *Forwarded) Append(dst []byte) []byte {
 	dst = append(dst, "\r\n"...)
 	for i, k := range r.kinds {
 		switch {
+		case f.Traceparent != nil && f.ownsTrace(i, k):
 		case len(f.Claims.Names) > 0 && f.Claims.Owns(r.Fields[i].Name):
 		case k == kMaxForwards && r.Hops > 0:
 			dst = append(append(dst, r.Fields[i].Name...), ": "...)
@@ -103,6 +108,9 @@ func (f *Forwarded) Append(dst []byte) []byte {
 	dst = f.Claims.append(dst)
 	dst = append(dst, f.Own...)
 	dst = f.appendForwarding(dst)
+	if f.Traceparent != nil {
+		dst = appendField(dst, []byte("traceparent"), f.Traceparent)
+	}
 	if len(r.ID) == 0 {
 		dst = append(dst, "X-Request-Id: "...)
 		dst = append(dst, f.ID...)
@@ -166,14 +174,14 @@ func (f *Forwarded) appendTarget(dst []byte) []byte {
 func (f *Forwarded) passes(i int, k kind) bool {
 	r := f.Request
 	switch k {
-	case kOther, kUserAgent, kTrailer, kMaxForwards, kDate, kContentType, kContentEncoding, kVary, kAPIMRequestID, kLogin, kVia,
+	case kOther, kUserAgent, kTrailer, kMaxForwards, kDate, kContentType, kContentEncoding, kVary, kAPIMRequestID, kLogin, kVia, kTraceparent,
 		kRequestMethod, kRequestHeaders, kRequestPrivate:
 		if f.Policy.Takes(&r.Fields[i]) || f.Replaces != nil && f.Replaces.Takes(&r.Fields[i]) {
 			return false
 		}
 		// A client may not name away what the edge adds or needs (RFC 9110
 		// section 7.6.1), so only fields of no meaning here can be nominated.
-		return k != kOther && k != kVia && k != kDate || !r.nominates(r.Fields[i].Name)
+		return k != kOther && k != kVia && k != kDate && k != kTraceparent || !r.nominates(r.Fields[i].Name)
 	case kContentLength, kTransferEncoding:
 		return true // one line, and known to be exact
 	case kExpect:
@@ -186,6 +194,11 @@ func (f *Forwarded) passes(i int, k kind) bool {
 		return f.Trusted && !r.nominates(r.Fields[i].Name)
 	}
 	return false
+}
+
+// ownsTrace reports whether field i says of the trace what the edge says itself.
+func (f *Forwarded) ownsTrace(i int, k kind) bool {
+	return k == kTraceparent || f.TraceAnew && k == kOther && EqualFold(f.Request.Fields[i].Name, "tracestate")
 }
 
 // appendForwarding appends who asks, by which scheme and for which host. What a

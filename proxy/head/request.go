@@ -33,6 +33,7 @@ type Request struct {
 	Hops   int64 // how often OPTIONS may be forwarded; negative: as often as need be
 
 	Origin, UserAgent []byte
+	Traceparent       []byte // empty, but not nil, where there are several
 	ID                []byte // X-Request-Id; empty, but not nil, where it cannot be kept
 	requestMethod     []byte // Access-Control-Request-Method
 	requestHeaders    []byte // Access-Control-Request-Headers
@@ -231,6 +232,11 @@ func (r *Request) keep(k kind, v []byte) {
 		r.UserAgent = v
 	case kVia:
 		r.via = true
+	case kTraceparent: // several are as none (W3C Trace Context section 3.2)
+		if r.Traceparent != nil {
+			v = v[:0]
+		}
+		r.Traceparent = v
 	case kRequestID:
 		r.readID(v)
 	case kMaxForwards:
@@ -243,6 +249,7 @@ func (r *Request) keep(k kind, v []byte) {
 // forget drops what the fields of the head before have said.
 func (r *Request) forget() {
 	r.Host, r.Origin, r.UserAgent, r.ID = nil, nil, nil, nil
+	r.Traceparent = nil
 	r.requestMethod, r.requestHeaders, r.joined, r.requestPrivate, r.via = nil, nil, r.joined[:0], false, false
 	r.Length, r.Hops, r.Expect, r.Websocket = 0, -1, false, false
 	r.connection.reset(r.HTTP10)

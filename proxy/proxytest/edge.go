@@ -30,6 +30,7 @@ type Edge struct {
 	Seen    int         // access lines that the test has asked for
 	T       testing.TB
 
+	traced  *traced
 	metrics *record.Metrics
 	ended   bool
 }
@@ -67,9 +68,10 @@ func startEdge(t testing.TB, n int, url string, own *upstream.Credential, change
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &Edge{T: t, Log: &Log{}, metrics: record.NewMetrics("test", func() float64 { return 0 })}
+	e := &Edge{T: t, Log: &Log{}, traced: &traced{}, metrics: record.NewMetrics("test", func() float64 { return 0 })}
 	logger := zerolog.New(e.Log)
 	e.Edge = proxy.NewEdge(logger, logger, e.metrics, loops)
+	e.Edge.Observe(e.traced)
 	e.Edge.OpenCredentials(func(string, config.Auth) (*upstream.Credential, func(), error) { return own, func() {}, nil })
 	conf := Configuration(url, change)
 	if err := e.Use(conf); err != nil {

@@ -66,9 +66,7 @@ func (a *AccessLog) Observe(r *Record) {
 	line.Int64("bytes", r.Down).Int64("bytes_up", r.Up).
 		Dur("first_byte_ms", r.FirstByte).Dur("duration_ms", r.Duration).
 		Bool("stream", r.Stream).Str("client", r.Client.String())
-	if r.Stream {
-		line.Int64("events", r.Events)
-	}
+	r.addRead(line)
 	line.Str("cause", r.Cause())
 	if r.CORSRefused != "" {
 		line.Str("cors_refused", r.CORSRefused)
@@ -80,6 +78,16 @@ func (a *AccessLog) Observe(r *Record) {
 		line.Bytes("error", Fit([]byte(text), errorBytes))
 	}
 	line.Msg("exchange")
+}
+
+// addRead adds what has been read of the answer.
+func (r *Record) addRead(line *zerolog.Event) {
+	if r.Stream {
+		line.Int64("events", r.Events)
+	}
+	if r.Tokens != nil {
+		line.Int64("tokens_in", r.Tokens.In()).Int64("tokens_out", r.Tokens.Out())
+	}
 }
 
 // causeOf returns what the log says of an error. It can hold what an upstream has

@@ -33,6 +33,9 @@ type Metrics struct {
 	preflights *prometheus.CounterVec
 	refused    *prometheus.CounterVec
 	hints      *prometheus.CounterVec
+	tokens     *prometheus.CounterVec
+	tokenParts *prometheus.CounterVec
+	noTokens   *prometheus.CounterVec
 	notes      map[rewrite.Notes]prometheus.Counter
 	reloads    *prometheus.CounterVec
 	configInfo *prometheus.GaugeVec
@@ -95,6 +98,9 @@ func NewMetrics(version string, lost func() float64) *Metrics {
 		preflights: f.counter("preflights_total", "Preflights answered.", "route", "result"),
 		refused:    f.counter("origins_refused_total", "Cross-origin requests of pages whose origin is not allowed.", "route"),
 		hints:      f.counter("hints_total", "Refusals of upstreams (400, 401, 403, 404, 429), by what they are known as and whose they are.", "route", "hint", "owner"),
+		tokens:     f.counter("usage_tokens_total", "Tokens that answers tell of, on routes with usage.", "route", "upstream", "model", "caller", "type"),
+		tokenParts: f.counter("usage_parts_total", "Of these tokens, input that a cache had and output spent on reasoning.", "route", "upstream", "model", "caller", "type"),
+		noTokens:   f.counter("usage_unknown_total", "Answers to POST on routes with usage whose tokens are not known, by reason.", "route", "reason"),
 		reloads:    f.counter("reloads_total", "Configuration reloads.", "result"),
 		configInfo: f.gauge("config_info", "1 for the configuration in use.", "hash"),
 	}
@@ -240,6 +246,9 @@ func (m *Metrics) Observe(r *Record) {
 	}
 	if r.Stray != "" {
 		route.stray(r.Stray).Inc()
+	}
+	if r.Tokens != nil || r.NoTokens != NoReason {
+		route.countTokens(r)
 	}
 	if r.Retries > 0 {
 		route.retries.Add(float64(r.Retries))

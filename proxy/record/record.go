@@ -9,6 +9,8 @@ import (
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/internal/hint"
 	"github.com/apim-edge/apim-edge/internal/who"
+	"github.com/apim-edge/apim-edge/proxy/trace"
+	"github.com/apim-edge/apim-edge/proxy/usage"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -43,6 +45,9 @@ type Record struct {
 	// Caller is the client whose key of the edge it was, or the id of the application
 	// that has got the token; empty: not asked for, or not known.
 	Caller string
+	// Holder is the client of the configuration whose key of the edge it was; empty: it was
+	// none.
+	Holder string
 	// Check is what has failed of a token or key that the route asks for.
 	Check string
 	// CORSRefused is what CORS refused: origin, method or header; empty for nothing.
@@ -50,15 +55,23 @@ type Record struct {
 	// CORSAsked is the method, or the names of fields, that were refused.
 	CORSAsked []byte
 
-	// Model is the name of the model in the table of the route's bridge, and Stray what
-	// was repaired in the path; empty: none.
+	// Model is the name of the model in the table of the route's bridge, or in its list of
+	// models, and Stray what was repaired in the path; empty: none.
 	Model, Stray string
+	// Tokens are those that the answer tells of; nil: nobody has looked. NoTokens says why
+	// none are known where they should be.
+	Tokens   *usage.Tokens
+	NoTokens NoTokens
 
 	Status         int // sent to the client; 0: nothing was
 	UpstreamStatus int // 0: no answer came
 	Up, Down       int64
 	Events         int64
 	Retries        int
+
+	// Trace is what is told as spans; nil: the exchange is none of those. It is done with,
+	// and aliases nothing, so that an observer may keep it.
+	Trace *trace.Trace
 
 	// FirstByte is the time to upstream's response head, Duration that to the end.
 	FirstByte, Duration time.Duration

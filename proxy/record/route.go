@@ -28,6 +28,7 @@ type Route struct {
 	preflights   [len(preflightResults)]prometheus.Counter
 	hints        [hint.Count]prometheus.Counter
 	decisions    [repairCount][familyCount]prometheus.Counter
+	tokens       tokens
 	// Most combinations never come: a row is made when it is first needed, and so
 	// is a counter in it.
 	requests [rewrite.ReasonCount][familyCount]atomic.Pointer[requestRow]
@@ -80,6 +81,8 @@ func (r *Route) detach(removed bool) {
 	r.gone.Store(true)
 	r.m.leave(r)
 	gone := prometheus.Labels{"route": r.Name, "upstream": r.Upstream}
+	r.m.tokens.DeletePartialMatch(gone)
+	r.m.tokenParts.DeletePartialMatch(gone)
 	r.m.errors.DeletePartialMatch(gone)
 	r.m.cuts.DeletePartialMatch(gone)
 	if !removed {
@@ -87,7 +90,7 @@ func (r *Route) detach(removed bool) {
 	}
 	gone = prometheus.Labels{"route": r.Name}
 	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
-		r.m.requests, r.m.decisions, r.m.duration, r.m.firstByte, r.m.events, r.m.incomplete, r.m.cancels, r.m.retries, r.m.preflights, r.m.refused, r.m.strays, r.m.hints,
+		r.m.requests, r.m.decisions, r.m.duration, r.m.firstByte, r.m.events, r.m.incomplete, r.m.cancels, r.m.retries, r.m.preflights, r.m.refused, r.m.strays, r.m.hints, r.m.noTokens,
 	} {
 		v.DeletePartialMatch(gone)
 	}

@@ -19,12 +19,12 @@ type splicer struct {
 
 // serves reports whether the rest of the body goes this way. Nobody sees bytes that
 // do: so it must be one of known length, whose end needs no look at it, whose events
-// nobody counts, and whose bytes are not those of records.
+// nobody counts and whose text nobody reads, and whose bytes are not those of records.
 func (s *splicer) serves(t *Tracker, from, to *wire.Conn) bool {
 	if s.pipe != nil {
 		return true
 	}
-	if s.failed || t.Left() < spliceFrom || t.events != nil || t.collect != nil || !from.Plain() || !to.Plain() {
+	if s.failed || t.Left() < spliceFrom || t.events != nil || t.tap != nil || t.collect != nil || !from.Plain() || !to.Plain() {
 		return false
 	}
 	s.pipe = wire.NewPipe()

@@ -10,6 +10,8 @@ package relay
 import (
 	"bytes"
 	"errors"
+
+	"github.com/apim-edge/apim-edge/proxy/usage"
 )
 
 // The framings of a body (RFC 9112 section 6.3). A length of 0 or more is a
@@ -59,7 +61,8 @@ type Tracker struct {
 	// then more than 0. It never overflows: 15 digits are 60 bits. Of a body that ends
 	// with its connection it means nothing.
 	left   int64
-	events *Events // is fed each byte of data once, in order; nil: nobody counts
+	events *Events    // is fed each byte of data once, in order; nil: nobody counts
+	tap    *usage.Tap // is fed in the same way; nil: nobody reads
 	// strict refuses white space behind a chunk size. Old servers pad sizes with
 	// it; in a request it is a way to be read differently by two parsers.
 	strict bool
@@ -88,6 +91,9 @@ func (t *Tracker) Begin(length int64, events *Events) {
 // known in digits marks data of a body of known length: no CRLF follows it.
 const known = 0xff
 
+// Tap has tap read the data of the body from now on.
+func (t *Tracker) Tap(tap *usage.Tap) { t.tap = tap }
+
 // Strict has the framing judged as that of a request.
 func (t *Tracker) Strict() { t.strict = true }
 
@@ -110,7 +116,7 @@ func (t *Tracker) Left() int64 {
 }
 
 // Skip takes note of n bytes of a body of known length that were moved without
-// being looked at: at most Left, and only where neither events nor collect is set, to
+// being looked at: at most Left, and only where none of events, tap and collect is set, to
 // whom they would be missing.
 func (t *Tracker) Skip(n int64) {
 	if t.left -= n; t.left == 0 {
@@ -195,6 +201,9 @@ func (t *Tracker) data(p []byte) int {
 func (t *Tracker) feed(p []byte) {
 	if t.events != nil {
 		t.events.Feed(p)
+	}
+	if t.tap != nil {
+		t.tap.Feed(p)
 	}
 	if t.collect != nil {
 		*t.collect = append(*t.collect, p...)

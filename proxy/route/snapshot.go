@@ -13,6 +13,7 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
+	"github.com/apim-edge/apim-edge/proxy/trace"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -26,6 +27,7 @@ type Snapshot struct {
 	trusted []netip.Prefix     // peers whose word about their clients is believed
 	used    []*handle          // each counted in once; Release counts them out
 	gates   []*identity.Policy // in the same way
+	Sampler trace.Sampler      // which exchanges are told as spans
 	Hash    string             // of Config, by which an operator knows it again
 }
 
@@ -45,6 +47,7 @@ type Route struct {
 	WithholdOrigin bool           // the upstream is not told the Origin
 	CheckUpgrades  bool           // the Origin of a WebSocket handshake has to be allowed
 	Bridge         *bridge.Table  // nil: requests go on in the shape in which they come
+	Usage          *Usage         // nil: nobody reads the tokens of answers
 	BodyLimit      int64
 	Heartbeat      time.Duration
 
@@ -92,6 +95,9 @@ func (g *Registry) Compile(conf config.Config, metrics *record.Metrics) (*Snapsh
 		}
 	}
 	s.gates = who.used()
+	if conf.Traces.Endpoint != "" {
+		s.Sampler = trace.NewSampler(conf.Traces.Sample.Of)
+	}
 	for _, t := range conf.TrustedProxies {
 		p, err := parsePrefix(t)
 		if err != nil {
@@ -161,6 +167,7 @@ func compileRoute(name string, r config.Route, h *handle, metrics *record.Metric
 			return nil, err
 		}
 	}
+	out.Usage = newUsage(r)
 	out.Claims = claims(r)
 	out.DropRequestTrailer, out.DropResponseTrailer = head.DropFromRequest(out.Credential, h.Replaces, out.Claims), head.DropFromResponse(out.CORS)
 	return out, nil

@@ -64,7 +64,7 @@ func schemaOf(k key) *schema {
 }
 
 func (s *schema) scalar(k key) {
-	zero := 0
+	zero, one := 0, 1
 	if _, ok := special[k.path]; !ok {
 		s.Default = k.value.Interface()
 	}
@@ -75,6 +75,8 @@ func (s *schema) scalar(k key) {
 	case config.Size:
 		s.Default = v.String()
 		s.AnyOf = []*schema{{Type: []string{"string"}, Pattern: `^(0|[0-9]+(B|KiB|MiB|GiB))$`}, {Const: &zero}}
+	case config.Share:
+		s.Default, s.Type, s.Minimum, s.Maximum = v.Of, []string{"number"}, &zero, &one
 	case bool:
 		s.Type = []string{"boolean"}
 	case int:

@@ -89,7 +89,7 @@ func tree(texts map[string]string, path string, section reflect.Value, name stri
 }
 
 func (k key) isSection() bool {
-	return k.typ.Kind() == reflect.Struct && k.typ != reflect.TypeFor[config.Duration]() && k.typ != reflect.TypeFor[config.Size]()
+	return k.typ.Kind() == reflect.Struct && k.typ != reflect.TypeFor[config.Duration]() && k.typ != reflect.TypeFor[config.Size]() && k.typ != reflect.TypeFor[config.Share]()
 }
 
 // hasKeys reports whether keys stand below it.
@@ -111,6 +111,8 @@ func (k key) allowed() string {
 		return k.bounded("a time with a unit")
 	case config.Size:
 		return k.bounded("a size with a unit")
+	case config.Share:
+		return "a number from 0 to 1"
 	case bool:
 		return "`true` or `false`"
 	case int:
