@@ -5,7 +5,7 @@ GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 .PHONY: build
 build: ## build bin/apim-edge
@@ -58,7 +58,7 @@ manifest: ## write deploy/kubernetes.yaml anew from the chart
 	.ci/deploy-check --write
 
 .PHONY: kubernetes-check
-kubernetes-check: ## a real API server judges deploy/kubernetes.yaml (builds it once: a quarter of an hour)
+kubernetes-check: ## a real API server judges deploy/kubernetes.yaml (builds it once: ten minutes)
 	.ci/kubernetes-check
 
 .PHONY: bench

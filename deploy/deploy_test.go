@@ -64,6 +64,12 @@ func (n node) list() (all []node) {
 	return all
 }
 
+// some reports whether it is an object that is not empty: an empty selector selects all.
+func (n node) some() bool {
+	object, _ := n.value.(map[string]any)
+	return len(object) > 0
+}
+
 func (n node) text() string { return fmt.Sprint(n.value) }
 
 func (n node) int() int {

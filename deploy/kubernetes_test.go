@@ -139,7 +139,7 @@ func (m manifest) guardsTheAdminListener(t *testing.T) {
 	want(t, "first port", rules[0].at("ports"), []any{map[string]any{"protocol": "TCP", "port": "http"}})
 	want(t, "second port", rules[1].at("ports"), []any{map[string]any{"protocol": "TCP", "port": "admin"}})
 	from := rules[1].at("from").list()
-	if len(from) != 1 || from[0].at("podSelector", "matchLabels").value == nil || from[0].at("namespaceSelector", "matchLabels").value == nil {
+	if len(from) != 1 || !from[0].at("podSelector", "matchLabels").some() || !from[0].at("namespaceSelector", "matchLabels").some() {
 		t.Errorf("the admin listener is open to %v, want pods of a namespace", rules[1].at("from").value)
 	}
 	want(t, "policyTypes", m["NetworkPolicy"].at("spec", "policyTypes"), []any{"Ingress"})
