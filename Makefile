@@ -1,6 +1,7 @@
 # Targets for people and for CI; `make help` lists them.
 SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+GO ?= go
 GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
 .PHONY: help
@@ -34,7 +35,7 @@ lint: ## gofmt, vet, staticcheck, vulnerabilities of dependencies
 .PHONY: e2e
 e2e: ## real SDKs, real browser, raw sockets (installs what it needs with e2e/install)
 	e2e/install
-	go test -tags e2e -count=1 ./e2e/...
+	go test -tags e2e -count=1 ./e2e/... ./internal/shares
 
 .PHONY: trace-check
 trace-check: ## spans in a real OpenTelemetry collector, which it builds first (2 minutes)
@@ -61,6 +62,18 @@ manifest: ## write deploy/kubernetes.yaml anew from the chart
 kubernetes-check: ## a real API server judges deploy/kubernetes.yaml (builds it once: ten minutes)
 	.ci/kubernetes-check
 
+.PHONY: release
+release: ## binaries, packages, image, SBOM and checksums in dist; GO, VERSION, PLATFORMS, SIGNING_KEY
+	GO="$(GO)" VERSION="$(VERSION)" build/release
+
+.PHONY: release-check
+release-check: ## does a release have the same bytes twice, and does its signature hold?
+	GO="$(GO)" build/release-check
+
+.PHONY: package-check
+package-check: ## install, upgrade and remove the packages in a clean Debian root (as root)
+	GO="$(GO)" build/package-check
+
 .PHONY: bench
 bench: ## measure against nginx, HAProxy and others on this machine
 	go run ./bench
@@ -70,4 +83,4 @@ fuzz: ## run every fuzz target for FUZZTIME (default 20s)
 	.ci/fuzz
 
 .PHONY: check
-check: lint race e2e image ## all of it: what CI runs
+check: lint race e2e image package-check ## all of it: what CI runs

@@ -76,6 +76,11 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 			})
 		})
 	}
+	for _, per := range []string{"credential", "route", "address"} {
+		t.Run("within limits per "+per, func(t *testing.T) {
+			exchangeAllocatesNothing(t, sdkHead, proxytest.StartEdge, limitTo(config.RouteLimits{Per: per, Requests: "90000/s", Concurrent: 10}))
+		})
+	}
 	for name, second := range map[string][]byte{"a key of the edge's own": nil, "and a second one": []byte("fedcba9876543210")} {
 		t.Run(name, func(t *testing.T) {
 			exchangeAllocatesNothing(t, sdkHead, func(t testing.TB, url string, change func(*config.Config)) *proxytest.Edge {
@@ -85,6 +90,12 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 			}, func(*config.Config) {})
 		})
 	}
+	t.Run("one of several upstreams", func(t *testing.T) {
+		exchangeAllocatesNothing(t, sdkHead, proxytest.StartEdge, func(conf *config.Config) {
+			url := conf.Upstreams["legacy"].URL
+			several(url, url)(conf)
+		})
+	})
 	t.Run("callers are counted", func(t *testing.T) {
 		exchangeAllocatesNothing(t, sdkHead, func(t testing.TB, url string, change func(*config.Config)) *proxytest.Edge {
 			c := census.Start(census.Options{Loops: 2, Rows: 100, File: filepath.Join(t.TempDir(), "census.jsonl")})

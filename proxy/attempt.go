@@ -51,24 +51,27 @@ var errLost = errors.New("the connection ended where an answer was due")
 // ran, or where what ran may run twice: a POST of which one byte was taken is never sent
 // again, unless the upstream itself says that nothing ran. It comes to an end: each repeat
 // uses up a connection of the pool, and on a new one nothing is repeated; another key is
-// tried once.
+// tried once, and each of several upstreams.
 func (x *Exchange) ask() error {
 	for {
-		err := x.attempt.run(x)
+		err, again := x.attempt.run(x), false
 		x.traceFailed(err)
 		switch err { // none is ever wrapped
-		case errUntaken:
-			x.attempt.abandon(x.client.store)
-		case errLost:
-			x.attempt.abandon(x.client.store)
-			x.attempt.again = true
-		case errRefusedKey:
-			x.attempt.abandon(x.client.store)
-			continue // that is counted elsewhere
-		default:
+		case nil, wire.ErrWait:
 			return err
+		case errUntaken:
+			x.retries++
+		case errLost:
+			x.retries++
+			again = true
+		case errRefusedKey, errMoved: // which are counted elsewhere
+		default:
+			if !x.failed(err) {
+				return err
+			}
 		}
-		x.retries++
+		x.abandon()
+		x.attempt.again = again
 	}
 }
 
@@ -100,7 +103,9 @@ func (a *attempt) send(x *Exchange) error {
 	if x.client.Left() {
 		return edgeerr.Wrap(edgeerr.ClientLeft, errLeft)
 	}
-	a.pick(x)
+	if err := a.pick(x); err != nil {
+		return err
+	}
 	if err := a.show(); err != nil {
 		return err
 	}
@@ -109,32 +114,29 @@ func (a *attempt) send(x *Exchange) error {
 	}
 	out := x.compose()
 	n, err := a.conn.Write(out.Bytes())
+	out.Release()
 	a.taken = int64(n)
 	switch {
 	case err == nil, n > 0: // a broken pipe: the upstream may have answered before it closed
 	case !a.conn.Used && !a.conn.Plain(): // or its alert says why it has
 	case a.conn.Used: // closed while it was idle; a new one would fail again
-		out.Release()
 		return errUntaken
 	default:
-		out.Release()
 		return edgeerr.Wrap(edgeerr.UpstreamClosedEarly, err)
 	}
-	x.keepSent(out)
 	a.resp = x.client.store.responses.take()
-	if x.req == nil {
-		return nil // all of it has been sent before
-	}
 	return x.forwardRest()
 }
 
 // pick chooses where the attempt goes.
-func (a *attempt) pick(x *Exchange) {
+func (a *attempt) pick(x *Exchange) (err error) {
 	if a.target == nil {
-		a.target = x.route.Target
-		a.decision = a.target.Decision(x.route.Credential, x.decision)
-		x.traceAttempt(a)
+		if a.target, err = x.choose(); err == nil {
+			a.decision = a.target.Decision(x.route.Credential, x.decision)
+			x.traceAttempt(a)
+		}
 	}
+	return err
 }
 
 // headRoom is for what the edge adds to a head.
@@ -283,7 +285,6 @@ func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
 	if err := a.resp.Parse(a.in.Hold(n)); err != nil {
 		return false, a.invalid(err)
 	}
-	x.dropRequest()   // whatever becomes of the exchange, it is not sent again
 	if a.resp.Login { // from its first message on: the next one is the client's answer to it
 		a.conn.LogIn(&x.client.bound)
 	}
@@ -303,6 +304,10 @@ func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
 		if x.otherKey() {
 			return false, errRefusedKey
 		}
+		if err := x.heard(); err != nil {
+			return false, err
+		}
+		x.dropRequest() // whatever becomes of the exchange, it is not sent again
 		return true, nil
 	}
 	if a.interim++; a.interim > 100 {
@@ -356,11 +361,13 @@ func (a *attempt) dropResponse(s *store) {
 	a.resp = nil
 }
 
-// abandon ends an attempt that has come to nothing, so that another can begin. Of an
-// answer that refuses the key nothing is needed.
-func (a *attempt) abandon(s *store) {
+// abandon ends the attempt, which has come to nothing, so that another can begin. Of an
+// answer that refuses the key nothing is needed. An upload goes on with the next one.
+func (x *Exchange) abandon() {
+	a := &x.attempt
+	x.upload.Detach()
 	a.drop()
-	a.dropResponse(s)
+	a.dropResponse(x.client.store)
 	a.in.Release()
 	*a = attempt{}
 }

@@ -41,10 +41,10 @@ func (x *Exchange) needed() record.Needs {
 	if x.who.Kind == who.Client {
 		needs |= record.NeedsKey
 	}
-	if x.route.Target.Credential != nil {
+	if up := x.askedLast(); up != nil && up.Credential != nil {
 		needs |= record.NeedsCredential
 	}
-	if x.route.Bridge != nil {
+	if x.route.Bridge != nil && (x.several == nil || !x.several.straight) {
 		needs |= record.NeedsBridge
 	}
 	if x.route.CORS != nil && x.kept.origin != nil {

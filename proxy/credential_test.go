@@ -179,22 +179,48 @@ func TestWhatCannotBeSentOnceMoreIsAnsweredAsItIs(t *testing.T) {
 	}
 }
 
-// TestARefusalWhileTheBodyComesIsAnswered holds an upstream that has seen enough in the
-// head: what it has not read yet cannot be sent again.
-func TestARefusalWhileTheBodyComesIsAnswered(t *testing.T) {
-	keys := own("api-key", "old", "new")
-	e := proxytest.StartEdgeShowing(t, proxytest.StartUpstream(t, func(up *proxytest.Peer) {
-		up.Head()
-		up.Send("HTTP/1.1 401 Unauthorized\nContent-Length: 6\n\nwrong!")
-		up.Gone()
-	}), keys.Credential, nil)
-	c := e.Dial()
-	c.Send(sentAlike + "Content-Length: 7\n\n{")
-	if m := c.Answer("POST"); m.Status() != 401 || m.Body != "wrong!" {
-		t.Errorf("the answer is %v", m)
+// TestARefusalWhileTheBodyComes holds an upstream that has seen enough in the head: the
+// upload goes on with the second key, and neither loses nor doubles a byte.
+func TestARefusalWhileTheBodyComes(t *testing.T) {
+	for name, parts := range map[string][]string{
+		"of known length": {sentAlike + "Content-Length: 200007\n\n{", strings.Repeat("a", 100_000), strings.Repeat("b", 100_000) + `"end"}`},
+		"in chunks":       {sentAlike + "Transfer-Encoding: chunked\n\n5\n{", "aaaa", "\n3\nbbb\n0\n", "X-Sum: 1\n\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			keys := own("api-key", "old", "new")
+			part := make(chan struct{})
+			e := proxytest.StartEdgeShowing(t, proxytest.StartUpstream(t,
+				func(up *proxytest.Peer) {
+					up.Head()
+					<-part // some of the body is on its way
+					up.Send("HTTP/1.1 401 Unauthorized\nContent-Length: 6\n\nwrong!")
+					up.Gone()
+				},
+				func(up *proxytest.Peer) {
+					m := up.Head()
+					part <- struct{}{}
+					m = up.Finish(m, false)
+					up.Send(fmt.Sprintf("HTTP/1.1 200 OK\nContent-Length: %d\n\n%s", len(m.Body), m.Body))
+				}), keys.Credential, nil)
+			c := e.Dial()
+			c.Send(parts[0])
+			c.Send(parts[1])
+			part <- struct{}{}
+			<-part
+			for _, p := range parts[2:] {
+				c.Send(p)
+			}
+			_, want, _ := strings.Cut(strings.Join(parts, ""), "\n\n")
+			if name == "in chunks" {
+				want = "{aaaabbb"
+			}
+			if m := c.Answer("POST"); m.Status() != 200 || m.Body != want {
+				t.Errorf("the answer is %d with %d bytes, want %d", m.Status(), len(m.Body), len(want))
+			}
+			e.WantExchange(200, "complete")
+		})
 	}
-	c.Close() //nolint:errcheck // a test's end
-	e.WantExchange(401, "complete")
 }
 
 // TestTwoRefusalsAreNotAboutTheKeys holds that each request is tried with each key once.

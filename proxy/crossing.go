@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy/bridge"
@@ -13,7 +14,9 @@ import (
 // head, which it aliases.
 type crossing struct {
 	bridge.Crossing
-	content []byte // of a body in chunks, without its framing, while it is looked at
+	content []byte // of a body in chunks what was looked at, without its framing
+	// seam is where that ends. More of the body goes up before it is sent once more.
+	seam relay.Seam
 	// target is the path and behind it the query that the upstream is sent; path says how
 	// much of it is the path. Empty before it is known.
 	target []byte
@@ -48,11 +51,37 @@ func (x *Exchange) cross() error {
 	x.stray = c.Stray()
 	switch {
 	case err != nil:
-		return err
+		return x.cannotCross(err)
 	case c.Answer() != "":
 		return x.answerModels(c.Answer())
+	case x.stray != bridge.NoStray && x.route.Group != nil: // it is repaired on the bridge alone
+		x.route.Group.NotStraight(&x.several.Choice)
 	}
 	return nil
+}
+
+// cannotCross has a request that cannot cross go to upstreams that are sent what clients
+// send. err says why it cannot, and stays an error where there is no such upstream, or
+// where nobody should read the request.
+func (x *Exchange) cannotCross(err error) error {
+	g := x.route.Group
+	if g == nil || edgeerr.CodeOf(err) == edgeerr.ModelUnreadable || !g.OnlyStraight(&x.several.Choice) {
+		return err
+	}
+	if told := x.client.store.explains; told != nil {
+		told.Bridge = append(told.Bridge, textOf(err), "so it goes only to upstreams that are sent what clients send: "+strings.Join(g.Serving(&x.several.Choice), ", "))
+	}
+	x.stray = bridge.NoStray // nothing is repaired
+	x.dropCrossing()
+	return nil
+}
+
+// overBridge returns the crossing, where the attempt is made beyond the bridge.
+func (x *Exchange) overBridge() *crossing {
+	if s := x.several; s != nil && s.straight {
+		return nil
+	}
+	return x.crossing
 }
 
 // answerModels answers which models there are.
@@ -86,9 +115,10 @@ func (x *Exchange) findModel() error {
 		}
 		x.upload.Track.Collect(nil)
 		x.upload.Pause()
-		if err != nil {
+		if err != nil || x.crossing == nil {
 			return err
 		}
+		c.seam = x.upload.Track.Seam()
 	}
 	c.aim()
 	x.model, _ = c.Model()
@@ -99,8 +129,11 @@ func (x *Exchange) findModel() error {
 func (x *Exchange) lookIntoBody() error {
 	for {
 		ready, err := x.crossing.Scan(x.bodyContent(), x.restOfBody())
-		if ready || err != nil {
-			return err
+		if err != nil {
+			return x.cannotCross(err)
+		}
+		if ready {
+			return nil
 		}
 		if err := x.holdMore(); err != nil {
 			return err
@@ -182,16 +215,17 @@ func (c *crossing) grows() int {
 // with one chunk of what has come of it.
 func (x *Exchange) appendBodyHead(dst []byte) []byte {
 	held := x.bodyHead()
-	if x.crossing == nil {
+	c := x.overBridge()
+	if c == nil {
 		return append(dst, held...)
 	}
-	start, end, with := x.crossing.Edit()
+	start, end, with := c.Edit()
 	if with == nil {
 		return append(dst, held...)
 	}
 	content := x.bodyContent()
 	if x.req.Length == relay.Chunked {
-		return x.upload.Track.AppendReframed(dst, held, content[:start], with, content[end:])
+		return c.seam.AppendReframed(dst, held, content[:start], with, content[end:])
 	}
 	return append(append(append(dst, content[:start]...), with...), content[end:]...)
 }

@@ -14,7 +14,8 @@
 //
 //	attempt (none) > dialing > conn > sent (resp is there) > final head (status)
 //	           ^                 |
-//	           +---- abandon ----+   only if the connection took no byte
+//	           +---- abandon ----+   if the connection took no byte, or the upstream
+//	                                 says that nothing ran: to it again, or to another
 //
 //	upload  none > begun > active > complete
 //	                         +----> refused     the upstream takes no more of the body

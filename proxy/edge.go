@@ -3,6 +3,7 @@ package proxy
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -44,6 +45,7 @@ func NewEdge(log, access zerolog.Logger, metrics *record.Metrics, loops []*wire.
 	e.registry = route.NewRegistry(loops)
 	e.registry.Guard = identity.NewGuard(issuer.Options{Notify: e.keysChanged})
 	e.registry.OnOldAnswer = record.NewOldAnswers(log).Tell
+	e.registry.OnChange = e.upstreamChanged
 	e.stores = map[*wire.Loop]*store{}
 	for i, l := range loops {
 		e.stores[l] = &store{parser: head.NewParser(), number: i}
@@ -57,6 +59,15 @@ func NewEdge(log, access zerolog.Logger, metrics *record.Metrics, loops []*wire.
 	return e
 }
 
+// upstreamChanged tells the operator of an upstream that is one of several.
+func (e *Edge) upstreamChanged(name string, now upstream.Condition, left time.Duration) {
+	if now.State == upstream.Closed {
+		e.log.Info().Str("upstream", name).Msg("an upstream is asked again")
+		return
+	}
+	e.log.Warn().Str("upstream", name).Str("cause", now.Cause.String()).Dur("left_alone_ms", left).Msg("an upstream is left alone")
+}
+
 // Offline has no issuer asked for its keys: an edge that serves nobody can do without.
 // It is called before the first Compile.
 func (e *Edge) Offline() { e.registry.Guard = identity.NewGuard(issuer.Options{Offline: true}) }
@@ -68,6 +79,12 @@ func (e *Edge) Observe(o record.Observer) { e.observers = append(e.observers, o)
 // next Compile on. Without it *** stands in its place.
 func (e *Edge) OpenCredentials(open func(name string, a config.Auth) (*upstream.Credential, func(), error)) {
 	e.registry.OpenCredential = open
+}
+
+// OpenStores has open give out the store that replicas share, from the next Compile on.
+// Without it each edge counts for itself.
+func (e *Edge) OpenStores(open func(config.Shared) (route.Store, func(), error)) {
+	e.registry.OpenStore = open
 }
 
 // Compile builds everything that conf needs and touches nothing that runs. The error

@@ -111,11 +111,13 @@ func (x *Exchange) dropUpstream(edgeerr.Code, error) {
 		x.attempt.cancel()
 	}
 	x.attempt.drop()
+	x.undecided()
 }
 
 // uncount makes room for another exchange, before anybody is told that this one is
 // over: whoever reads that an exchange has ended may begin one in its place.
 func (x *Exchange) uncount(edgeerr.Code, error) {
+	x.pass.Leave()
 	if x.admitted {
 		x.edge.running.Leave()
 	}
@@ -133,14 +135,14 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 		ID: k.id, Method: k.method, Path: k.path, Origin: k.origin, APIMRequestID: k.apim, Client: k.family,
 		Version: k.version, Who: x.who, Needs: x.needed(), Loop: x.client.store.number,
 		Reason: x.reason, Hint: x.sight.Hint(), Notes: x.notes, Caller: x.caller.name, Check: x.caller.check, CORSRefused: x.refused, CORSAsked: k.asked,
-		Model:  x.model,
+		Model: x.model, Limit: x.limited,
 		Status: x.status, UpstreamStatus: a.status, Up: a.taken, Down: x.down.Bytes, Events: x.events.Count, Retries: x.retries,
 		FirstByte: a.firstByte, Duration: x.client.Loop().Now() - x.start,
 		Stream: x.answer == answerUpstream && x.body != head.Plain, Sent: a.taken > 0,
 		Cut: x.answer == answerUpstream && code != edgeerr.None, Code: code, Err: err,
 	}
 	if x.route != nil {
-		r.Route, r.Upstream = x.route.Metrics, x.route.Target.Name
+		r.Route, r.Upstream, r.Moved = x.route.Metrics, x.asked(), x.moved()
 	}
 	if x.stray != bridge.NoStray {
 		r.Stray = x.stray.String()
@@ -190,7 +192,7 @@ func (x *Exchange) leave(edgeerr.Code, error) {
 // is cleared: what is kept on a shelf keeps nothing else alive, and begins as new.
 func (x *Exchange) release() {
 	c := x.client
-	if x.req != nil && x.next == nextRequest {
+	if x.req != nil && x.held.in == nil && x.next == nextRequest {
 		c.in.Consume(int(x.req.Length)) // nobody was sent it; endsInBuffer has said that it is there
 	}
 	x.dropRequest()
@@ -198,6 +200,10 @@ func (x *Exchange) release() {
 	x.attempt.in.Release()
 	x.upload.Forget()
 	x.dropTap()
+	if s := x.several; s != nil {
+		*s = several{}
+		c.store.several.put(s, false)
+	}
 	text := x.kept.text[:0]
 	*x = Exchange{}
 	x.kept.text = text
@@ -216,6 +222,12 @@ func (x *Exchange) dropRequest() {
 	x.req.Clear()
 	x.client.store.requests.put(x.req, x.req.Grown())
 	x.req = nil
+	if x.held.in != nil {
+		x.held.in.Release()
+		x.held = held{}
+		x.upload.Forget()
+		return
+	}
 	x.client.in.Let()
 	x.client.dropEmpty()
 }

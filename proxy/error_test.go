@@ -22,8 +22,9 @@ type provocation struct {
 
 const head = "POST /v1/chat HTTP/1.1\nHost: edge\nOrigin: " + proxytest.Page + "\n"
 
-// provocations has every error that a client can see but for three: internal
-// (panic_test.go), edge_draining (drain_test.go) and loop_detected (loop_test.go).
+// provocations has every error that a client can see but for four: internal
+// (panic_test.go), edge_draining (drain_test.go), loop_detected (loop_test.go) and
+// upstreams_throttled (several_health_test.go).
 var provocations = map[edgeerr.Code]provocation{
 	edgeerr.RequestMalformed:    {request: head + "X y: z\n\n"},
 	edgeerr.AmbiguousCredential: {request: head + "api-key: a\napi-key: b\n\n"},
@@ -43,6 +44,11 @@ var provocations = map[edgeerr.Code]provocation{
 	edgeerr.KeysUnavailable: {request: head + "Authorization: Bearer " + fixed.Token("a", nil) + "\n\n", change: func(c *config.Config) {
 		askForTokens(c)
 		c.TokenPolicies["p"] = config.TokenPolicy{OpenIDConfigs: []string{"http://127.0.0.1:1/"}, Audiences: []string{"a"}}
+	}},
+	edgeerr.RateLimited: {before: proxytest.PlainGet, request: head + "\n", upstream: silent, change: limitTo(config.RouteLimits{Concurrent: 1})},
+	edgeerr.LimitsUnavailable: {request: head + "\n", change: func(c *config.Config) {
+		limitTo(config.RouteLimits{Requests: "1/s"})(c)
+		c.Shared = config.Shared{Redis: "redis://127.0.0.1:1", Closed: true}
 	}},
 	edgeerr.OriginNotAllowed: {
 		request: "GET /v1/realtime HTTP/1.1\nHost: edge\nConnection: Upgrade\nUpgrade: websocket\nOrigin: https://evil.example.net\n\n",
@@ -139,7 +145,7 @@ func silent(t *testing.T) string {
 func TestEveryErrorOfTheEdge(t *testing.T) {
 	for _, code := range edgeerr.Codes() {
 		p, ok := provocations[code]
-		if code.Status() == 0 || code == edgeerr.Internal || code == edgeerr.EdgeDraining || code == edgeerr.LoopDetected {
+		if code.Status() == 0 || code == edgeerr.Internal || code == edgeerr.EdgeDraining || code == edgeerr.LoopDetected || code == edgeerr.UpstreamsThrottled {
 			continue
 		}
 		if !ok {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/hint"
 	"github.com/apim-edge/apim-edge/internal/who"
+	"github.com/apim-edge/apim-edge/proxy/admit"
 	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -43,23 +44,27 @@ type Exchange struct {
 	caller caller // where the route asks who that is
 	who    who.ID // where callers are counted
 	needs  record.Needs
+	pass   admit.Pass
+	// limited is the kind of limit that has refused it; empty: none has.
+	limited string
 
-	attempt attempt // the one under way; those before it have taken nothing
-	retries int     // how many were before it
-	// refusedLine is what the attempt before has shown and the upstream has refused; nil:
-	// there was none.
-	refusedLine []byte
-	crossing    *crossing    // nil where the route has no bridge, and once req is gone
-	stray       bridge.Stray // what was repaired in the path
-	model       string       // of the bridge's table; empty: none is known
-	upload      upload
-	down        relay.Down    // from prepareRelay on
-	tunnel      *relay.Tunnel // after 101, and then instead of down
-	events      relay.Events  // fed by down, where body is head.Events
-	sight       hint.Sight    // of a refusal of the upstream, fed by down
-	tap         *usage.Tap    // of the tokens of the answer, fed by down; nil: nobody reads them
-	noTokens    record.NoTokens
-	trace       *trace.Trace // nil: the exchange is not told as spans
+	several *several // upstreams of the route; nil where there is one, and before it is decided
+
+	attempt  attempt      // the one under way; those before it have taken nothing
+	retries  int          // how many were before it
+	keyTried bool         // the upstream has refused a key
+	held     held         // where req was sent, and may have to be sent once more
+	crossing *crossing    // nil where the route has no bridge, and once req is gone
+	stray    bridge.Stray // what was repaired in the path
+	model    string       // of the bridge's table; empty: none is known
+	upload   upload
+	down     relay.Down    // from prepareRelay on
+	tunnel   *relay.Tunnel // after 101, and then instead of down
+	events   relay.Events  // fed by down, where body is head.Events
+	sight    hint.Sight    // of a refusal of the upstream, fed by down
+	tap      *usage.Tap    // of the tokens of the answer, fed by down; nil: nobody reads them
+	noTokens record.NoTokens
+	trace    *trace.Trace // nil: the exchange is not told as spans
 
 	next    next
 	answer  answer
@@ -207,7 +212,7 @@ func (x *Exchange) forwarded() head.Forwarded {
 	if t := x.trace; t != nil {
 		f.Traceparent, f.TraceAnew = t.Traceparent(), t.Anew
 	}
-	if c := x.crossing; c != nil {
+	if c := x.overBridge(); c != nil {
 		f.Path, f.Grown = c.target[:c.path], c.grows()
 		if len(c.target) > c.path {
 			f.Query = c.target[c.path:]
@@ -221,6 +226,9 @@ func (x *Exchange) relayed() head.Relayed {
 	r := head.Relayed{
 		Response: x.attempt.resp, CORS: x.route.CORS, Method: x.kept.method, Origin: x.kept.origin,
 		Dechunk: x.down.Dechunk, Close: x.next != nextRequest,
+	}
+	if s := x.several; s != nil {
+		r.Wait = s.soonest
 	}
 	if !x.attempt.resp.Dated {
 		r.Date = x.client.store.date.at(x.client.Loop().Now())

@@ -22,6 +22,9 @@ import (
 // values are shown by an allow-list, and everything else is ***.
 type Explanation struct {
 	Route, Upstream, URL string
+	// Order are the upstreams that the request would try, one after the other, where the
+	// route has several.
+	Order []Candidate
 	// Routes are all there are, in the order in which they are tried, where none
 	// matched.
 	Routes []route.Rule
@@ -94,14 +97,13 @@ func (x *Exchange) tellOf(err error, out *Explanation) {
 		out.Reason, out.Meaning = x.reason.String(), x.reason.Meaning()
 	}
 	if rt := x.route; rt != nil {
-		out.Route, out.Upstream, out.URL = rt.Name, rt.Target.Name, x.snap.Config.Upstreams[rt.Target.Name].URL
+		out.Route = rt.Name
 		out.Policy = rt.CORS != nil
+		err = x.tellWhere(err, out)
 	}
 	var answer []byte
 	switch err {
 	case nil:
-		x.attempt.pick(x)
-		out.Bridge = x.bridged()
 		out.Credential = x.credential()
 		forwarded := x.forwarded()
 		forwarded.Name = []byte(product) // each process puts something of its own behind it
@@ -142,6 +144,19 @@ func (x *Exchange) tellOf(err error, out *Explanation) {
 			out.Refused = corsx.CauseMethod
 		}
 	}
+}
+
+// tellWhere says where the request goes: err is as in tellOf, and what is returned as
+// well, since no upstream may be there.
+func (x *Exchange) tellWhere(err error, out *Explanation) error {
+	if err == nil {
+		out.Bridge = append(out.Bridge, x.bridged()...)
+		out.Order = x.candidates()
+		err = x.attempt.pick(x)
+	}
+	out.Upstream = x.asked()
+	out.URL = x.snap.Config.Upstreams[out.Upstream].URL
+	return err
 }
 
 // credential tells of the edge's own credential at the upstream, and has it shown.

@@ -86,7 +86,7 @@ func endsConnection(code edgeerr.Code) bool {
 // endsInBuffer reports whether all of the request has been read, so that the next
 // one begins right behind it.
 func (x *Exchange) endsInBuffer() bool {
-	if x.req == nil {
+	if x.req == nil || x.held.in != nil {
 		return x.upload.state != uploadActive
 	}
 	return x.req.Length >= 0 && int64(x.client.in.Len()) >= x.req.Length

@@ -21,6 +21,7 @@ type store struct {
 	responses shelf[head.Response]
 	crossings shelf[crossing]
 	taps      shelf[usage.Tap]
+	several   shelf[several]
 	parser    *head.Parser  // of all requests of the loop: it is used within one call of Parse
 	record    record.Record // of the exchange that ends just now, else empty
 	date      date
@@ -28,6 +29,7 @@ type store struct {
 	seen      *identity.Cache // nil until a route asks for tokens
 	callers   *who.Cache      // nil where nobody counts them
 	number    int             // of the loop
+	keys      limitKeys       // of routes with limits
 }
 
 // date is the text of a Date field, made once a second: 150 ns each are 1 % of an

@@ -26,6 +26,7 @@ var story = [...]func(*Exchange) error{
 	(*Exchange).admit,           // within limits
 	(*Exchange).decide,          // what becomes of the credentials
 	(*Exchange).authenticate,    // who may pass with them, where the route asks for that
+	(*Exchange).limit,           // how much they may ask for, where the route says that
 	(*Exchange).cross,           // to the shape that the upstream speaks, where that is another
 	(*Exchange).beginBody,       // take what has come along of it
 	(*Exchange).findModel,       // in the body, where the crossing needs it
@@ -68,7 +69,7 @@ func (x *Exchange) interruption() error {
 	if x.admitted && x.client.Left() && x.tunnel == nil && !x.down.Leave() {
 		return edgeerr.Wrap(edgeerr.ClientLeft, errLeft)
 	}
-	if x.upload.state == uploadActive && !x.down.Left() {
+	if x.upload.state == uploadActive && x.upload.To != nil && !x.down.Left() {
 		return x.goOnUploading()
 	}
 	return nil
@@ -206,6 +207,7 @@ func (x *Exchange) decide() error {
 	x.decision = x.route.Credential.Decide(x.req.Fields, x.req.Query)
 	x.reason, x.notes = x.decision.Reason, x.decision.Notes
 	if !x.decision.Rejected() {
+		x.noteCaller()
 		x.meet()
 		return nil
 	}

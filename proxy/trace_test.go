@@ -57,7 +57,7 @@ func TestTheUpstreamIsToldTheSpan(t *testing.T) {
 				t.Fatalf("answer %v", m)
 			}
 			e.Exchange()
-			m, traces := <-got, e.Traces()
+			m, traces := <-got, e.Traces(t, map[bool]int{false: 1}[tc.same])
 			if m.Get("tracestate") != tc.state {
 				t.Errorf("tracestate %q goes upstream, want %q", m.Get("tracestate"), tc.state)
 			}
@@ -116,7 +116,7 @@ func TestAttemptsAreTraced(t *testing.T) {
 			c.Answer("POST")
 			e.Exchange()
 		}
-		all := e.Traces()
+		all := e.Traces(t, 2)
 		if len(all) != 2 {
 			t.Fatalf("%d are traced, want 2", len(all))
 		}
@@ -146,7 +146,7 @@ func TestAttemptsAreTraced(t *testing.T) {
 			e.Ask(proxytest.PlainGet)
 			e.Exchange()
 		}
-		x := e.Traces()[1]
+		x := e.Traces(t, 2)[1]
 		ordered(t, x)
 		if len(x.Attempts) != 2 || x.Attempts[0].Error != "connection_lost" || x.Attempts[0].Status != 0 || x.Attempts[1].Status != 200 || x.Attempts[1].Error != "" {
 			t.Errorf("attempts %+v", x.Attempts)
@@ -156,7 +156,7 @@ func TestAttemptsAreTraced(t *testing.T) {
 		e := proxytest.StartEdge(t, "http://127.0.0.1:1", traceShare(1))
 		e.Ask(proxytest.Request)
 		e.WantExchange(502, "upstream_connect_failed")
-		x := e.Traces()[0]
+		x := e.Traces(t, 1)[0]
 		ordered(t, x)
 		if a := x.Attempts[0]; a.Error != "upstream_connect_failed" || a.Waits == 0 || a.Connected != 0 || a.Address != "127.0.0.1:1" {
 			t.Errorf("attempts %+v", x.Attempts)
@@ -173,7 +173,7 @@ func TestAttemptsAreTraced(t *testing.T) {
 		c.Head()
 		c.Gone()
 		e.Exchange()
-		x := e.Traces()[0]
+		x := e.Traces(t, 1)[0]
 		ordered(t, x)
 		if a := x.Attempts[0]; a.Error != "upstream_aborted" || a.Status != 200 {
 			t.Errorf("attempts %+v", x.Attempts)
@@ -188,7 +188,7 @@ func TestAttemptsAreTraced(t *testing.T) {
 		})
 		e.Ask(proxytest.PlainGet)
 		e.WantExchange(401, "credential_missing")
-		if all := e.Traces(); len(all) != 1 || len(all[0].Attempts) != 0 {
+		if all := e.Traces(t, 1); len(all) != 1 || len(all[0].Attempts) != 0 {
 			t.Errorf("traced: %+v", all)
 		}
 	})
@@ -201,7 +201,7 @@ func TestAttemptsAreTraced(t *testing.T) {
 		})
 		e.Ask(proxytest.Preflight)
 		e.WantExchange(204, "preflight")
-		if all := e.Traces(); len(all) != 0 {
+		if all := e.Traces(t, 0); len(all) != 0 {
 			t.Errorf("traced: %+v", all)
 		}
 	})

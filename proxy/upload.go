@@ -69,21 +69,14 @@ func (x *Exchange) beginBody() error {
 	return err
 }
 
-// bodyHead returns what may be sent of the body along with the head.
-func (x *Exchange) bodyHead() []byte { return x.client.in.Bytes()[:x.upload.Bytes] }
-
 // forwardRest has the rest of the body go up as it comes, once an upstream has
-// taken the head and bodyHead. Neither can be sent again from now on, but for a head
-// that may run twice (mayRepeat). The body is consumed before the head is dropped, which
-// gives the buffer back if that was all.
+// taken the head and bodyHead. Neither can be sent again from now on, where the request
+// is not held.
 func (x *Exchange) forwardRest() error {
 	c, u := x.client, &x.upload
-	c.in.Consume(int(u.Bytes))
-	if !x.attempt.mayRepeat(x) {
-		x.dropRequest()
-	}
+	x.hold()
 	switch {
-	case u.state == uploadNone:
+	case u.state == uploadNone, u.state == uploadComplete:
 		return nil
 	case u.Track.Done():
 		u.state = uploadComplete
@@ -101,6 +94,9 @@ func (x *Exchange) goOnUploading() error {
 	before := u.Bytes
 	err := u.Go(&x.client.in)
 	x.attempt.taken += u.Bytes - before
+	if x.held.in != nil && u.Hold == 0 {
+		x.dropRequest() // its body is too large to be held
+	}
 	switch {
 	case err == nil:
 		u.state = uploadComplete

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 )
@@ -24,10 +25,14 @@ func nameEdge() []byte {
 
 func (x *Exchange) loopDetected() error {
 	up := x.route.Target
+	name := strconv.Quote(up.Name)
+	if g := x.route.Group; g != nil {
+		name = "of route " + strconv.Quote(x.route.Name) // which of them nobody can tell
+	}
 	return &edgeerr.Error{
 		Code: edgeerr.LoopDetected,
-		Message: fmt.Sprintf("upstream %q leads back to this apim-edge, which has forwarded the request already; look at the url of the upstream, "+
-			"and at what its name resolves to where apim-edge runs (its own name, perhaps, since it has taken that of the API)", up.Name),
+		Message: fmt.Sprintf("upstream %s leads back to this apim-edge, which has forwarded the request already; look at the url of the upstream, "+
+			"and at what its name resolves to where apim-edge runs (its own name, perhaps, since it has taken that of the API)", name),
 		Err: fmt.Errorf("%s is this edge, or leads to it", up.Address),
 	}
 }

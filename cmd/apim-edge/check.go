@@ -36,6 +36,7 @@ this command. Exit code: 0 fit to serve, 1 not.
 	from.addTo(cmd)
 	cmd.Flags().BoolVar(&strict, "strict", false, "make warnings faults")
 	cmd.Flags().BoolVar(&online, "online", false, "ask vaults, identity endpoints and issuers whether they answer")
+	completesFiles(cmd)
 	return cmd
 }
 

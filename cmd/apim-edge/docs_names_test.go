@@ -23,9 +23,11 @@ import (
 	"github.com/apim-edge/apim-edge/internal/identity/keyring"
 	"github.com/apim-edge/apim-edge/internal/identity/token"
 	"github.com/apim-edge/apim-edge/internal/otlp"
+	"github.com/apim-edge/apim-edge/internal/shares"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/record"
+	"github.com/apim-edge/apim-edge/proxy/upstream"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -64,9 +66,7 @@ func (m metric) kind() string {
 	switch {
 	case strings.HasSuffix(m.name, "_total"):
 		return "counter"
-	case strings.HasSuffix(m.name, "_timestamp_seconds"):
-		return "gauge"
-	case strings.HasSuffix(m.name, "_seconds"):
+	case strings.HasSuffix(m.name, "_duration_seconds"), strings.HasSuffix(m.name, "_byte_seconds"):
 		return "histogram"
 	}
 	return "gauge"
@@ -96,6 +96,7 @@ func metrics(t *testing.T) []metric {
 	new(keyring.Ring).Describe(descriptions)
 	new(census.Census).Describe(descriptions)
 	new(otlp.Exporter).Describe(descriptions)
+	new(shares.Keeper).Describe(descriptions)
 	close(descriptions)
 	pattern := regexp.MustCompile(`fqName: "(apim_edge_\w+)", help: "([^"]*)".* variableLabels: \{([^}]*)\}`)
 	var all []metric
@@ -169,7 +170,7 @@ func TestNamesExist(t *testing.T) {
 		known = append(known, (&record.Record{Ending: e}).Cause())
 	}
 	for file, pattern := range map[string]string{
-		"proxy/record/cors.go": `Str\("(\w+)"`, "proxy/record/unreachable.go": `Str\("(\w+)"`, "proxy/route/collect.go": `name, "(\w+)"\)`,
+		"proxy/record/cors.go": `Str\("(\w+)"`, "proxy/record/unreachable.go": `Str\("(\w+)"`, "proxy/edge.go": `Dur\("(\w+)"`, "proxy/head/resource.go": `"(\w+_\w+)"`, "proxy/route/collect.go": `name, "(\w+)"\)`,
 		"proxy/trace.go": `Error = "(\w+)"`, "internal/otlp/spans.go": `Name: "(\w+)"`, "internal/otlp/results.go": `"([a-z]+_[a-z]+)"`,
 	} {
 		found := regexp.MustCompile(pattern).FindAllStringSubmatch(read(t, file), -1)
@@ -188,6 +189,12 @@ func TestNamesExist(t *testing.T) {
 	}
 	for _, m := range metrics(t) {
 		known = append(known, m.name)
+	}
+	for _, s := range upstream.States {
+		known = append(known, s.String())
+	}
+	for _, c := range upstream.Causes {
+		known = append(known, c.String())
 	}
 	for _, c := range edgeerr.Codes() {
 		known = append(known, c.String())

@@ -60,6 +60,8 @@ Exit code: 0 the request would be forwarded or its preflight allowed, 1 refused,
 	f.StringVarP(&req.data, "data", "d", "", "body, or @file; only its length matters")
 	f.StringVar(&req.shell, "shell", "", "whose quotes standard input has: sh, cmd or powershell (default: seen by the text)")
 	f.BoolVar(&req.online, "online", false, "ask the issuers of tokens for their keys, to check signatures")
+	completesFlag(cmd, "shell", cobra.FixedCompletions([]string{"sh", "cmd", "powershell"}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.ValidArgsFunction = from.paths
 	f.SetInterspersed(false) // what stands behind curl is curl's
 	return cmd
 }

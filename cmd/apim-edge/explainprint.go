@@ -73,6 +73,13 @@ func (p *printer) explanation(r *curl.Request, head []byte, e proxy.Explanation)
 	if e.Upstream != "" {
 		p.line("upstream", e.Upstream+" "+e.URL)
 	}
+	var order []string
+	for i, c := range e.Order {
+		order = append(order, fmt.Sprintf("%d. %s %s: %s", i+1, c.Upstream, c.URL, c.Why), "   "+c.Line)
+	}
+	if len(order) > 0 {
+		p.lines("the upstreams are tried in this order, as long as nothing ran", order)
+	}
 	if e.Reason != "" {
 		p.line("decision", e.Reason+": "+e.Meaning)
 	}

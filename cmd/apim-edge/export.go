@@ -53,6 +53,10 @@ until you have changed it, or the configuration has faults; 2 wrong usage.`,
 	f.StringVar(&m.to, "to", "", "the system to write for: apim, nginx or haproxy")
 	f.StringVarP(&m.write, "write", "w", "", "write the document to this file, which must not exist")
 	f.BoolVar(&m.json, "json", false, "print JSON: the document and what became of each key")
+	completesFlag(cmd, "config", yamlFiles)
+	completesFlag(cmd, "file", yamlFiles)
+	completesFlag(cmd, "to", cobra.FixedCompletions([]string{"apim", "nginx", "haproxy"}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.ValidArgsFunction = m.from.routes
 	return cmd
 }
 

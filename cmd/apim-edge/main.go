@@ -90,7 +90,8 @@ The word serve may be left out. Exit code 2 is wrong usage, with what was meant.
 	root.SetVersionTemplate(versionText())
 	root.SetFlagErrorFunc(wrongFlag)
 	serveUnsaid(root)
-	root.AddCommand(newServeCommand(), newDemoCommand(startDemoEdge), newCheckCommand(), newExplainCommand(), newDoctorCommand(), newImportCommand(), newExportCommand(), newReportCommand(), newKeyCommand(), newHealthCommand(), newVersionCommand())
+	root.AddCommand(newServeCommand(), newDemoCommand(startDemoEdge), newCheckCommand(), newExplainCommand(), newDoctorCommand(), newImportCommand(), newExportCommand(), newReportCommand(),
+		newConfigCommand(), newFmtCommand(), newSchemaCommand(), newKeyCommand(), newHealthCommand(), newManCommand(), newVersionCommand())
 	refuseUnknown(root)
 	return root
 }

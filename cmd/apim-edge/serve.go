@@ -32,6 +32,7 @@ func (s *source) addTo(cmd *cobra.Command) {
 	f.StringVar(&s.admin, "admin", "", `address for health and metrics (default 127.0.0.1:9090; "" switches it off)`)
 	f.StringVar(&s.level, "log-level", "", "debug, info, warn or error (default info)")
 	f.StringVar(&s.format, "log-format", "", "json, console or auto: console on a terminal (default auto)")
+	s.completes(cmd)
 }
 
 // load reads the configuration: defaults, file, environment, flags.

@@ -72,8 +72,11 @@ func (r Route) guarded() bool { return r.Open || len(r.Require.Token) > 0 || r.R
 
 // entrusted refuses a route that would hand an upstream's credential to everybody.
 func (v *checker) entrusted(key string, r Route) {
-	if v.config.Upstreams[r.Upstream].Auth.Set() && !r.guarded() {
-		v.fault(key, "", "upstreams."+r.Upstream+".auth would be used by everybody who reaches this route; say who may pass (require), or write open: true if that is meant", "")
+	for _, up := range r.UpstreamNames() {
+		if !v.config.Upstreams[up].Auth.Set() || r.guarded() {
+			continue
+		}
+		v.fault(key, "", "upstreams."+up+".auth would be used by everybody who reaches this route; say who may pass (require), or write open: true if that is meant", "")
 	}
 }
 
@@ -158,6 +161,10 @@ func vaultedIn(key string, f field, value reflect.Value, all *[]Reference) {
 	case named:
 		for _, name := range sortedNames(value) {
 			vaultedIn(child(key, name), field{typ: f.typ.Elem()}, value.MapIndex(reflect.ValueOf(name)), all)
+		}
+	case listed:
+		for i := range value.Len() {
+			vaultedIn(element(key, i), f.below(), value.Index(i), all)
 		}
 	case list:
 		for i := range value.Len() {

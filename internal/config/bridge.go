@@ -18,7 +18,7 @@ type Bridge struct {
 	// How much of a body is held, at most, to find model in it. Most clients write
 	// it first; openai-python before 3.24 and openai-go write it last, behind
 	// messages and pictures.
-	BodyHead Size `koanf:"body_head" min:"1KiB" max:"64MiB"`
+	BodyHead Size `koanf:"body_head" min:"1KiB" max:"64MiB" zero:"ok"`
 }
 
 // BridgeModel is one model of a bridge.

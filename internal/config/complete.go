@@ -29,8 +29,8 @@ var (
 // bound, paths lose the slash at their end, and where there is one upstream
 // only, routes lead to it. Load has done this already.
 //
-// In a Config made by hand 0 means unset also for max_idle, max_dials, both max_age and
-// clock_skew, and every token policy has require_expiration.
+// In a Config made by hand 0 means unset also for max_idle, max_dials, both max_age,
+// body_head, the whole of breaker and clock_skew, and every token policy has require_expiration.
 func (c Config) Complete() Config {
 	c.Upstreams, c.Routes = maps.Clone(c.Upstreams), maps.Clone(c.Routes)
 	byHand := c.origins == nil
@@ -43,6 +43,10 @@ func (c Config) Complete() Config {
 		}
 		if byHand && up.MaxAge.Duration == 0 {
 			up.MaxAge = defaultMaxConnectionAge
+		}
+		if byHand {
+			fill(&up.Breaker, defaultBreaker)
+			fill(&up.Probe.Every, defaultProbe.Every)
 		}
 		up.URL = strings.TrimSuffix(up.URL, "/")
 		fill(&up.Share, "all")
@@ -59,11 +63,14 @@ func (c Config) Complete() Config {
 	}
 	only := c.onlyUpstream()
 	if len(c.Routes) == 0 && only != "" {
-		c.Routes = map[string]Route{defaultName: {CORS: CORS{MaxAge: defaultMaxAge()}}}
+		c.Routes = map[string]Route{defaultName: {CORS: CORS{MaxAge: defaultMaxAge()}, Failover: Failover{BodyHead: defaultBodyHead}}}
 	}
 	for name, r := range c.Routes {
 		if byHand && r.CORS.MaxAge.Duration == 0 {
 			r.CORS.MaxAge = defaultMaxAge()
+		}
+		if byHand {
+			fill(&r.Failover.BodyHead, defaultBodyHead)
 		}
 		c.Routes[name] = r.complete(c, only)
 	}
@@ -78,7 +85,7 @@ func (c Config) onlyUpstream() string {
 }
 
 func (r Route) complete(c Config, onlyUpstream string) Route {
-	fill(&r.Upstream, onlyUpstream)
+	r = r.completeUpstreams(onlyUpstream)
 	fill(&r.PathPrefix, "/")
 	r.Host = plainHost(r.Host)
 	r.PathPrefix, r.StripPrefix = trimSlash(r.PathPrefix), trimSlash(r.StripPrefix)
@@ -86,6 +93,7 @@ func (r Route) complete(c Config, onlyUpstream string) Route {
 	fill(&r.Timeouts.StreamIdle, c.Timeouts.StreamIdle)
 	fill(&r.RequestBody, c.Limits.RequestBody)
 	r.Credential, r.CORS, r.Bridge = r.Credential.complete(), r.CORS.complete(), r.Bridge.complete()
+	r.Limits = r.Limits.complete()
 	fill(&r.Require.Match, "any")
 	return r
 }

@@ -39,6 +39,9 @@ type Config struct {
 	Timeouts Timeouts `koanf:"timeouts"`
 	// How much may be asked at once. 0 means: no limit of apim-edge's own.
 	Limits Limits `koanf:"limits"`
+	// What replicas of apim-edge have in common: the store in which they count
+	// together what routes limit.
+	Shared Shared `koanf:"shared"`
 	// What runs the exchanges. It is read at the start only.
 	Loops Loops `koanf:"loops"`
 	// The log: one line per exchange, and what the operator should know.
@@ -141,6 +144,10 @@ type Upstream struct {
 	// The credential that apim-edge itself shows to the upstream, in place of
 	// the caller's.
 	Auth Auth `koanf:"auth"`
+	// When it is left alone, where a route has several upstreams.
+	Breaker Breaker `koanf:"breaker"`
+	// What is asked of it in the background, where a route has several upstreams.
+	Probe Probe `koanf:"probe"`
 }
 
 // UpstreamTLS secures connections to an https upstream. The upstream's
@@ -173,6 +180,16 @@ type Route struct {
 	Host string `koanf:"host"`
 	// Name of the upstream. It may be left out where there is only one.
 	Upstream string `koanf:"upstream"`
+	// Several upstreams instead of the one: each is a section with a name, and with
+	// priority, weight and callers where they are needed (docs/upstreams.md). What
+	// one of them refuses, or cannot be sent to it, goes to the next.
+	Upstreams []RouteUpstream `koanf:"upstreams"`
+	// Which of several upstreams a caller is sent to. credential: always the same,
+	// by a hash of the credential, as long as it may be asked; none: each request
+	// for itself, by the weights.
+	Sticky string `koanf:"sticky" oneof:"credential none"`
+	// When a request goes to another one of several upstreams.
+	Failover Failover `koanf:"failover"`
 	// Prefix to take off the path before it is forwarded: path_prefix or a part
 	// of it.
 	StripPrefix string `koanf:"strip_prefix"`
@@ -203,6 +220,9 @@ type Route struct {
 	// path: /deployments/NAME/. Models of the route's bridge need not be listed. The
 	// others count as of model none.
 	UsageModels []string `koanf:"usage_models"`
+	// How much one caller may ask for, or all together. Off while neither requests
+	// nor concurrent says how much.
+	Limits RouteLimits `koanf:"limits"`
 	// Bounds for this route that differ from the global ones. 0: the global one.
 	Timeouts RouteTimeouts `koanf:"timeouts"`
 	// Largest request body of this route. 0: the global limit.
@@ -361,32 +381,4 @@ type Debug struct {
 	// Add Server-Timing: upstream;dur=N, the milliseconds from the first byte of
 	// the request to the response head, connecting and the upload included.
 	ServerTiming bool `koanf:"server_timing"`
-}
-
-// Default returns the configuration that holds where nothing else is said.
-// Lists and maps are empty in it: decoding merges element by element, so an
-// entry here would leak its fields into the user's first one. What an empty
-// list means is filled in by Complete.
-func Default() Config {
-	return Config{
-		Listen: Listen{Address: ":8080"},
-		Admin:  Admin{Address: "127.0.0.1:9090"},
-		Timeouts: Timeouts{
-			ClientHead:        Seconds(10),
-			RequestBodyIdle:   Seconds(60),
-			Connect:           Seconds(5),
-			TLSHandshake:      Seconds(5),
-			ResponseHead:      Seconds(300),
-			StreamIdle:        Seconds(300),
-			ClientWriteStall:  Seconds(60),
-			ClientKeepAlive:   Seconds(75),
-			UpstreamKeepAlive: Seconds(100),
-			Drain:             Seconds(30),
-		},
-		Limits: Limits{Head: Size{64 << 10}},
-		Loops:  Loops{Busy: true},
-		Log:    Log{Level: "info", Format: "auto", Access: true},
-		Census: Census{Rows: 5000},
-		Traces: Traces{Sample: Share{0.01}, ServiceName: "apim-edge"},
-	}
 }

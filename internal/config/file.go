@@ -151,6 +151,8 @@ func (r *fileReader) value(key string, f field, n *yaml.Node) any {
 		return r.section(key, f.typ, n)
 	case want == named && n.Kind == yaml.MappingNode:
 		return r.named(key, f.typ.Elem(), n)
+	case want == listed && n.Kind == yaml.SequenceNode:
+		return r.listed(key, f.typ.Elem(), n)
 	case want == list && n.Kind == yaml.SequenceNode:
 		return r.list(key, f, n)
 	case want == pairs && n.Kind == yaml.MappingNode:
@@ -167,6 +169,9 @@ func (r *fileReader) value(key string, f field, n *yaml.Node) any {
 		return nil
 	case want == section:
 		allowed = "a section with the keys " + strings.Join(keysOf(f.typ), ", ")
+		if _, ok := fieldNamed(f.typ, "name"); ok && names.MatchString(n.Value) {
+			meant = "{name: " + n.Value + "}"
+		}
 	case want == list && n.Kind == yaml.ScalarNode && !null:
 		meant = "[" + n.Value + "]"
 	}
@@ -285,6 +290,20 @@ func (r *fileReader) list(key string, f field, n *yaml.Node) []string {
 		r.origins[sub] = r.at(item)
 		value, _ := r.value(sub, field{typ: reflect.TypeFor[string](), tag: f.tag}, item).(string)
 		values = append(values, value) // also where it is wrong: places are counted
+	}
+	return values
+}
+
+func (r *fileReader) listed(key string, elem reflect.Type, n *yaml.Node) []any {
+	values := []any{}
+	for i, item := range n.Content {
+		sub := element(key, i)
+		r.origins[sub] = r.at(item)
+		value, ok := r.value(sub, field{typ: elem}, item).(map[string]any)
+		if !ok {
+			value = map[string]any{} // places are counted
+		}
+		values = append(values, value)
 	}
 	return values
 }

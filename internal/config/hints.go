@@ -24,6 +24,8 @@ func keysNamed(key string, t reflect.Type, name string) (found []string) {
 	switch shapeOf(t) {
 	case named:
 		return keysNamed(key+".<name>", t.Elem(), name)
+	case listed:
+		return keysNamed(key+"[]", t.Elem(), name)
 	case section:
 		for _, f := range fieldsOf(t) {
 			sub := strings.TrimPrefix(key+"."+f.key, ".")

@@ -132,6 +132,7 @@ type shape int
 const (
 	section  shape = iota // a struct: fixed keys
 	named                 // a map: names chosen by the operator
+	listed                // a list of sections
 	list                  // a list of texts
 	pairs                 // a map of texts, written in one piece
 	text                  // the rest are scalars
@@ -160,6 +161,9 @@ func shapeOf(t reflect.Type) shape {
 		}
 		return named
 	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Struct {
+			return listed
+		}
 		return list
 	case reflect.Bool:
 		return yesNo
@@ -176,6 +180,7 @@ func (s shape) wanted() string {
 	return [...]string{
 		section:  "a section with keys of its own",
 		named:    "names, each with a section of its own",
+		listed:   "a list of sections, each behind a -, or as in [{name: a}, {name: b}]",
 		list:     "a list of texts, such as [a, b]",
 		pairs:    "names and texts, such as {a: b}",
 		text:     "a text",

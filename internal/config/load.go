@@ -123,10 +123,19 @@ func decode(user *koanf.Koanf) (Config, error) {
 func elementDefaults(user map[string]any) map[string]any {
 	upstreams, routes := map[string]any{}, map[string]any{}
 	for _, name := range namesIn(user, "upstreams") {
-		upstreams[name] = map[string]any{"max_idle": defaultMaxIdle, "max_dials": defaultMaxDials, "max_age": defaultMaxConnectionAge.String()}
+		upstreams[name] = map[string]any{
+			"max_idle": defaultMaxIdle, "max_dials": defaultMaxDials, "max_age": defaultMaxConnectionAge.String(),
+			"breaker": map[string]any{
+				"failures": defaultBreaker.Failures, "within": defaultBreaker.Within.String(), "open": defaultBreaker.Open.String(),
+			},
+			"probe": map[string]any{"every": defaultProbe.Every.String()},
+		}
 	}
 	for _, name := range namesIn(user, "routes") {
-		routes[name] = map[string]any{"cors": map[string]any{"max_age": defaultMaxAge().String()}}
+		routes[name] = map[string]any{
+			"cors":     map[string]any{"max_age": defaultMaxAge().String()},
+			"failover": map[string]any{"body_head": defaultBodyHead.String()},
+		}
 	}
 	policies := map[string]any{}
 	for _, name := range namesIn(user, "token_policies") {

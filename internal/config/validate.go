@@ -23,6 +23,7 @@ func (c *Config) Validate() Problems {
 	v.identity()
 	v.census()
 	v.traces()
+	v.shared()
 	for i, network := range c.TrustedProxies {
 		v.network(element("trusted_proxies", i), network)
 	}
@@ -95,6 +96,10 @@ func (v *checker) bounds(key string, f field, value reflect.Value) {
 				v.wrong(sub, show(name), nameWanted, respellName(name))
 			}
 			v.bounds(sub, f.below(), value.MapIndex(reflect.ValueOf(name)))
+		}
+	case listed:
+		for i := range value.Len() {
+			v.bounds(element(key, i), f.below(), value.Index(i))
 		}
 	case text:
 		choices := strings.Fields(f.tag.Get("oneof"))
@@ -279,6 +284,7 @@ func (v *checker) upstreams() {
 		v.upstreamTLS(child(key, "tls"), up)
 		v.proxy(child(key, "proxy"), up.Proxy)
 		v.auth(child(key, "auth"), up.Auth)
+		v.probe(child(key, "probe"), up.Probe)
 	}
 }
 

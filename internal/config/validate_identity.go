@@ -144,8 +144,10 @@ func (v *checker) unknown(key, kind, name string, known []string) {
 // such: the upstream would take a claim for what the edge or a proxy says.
 func (v *checker) forwardClaims(key string, r Route) {
 	governed := append([]string{"authorization", r.Credential.Header}, r.Credential.Aliases...)
-	if a := v.config.Upstreams[r.Upstream].Auth; a.Set() {
-		governed = append(governed, a.complete().Header)
+	for _, name := range r.UpstreamNames() {
+		if a := v.config.Upstreams[name].Auth; a.Set() {
+			governed = append(governed, a.complete().Header)
+		}
 	}
 	taken := map[string]string{}
 	for _, claim := range slices.Sorted(maps.Keys(r.ForwardClaims)) {

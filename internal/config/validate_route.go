@@ -15,7 +15,7 @@ func (v *checker) routes() {
 	taken := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(v.config.Routes)) {
 		key, r := child("routes", name), v.config.Routes[name]
-		v.routeUpstream(child(key, "upstream"), r.Upstream)
+		v.routeUpstreams(key, r)
 		v.pathPrefix(child(key, "path_prefix"), r.PathPrefix)
 		v.stripPrefix(child(key, "strip_prefix"), r)
 		if r.Host != "" {
@@ -29,6 +29,7 @@ func (v *checker) routes() {
 		v.usageModels(child(key, "usage_models"), r)
 		v.entrusted(key, r)
 		v.options(key, r)
+		v.limits(child(key, "limits"), r.Limits)
 	}
 }
 
@@ -88,7 +89,7 @@ func (v *checker) stripPrefix(key string, r Route) {
 	if r.StripPrefix == "" || r.StripPrefix == "/" {
 		return
 	}
-	if r.Bridge.To != "" {
+	if r.Bridge.To != "" && !slices.ContainsFunc(r.Upstreams, func(u RouteUpstream) bool { return u.Straight(r.Bridge) }) {
 		v.fault(key, show(r.StripPrefix), "a bridge takes all of path_prefix off, and puts bridge.prefix in front", "")
 		return
 	}

@@ -23,7 +23,13 @@ func (c *Config) Warnings() Problems {
 		v.upstreamWarnings(child("upstreams", name), name, c.Upstreams[name])
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Routes)) {
-		v.doubledPath(child(child("routes", name), "path_prefix"), c.Routes[name])
+		for i, up := range c.Routes[name].UpstreamNames() {
+			r := c.Routes[name]
+			if len(r.Upstreams) > 0 && r.Upstreams[i].Straight(r.Bridge) {
+				r.Bridge = Bridge{}
+			}
+			v.doubledPath(child(child("routes", name), "path_prefix"), r, c.Upstreams[up].URL)
+		}
 		v.corsWarnings(child(child("routes", name), "cors"), c.Routes[name].CORS)
 		if b := c.Routes[name].Bridge; b.To == "" && (len(b.Models) > 0 || b.Default != "" || b.Prefix != "") {
 			v.fault(child(child("routes", name), "bridge"), "", "nothing here has an effect while to is empty", "")
@@ -38,6 +44,7 @@ func (c *Config) Warnings() Problems {
 	v.identityWarnings()
 	v.censusWarnings()
 	v.tracesWarnings()
+	v.sharedWarnings()
 	v.problems = append(v.problems, c.strays...)
 	v.problems.sort()
 	return v.problems
@@ -55,7 +62,7 @@ func (v *checker) openAdmin() {
 func (v *checker) upstreamWarnings(key, name string, up Upstream) {
 	used := false
 	for _, r := range v.config.Routes {
-		used = used || r.Upstream == name
+		used = used || slices.Contains(r.UpstreamNames(), name)
 	}
 	if !used {
 		v.fault(key, "", "no route leads to this upstream", "")
@@ -84,8 +91,7 @@ func (v *checker) urlWarnings(key, written string, u *url.URL) {
 }
 
 // doubledPath tells of a prefix that is put in front of itself.
-func (v *checker) doubledPath(key string, r Route) {
-	base := v.config.Upstreams[r.Upstream].URL
+func (v *checker) doubledPath(key string, r Route, base string) {
 	u, err := url.Parse(base)
 	if err != nil {
 		return

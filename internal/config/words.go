@@ -213,15 +213,21 @@ func (p Problem) allow(right []string, t reflect.Type) Problem {
 	switch shapeOf(t) {
 	case section:
 		var choices, next []string
-		for _, key := range keysOf(t) {
-			next = append(next, strings.ToUpper(key))
-			choices = append(choices, variableName(append(slices.Clone(right), key)))
+		for _, f := range fieldsOf(t) {
+			if shapeOf(f.typ) == listed {
+				continue
+			}
+			next = append(next, strings.ToUpper(f.key))
+			choices = append(choices, variableName(append(slices.Clone(right), f.key)))
 		}
 		p.Allowed = oneOf(choices)
 		p.Text += "; after " + variableName(append(right, "")) + " comes " + oneOf(next)
 	case named:
 		p.Allowed = variableName(right) + levels + "<NAME>" + levels + "<KEY>"
 		p.Text += "; the next parts are a name and a key: " + p.Allowed
+	case listed:
+		p.Allowed = "the file"
+		p.Text += ": a list of sections is written in the file"
 	default:
 		p.Allowed = variableName(right)
 		p.Text += "; the name ends after " + p.Allowed

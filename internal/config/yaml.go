@@ -55,6 +55,11 @@ func toNode(f field, v reflect.Value) *yaml.Node {
 		for _, name := range slices.Sorted(maps.Keys(byName)) {
 			n.Content = append(n.Content, stringNode(name), toNode(f.below(), byName[name]))
 		}
+	case listed:
+		n.Kind, n.Style = yaml.SequenceNode, yaml.FlowStyle
+		for i := range v.Len() {
+			n.Content = append(n.Content, toNode(f.below(), v.Index(i)))
+		}
 	case list:
 		n.Kind, n.Style = yaml.SequenceNode, yaml.FlowStyle
 		for i := range v.Len() {

@@ -131,12 +131,14 @@ func (v *verdict) judgePaths() bool {
 			have[pl.shape] = true
 		}
 	}
-	bridged := v.target.route.Bridge.To
+	said := v.target.shape
 	switch {
 	case have["v1"] && have["legacy"]:
 		v.ok("operations", "the import has the v1 shape and the legacy one")
-	case have[bridged]: // "" is no shape
-		v.ok("operations", "the import has the "+bridged+" shape alone, and the bridge of the route leads to it")
+	case have[said] && said != v.target.route.Bridge.To:
+		v.ok("operations", "the import has the "+said+" shape alone, as the route says of this upstream")
+	case have[said]: // "" is no shape
+		v.ok("operations", "the import has the "+said+" shape alone, and the bridge of the route leads to it")
 	case have["legacy"]:
 		v.note("operations", "the import has the legacy shape alone: /openai/v1/... is 404, and that is what OpenAI clients ask for",
 			"give the route a bridge (to: legacy), or import the v1 specification as well; or use the Azure class of the SDK, with the edge as its endpoint")

@@ -127,7 +127,7 @@ func (v *verdict) judgeRoute() {
 		return
 	}
 	if own := v.target.ownField; own != "" {
-		v.judgeOwn("upstreams."+v.target.route.Upstream+".auth", own)
+		v.judgeOwn("upstreams."+v.target.upstream+".auth", own)
 		return
 	}
 	key, value := "routes."+v.target.Name+".credential", "{key}"

@@ -25,7 +25,9 @@ type Target struct {
 	Edge *url.URL
 	Host string
 
-	route config.Route
+	route    config.Route
+	upstream string // its name
+	shape    string // that the upstream speaks, by the route's bridge; empty: that is not written
 	// ownField is where the edge shows the upstream a credential of its own, which this
 	// examination does not have; empty: it shows the caller's.
 	ownField string
@@ -33,34 +35,51 @@ type Target struct {
 	proxy    *url.URL
 }
 
-// Targets returns those of a configuration's routes, in the order of their names. edge
+// Targets returns those of a configuration's routes, in the order of their names, each
+// upstream of a route by itself. edge
 // is the URL of a running edge, nil for none. named tells that the routes have names that
 // somebody has given them.
 func Targets(conf config.Config, edge *url.URL, named bool) (all []Target, err error) {
 	for _, name := range slices.Sorted(maps.Keys(conf.Routes)) {
 		r := conf.Routes[name]
-		up := conf.Upstreams[r.Upstream]
-		t := Target{Name: name, route: r, Edge: edge, Host: r.Host}
-		if !named {
-			t.Name = ""
-		}
-		if t.URL, err = url.Parse(up.URL); err != nil {
-			return nil, errors.New("upstreams." + r.Upstream + ".url cannot be read")
-		}
-		if t.tls, err = clientTLS(up.TLS); err != nil {
-			return nil, fmt.Errorf("upstreams.%s.tls: %w", r.Upstream, err)
-		}
-		if t.proxy, err = up.ForwardProxy(); err != nil {
-			return nil, fmt.Errorf("upstreams.%s.proxy: %w", r.Upstream, err)
-		}
-		if up.Auth.Set() {
-			if t.ownField = spelled(up.Auth.Header); up.Auth.Value == "" {
-				t.ownField = authorization // where a managed identity has its token
+		ups := r.UpstreamNames()
+		for i, up := range ups {
+			t := Target{Name: name, route: r, upstream: up, shape: r.Bridge.To, Host: r.Host}
+			if len(r.Upstreams) > 0 && r.Upstreams[i].Shape != "" {
+				t.shape = r.Upstreams[i].Shape
 			}
+			if !named {
+				t.Name = ""
+			}
+			if len(ups) == 1 { // of several nobody knows which one the edge asks
+				t.Edge = edge
+			}
+			if err := t.reach(conf.Upstreams[up]); err != nil {
+				return nil, err
+			}
+			all = append(all, t)
 		}
-		all = append(all, t)
 	}
 	return all, nil
+}
+
+// reach takes over how the upstream is reached, and what it is shown.
+func (t *Target) reach(up config.Upstream) (err error) {
+	if t.URL, err = url.Parse(up.URL); err != nil {
+		return errors.New("upstreams." + t.upstream + ".url cannot be read")
+	}
+	if t.tls, err = clientTLS(up.TLS); err != nil {
+		return fmt.Errorf("upstreams.%s.tls: %w", t.upstream, err)
+	}
+	if t.proxy, err = up.ForwardProxy(); err != nil {
+		return fmt.Errorf("upstreams.%s.proxy: %w", t.upstream, err)
+	}
+	if up.Auth.Set() {
+		if t.ownField = spelled(up.Auth.Header); up.Auth.Value == "" {
+			t.ownField = authorization // where a managed identity has its token
+		}
+	}
+	return nil
 }
 
 // clientTLS is what the connection is secured by, as the edge would do it.

@@ -64,3 +64,21 @@ func TestTargetsThatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+// TestEachOfSeveralUpstreamsIsATarget: of a route with several each is asked, and the edge
+// is not, which could ask any of them.
+func TestEachOfSeveralUpstreamsIsATarget(t *testing.T) {
+	edge := &url.URL{Scheme: "http", Host: "edge"}
+	all, err := Targets(config.Config{
+		Upstreams: map[string]config.Upstream{"a": {URL: "https://a.test"}, "b": {URL: "https://b.test", Auth: config.Auth{Value: "env:X", Header: "api-key"}}},
+		Routes:    map[string]config.Route{"openai": {Upstreams: []config.RouteUpstream{{Name: "a"}, {Name: "b"}}}},
+	}, edge, true)
+	if err != nil || len(all) != 2 {
+		t.Fatalf("got %d targets, %v", len(all), err)
+	}
+	for i, want := range []struct{ host, upstream, own string }{{"a.test", "a", ""}, {"b.test", "b", "api-key"}} {
+		if g := all[i]; g.URL.Host != want.host || g.upstream != want.upstream || g.ownField != want.own || g.Edge != nil || g.Name != "openai" {
+			t.Errorf("target %d is %+v, want %+v", i, g, want)
+		}
+	}
+}

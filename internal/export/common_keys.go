@@ -23,9 +23,11 @@ var proxies = map[string]fate{
 	"debug.hint_header":     cant("it does not read what a refusal of the upstream means"),
 	"debug.server_timing":   cant("it adds no Server-Timing"),
 
-	"census.*":            cant("it does not count who calls and what for; run apim-edge report before you leave"),
-	"traces.*":            cant("spans are told by a module of its own, which is not written here"),
-	"routes.<name>.usage": cant("it does not read how many tokens an answer has taken"),
+	"census.*":               cant("it does not count who calls and what for; run apim-edge report before you leave"),
+	"routes.<name>.limits.*": cant("limits of callers are not written here: it counts by a rule and a store of its own"),
+	"shared.*":               spare("see limits of the route"),
+	"traces.*":               cant("spans are told by a module of its own, which is not written here"),
+	"routes.<name>.usage":    cant("it does not read how many tokens an answer has taken"),
 
 	"routes.<name>.usage_models":                       spare("see usage"),
 	"routes.<name>.upstream":                           does("the upstream of the file"),
@@ -43,6 +45,27 @@ var proxies = map[string]fate{
 	"upstreams.<name>.max_dials":                       cant("it makes as many connections at a time as there are requests without one"),
 	"timeouts.drain_delay":                             cant("readiness does not fail in front of the end: let the balancer see it some other way"),
 	"limits.slowest":                                   cant("it ends bodies by silence only, not by their average speed"),
+}
+
+// spread says what becomes of the keys of several upstreams. The document leads to the
+// first of them.
+func spread(instead string) map[string]fate {
+	f := cant("the document leads to the first upstream of the list alone; " + instead)
+	return map[string]fate{
+		"routes.<name>.upstreams[].name":     f,
+		"routes.<name>.upstreams[].priority": f,
+		"routes.<name>.upstreams[].weight":   f,
+		"routes.<name>.upstreams[].callers":  f,
+		"routes.<name>.upstreams[].shape":    f,
+		"routes.<name>.sticky":               f,
+		"routes.<name>.failover.on":          f,
+		"routes.<name>.failover.body_head":   f,
+		"upstreams.<name>.breaker.failures":  f,
+		"upstreams.<name>.breaker.within":    f,
+		"upstreams.<name>.breaker.open":      f,
+		"upstreams.<name>.probe.path":        f,
+		"upstreams.<name>.probe.every":       f,
+	}
 }
 
 func direct(v *view) bool { return v.up.Proxy == "" || v.up.Proxy == "none" }

@@ -42,10 +42,10 @@ func keysOf() (patterns []string) {
 // whole are the sections that may have one row for all of their keys: those that say
 // nothing of what a route does, and those of which a system can do nothing at all.
 var whole = map[Target][]string{
-	APIM: {"admin.*", "loops.*", "log.*", "census.*", "debug.*", "traces.*", "listen.*", "timeouts.*", "clients.*", "routes.<name>.bridge.*",
+	APIM: {"admin.*", "routes.<name>.limits.*", "shared.*", "census.*", "loops.*", "log.*", "debug.*", "traces.*", "listen.*", "timeouts.*", "clients.*", "routes.<name>.bridge.*",
 		"token_policies.<name>.required_claims.<name>.*", "token_policies.<name>.failed.*"},
-	Nginx:   {"admin.*", "loops.*", "log.*", "census.*", "traces.*", "clients.*", "token_policies.*", "routes.<name>.bridge.*", "routes.<name>.require.*"},
-	HAProxy: {"admin.*", "loops.*", "log.*", "census.*", "traces.*", "clients.*", "token_policies.*", "routes.<name>.bridge.*", "routes.<name>.require.*"},
+	Nginx:   {"admin.*", "census.*", "loops.*", "log.*", "routes.<name>.limits.*", "shared.*", "traces.*", "clients.*", "token_policies.*", "routes.<name>.bridge.*", "routes.<name>.require.*"},
+	HAProxy: {"admin.*", "census.*", "loops.*", "log.*", "routes.<name>.limits.*", "shared.*", "traces.*", "clients.*", "token_policies.*", "routes.<name>.bridge.*", "routes.<name>.require.*"},
 }
 
 // TestEveryKeyHasItsRow: a key that is new in the configuration fails here until each
@@ -157,7 +157,10 @@ func TestNoKeyIsSilent(t *testing.T) {
 					}
 				}
 				for _, pattern := range keysOf() {
-					key := strings.NewReplacer("routes.<name>", "routes."+route, "upstreams.<name>", "upstreams."+r.Upstream).Replace(pattern)
+					if strings.Contains(pattern, "upstreams[]") && len(r.Upstreams) == 0 {
+						continue
+					}
+					key := strings.NewReplacer("routes.<name>", "routes."+route, "upstreams.<name>", "upstreams."+r.UpstreamNames()[0], "upstreams[]", "upstreams[0]").Replace(pattern)
 					if !strings.Contains(key, "<name>") && told[key] != 1 {
 						t.Errorf("%s, %s: %s is told %d times, want once", file, to, key, told[key])
 					}
@@ -225,5 +228,28 @@ func TestWhatIsNotThereIsNamed(t *testing.T) {
 	}
 	if _, err := Route(conf, "openai", "envoy"); err == nil {
 		t.Error("a system that is not there: no error")
+	}
+}
+
+// TestTheDocumentLeadsToTheFirstUpstream: of several, no key of another one is taken for
+// expressed.
+func TestTheDocumentLeadsToTheFirstUpstream(t *testing.T) {
+	conf := load(t, "../../configs/recipes/several-upstreams.yaml")
+	for _, to := range Targets() {
+		doc := document(t, conf, "openai", to)
+		if to != APIM && (!strings.Contains(doc.Text, "contoso-ptu") || strings.Contains(doc.Text, "contoso-east")) {
+			t.Errorf("%s: the document leads elsewhere:\n%s", to, doc.Text)
+		}
+		others := 0
+		for _, k := range doc.Keys {
+			if other := strings.HasPrefix(k.Key, "upstreams.east.") || strings.HasPrefix(k.Key, "upstreams.west."); other || strings.HasPrefix(k.Key, "routes.openai.upstreams[1]") {
+				if others++; k.Verdict == Expressed {
+					t.Errorf("%s: %s is expressed: %s", to, k.Key, k.Text)
+				}
+			}
+		}
+		if others == 0 {
+			t.Errorf("%s: nothing is told of the others", to)
+		}
 	}
 }

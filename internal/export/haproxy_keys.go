@@ -1,7 +1,7 @@
 package export
 
 // haproxyKeys says what becomes of each key in HAProxy.
-var haproxyKeys = merged(proxies, map[string]fate{
+var haproxyKeys = merged(proxies, spread("others can be servers of its backend, but a credential, a prefix and a bridge of their own cannot"), map[string]fate{
 	"listen.address":       does("bind"),
 	"listen.tls.cert_file": does("bind ... ssl crt, one file with both, which you make; a changed file needs a reload"),
 	"listen.tls.key_file":  does("bind ... ssl crt, one file with both, which you make; a changed file needs a reload"),

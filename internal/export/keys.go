@@ -125,12 +125,19 @@ var unused = []struct {
 }{
 	{"routes.<name>.cors.", func(v *view) bool { return !v.cors() }, "the route has no CORS policy (cors.allowed_origins is empty)"},
 	{"routes.<name>.bridge.", func(v *view) bool { return v.route.Bridge.To == "" }, "the route has no bridge"},
+	{"routes.<name>.limits.", func(v *view) bool { return !v.route.Limits.Set() }, "the route has no limits"},
 	{"census.", func(v *view) bool { return !v.conf.Census.Enabled }, "nobody is counted"},
 	{"traces.", func(v *view) bool { return v.conf.Traces.Endpoint == "" }, "nothing is traced"},
 	{"routes.<name>.require.", func(v *view) bool { return !v.asks() }, "the route asks nobody for anything"},
 	{"upstreams.<name>.auth.", func(v *view) bool { return !v.up.Auth.Set() }, "the edge shows no credential of its own"},
+	{"routes.<name>.sticky", (*view).oneUpstream, oneUpstream},
+	{"routes.<name>.failover.", (*view).oneUpstream, oneUpstream},
+	{"upstreams.<name>.breaker.", (*view).oneUpstream, oneUpstream},
+	{"upstreams.<name>.probe.", (*view).oneUpstream, oneUpstream},
 	{"upstreams.<name>.tls.", func(v *view) bool { return !v.secure() }, "the upstream is not reached over TLS"},
 }
+
+const oneUpstream = "the route has one upstream"
 
 // judge returns what becomes of every key that has to do with the route.
 func (v *view) judge(rows map[string]fate) []Key {
@@ -147,6 +154,9 @@ func (v *view) judgeOne(rows map[string]fate, l leaf) Key {
 	row, f := find(rows, l.pattern)
 	if row == "" { // TestEveryKeyHasItsRow keeps this from happening
 		return Key{l.key, Impossible, "export does not know this key"}
+	}
+	if name, _, _ := strings.Cut(strings.TrimPrefix(l.key, "upstreams."), "."); strings.HasPrefix(l.pattern, "upstreams.") && name != v.route.Upstream {
+		return Key{l.key, Impossible, "the document leads to upstream " + v.route.Upstream + " alone"}
 	}
 	for _, u := range unused {
 		if strings.HasPrefix(l.pattern, u.section) && u.off(v) {

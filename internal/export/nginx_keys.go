@@ -7,7 +7,7 @@ func unreadable(v *view) bool {
 }
 
 // nginxKeys says what becomes of each key in nginx.
-var nginxKeys = merged(proxies, map[string]fate{
+var nginxKeys = merged(proxies, spread("others can be servers of nginx's upstream, but a credential, a prefix and a bridge of their own cannot"), map[string]fate{
 	"listen.address":       does("listen"),
 	"listen.tls.cert_file": does("ssl_certificate; a changed file needs a reload"),
 	"listen.tls.key_file":  does("ssl_certificate_key; a changed file needs a reload"),

@@ -24,6 +24,7 @@ type view struct {
 
 func newView(conf config.Config, name string, to Target) *view {
 	v := &view{conf: conf, name: name, target: to, route: conf.Routes[name]}
+	v.route.Upstream = v.upstreams()[0]
 	v.up = conf.Upstreams[v.route.Upstream]
 	u, err := url.Parse(v.up.URL)
 	if err != nil {
@@ -34,8 +35,12 @@ func newView(conf config.Config, name string, to Target) *view {
 	return v
 }
 
-// upstreams are the names of those that the route leads to.
-func (v *view) upstreams() []string { return []string{v.route.Upstream} }
+// upstreams are the names of those that the route leads to. The first is that of the
+// document.
+func (v *view) upstreams() []string { return v.route.UpstreamNames() }
+
+// oneUpstream reports whether the route leads to that alone.
+func (v *view) oneUpstream() bool { return len(v.upstreams()) == 1 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
 

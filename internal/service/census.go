@@ -53,7 +53,7 @@ func (s *Service) describeRoutes(conf config.Config) {
 func Setups(conf config.Config) (all []census.Setup) {
 	for _, name := range slices.Sorted(maps.Keys(conf.Routes)) {
 		r := conf.Routes[name]
-		up := conf.Upstreams[r.Upstream]
+		up := conf.Upstreams[r.UpstreamNames()[0]] // a report names one
 		c := census.Setup{
 			Route: name, PathPrefix: r.PathPrefix, KeyField: r.Credential.Header, KeyValue: r.Credential.Value,
 			Origins: r.CORS.AllowedOrigins, BridgeTo: r.Bridge.To, Tokens: len(r.Require.Token) > 0, Keys: r.Require.Client,

@@ -52,7 +52,7 @@ func takeEarly() bool {
 func Serves(args []string) bool {
 	for _, arg := range args {
 		switch arg {
-		case "check", "completion", "demo", "diagnose", "doctor", "explain", "export", "health", "help", "import", "key", "report", "validate", "version", "__complete", "__completeNoDesc",
+		case "check", "completion", "config", "demo", "diagnose", "doctor", "explain", "export", "fmt", "format", "health", "help", "import", "key", "man", "report", "schema", "validate", "version", "__complete", "__completeNoDesc",
 			"--help", "-h", "--version", "-v":
 			return false
 		}

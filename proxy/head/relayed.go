@@ -1,6 +1,7 @@
 package head
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,6 +27,8 @@ type Relayed struct {
 	Decision     string
 	Hint         string
 	UpstreamTime time.Duration
+	// Wait replaces what the upstream says of when to come again; 0: its own word passes.
+	Wait time.Duration
 }
 
 // Append appends the head: the upstream's lines in their order and spelling,
@@ -40,6 +43,7 @@ func (a *Relayed) Append(dst []byte) (out []byte, allowed bool) {
 	if a.CORS != nil {
 		dst, allowed = a.appendCORS(dst)
 	}
+	dst = appendWait(dst, a.Wait, true)
 	if a.Decision != "" {
 		dst = append(dst, "X-Apim-Edge-Decision: "...)
 		dst = append(dst, a.Decision...)
@@ -106,7 +110,7 @@ func (a *Relayed) appendUpstreamFields(dst []byte) []byte {
 			if a.CORS != nil && corsx.Owned(name) {
 				continue
 			}
-			if r.nominates(name) {
+			if r.nominates(name) || a.Wait > 0 && (EqualFold(name, "retry-after") || EqualFold(name, "retry-after-ms")) {
 				continue
 			}
 		}
@@ -133,10 +137,10 @@ func (a *Relayed) appendCORS(dst []byte) (out []byte, allowed bool) {
 
 // DropFromRequest returns what reports whether a trailer field of a request may not
 // pass: what the edge owns or removes in a head cannot come in behind the body.
-func DropFromRequest(credentials, replaces *rewrite.Policy, claims Claims) func(name []byte) bool {
+func DropFromRequest(credentials *rewrite.Policy, replaces []*rewrite.Policy, claims Claims) func(name []byte) bool {
 	return func(name []byte) bool {
 		return neverTrailer(name) || kindOf(name)&^kNeighbour == kRequestID || credentials.Governs(name) ||
-			replaces != nil && replaces.Governs(name) || claims.Owns(name)
+			claims.Owns(name) || slices.ContainsFunc(replaces, func(p *rewrite.Policy) bool { return p.Governs(name) })
 	}
 }
 

@@ -173,6 +173,9 @@ func isEventStream(v []byte) bool {
 		(len(v) == len(want) || v[len(want)] == ';' || v[len(want)] == ' ')
 }
 
+// Fields returns the field lines as they came. They alias the buffer of the head.
+func (r *Response) Fields() []rewrite.Field { return r.fields }
+
 // Challenges appends the values of WWW-Authenticate to dst.
 func (r *Response) Challenges(dst [][]byte) [][]byte {
 	for i, k := range r.kinds {

@@ -1,7 +1,9 @@
 package proxytest
 
 import (
+	"fmt"
 	"sync"
+	"testing"
 
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/trace"
@@ -22,10 +24,16 @@ func (t *traced) Observe(r *record.Record) {
 	}
 }
 
-// Traces returns what the exchanges so far have told as spans. Ask for their access lines
-// first.
-func (e *Edge) Traces() []*trace.Trace {
-	e.traced.mu.Lock()
-	defer e.traced.mu.Unlock()
-	return e.traced.all
+// Traces waits until n exchanges have told of themselves as spans, and returns those. An
+// access line may be there before them.
+func (e *Edge) Traces(t testing.TB, n int) []*trace.Trace {
+	t.Helper()
+	var all []*trace.Trace
+	Eventually(t, func() bool {
+		e.traced.mu.Lock()
+		defer e.traced.mu.Unlock()
+		all = e.traced.all
+		return len(all) >= n
+	}, func() string { return fmt.Sprintf("%d exchanges are traced, want %d", len(all), n) })
+	return all
 }

@@ -33,36 +33,17 @@ func (a *AccessLog) Observe(r *Record) {
 	}
 	line.Bytes("request_id", r.ID).Bytes("method", r.Method).Bytes("path", r.Path)
 	if r.Route != nil {
-		line.Str("route", r.Route.Name).Str("upstream", r.Upstream)
+		line.Str("route", r.Route.Name)
+		if r.Upstream != "" {
+			line.Str("upstream", r.Upstream)
+		}
 	}
 	line.Int("status", r.Status)
 	if r.Reason.Decided() {
 		line.Str("reason", r.Reason.String())
 	}
-	if r.Caller != "" {
-		line.Bytes("caller", Fit([]byte(r.Caller), callerBytes))
-	}
-	if r.Check != "" {
-		line.Str("check", r.Check)
-	}
-	if r.UpstreamStatus != 0 {
-		line.Int("upstream_status", r.UpstreamStatus)
-	}
-	if r.Hint != hint.None {
-		line.Str("hint", r.Hint.String())
-	}
-	if len(r.APIMRequestID) > 0 {
-		line.Bytes("apim_request_id", r.APIMRequestID)
-	}
-	if r.Model != "" {
-		line.Str("model", r.Model)
-	}
-	if r.Stray != "" {
-		line.Str("stray", r.Stray)
-	}
-	if r.Retries > 0 {
-		line.Int("retries", r.Retries)
-	}
+	addCaller(line, r)
+	asked(line, r)
 	line.Int64("bytes", r.Down).Int64("bytes_up", r.Up).
 		Dur("first_byte_ms", r.FirstByte).Dur("duration_ms", r.Duration).
 		Bool("stream", r.Stream).Str("client", r.Client.String())
@@ -87,6 +68,48 @@ func (r *Record) addRead(line *zerolog.Event) {
 	}
 	if r.Tokens != nil {
 		line.Int64("tokens_in", r.Tokens.In()).Int64("tokens_out", r.Tokens.Out())
+	}
+}
+
+// asked tells what was asked of upstreams, and what came of that.
+func asked(line *zerolog.Event, r *Record) {
+	if r.UpstreamStatus != 0 {
+		line.Int("upstream_status", r.UpstreamStatus)
+	}
+	if r.Hint != hint.None {
+		line.Str("hint", r.Hint.String())
+	}
+	if len(r.APIMRequestID) > 0 {
+		line.Bytes("apim_request_id", r.APIMRequestID)
+	}
+	if len(r.Moved) > 0 {
+		moved := zerolog.Arr()
+		for _, a := range r.Moved {
+			moved.Str(a.String())
+		}
+		line.Array("moved", moved)
+	}
+	if r.Model != "" {
+		line.Str("model", r.Model)
+	}
+	if r.Stray != "" {
+		line.Str("stray", r.Stray)
+	}
+	if r.Retries > 0 {
+		line.Int("retries", r.Retries)
+	}
+}
+
+// addCaller adds who has called, and what of the edge has refused him.
+func addCaller(line *zerolog.Event, r *Record) {
+	if r.Caller != "" {
+		line.Bytes("caller", Fit([]byte(r.Caller), callerBytes))
+	}
+	if r.Check != "" {
+		line.Str("check", r.Check)
+	}
+	if r.Limit != "" {
+		line.Str("limit", r.Limit)
 	}
 }
 

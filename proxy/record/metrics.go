@@ -1,6 +1,7 @@
 package record
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,6 +33,7 @@ type Metrics struct {
 	strays     *prometheus.CounterVec
 	preflights *prometheus.CounterVec
 	refused    *prometheus.CounterVec
+	limited    *prometheus.CounterVec
 	hints      *prometheus.CounterVec
 	tokens     *prometheus.CounterVec
 	tokenParts *prometheus.CounterVec
@@ -97,6 +99,7 @@ func NewMetrics(version string, lost func() float64) *Metrics {
 		strays:     f.counter("bridge_strays_total", "Requests whose path a bridge has repaired, by what is wrong with the client's setting.", "route", "stray"),
 		preflights: f.counter("preflights_total", "Preflights answered.", "route", "result"),
 		refused:    f.counter("origins_refused_total", "Cross-origin requests of pages whose origin is not allowed.", "route"),
+		limited:    f.counter("limit_refusals_total", "Requests refused by the limits of their route, by what refused: requests, concurrent or store, which is away.", "route", "limit"),
 		hints:      f.counter("hints_total", "Refusals of upstreams (400, 401, 403, 404, 429), by what they are known as and whose they are.", "route", "hint", "owner"),
 		tokens:     f.counter("usage_tokens_total", "Tokens that answers tell of, on routes with usage.", "route", "upstream", "model", "caller", "type"),
 		tokenParts: f.counter("usage_parts_total", "Of these tokens, input that a cache had and output spent on reasoning.", "route", "upstream", "model", "caller", "type"),
@@ -194,13 +197,13 @@ func (m *Metrics) Reloaded(result string) {
 
 // Route returns the metrics of a route: those in use, or new ones, which are not
 // seen before Use.
-func (m *Metrics) Route(name, upstream string) *Route {
+func (m *Metrics) Route(name string, upstreams ...string) *Route {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if r := m.routes[name]; r != nil && r.Upstream == upstream {
+	if r := m.routes[name]; r != nil && slices.Equal(r.Upstreams, upstreams) {
 		return r
 	}
-	return &Route{Name: name, Upstream: upstream, m: m}
+	return &Route{Name: name, Upstreams: upstreams, m: m}
 }
 
 // Use says which configuration is in use from now on. The series of routes that
@@ -219,7 +222,7 @@ func (m *Metrics) Use(hash string, routes []*Route) {
 	}
 	for name, r := range before {
 		if now := m.routes[name]; now != r {
-			r.detach(now == nil)
+			r.detach(now)
 		}
 	}
 }
@@ -260,6 +263,9 @@ func (m *Metrics) Observe(r *Record) {
 		route.incomplete.Inc()
 	case r.Ending == Preflight:
 		route.preflight(r.CORSRefused).Inc()
+	}
+	if r.Limit != "" {
+		route.limit(r.Limit).Inc()
 	}
 	if r.CORSRefused == corsOrigin {
 		route.refused.Inc()

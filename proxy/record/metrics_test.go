@@ -110,6 +110,43 @@ func TestSeriesExistFromTheStart(t *testing.T) {
 	}
 }
 
+// TestSeriesOfSeveralUpstreams holds that each has its own, that what has gone to none
+// is told apart, and that a member that stays is counted on.
+func TestSeriesOfSeveralUpstreams(t *testing.T) {
+	m := newMetrics()
+	end := func(r *Route, upstream string) {
+		m.Observe(&Record{Route: r, Upstream: upstream, Status: 200, Code: edgeerr.UpstreamAborted, Cut: true})
+	}
+	want := func(want ...string) {
+		t.Helper()
+		var got []string
+		for name, v := range values(t, m) {
+			if rest, ok := strings.CutPrefix(name, "cuts_total{cause=upstream_aborted,route=api,side=upstream,upstream="); ok {
+				got = append(got, fmt.Sprint(strings.TrimSuffix(rest, "}"), " ", v))
+			}
+		}
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("series %q, want %q", got, want)
+		}
+	}
+	both := m.Route("api", "a", "b")
+	m.Use("one", []*Route{both})
+	for _, upstream := range []string{"a", "b", "b", ""} {
+		end(both, upstream)
+	}
+	want("a 1", "b 2", "none 1")
+	other := m.Route("api", "b", "c")
+	m.Use("two", []*Route{other})
+	end(other, "b")
+	end(other, "c")
+	end(both, "a") // of what runs on
+	want("b 3", "c 1", "none 1")
+	one := m.Route("api", "c")
+	m.Use("three", []*Route{one})
+	end(one, "")
+	want("c 2")
+}
+
 // TestSeriesGoWithTheirRoute holds what a reload leaves of routes and upstreams
 // that are not in it, and that what still runs on them is counted, and seen.
 func TestSeriesGoWithTheirRoute(t *testing.T) {

@@ -4,6 +4,7 @@
 package record
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
@@ -35,8 +36,11 @@ type Record struct {
 
 	// Route is nil where the exchange ended before it was known.
 	Route *Route
-	// Upstream is the name of the one that was asked, empty for none.
+	// Upstream is the name of the one that was asked, empty for none; of several the one
+	// that was asked last.
 	Upstream string
+	// Moved are the attempts before that, each at another upstream.
+	Moved []Attempt
 
 	Reason rewrite.Reason
 	Notes  rewrite.Notes
@@ -79,6 +83,9 @@ type Record struct {
 	Ending Ending
 	// Stream tells of an event stream or a tunnel.
 	Stream bool
+	// Limit is the kind of limit of the route that has refused it: requests, concurrent or
+	// store; empty: none has.
+	Limit string
 	// Cut tells that upstream's answer was aborted after its head.
 	Cut bool
 	// Sent tells that a byte of the request went upstream.
@@ -86,6 +93,22 @@ type Record struct {
 	// Code and Err say why the exchange has failed: edgeerr.None and nil if it has not.
 	Code edgeerr.Code
 	Err  error
+}
+
+// Attempt is one at an upstream that the request has left for another one.
+type Attempt struct {
+	Upstream string
+	Status   int          // of its answer; 0: none came
+	Code     edgeerr.Code // of why there is none, with Err
+	Err      error
+}
+
+// String returns the name with the status, or with the code.
+func (a Attempt) String() string {
+	if a.Status != 0 {
+		return a.Upstream + "=" + strconv.Itoa(a.Status)
+	}
+	return a.Upstream + "=" + a.Code.String()
 }
 
 // Ending is how an exchange that has not failed has ended.

@@ -14,8 +14,9 @@ import (
 // Route is one route as the metrics know it: with its labels resolved, so that an
 // exchange adds to them without looking anything up.
 type Route struct {
-	// Name and Upstream are those of the configuration.
-	Name, Upstream string
+	// Name and Upstreams are those of the configuration.
+	Name      string
+	Upstreams []string
 
 	m    *Metrics
 	gone atomic.Bool  // another configuration is in use
@@ -24,14 +25,21 @@ type Route struct {
 	duration, firstByte                           prometheus.Observer
 	events, incomplete, cancels, retries, refused prometheus.Counter
 
-	errors, cuts []prometheus.Counter // by code
-	preflights   [len(preflightResults)]prometheus.Counter
-	hints        [hint.Count]prometheus.Counter
-	decisions    [repairCount][familyCount]prometheus.Counter
-	tokens       tokens
+	legs       []leg // one for each upstream; of several, the last is for what went to none
+	preflights [len(preflightResults)]prometheus.Counter
+	limited    [len(limits)]prometheus.Counter
+	hints      [hint.Count]prometheus.Counter
+	decisions  [repairCount][familyCount]prometheus.Counter
+	tokens     tokens
 	// Most combinations never come: a row is made when it is first needed, and so
 	// is a counter in it.
 	requests [rewrite.ReasonCount][familyCount]atomic.Pointer[requestRow]
+}
+
+// leg is what is counted for one upstream of a route, by code.
+type leg struct {
+	upstream     string
+	errors, cuts []prometheus.Counter
 }
 
 type requestRow [len(codes)]atomic.Pointer[prometheus.Counter]
@@ -39,6 +47,9 @@ type requestRow [len(codes)]atomic.Pointer[prometheus.Counter]
 // preflightResults are the results of a preflight: what CORS refused stands behind
 // the underscore.
 var preflightResults = [...]string{"allowed", "refused_origin", "refused_method", "refused_header"}
+
+// limits are the kinds of limits of a route, as in Record.Limit.
+var limits = [...]string{"requests", "concurrent", "store"}
 
 // attach makes the series of the route. All whose first increment matters begin at
 // 0: increase() does not see a series that is born with 1.
@@ -52,14 +63,12 @@ func (r *Route) attach() {
 	for i, result := range preflightResults {
 		r.preflights[i] = m.preflights.WithLabelValues(name, result)
 	}
-	all := edgeerr.Codes()
-	r.errors = make([]prometheus.Counter, slices.Max(all)+1)
-	r.cuts = make([]prometheus.Counter, len(r.errors))
-	for _, c := range all {
-		r.errors[c] = m.errors.WithLabelValues(name, r.Upstream, c.String())
-		if c.Status() == 0 {
-			r.cuts[c] = m.cuts.WithLabelValues(name, r.Upstream, c.String(), c.Source().String())
-		}
+	for i, kind := range limits {
+		r.limited[i] = m.limited.WithLabelValues(name, kind)
+	}
+	r.legs = nil
+	for _, upstream := range r.labels() {
+		r.legs = append(r.legs, m.leg(name, upstream))
 	}
 	for _, h := range hint.All() {
 		r.hints[h] = m.hints.WithLabelValues(name, h.String(), h.Owner().String())
@@ -71,26 +80,63 @@ func (r *Route) attach() {
 	}
 }
 
+// labels returns those of the upstreams.
+func (r *Route) labels() []string {
+	if len(r.Upstreams) == 1 {
+		return r.Upstreams
+	}
+	return append(slices.Clone(r.Upstreams), noRoute)
+}
+
+func (m *Metrics) leg(route, upstream string) leg {
+	all := edgeerr.Codes()
+	l := leg{upstream: upstream, errors: make([]prometheus.Counter, slices.Max(all)+1)}
+	l.cuts = make([]prometheus.Counter, len(l.errors))
+	for _, c := range all {
+		l.errors[c] = m.errors.WithLabelValues(route, upstream, c.String())
+		if c.Status() == 0 {
+			l.cuts[c] = m.cuts.WithLabelValues(route, upstream, c.String(), c.Source().String())
+		}
+	}
+	return l
+}
+
+// leg returns what is counted for an upstream of the route.
+func (r *Route) leg(upstream string) *leg {
+	last := len(r.legs) - 1
+	for i := range last {
+		if r.legs[i].upstream == upstream {
+			return &r.legs[i]
+		}
+	}
+	return &r.legs[last]
+}
+
 // detach ends the series that no configuration has any more: all of a route that
-// was removed, those with the upstream's name of one that asks another upstream now.
+// was removed (now is nil), those with an upstream's name of one that asks others now.
 // The series of streams stays until the last one has ended.
-func (r *Route) detach(removed bool) {
+func (r *Route) detach(now *Route) {
 	if r.Name == noRoute {
 		return // it shares the series of those that have no route
 	}
 	r.gone.Store(true)
 	r.m.leave(r)
-	gone := prometheus.Labels{"route": r.Name, "upstream": r.Upstream}
-	r.m.tokens.DeletePartialMatch(gone)
-	r.m.tokenParts.DeletePartialMatch(gone)
-	r.m.errors.DeletePartialMatch(gone)
-	r.m.cuts.DeletePartialMatch(gone)
-	if !removed {
+	for _, upstream := range r.labels() {
+		if now != nil && slices.Contains(now.labels(), upstream) {
+			continue
+		}
+		gone := prometheus.Labels{"route": r.Name, "upstream": upstream}
+		r.m.tokens.DeletePartialMatch(gone)
+		r.m.tokenParts.DeletePartialMatch(gone)
+		r.m.errors.DeletePartialMatch(gone)
+		r.m.cuts.DeletePartialMatch(gone)
+	}
+	if now != nil {
 		return
 	}
-	gone = prometheus.Labels{"route": r.Name}
+	gone := prometheus.Labels{"route": r.Name}
 	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
-		r.m.requests, r.m.decisions, r.m.duration, r.m.firstByte, r.m.events, r.m.incomplete, r.m.cancels, r.m.retries, r.m.preflights, r.m.refused, r.m.strays, r.m.hints, r.m.noTokens,
+		r.m.requests, r.m.decisions, r.m.duration, r.m.firstByte, r.m.events, r.m.incomplete, r.m.cancels, r.m.retries, r.m.preflights, r.m.refused, r.m.limited, r.m.strays, r.m.hints, r.m.noTokens,
 	} {
 		v.DeletePartialMatch(gone)
 	}
@@ -127,27 +173,28 @@ func (r *Route) decision(i repair, f Family) prometheus.Counter { return r.decis
 
 // failed adds an exchange that has ended with an error.
 func (r *Route) failed(of *Record) {
-	r.errors[of.Code].Inc()
+	leg := r.leg(of.Upstream)
+	leg.errors[of.Code].Inc()
 	if of.Code == edgeerr.ClientLeft && of.Sent {
 		r.cancels.Inc()
 	}
 	if of.Cut {
-		r.cut(of.Code).Inc()
+		r.cut(leg, of.Code).Inc()
 	}
 }
 
 // cut returns the counter of cuts by one cause. Those that an error with a status
 // of its own can be are not made before they come.
-func (r *Route) cut(code edgeerr.Code) prometheus.Counter {
-	if c := r.cuts[code]; c != nil {
+func (r *Route) cut(leg *leg, code edgeerr.Code) prometheus.Counter {
+	if c := leg.cuts[code]; c != nil {
 		return c
 	}
 	r.m.mu.Lock()
 	defer r.m.mu.Unlock()
 	if r.gone.Load() { // or the series would come back
-		r = r.m.none
+		r, leg = r.m.none, &r.m.none.legs[0]
 	}
-	return r.m.cuts.WithLabelValues(r.Name, r.Upstream, code.String(), code.Source().String())
+	return r.m.cuts.WithLabelValues(r.Name, leg.upstream, code.String(), code.Source().String())
 }
 
 // stray returns the counter of requests whose path was repaired.
@@ -158,6 +205,11 @@ func (r *Route) stray(name string) prometheus.Counter {
 		r = r.m.none
 	}
 	return r.m.strays.WithLabelValues(r.Name, name)
+}
+
+// limit returns the counter of requests that a limit has refused.
+func (r *Route) limit(kind string) prometheus.Counter {
+	return r.limited[max(0, slices.Index(limits[:], kind))]
 }
 
 // preflight returns the counter of preflights with what CORS refused of them.

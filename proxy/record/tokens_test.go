@@ -10,7 +10,7 @@ import (
 func told(r *Route, model, holder string) *Record {
 	var tap usage.Tap
 	tap.Feed([]byte(`{"usage":{"input_tokens":3,"output_tokens":4,"output_tokens_details":{"reasoning_tokens":2}}}`))
-	return &Record{Route: r, Upstream: r.Upstream, Model: model, Holder: holder, Tokens: &tap.Tokens}
+	return &Record{Route: r, Upstream: r.legs[0].upstream, Model: model, Holder: holder, Tokens: &tap.Tokens}
 }
 
 // TestTokensAreCountedByWhomTheyAreFor holds the labels, and that the series of a route

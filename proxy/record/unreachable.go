@@ -17,10 +17,17 @@ func NewUnreachable(log zerolog.Logger) *Unreachable { return &Unreachable{perUp
 
 // Observe implements Observer.
 func (u *Unreachable) Observe(r *Record) {
-	switch r.Code {
+	for i := range r.Moved {
+		u.tell(r.Moved[i].Upstream, r.Moved[i].Code, r.Moved[i].Err)
+	}
+	u.tell(r.Upstream, r.Code, r.Err)
+}
+
+func (u *Unreachable) tell(upstream string, code edgeerr.Code, err error) {
+	switch code {
 	case edgeerr.UpstreamUnresolved, edgeerr.UpstreamConnectFailed, edgeerr.UpstreamTLSFailed, edgeerr.UpstreamConnectTimeout:
-		u.of(r.Upstream).Warn().Str("upstream", r.Upstream).Str("cause", r.Code.String()).
-			Bytes("error", Fit([]byte(causeOf(r.Err)), errorBytes)).Str("to_do", r.Code.Advice()).
+		u.of(upstream).Warn().Str("upstream", upstream).Str("cause", code.String()).
+			Bytes("error", Fit([]byte(causeOf(err)), errorBytes)).Str("to_do", code.Advice()).
 			Msg("an upstream cannot be reached")
 	}
 }

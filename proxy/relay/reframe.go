@@ -9,23 +9,34 @@ import (
 // no longer.
 func (t *Tracker) Collect(dst *[]byte) { t.collect = dst }
 
+// A Seam is the place where a body in chunks is cut: in front of it stands what has come
+// so far, behind it what is to come. It stays where it is while the Tracker goes on, so
+// that what stands in front can be reframed again, for another upstream.
+type Seam struct {
+	state state
+	left  int64 // as in Tracker
+}
+
+// Seam returns the place that has been reached.
+func (t *Tracker) Seam() Seam { return Seam{t.state, t.left} }
+
 // AppendReframed appends data as one chunk that stands in place of raw, which is all
-// that has come of a body in chunks. What is still to come fits behind it as it is:
-// a chunk that goes on has what is missing of it counted in, and of a size line that
-// has come in part that part is kept.
-func (t *Tracker) AppendReframed(dst, raw []byte, data ...[]byte) []byte {
+// that stands in front of the seam. What stands behind it fits as it is: a chunk that
+// goes on has what is missing of it counted in, and of a size line that has come in part
+// that part is kept.
+func (s Seam) AppendReframed(dst, raw []byte, data ...[]byte) []byte {
 	size := int64(0)
 	for _, p := range data {
 		size += int64(len(p))
 	}
-	if t.state == inData {
-		size += t.left
+	if s.state == inData {
+		size += s.left
 	}
 	dst = append(strconv.AppendInt(dst, size, 16), "\r\n"...)
 	for _, p := range data {
 		dst = append(dst, p...)
 	}
-	switch t.state {
+	switch s.state {
 	case inData, inDataCR:
 		return dst
 	case inDataLF:

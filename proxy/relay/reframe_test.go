@@ -35,7 +35,9 @@ func TestAppendReframed(t *testing.T) {
 			if len(data) == 0 {
 				continue
 			}
-			out := track.AppendReframed(nil, []byte(body[:pass]), []byte(new[:4]), nil, []byte(new[4:]))
+			seam := track.Seam()
+			out := seam.AppendReframed(nil, []byte(body[:pass]), []byte(new[:4]), nil, []byte(new[4:]))
+			from := pass
 			if track.Done() {
 				pass = len(body)
 			}
@@ -44,6 +46,11 @@ func TestAppendReframed(t *testing.T) {
 			whole, _ := io.ReadAll(httputil.NewChunkedReader(bytes.NewReader([]byte(body))))
 			if want := new + string(whole[len(data):]); err != nil || string(got) != want {
 				t.Errorf("%q cut at %d: got %q, %v, want %q", body, cut, got, err, want)
+			}
+			first := out[:len(out):len(out)]
+			_, _ = track.Scan([]byte(body[pass:])) // for another upstream it begins again, wherever the body has come
+			if again := seam.AppendReframed(nil, []byte(body[:from]), []byte(new)); string(again) != string(first) {
+				t.Errorf("%q cut at %d: got %q the second time, want %q", body, cut, again, first)
 			}
 		}
 	}

@@ -34,8 +34,9 @@ type Up struct {
 	// front of it: maxTrailer bounds both.
 	Bytes int64
 
-	// Copy is what was sent of the request so far, where it may have to be sent again
-	// (Keep); nil: nobody may want it.
+	// Hold is how large a body may be so that what goes up from now on is kept in Copy,
+	// because it may have to be sent again; 0: nothing is kept, or not any more.
+	Hold int64
 	Copy *wire.Buf
 
 	splicer
@@ -92,7 +93,7 @@ func (u *Up) Go(in **wire.Buf) error {
 			u.From.Loop().Again(u.From)
 			return wire.ErrWait
 		}
-		if (*in).Len() == 0 && u.Copy == nil && u.serves(&u.Track, u.From, u.To) {
+		if (*in).Len() == 0 && u.Hold == 0 && u.serves(&u.Track, u.From, u.To) {
 			if err := u.spliceTurn(); err != nil {
 				return err
 			}
@@ -147,7 +148,16 @@ func (u *Up) AnyPace() {
 }
 
 // Unsent reports whether bytes of the body wait for the upstream to take them.
-func (u *Up) Unsent() bool { return u.To.Backlog() > 0 || u.stuck() }
+func (u *Up) Unsent() bool { return u.To != nil && (u.To.Backlog() > 0 || u.stuck()) }
+
+// Detach leaves the client alone until there is another upstream: To is to be set before
+// the next Go.
+func (u *Up) Detach() {
+	if u.To != nil {
+		u.To = nil
+		u.Pause()
+	}
+}
 
 func (u *Up) spliceTurn() error {
 	n, err := u.turn(&u.Track, u.From, u.To)
@@ -232,25 +242,15 @@ func (u *Up) pass(in **wire.Buf) error {
 	return nil
 }
 
-// maxKept bounds the body of a request that is kept.
-const maxKept = 256 << 10
-
-// Keep keeps what goes up from now on behind what is in sent, which is u's from then on.
-// length is that of the body, -1 where it is not known: a large one is not begun with.
-func (u *Up) Keep(sent *wire.Buf, length int64) {
-	if length > maxKept {
-		sent.Release()
-		return
-	}
-	u.Copy = sent
-}
-
 func (u *Up) keep(p []byte) {
 	switch {
-	case u.Copy == nil:
-	case u.Bytes > maxKept:
+	case u.Hold == 0:
+	case u.Bytes > u.Hold:
 		u.Forget()
 	default:
+		if u.Copy == nil {
+			u.Copy = u.To.Loop().GetBuf()
+		}
 		u.Copy.Add(p)
 	}
 }
@@ -258,7 +258,7 @@ func (u *Up) keep(p []byte) {
 // Forget gives up what is kept.
 func (u *Up) Forget() {
 	u.Copy.Release()
-	u.Copy = nil
+	u.Copy, u.Hold = nil, 0
 }
 
 // release gives an empty buffer back.

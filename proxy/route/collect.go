@@ -21,6 +21,9 @@ func (g *Registry) Describe(ch chan<- *prometheus.Desc) {
 	ch <- poolConns
 	ch <- poolWaiting
 	ch <- poolEvents
+	for _, d := range healthDescs {
+		ch <- d
+	}
 }
 
 // Collect implements prometheus.Collector. Two generations of one upstream can
@@ -38,6 +41,7 @@ func (g *Registry) Collect(ch chan<- prometheus.Metric) {
 		s.waiting += u.Waiting()
 		states[u.Name] = s
 	}
+	collectHealth(ch, used)
 	for _, u := range used {
 		c := counts[u.Name]
 		c.dialed += u.Stats.Dials.Load()

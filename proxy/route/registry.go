@@ -29,11 +29,18 @@ type Registry struct {
 	// nil: none is asked for anywhere, and *** stands in its place. It is set before
 	// Compile is called.
 	OpenCredential func(name string, a config.Auth) (c *upstream.Credential, stop func(), err error)
+	// OpenStore opens the store that replicas share until stop is called; nil: each route
+	// counts for itself. It is set before Compile is called.
+	OpenStore func(config.Shared) (s Store, stop func(), err error)
 	// OnOldAnswer is that of all upstreams; set before the first of them.
 	OnOldAnswer func(upstream string, age time.Duration, why error)
+	// OnChange is that of all upstreams; set as OnOldAnswer.
+	OnChange func(upstream string, now upstream.Condition, left time.Duration)
 	// Guard has the keys of whoever issues tokens; set before the first snapshot that
 	// asks for one.
 	Guard *identity.Guard
+
+	counts *counts
 
 	mu      sync.Mutex           // guards what stands below, and users
 	known   map[string]*handle   // by everything that makes an upstream what it is
@@ -50,7 +57,7 @@ type handle struct {
 
 // NewRegistry returns a registry of upstreams whose connections are on loops.
 func NewRegistry(loops []*wire.Loop) *Registry {
-	return &Registry{loops: loops, known: map[string]*handle{}}
+	return &Registry{loops: loops, known: map[string]*handle{}, counts: newCounts()}
 }
 
 // get returns the upstream with exactly these settings, a new one if need be. Calls do
@@ -64,7 +71,9 @@ func (g *Registry) get(name string, u config.Upstream, t config.Timeouts) (h *ha
 	o := upstream.Options{
 		Name: name, Address: address(parsed), Connect: t.Connect.Duration, TLSHandshake: t.TLSHandshake.Duration,
 		KeepAlive: t.UpstreamKeepAlive.Duration, MaxAge: u.MaxAge.Duration, Stall: t.RequestBodyIdle.Duration, MaxConnections: u.MaxConnections, MaxDials: u.MaxDials, MaxIdle: u.MaxIdle,
-		OneClient: u.Share == "client", OnOldAnswer: g.OnOldAnswer,
+		Breaker:   upstream.Breaker{Failures: u.Breaker.Failures, Within: u.Breaker.Within.Duration, Open: u.Breaker.Open.Duration},
+		Probe:     upstream.Probe{Path: probePath(u, parsed), Host: authority(parsed), Every: u.Probe.Every.Duration},
+		OneClient: u.Share == "client", OnOldAnswer: g.OnOldAnswer, OnChange: g.OnChange,
 	}
 	var material []byte
 	through, err := u.ForwardProxy()
@@ -141,6 +150,9 @@ func (g *Registry) openCredential(h *handle, name string, a config.Auth) (key st
 // It must be called once for each: twice would close an upstream that another uses.
 func (g *Registry) Release(s *Snapshot) {
 	g.release(s.used)
+	for _, give := range s.given {
+		give()
+	}
 	for _, p := range s.gates {
 		g.Guard.Release(p)
 	}
@@ -179,6 +191,14 @@ func (g *Registry) All() []*upstream.Upstream {
 		ups = append(ups, h.Upstream)
 	}
 	return ups
+}
+
+// probePath puts the path of a probe behind that of the url.
+func probePath(u config.Upstream, parsed *url.URL) string {
+	if u.Probe.Path == "" {
+		return ""
+	}
+	return strings.TrimSuffix(parsed.EscapedPath(), "/") + u.Probe.Path
 }
 
 // address returns host:port to dial for a URL.

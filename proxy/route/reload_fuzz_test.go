@@ -23,6 +23,8 @@ var configLines = []string{
 	"  g: {path_prefix: /g, upstream: legacy, cors: {allowed_origins: [\"*\"], allow_credentials: true}}\n", "  h: {path_prefix: /h, upstream: legacy, credential: {header: Authorization, value: \"Bearer {key}\"}}\n",
 	"  i: {path_prefix: /i, upstream: legacy, credential: {header: \"a b\"}}\n", "timeouts: {connect: 1s}\n", "timeouts: {connect: 30}\n", "limits: {head: 1KiB, exchanges: 7}\n",
 	"trusted_proxies: [10.0.0.0/8]\n", "trusted_proxies: [ten]\n", "typo: 1\n", "\t", "{", "---\n", "upstreams: {legacy: {url: http://contoso.azure-api.net}}\n", "\n", "# ",
+	"  j: {path_prefix: /j, upstreams: [{name: legacy}, {name: other, priority: 2}]}\n", "  k: {path_prefix: /k, upstreams: [{name: other}, {name: legacy, weight: 3}], sticky: none}\n",
+	"  l: {path_prefix: /l, upstreams: [{name: legacy}]}\n", "  m: {path_prefix: /m, upstreams: [{name: legacy}, {name: nobody}]}\n",
 }
 
 // FuzzReload holds for every sequence of files: after each the old configuration
@@ -32,6 +34,7 @@ func FuzzReload(f *testing.F) {
 	f.Add([]byte{25, 255, 0, 1, 6, 7, 255, 0, 1, 3, 6, 7, 8, 9, 12, 255, 0, 5, 255, 0, 2, 6, 7})
 	f.Add([]byte{25, 255, 0, 1, 3, 4, 6, 7, 8, 10, 255, 0, 1, 6, 13, 255, 25, 17, 255, 25, 19, 255, 25, 20, 255, 25, 16, 18})
 	f.Add([]byte{25, 255, 255, 21, 255, 22, 255, 23, 255, 25, 6, 11, 255, 25, 6, 15, 255, 25, 6, 14})
+	f.Add([]byte{0, 1, 3, 6, 28, 29, 30, 255, 0, 2, 3, 6, 28, 255, 0, 1, 3, 6, 31, 255, 0, 1, 3, 6, 29, 7})
 	file := filepath.Join(f.TempDir(), "edge.yaml")
 	e := &reloading{Registry: NewRegistry(nil), metrics: record.NewMetrics("test", func() float64 { return 0 })}
 	f.Fuzz(func(t *testing.T, draft []byte) {
@@ -124,8 +127,19 @@ func whole(e *reloading, s *Snapshot) error {
 			return fmt.Errorf("route %s is missing", name)
 		}
 		r = s.Routes[i]
-		if !slices.Contains(e.All(), r.Target.Upstream) || r.Target.Upstream.Name != c.Upstream || r.Credential == nil || (r.CORS != nil) != (len(c.CORS.AllowedOrigins) > 0) {
+		if !slices.Contains(e.All(), r.Target.Upstream) || r.Target.Upstream.Name != c.UpstreamNames()[0] || r.Credential == nil || (r.CORS != nil) != (len(c.CORS.AllowedOrigins) > 0) {
 			return fmt.Errorf("route %s has %+v", name, r)
+		}
+		if n := len(c.Upstreams); (r.Group != nil) != (n > 1) || n > 1 && len(r.Group.Members) != n {
+			return fmt.Errorf("route %s has %+v of %d upstreams", name, r.Group, n)
+		}
+		if r.Group == nil {
+			continue
+		}
+		for i, m := range r.Group.Members {
+			if !slices.Contains(e.All(), m.Upstream) || m.Name != c.Upstreams[i].Name {
+				return fmt.Errorf("route %s goes to %+v", name, m.Options)
+			}
 		}
 	}
 	return nil
@@ -139,6 +153,12 @@ func fingerprint(s *Snapshot) string {
 	text := fmt.Sprint(s.Hash, config.Hash(s.Config), s.trusted)
 	for _, r := range s.Routes {
 		text += fmt.Sprintf("; %s %s %s %s %p %s %s %p %p %v %v", r.Name, r.host.text, r.prefix, r.Strip, r.Target.Upstream, r.Target.Host, r.Target.Prefix, r.Credential, r.CORS, r.ResponseHead, r.StreamIdle)
+		if r.Group != nil {
+			text += fmt.Sprintf(" %v %v %d", r.Group.Sticky, r.Group.OnConnect, r.Group.BodyHead)
+			for _, m := range r.Group.Members {
+				text += fmt.Sprintf(" %p %d %d", m.Upstream, m.Priority, m.Weight)
+			}
+		}
 	}
 	return text
 }

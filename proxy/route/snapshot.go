@@ -3,13 +3,13 @@ package route
 import (
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/identity"
+	"github.com/apim-edge/apim-edge/proxy/admit"
 	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -28,6 +28,7 @@ type Snapshot struct {
 	used    []*handle          // each counted in once; Release counts them out
 	gates   []*identity.Policy // in the same way
 	Sampler trace.Sampler      // which exchanges are told as spans
+	given   []func()           // gives back what routes count with
 	Hash    string             // of Config, by which an operator knows it again
 }
 
@@ -38,7 +39,8 @@ type Route struct {
 	prefix         string // without a slash at its end
 	host           hostRule
 	Strip          string
-	Target         *upstream.Target
+	Target         *upstream.Target // where there is one upstream; of several the first
+	Group          *upstream.Group  // nil: there is one upstream
 	Credential     *rewrite.Policy
 	KeyField       string         // the field in which Credential sends the key
 	CORS           *corsx.Policy  // nil: upstream's own fields pass
@@ -46,6 +48,7 @@ type Route struct {
 	Claims         head.Claims    // without what a token says
 	WithholdOrigin bool           // the upstream is not told the Origin
 	CheckUpgrades  bool           // the Origin of a WebSocket handshake has to be allowed
+	Limit          *admit.Limit   // nil: everybody may ask for as much as they like
 	Bridge         *bridge.Table  // nil: requests go on in the shape in which they come
 	Usage          *Usage         // nil: nobody reads the tokens of answers
 	BodyLimit      int64
@@ -78,23 +81,26 @@ func (g *Registry) Compile(conf config.Config, metrics *record.Metrics) (*Snapsh
 		handles[name] = h
 		s.used = append(s.used, h)
 	}
+	limits, err := g.limiting(s.Config)
+	if err != nil {
+		fail(err.Error(), "shared")
+	}
 	who := &gates{guard: g.Guard, conf: &s.Config, policies: map[string]*identity.Policy{}}
 	for name, r := range conf.Routes {
-		h := handles[r.Upstream]
-		if _, named := conf.Upstreams[r.Upstream]; !named {
-			fail("no upstream named "+strconv.Quote(r.Upstream), "routes", name, "upstream")
-		} else if h == nil {
+		if to, ok, key, err := members(name, r, &s.Config, handles); err != nil {
+			fail(err.Error(), key...)
+		} else if !ok {
 			continue // that is said already
-		} else if compiled, err := compileRoute(name, r, h, metrics); err != nil {
+		} else if compiled, err := compileRoute(name, r, to, metrics); err != nil {
 			fail(err.Error(), "routes", name)
 		} else if gate, key, err := who.gate(name, r); err != nil {
 			fail(err.Error(), key...)
 		} else {
-			compiled.Gate = gate
+			compiled.Gate, compiled.Limit = gate, limits.limit(name, r.Limits)
 			s.Routes = append(s.Routes, compiled)
 		}
 	}
-	s.gates = who.used()
+	s.gates, s.given = who.used(), limits.given
 	if conf.Traces.Endpoint != "" {
 		s.Sampler = trace.NewSampler(conf.Traces.Sample.Of)
 	}
@@ -144,13 +150,14 @@ func parsePrefix(s string) (netip.Prefix, error) {
 }
 
 // compileRoute compiles what is complete: it has no defaults of its own.
-func compileRoute(name string, r config.Route, h *handle, metrics *record.Metrics) (*Route, error) {
+func compileRoute(name string, r config.Route, to []*handle, metrics *record.Metrics) (*Route, error) {
 	out := &Route{
 		Name: name, prefix: strings.TrimSuffix(r.PathPrefix, "/"), host: newHostRule(r.Host),
-		Strip: strings.TrimSuffix(r.StripPrefix, "/"), Target: h.Target, KeyField: r.Credential.Header,
+		Strip: strings.TrimSuffix(r.StripPrefix, "/"), Target: to[0].Target, Group: group(name, r, to),
+		KeyField:       r.Credential.Header,
 		WithholdOrigin: r.CORS.WithholdOrigin, BodyLimit: r.RequestBody.Bytes, Heartbeat: r.Heartbeat.Duration,
 		ResponseHead: r.Timeouts.ResponseHead.Duration, StreamIdle: r.Timeouts.StreamIdle.Duration,
-		Metrics: metrics.Route(name, h.Name),
+		Metrics: metrics.Route(name, r.UpstreamNames()...),
 	}
 	var err error
 	if out.Credential, err = rewrite.NewPolicy(r.Credential.Options()); err != nil {
@@ -169,7 +176,7 @@ func compileRoute(name string, r config.Route, h *handle, metrics *record.Metric
 	}
 	out.Usage = newUsage(r)
 	out.Claims = claims(r)
-	out.DropRequestTrailer, out.DropResponseTrailer = head.DropFromRequest(out.Credential, h.Replaces, out.Claims), head.DropFromResponse(out.CORS)
+	out.DropRequestTrailer, out.DropResponseTrailer = head.DropFromRequest(out.Credential, replaced(to), out.Claims), head.DropFromResponse(out.CORS)
 	return out, nil
 }
 

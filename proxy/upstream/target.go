@@ -22,6 +22,7 @@ func (t *Target) Shows(c *Credential) {
 	if t.Replaces = rewrite.Replacing(c.Field); c.KeepCaller {
 		t.Replaces = rewrite.Beside(c.Field)
 	}
+	t.Health.oneSlot.Store(!c.KeepCaller) // it sees one caller, whoever calls
 }
 
 // Decision returns what the target is sent of the caller's credentials.

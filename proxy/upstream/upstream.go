@@ -32,9 +32,15 @@ type Options struct {
 	MaxIdle        int           // of all loops together
 	// OneClient has each connection serve one client's connection only.
 	OneClient bool
+	// Breaker is heeded where it is one of several.
+	Breaker Breaker
+	Probe   Probe
 	// OnOldAnswer is told of each dial that an old answer of DNS serves, with its age and
 	// why there is no new one. It runs beside the loops, several at a time. nil: nobody.
 	OnOldAnswer func(upstream string, age time.Duration, why error)
+	// OnChange is told when an upstream that is one of several is left alone, and for how
+	// long, and when it is asked again. It runs on loops. nil: nobody.
+	OnChange func(upstream string, now Condition, left time.Duration)
 }
 
 // An Upstream has one pool for each loop, so that exchanges on different
@@ -59,6 +65,12 @@ type Upstream struct {
 	aside  aside
 
 	Stats Stats
+	// Health is kept where it is one of several.
+	Health  *Health
+	probing atomic.Bool
+	// life ends with Close.
+	life context.Context //nolint:containedctx // it is that of the upstream
+	end  context.CancelFunc
 }
 
 // Stats count what the pools do, on all loops.
@@ -75,6 +87,11 @@ func New(o Options, loops []*wire.Loop) *Upstream {
 	u := &Upstream{
 		Options: o, loops: loops, pools: map[*wire.Loop]*pool{}, budget: newBudget(o.MaxConnections, o.MaxDials),
 		now: (*wire.Loop).Now, clock: func() time.Duration { return time.Since(begun) + 1 }, jitter: rand.N[time.Duration], lookup: net.DefaultResolver.LookupNetIP,
+	}
+	u.life, u.end = context.WithCancel(context.Background())
+	u.Health = newHealth(o.Breaker, u.clock)
+	if o.OnChange != nil {
+		u.Health.tell = func(now Condition, left time.Duration) { o.OnChange(o.Name, now, left) }
 	}
 	for _, l := range loops {
 		u.pools[l] = &pool{up: u, loop: l, bound: map[*Conn]struct{}{}}
@@ -98,6 +115,7 @@ func (u *Upstream) Close() {
 	if u.closed.Swap(true) {
 		return
 	}
+	u.end()
 	for _, l := range u.loops {
 		l.Post(u.pools[l].empty)
 	}

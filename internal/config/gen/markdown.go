@@ -107,7 +107,12 @@ func section(out *bytes.Buffer, k key) {
 		}
 	}
 	for _, child := range k.children {
-		if child.hasKeys() {
+		switch {
+		case child.items != nil:
+			items := *child.items
+			items.text = "Each section of the list has these keys."
+			section(out, items)
+		case child.hasKeys():
 			section(out, child)
 		}
 	}
@@ -116,7 +121,11 @@ func section(out *bytes.Buffer, k key) {
 func entry(out *bytes.Buffer, k key) {
 	what := fmt.Sprintf("- **%s**: %s; default: %s", code(k.name), k.allowed(), k.fallback())
 	text := strings.NewReplacer("*", `\*`, "<", `\<`, "_", `\_`).Replace(k.text)
-	fmt.Fprintf(out, "%s  \n  %s  \n  %s\n", lines(what, "  "), lines(text, "  "), code(k.variable()))
+	fmt.Fprintf(out, "%s  \n  %s", lines(what, "  "), lines(text, "  "))
+	if name := k.variable(); name != "" {
+		fmt.Fprintf(out, "  \n  %s", code(name))
+	}
+	out.WriteString("\n")
 }
 
 // lines returns a text in lines of up to 98 columns, the indent included; each after the

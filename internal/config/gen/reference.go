@@ -21,7 +21,11 @@ const referenceHead = `# yaml-language-server: $schema=schema.json
 // referenceFile is the sample as YAML with a comment above each key. What is
 // a default is commented out, so that the file can be used as it is.
 func referenceFile(root key) ([]byte, error) {
-	plain, err := config.Masked(sample())
+	masked, err := config.Masked(sample())
+	if err != nil {
+		return nil, err
+	}
+	plain, err := config.Format("reference.yaml", masked)
 	if err != nil {
 		return nil, err
 	}

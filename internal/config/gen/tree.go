@@ -23,6 +23,7 @@ type key struct {
 	value    reflect.Value // in the sample
 	children []key         // of a section
 	element  *key          // of a section of names
+	items    *key          // of a list of sections
 }
 
 // readComments returns the comments of the keys in all files of a folder, by
@@ -79,6 +80,9 @@ func tree(texts map[string]string, path string, section reflect.Value, name stri
 			only := section.Field(i).MapKeys()[0]
 			element := tree(texts, child.path+".<name>", section.Field(i).MapIndex(only), only.String())
 			child.element = &element
+		case child.isListed():
+			items := tree(texts, child.path+"[]", reflect.Zero(field.Type.Elem()), "")
+			child.items = &items
 		case child.isSection():
 			child = tree(texts, child.path, section.Field(i), name)
 		}
@@ -90,6 +94,11 @@ func tree(texts map[string]string, path string, section reflect.Value, name stri
 
 func (k key) isSection() bool {
 	return k.typ.Kind() == reflect.Struct && k.typ != reflect.TypeFor[config.Duration]() && k.typ != reflect.TypeFor[config.Size]() && k.typ != reflect.TypeFor[config.Share]()
+}
+
+// isListed reports whether the key is a list of sections.
+func (k key) isListed() bool {
+	return k.typ.Kind() == reflect.Slice && k.typ.Elem().Kind() == reflect.Struct
 }
 
 // hasKeys reports whether keys stand below it.
@@ -106,6 +115,9 @@ func (k key) oneOf() []string { return strings.Fields(k.tag.Get("oneof")) }
 
 // allowed says what may be written, in words.
 func (k key) allowed() string {
+	if k.items != nil {
+		return "a list of sections"
+	}
 	switch k.value.Interface().(type) {
 	case config.Duration:
 		return k.bounded("a time with a unit")
@@ -159,12 +171,19 @@ var special = map[string]string{
 	"token_policies.<name>.header":     "`Authorization`, where `query` is empty",
 	"clients.<name>.keys":              "none, they must be given",
 	// By what else is written.
+	"routes.<name>.upstreams[].name":                "none, it must be given",
+	"routes.<name>.upstreams[].shape":               "that of `bridge.to`",
+	"routes.<name>.upstreams[].priority":            "`1`",
+	"routes.<name>.upstreams[].weight":              "`1`; with callers `0`",
 	"upstreams.<name>.auth.header":                  "`api-key`; with managed_identity `Authorization`",
 	"routes.<name>.bridge.models.<name>.deployment": "the name of the model",
 }
 
 // fallback says what holds where the key is not written.
 func (k key) fallback() string {
+	if k.items != nil {
+		return "empty"
+	}
 	if words, ok := special[k.path]; ok {
 		return words
 	}
@@ -190,7 +209,10 @@ func code(s string) string {
 	return "`" + s + "`"
 }
 
-// variable returns the name of the environment variable.
+// variable returns the name of the environment variable, or that there is none.
 func (k key) variable() string {
+	if k.items != nil || strings.Contains(k.path, "[]") {
+		return ""
+	}
 	return "APIM_EDGE__" + strings.ToUpper(strings.ReplaceAll(k.path, ".", "__"))
 }

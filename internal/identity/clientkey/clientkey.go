@@ -32,9 +32,9 @@ const (
 	scheme = "sha256:"
 	// saltBytes is how much of a key keys its hash: the prefix, and 72 random bits.
 	saltBytes = len(prefix) + 12
-	// maxKey is the longest key that is looked at: no credential is longer (DESIGN 3
+	// MaxKey is the longest key that is looked at: no credential is longer (DESIGN 3
 	// has 256 characters for keys).
-	maxKey = 256
+	MaxKey = 256
 	// randomBytes are 72 bits of salt and 264 bits of secret, without padding.
 	randomBytes = 42
 )
@@ -48,17 +48,17 @@ func Generate() string {
 
 // Hash returns what of a key stands in the configuration.
 func Hash(key string) string {
-	sum := sum([]byte(key))
+	sum := Sum([]byte(key))
 	return scheme + hex.EncodeToString(sum[:])
 }
 
-// sum is HMAC-SHA256 with the first characters of the key as its key. crypto/hmac would
+// Sum is HMAC-SHA256 with the first characters of the key as its key. crypto/hmac would
 // allocate on an event loop. A key that is too long is none.
-func sum(key []byte) [sha256.Size]byte {
+func Sum(key []byte) [sha256.Size]byte {
 	const block = sha256.BlockSize
-	var inner [block + maxKey]byte
+	var inner [block + MaxKey]byte
 	var outer [block + sha256.Size]byte
-	key = key[:min(len(key), maxKey)]
+	key = key[:min(len(key), MaxKey)]
 	salt := key[:min(len(key), saltBytes)]
 	copy(inner[:], salt)
 	copy(outer[:], salt)
@@ -112,12 +112,12 @@ func New(clients map[string]Options) (*Set, error) {
 // for one that is not, and tells by its time nothing of either: what is looked up is a
 // hash that who sends a key cannot choose, and what is found is compared whole.
 func (s *Set) Find(key []byte) *Client {
-	hash := sum(key)
+	hash := Sum(key)
 	e, found := s.byHash[hash]
 	if !found {
 		e = &s.nobody
 	}
-	if subtle.ConstantTimeCompare(hash[:], e.hash[:]) != 1 || len(key) > maxKey {
+	if subtle.ConstantTimeCompare(hash[:], e.hash[:]) != 1 || len(key) > MaxKey {
 		return nil
 	}
 	return e.client

@@ -96,15 +96,15 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// A key of maxKey characters must not do for a longer one that begins with it.
+// A key of MaxKey characters must not do for a longer one that begins with it.
 func TestALongKeyIsNotCut(t *testing.T) {
-	long := strings.Repeat("k", maxKey)
+	long := strings.Repeat("k", MaxKey)
 	set, err := New(map[string]Options{"a": {Keys: []string{Hash(long)}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if set.Find([]byte(long)) == nil || set.Find([]byte(long+"x")) != nil {
-		t.Errorf("of %d characters: %v, of one more: %v", maxKey, set.Find([]byte(long)), set.Find([]byte(long+"x")))
+		t.Errorf("of %d characters: %v, of one more: %v", MaxKey, set.Find([]byte(long)), set.Find([]byte(long+"x")))
 	}
 }
 
