@@ -76,6 +76,11 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 			})
 		})
 	}
+	for _, per := range []string{"credential", "route", "address"} {
+		t.Run("within limits per "+per, func(t *testing.T) {
+			exchangeAllocatesNothing(t, sdkHead, proxytest.StartEdge, limitTo(config.RouteLimits{Per: per, Requests: "90000/s", Concurrent: 10}))
+		})
+	}
 	for name, second := range map[string][]byte{"a key of the edge's own": nil, "and a second one": []byte("fedcba9876543210")} {
 		t.Run(name, func(t *testing.T) {
 			exchangeAllocatesNothing(t, sdkHead, func(t testing.TB, url string, change func(*config.Config)) *proxytest.Edge {

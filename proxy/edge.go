@@ -81,6 +81,12 @@ func (e *Edge) OpenCredentials(open func(name string, a config.Auth) (*upstream.
 	e.registry.OpenCredential = open
 }
 
+// OpenStores has open give out the store that replicas share, from the next Compile on.
+// Without it each edge counts for itself.
+func (e *Edge) OpenStores(open func(config.Shared) (route.Store, func(), error)) {
+	e.registry.OpenStore = open
+}
+
 // Compile builds everything that conf needs and touches nothing that runs. The error
 // lists every fault.
 func (e *Edge) Compile(conf config.Config) (*route.Snapshot, error) {

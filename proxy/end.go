@@ -117,6 +117,7 @@ func (x *Exchange) dropUpstream(edgeerr.Code, error) {
 // uncount makes room for another exchange, before anybody is told that this one is
 // over: whoever reads that an exchange has ended may begin one in its place.
 func (x *Exchange) uncount(edgeerr.Code, error) {
+	x.pass.Leave()
 	if x.admitted {
 		x.edge.running.Leave()
 	}
@@ -134,7 +135,7 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 		ID: k.id, Method: k.method, Path: k.path, Origin: k.origin, APIMRequestID: k.apim, Client: k.family,
 		Version: k.version, Who: x.who, Needs: x.needed(), Loop: x.client.store.number,
 		Reason: x.reason, Hint: x.sight.Hint(), Notes: x.notes, Caller: x.caller.name, Check: x.caller.check, CORSRefused: x.refused, CORSAsked: k.asked,
-		Model:  x.model,
+		Model: x.model, Limit: x.limited,
 		Status: x.status, UpstreamStatus: a.status, Up: a.taken, Down: x.down.Bytes, Events: x.events.Count, Retries: x.retries,
 		FirstByte: a.firstByte, Duration: x.client.Loop().Now() - x.start,
 		Stream: x.answer == answerUpstream && x.body != head.Plain, Sent: a.taken > 0,

@@ -45,6 +45,11 @@ var provocations = map[edgeerr.Code]provocation{
 		askForTokens(c)
 		c.TokenPolicies["p"] = config.TokenPolicy{OpenIDConfigs: []string{"http://127.0.0.1:1/"}, Audiences: []string{"a"}}
 	}},
+	edgeerr.RateLimited: {before: proxytest.PlainGet, request: head + "\n", upstream: silent, change: limitTo(config.RouteLimits{Concurrent: 1})},
+	edgeerr.LimitsUnavailable: {request: head + "\n", change: func(c *config.Config) {
+		limitTo(config.RouteLimits{Requests: "1/s"})(c)
+		c.Shared = config.Shared{Redis: "redis://127.0.0.1:1", Closed: true}
+	}},
 	edgeerr.OriginNotAllowed: {
 		request: "GET /v1/realtime HTTP/1.1\nHost: edge\nConnection: Upgrade\nUpgrade: websocket\nOrigin: https://evil.example.net\n\n",
 		change: func(c *config.Config) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/hint"
 	"github.com/apim-edge/apim-edge/internal/who"
+	"github.com/apim-edge/apim-edge/proxy/admit"
 	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -43,6 +44,9 @@ type Exchange struct {
 	caller caller // where the route asks who that is
 	who    who.ID // where callers are counted
 	needs  record.Needs
+	pass   admit.Pass
+	// limited is the kind of limit that has refused it; empty: none has.
+	limited string
 
 	several *several // upstreams of the route; nil where there is one, and before it is decided
 

@@ -29,6 +29,7 @@ type store struct {
 	seen      *identity.Cache // nil until a route asks for tokens
 	callers   *who.Cache      // nil where nobody counts them
 	number    int             // of the loop
+	keys      limitKeys       // of routes with limits
 }
 
 // date is the text of a Date field, made once a second: 150 ns each are 1 % of an

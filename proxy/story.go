@@ -26,6 +26,7 @@ var story = [...]func(*Exchange) error{
 	(*Exchange).admit,           // within limits
 	(*Exchange).decide,          // what becomes of the credentials
 	(*Exchange).authenticate,    // who may pass with them, where the route asks for that
+	(*Exchange).limit,           // how much they may ask for, where the route says that
 	(*Exchange).cross,           // to the shape that the upstream speaks, where that is another
 	(*Exchange).beginBody,       // take what has come along of it
 	(*Exchange).findModel,       // in the body, where the crossing needs it

@@ -59,7 +59,7 @@ var mayImport = []row{
 	{"proxy/admit", []pattern{"internal/edgeerr"}, "its gates judge values and know no exchange"},
 	{"proxy/route", []pattern{
 		"corsx", "rewrite", "internal/config", "internal/edgeerr", "internal/identity", "internal/identity/clientkey", "internal/secret",
-		"proxy/bridge", "proxy/head", "proxy/record", "proxy/trace", "proxy/upstream", "proxy/wire",
+		"proxy/admit", "proxy/bridge", "proxy/head", "proxy/record", "proxy/trace", "proxy/upstream", "proxy/wire",
 	}, "it is configuration compiled and knows no exchange"},
 	{"proxy", []pattern{
 		"corsx", "rewrite", "internal/config", "internal/edgeerr", "internal/hint", "internal/identity", "internal/identity/issuer", "internal/who",
@@ -67,7 +67,7 @@ var mayImport = []row{
 	}, "it tells the story of one exchange with the parts above"},
 	{"proxy/front", []pattern{"internal/config", "internal/edgeerr", "proxy", "proxy/wire"}, "it accepts connections and hands them to proxy"},
 	{"proxy/proxytest", []pattern{
-		"internal/config", "internal/edgeerr", "internal/testcert", "proxy", "proxy/front", "proxy/record", "proxy/trace", "proxy/upstream", "proxy/wire",
+		"internal/config", "internal/edgeerr", "internal/testcert", "proxy", "proxy/admit", "proxy/front", "proxy/record", "proxy/route", "proxy/trace", "proxy/upstream", "proxy/wire",
 	}, "it is the harness of tests of proxy and proxy/front"},
 
 	{"internal/census", []pattern{"rewrite", "internal/edgeerr", "internal/hint", "internal/who", "proxy/record"}, "it observes records and knows no exchange"},
@@ -78,6 +78,7 @@ var mayImport = []row{
 	}, "it hands values to the data path, and is handed who gives them"},
 	{"internal/otlp", []pattern{"internal/config", "internal/secret", "proxy/record", "proxy/trace"}, "it is told of exchanges, and knows none"},
 	{"internal/page", []pattern{"rewrite", "internal/edgeerr", "internal/hint", "proxy/record"}, "it makes text of what it observes and is handed, and serves nobody"},
+	{"internal/shares", []pattern{"internal/config", "internal/secret", "proxy/admit", "proxy/route"}, "it asks a store for what the limits of routes may let pass, and knows no exchange"},
 	{"internal/admin", []pattern{"internal/config", "internal/page", "internal/secret"}, "it shows what others hand to it"},
 	{"internal/lookalike", nil, "it plays the upstream, so it must not share code with the edge"},
 	{"internal/demo", []pattern{"internal/lookalike"}, "it is handed the edge as a function"},
@@ -88,7 +89,7 @@ var mayImport = []row{
 	{"internal/export", []pattern{"internal/config"}, "it writes text of a configuration, and knows no program that reads it"},
 	{"internal/service", []pattern{
 		"internal/admin", "internal/census", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/otlp", "internal/page", "internal/secret",
-		"internal/identity/azure", "internal/identity/keyring", "internal/report",
+		"internal/identity/azure", "internal/identity/keyring", "internal/report", "internal/shares",
 		"proxy", "proxy/front", "proxy/record", "proxy/route", "proxy/wire",
 	}, "it puts a running edge together"},
 	{"configs", nil, "it is two files, for the binary"},
@@ -102,6 +103,7 @@ var mayImport = []row{
 		"internal/edgeerr", "internal/testcert", "e2e/internal/edge", "e2e/internal/peer", "e2e/internal/raw",
 	}, "it is the engine and knows no situation"},
 	{"e2e/...", []pattern{"internal/edgeerr", "internal/lookalike", "internal/testcert"}, "it tests the built binary over sockets"},
+	{"deploy", nil, "it has files for operators, and the tests that hold them to the edge: no code"},
 	{"bench/...", []pattern{"internal/lookalike", "internal/testcert"}, "it measures the edge as it measures its peers"},
 }
 
@@ -116,6 +118,7 @@ var onlyIn = []struct {
 	{"github.com/Azure/...", []pattern{"internal/identity/azure"}, "it is large, and the rest of the code sees readings"},
 	{"github.com/AzureAD/...", []pattern{"internal/identity/azure"}, "it is large, and the rest of the code sees readings"},
 	{"go.opentelemetry.io/...", []pattern{"internal/otlp", "e2e"}, "the rest of the code sees times of an exchange"},
+	{"github.com/redis/...", []pattern{"internal/shares"}, "the rest of the code sees what was lent"},
 	{"github.com/rs/cors", []pattern{"corsx"}, "CORS is decided in one place"},
 	{"net/http", []pattern{
 		"corsx", // rs/cors is asked with its types

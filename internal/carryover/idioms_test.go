@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -173,9 +172,6 @@ func (i *idiom) write(t *testing.T, r Result) {
 	}
 }
 
-// notYet are keys that what is written may have before the configuration has them.
-var notYet = regexp.MustCompile(`^routes\.[a-z0-9-]+\.(upstreams|sticky|failover|limits|upstream)\b`)
-
 // load reads a configuration as serve would.
 func load(t testing.TB, text string) error {
 	t.Helper()
@@ -193,10 +189,6 @@ func TestWhatIsWrittenIsAccepted(t *testing.T) {
 		t.Run(i.name, func(t *testing.T) {
 			r := Convert(i.input(t))
 			err := load(t, r.Configuration)
-			var problems *config.Problems
-			if errors.As(err, &problems) && notYet.MatchString((*problems)[0].Key) {
-				t.Skipf("the configuration has no %s yet", (*problems)[0].Key)
-			}
 			if err != nil {
 				t.Errorf("%v\n%s", err, r.Configuration)
 			}

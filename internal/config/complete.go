@@ -93,6 +93,7 @@ func (r Route) complete(c Config, onlyUpstream string) Route {
 	fill(&r.Timeouts.StreamIdle, c.Timeouts.StreamIdle)
 	fill(&r.RequestBody, c.Limits.RequestBody)
 	r.Credential, r.CORS, r.Bridge = r.Credential.complete(), r.CORS.complete(), r.Bridge.complete()
+	r.Limits = r.Limits.complete()
 	fill(&r.Require.Match, "any")
 	return r
 }

@@ -39,6 +39,9 @@ type Config struct {
 	Timeouts Timeouts `koanf:"timeouts"`
 	// How much may be asked at once. 0 means: no limit of apim-edge's own.
 	Limits Limits `koanf:"limits"`
+	// What replicas of apim-edge have in common: the store in which they count
+	// together what routes limit.
+	Shared Shared `koanf:"shared"`
 	// What runs the exchanges. It is read at the start only.
 	Loops Loops `koanf:"loops"`
 	// The log: one line per exchange, and what the operator should know.
@@ -217,6 +220,9 @@ type Route struct {
 	// path: /deployments/NAME/. Models of the route's bridge need not be listed. The
 	// others count as of model none.
 	UsageModels []string `koanf:"usage_models"`
+	// How much one caller may ask for, or all together. Off while neither requests
+	// nor concurrent says how much.
+	Limits RouteLimits `koanf:"limits"`
 	// Bounds for this route that differ from the global ones. 0: the global one.
 	Timeouts RouteTimeouts `koanf:"timeouts"`
 	// Largest request body of this route. 0: the global limit.

@@ -16,7 +16,7 @@ import (
 // secrets that are read from files. A change of one means a reload.
 func Files(c Config, file string) []string {
 	files := []string{file, c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile}
-	files = append(files, fileOf(c.Admin.Token), c.Traces.CAFile)
+	files = append(files, fileOf(c.Admin.Token), c.Traces.CAFile, fileOf(c.Shared.Password), c.Shared.CAFile)
 	for _, ref := range c.Traces.Headers {
 		files = append(files, fileOf(ref))
 	}
@@ -51,6 +51,8 @@ func (c *Config) CheckFiles() Problems {
 	v.certificate("listen.tls", c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile)
 	v.secret("admin.token", c.Admin.Token)
 	v.traceFiles()
+	v.secret("shared.password", c.Shared.Password)
+	v.authorities("shared.ca_file", c.Shared.CAFile)
 	for _, name := range slices.Sorted(maps.Keys(c.Upstreams)) {
 		auth := child(child("upstreams", name), "auth")
 		v.secret(child(auth, "value"), c.Upstreams[name].Auth.Value)

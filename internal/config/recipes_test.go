@@ -60,6 +60,12 @@ func TestRecipes(t *testing.T) {
 		"recipes/several-upstreams.yaml": func(c Config) (any, any) {
 			return c.Routes["openai"].Upstreams, []RouteUpstream{{Name: "ptu", Priority: 1, Weight: 1}, {Name: "east", Priority: 2, Weight: 70}, {Name: "west", Priority: 2, Weight: 30}}
 		},
+		"recipes/limits.yaml": func(c Config) (any, any) {
+			return c.Routes["openai"].Limits, RouteLimits{Per: "credential", Requests: "600/m", Burst: 60, Concurrent: 50}
+		},
+		"recipes/shared-limits.yaml": func(c Config) (any, any) {
+			return c.Shared, Shared{Redis: "rediss://edge@store.example.com:6380", Password: "env:REDIS_PASSWORD"}
+		},
 		"recipes/v1-clients.yaml": func(c Config) (any, any) {
 			return c.Routes["v1"].Bridge.Models["o3-mini"], BridgeModel{"o3", "2024-12-01-preview"}
 		},

@@ -36,14 +36,14 @@ var unseen = reasons(map[string]string{
 		variable-wrong-pairs variable-wrong-truth-value`,
 	ofYAML: `comments-only duplicate-key duplicate-name empty-file key-is-a-list not-yaml tab two-documents unclosed-quote`,
 	merges: `merge-key`,
-	missing: `auth-identity-without-resource auth-of-nothing auth-secondary-alone bridge-without-api-version
+	missing: `shared-without-store auth-identity-without-resource auth-of-nothing auth-secondary-alone bridge-without-api-version
 		bridge-without-models client-without-key listen-certificate-without-key listen-key-without-certificate
 		no-route no-upstream route-without-upstream token-policy-cloud-without-tenant token-policy-keys-without-issuer
 		token-policy-of-nobody token-policy-tenants-without-tenant token-policy-without-audience
 		upstream-certificate-without-key upstream-without-url require-all-of-one require-client-without-clients
 		auth-on-an-unguarded-route auth-without-a-route authorization-without-scheme upstreams-of-a-route-guarded
 		upstreams-of-a-route-without-name`,
-	compares: `admin-address-taken alias-authorization alias-twice auth-identity-header auth-secondary-same auth-two-kinds
+	compares: `limits-burst-alone shared-ca-without-tls admin-address-taken alias-authorization alias-twice auth-identity-header auth-secondary-same auth-two-kinds
 		bridge-deployment-twice bridge-with-strip-prefix caller-twice client-key-twice exposed-header-star
 		forward-claims-authorization forward-claims-credential forward-claims-neighbour forward-claims-own-credential
 		forward-claims-own-credential-of-one shape-of-all-is-that-of-clients shape-without-bridge upstreams-of-a-route-and-one
@@ -54,7 +54,7 @@ var unseen = reasons(map[string]string{
 		wildcard-with-credentials`,
 	refers: `bridge-default-unknown client-route-open client-route-unknown require-no-policy require-unknown-policy
 		route-to-nowhere route-to-nowhere-without-likeness upstreams-of-a-route-unknown`,
-	measured: `breaker-too-short bridge-body-head-too-small duration-nanoseconds duration-of-years failover-body-head-too-large head-too-large head-too-small
+	measured: `limits-burst-of-years breaker-too-short bridge-body-head-too-small duration-nanoseconds duration-of-years failover-body-head-too-large head-too-large head-too-small
 		heartbeat-too-often size-too-large token-policy-skew-too-large trusted-proxy-with-host-bits`,
 	spelled: `auth-header-taken forward-claims-forwarded key-field-taken`,
 })

@@ -23,6 +23,7 @@ func (c *Config) Validate() Problems {
 	v.identity()
 	v.census()
 	v.traces()
+	v.shared()
 	for i, network := range c.TrustedProxies {
 		v.network(element("trusted_proxies", i), network)
 	}

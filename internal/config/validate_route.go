@@ -29,6 +29,7 @@ func (v *checker) routes() {
 		v.usageModels(child(key, "usage_models"), r)
 		v.entrusted(key, r)
 		v.options(key, r)
+		v.limits(child(key, "limits"), r.Limits)
 	}
 }
 

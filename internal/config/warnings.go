@@ -44,6 +44,7 @@ func (c *Config) Warnings() Problems {
 	v.identityWarnings()
 	v.censusWarnings()
 	v.tracesWarnings()
+	v.sharedWarnings()
 	v.problems = append(v.problems, c.strays...)
 	v.problems.sort()
 	return v.problems

@@ -32,6 +32,10 @@ const (
 	ClaimMissing
 	ClientNotAllowed
 	KeysUnavailable
+	// RateLimited: a limit of the route is reached.
+	RateLimited
+	// LimitsUnavailable: replicas count in common, and what they count in is away.
+	LimitsUnavailable
 	OriginNotAllowed
 	RouteNotFound
 	// The codes of the bridge between v1 and legacy paths, from here to BodyEncoded.
@@ -125,6 +129,7 @@ const (
 	authentication = "authentication_error"
 	serverError    = "server_error"
 	overloaded     = "overloaded_error"
+	rateLimit      = "rate_limit_error"
 )
 
 var table = [count]row{
@@ -141,6 +146,8 @@ var table = [count]row{
 	ClaimMissing:            {"claim_missing", 403, authentication, Client, RetryNo, 0, "the token is valid but lacks a claim that the route asks for", "the message names the claim and what would pass"},
 	ClientNotAllowed:        {"client_not_allowed", 403, authentication, Client, RetryNo, 0, "the client is known but may not use this route", "have its id put into client_application_ids, or the route into its routes"},
 	KeysUnavailable:         {"keys_unavailable", 503, overloaded, Edge, RetryYes, 5, "the keys of the token's issuer could not be had since the start", "wait and repeat; the operator sees in /readyz which issuer is meant"},
+	RateLimited:             {"rate_limited", 429, rateLimit, Client, RetryYes, 1, "a limit of the route is reached", "wait as retry-after-ms or Retry-After says and repeat, or have limits of the route raised"},
+	LimitsUnavailable:       {"limits_unavailable", 503, overloaded, Edge, RetryYes, 1, "the store in which replicas count in common is away, and nobody may pass without it (shared.closed)", "wait and repeat; the operator sees in the log why the store cannot be asked"},
 	OriginNotAllowed:        {"origin_not_allowed", 403, invalidRequest, Client, RetryNo, 0, "a page whose origin is not allowed asks for a WebSocket", "add the origin to cors.allowed_origins of the route, if the page may call"},
 	RouteNotFound:           {"route_not_found", 404, invalidRequest, Client, RetryNo, 0, "no route matches the host and path", "check base_url against path_prefix and host in the configuration"},
 	BridgeImpossible:        {"bridge_impossible", 404, invalidRequest, Client, RetryNo, 0, "the upstream speaks another shape of the API, which has no such operation", "the message names the reason and what to do"},
@@ -231,8 +238,8 @@ type Error struct {
 	// Status replaces that of the code where an operator has chosen another one for a
 	// refusal; 0: nobody has.
 	Status int
-	// After replaces the seconds of the code where it is known when to come again; 0: it
-	// is not.
+	// After is when the same request may pass, where that is known better than by the
+	// code; 0: it is not.
 	After time.Duration
 }
 
@@ -264,6 +271,27 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// patience is how long SDKs wait at most: openai-node falls back to its own, shorter
+// waits beyond it, and openai-python gives up at twice as much.
+const patience = time.Minute
+
+// Wait returns when the same request may pass; 0: nobody knows.
+func (e *Error) Wait() time.Duration {
+	if e.After > 0 {
+		return e.After
+	}
+	return time.Duration(e.Code.RetryAfter()) * time.Second
+}
+
+// Retry returns the hint for x-should-retry. A request that may pass only later than SDKs
+// wait is not to be sent again by them: they would come too early, several times.
+func (e *Error) Retry(idempotent bool) Retry {
+	if e.After > patience {
+		return RetryNo
+	}
+	return e.Code.Retry(idempotent)
+}
 
 // Text returns what the client is told.
 func (e *Error) Text() string {

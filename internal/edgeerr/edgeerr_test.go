@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What may have run once may run again where the method is idempotent.
@@ -36,6 +37,8 @@ func TestCodesKeepTheirStatusHintAndSide(t *testing.T) {
 		{ClaimMissing, "claim_missing", 403, RetryNo, 0, Client},
 		{ClientNotAllowed, "client_not_allowed", 403, RetryNo, 0, Client},
 		{KeysUnavailable, "keys_unavailable", 503, RetryYes, 5, Edge},
+		{RateLimited, "rate_limited", 429, RetryYes, 1, Client},
+		{LimitsUnavailable, "limits_unavailable", 503, RetryYes, 1, Edge},
 		{RouteNotFound, "route_not_found", 404, RetryNo, 0, Client},
 		{BridgeImpossible, "bridge_impossible", 404, RetryNo, 0, Client},
 		{ModelNotFound, "model_not_found", 404, RetryNo, 0, Client},
@@ -83,7 +86,7 @@ func TestEveryCodeIsCompleteAndReadable(t *testing.T) {
 	}
 	seen := map[string]bool{"none": true}
 	snake := regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
-	openAI := map[string]bool{invalidRequest: true, authentication: true, serverError: true, overloaded: true}
+	openAI := map[string]bool{invalidRequest: true, authentication: true, serverError: true, overloaded: true, rateLimit: true}
 	for _, c := range codes {
 		t.Run(c.String(), func(t *testing.T) {
 			if !snake.MatchString(c.String()) || seen[c.String()] {
@@ -116,6 +119,26 @@ func TestRetryHintsDoNotContradictEachOther(t *testing.T) {
 			t.Errorf("%v leaves the repeat of a %d to chance", c, c.Status())
 		case c.Status() == 0 && (c.Retry(false) != RetryUnsaid || c.RetryAfter() != 0):
 			t.Errorf("%v is never answered and has a hint", c)
+		}
+	}
+}
+
+// TestAWaitThatIsKnown holds what is said of it: SDKs do not wait longer than a minute,
+// and come too early, several times, unless they are told not to come.
+func TestAWaitThatIsKnown(t *testing.T) {
+	for _, tc := range []struct {
+		err   Error
+		wait  time.Duration
+		retry Retry
+	}{
+		{Error{Code: RateLimited}, time.Second, RetryYes},
+		{Error{Code: RateLimited, After: 40 * time.Millisecond}, 40 * time.Millisecond, RetryYes},
+		{Error{Code: RateLimited, After: time.Minute}, time.Minute, RetryYes},
+		{Error{Code: RateLimited, After: time.Minute + 1}, time.Minute + 1, RetryNo},
+		{Error{Code: BodyTooLarge}, 0, RetryNo},
+	} {
+		if got, retry := tc.err.Wait(), tc.err.Retry(false); got != tc.wait || retry != tc.retry {
+			t.Errorf("%+v: wait %v, retry %v, want %v, %v", tc.err, got, retry, tc.wait, tc.retry)
 		}
 	}
 }

@@ -33,14 +33,16 @@ const (
 
 // apimKeys says what becomes of each key in API Management.
 var apimKeys = merged(spread("a pool of backend entities has priorities, weights and circuit breakers, and is no policy"), map[string]fate{
-	"admin.*":         spare("it is the listener of apim-edge's own operator; API Management has its own metrics and logs"),
-	"loops.*":         spare(ownGateway),
-	"log.*":           spare("API Management has logs of its own; do not log bodies there, which makes it buffer streams"),
-	"debug.*":         spare("API Management has request tracing"),
-	"census.*":        spare("once callers use API Management itself, there is nobody left to count; run apim-edge report first"),
-	"traces.*":        spare("API Management sends traces by its own diagnostics"),
-	"listen.*":        spare("clients use the address of API Management, or a custom domain with its certificate"),
-	"trusted_proxies": spare("fields of forwarding are the gateway's own affair"),
+	"admin.*":                spare("it is the listener of apim-edge's own operator; API Management has its own metrics and logs"),
+	"loops.*":                spare(ownGateway),
+	"log.*":                  spare("API Management has logs of its own; do not log bodies there, which makes it buffer streams"),
+	"debug.*":                spare("API Management has request tracing"),
+	"census.*":               spare("once callers use API Management itself, there is nobody left to count; run apim-edge report first"),
+	"routes.<name>.limits.*": cant("rate-limit-by-key and limit-concurrency come near to it, and are not exported"),
+	"shared.*":               spare("the gateway counts by itself"),
+	"traces.*":               spare("API Management sends traces by its own diagnostics"),
+	"listen.*":               spare("clients use the address of API Management, or a custom domain with its certificate"),
+	"trusted_proxies":        spare("fields of forwarding are the gateway's own affair"),
 
 	"upstreams.<name>.url":                             does("set-backend-service").but(forwards, spare("the API there is the one that gets this policy, and has its back end")),
 	"upstreams.<name>.tls.ca_file":                     cant("authorities are uploaded to API Management as CA certificates, and are no policy"),

@@ -42,10 +42,10 @@ func keysOf() (patterns []string) {
 // whole are the sections that may have one row for all of their keys: those that say
 // nothing of what a route does, and those of which a system can do nothing at all.
 var whole = map[Target][]string{
-	APIM: {"admin.*", "census.*", "loops.*", "log.*", "debug.*", "traces.*", "listen.*", "timeouts.*", "clients.*", "routes.<name>.bridge.*",
+	APIM: {"admin.*", "routes.<name>.limits.*", "shared.*", "census.*", "loops.*", "log.*", "debug.*", "traces.*", "listen.*", "timeouts.*", "clients.*", "routes.<name>.bridge.*",
 		"token_policies.<name>.required_claims.<name>.*", "token_policies.<name>.failed.*"},
-	Nginx:   {"admin.*", "census.*", "loops.*", "log.*", "traces.*", "clients.*", "token_policies.*", "routes.<name>.bridge.*", "routes.<name>.require.*"},
-	HAProxy: {"admin.*", "census.*", "loops.*", "log.*", "traces.*", "clients.*", "token_policies.*", "routes.<name>.bridge.*", "routes.<name>.require.*"},
+	Nginx:   {"admin.*", "census.*", "loops.*", "log.*", "routes.<name>.limits.*", "shared.*", "traces.*", "clients.*", "token_policies.*", "routes.<name>.bridge.*", "routes.<name>.require.*"},
+	HAProxy: {"admin.*", "census.*", "loops.*", "log.*", "routes.<name>.limits.*", "shared.*", "traces.*", "clients.*", "token_policies.*", "routes.<name>.bridge.*", "routes.<name>.require.*"},
 }
 
 // TestEveryKeyHasItsRow: a key that is new in the configuration fails here until each

@@ -125,6 +125,7 @@ var unused = []struct {
 }{
 	{"routes.<name>.cors.", func(v *view) bool { return !v.cors() }, "the route has no CORS policy (cors.allowed_origins is empty)"},
 	{"routes.<name>.bridge.", func(v *view) bool { return v.route.Bridge.To == "" }, "the route has no bridge"},
+	{"routes.<name>.limits.", func(v *view) bool { return !v.route.Limits.Set() }, "the route has no limits"},
 	{"census.", func(v *view) bool { return !v.conf.Census.Enabled }, "nobody is counted"},
 	{"traces.", func(v *view) bool { return v.conf.Traces.Endpoint == "" }, "nothing is traced"},
 	{"routes.<name>.require.", func(v *view) bool { return !v.asks() }, "the route asks nobody for anything"},

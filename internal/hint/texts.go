@@ -47,7 +47,7 @@ var texts = [Count]struct {
 		"add the edge's outgoing address to the policy", errorHandling},
 	OperationUnknown: {"operation_unknown", APIM, "no API or operation fits method and path",
 		"compare the path with the API's URL suffix and operations: an import of the legacy shape has no /openai/v1/", errorHandling},
-	RateLimited: {"rate_limited", APIM, "a rate-limit policy of API Management refused the call",
+	RateLimited: {"apim_rate_limited", APIM, "a rate-limit policy of API Management refused the call",
 		"wait as Retry-After says, or raise the limit of the product", "azure-docs: articles/api-management/rate-limit-policy.md"},
 	TokensLimited: {"tokens_limited", APIM, "a token-limit policy of API Management refused the call",
 		"wait as Retry-After says, or raise the limit of tokens", "azure-docs: articles/api-management/azure-openai-token-limit-policy.md"},

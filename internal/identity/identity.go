@@ -200,6 +200,9 @@ type Passed struct {
 type Caller struct {
 	// Hash is keyed, and the same for one caller while the edge runs.
 	Hash [16]byte
+	// Person is the same for one caller in every edge, and not keyed: it is not to be told
+	// or written anywhere as it is.
+	Person [32]byte
 	// Application is the id of the application that has got the token; empty: unknown.
 	Application string
 }
@@ -216,8 +219,9 @@ func (p *Policy) passed(v *token.Verified) *Passed {
 		who = v.Text("sub")
 	}
 	out.Caller.Application = v.Application()
+	out.Caller.Person = sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q", v.Text("iss"), v.Text("tid"), who, out.Caller.Application))
 	mac := hmac.New(sha256.New, p.guard.hash[:])
-	fmt.Fprintf(mac, "%q %q %q %q", v.Text("iss"), v.Text("tid"), who, out.Caller.Application)
+	mac.Write(out.Caller.Person[:])
 	copy(out.Caller.Hash[:], mac.Sum(nil))
 	return out
 }

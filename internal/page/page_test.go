@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
@@ -99,6 +100,32 @@ func TestThePageTellsWhatIsGoingOn(t *testing.T) {
 	}
 	if n := strings.Count(shown, "<script"); n != 1 {
 		t.Errorf("%d scripts, want that of the page", n)
+	}
+}
+
+// TestThePageTellsWhichUpstreamIsLeftAlone holds that one of several says whether it is
+// asked, why not, and for how long. Where there is one, there is no such column.
+func TestThePageTellsWhichUpstreamIsLeftAlone(t *testing.T) {
+	w := watch(t, func(o *Options) {
+		o.Upstreams = func() map[string]string { return map[string]string{"east": "https://east", "legacy": "https://west"} }
+	})
+	if shown := w.html(t, Viewer{}); strings.Contains(shown, "Breaker") {
+		t.Error("nothing is one of several, and the page has a column for it")
+	}
+	state := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "apim_edge_upstream_state"}, []string{"upstream", "state"})
+	left := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "apim_edge_upstream_left_alone_seconds"}, []string{"upstream", "cause"})
+	w.metrics.Registry.MustRegister(state, left)
+	state.WithLabelValues("east", "half_open").Set(1)
+	left.WithLabelValues("east", "connect").Set(0)
+	state.WithLabelValues("legacy", "open").Set(1)
+	state.WithLabelValues("legacy", "closed").Set(0)
+	left.WithLabelValues("legacy", "unavailable").Set(11.2)
+	left.WithLabelValues("legacy", "probe").Set(0)
+	shown := w.html(t, Viewer{})
+	for _, want := range []string{"Breaker</th>", "<td>half-open</td>", "<td>open: unavailable, for 12 s</td>"} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("the page lacks %q", want)
+		}
 	}
 }
 

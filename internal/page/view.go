@@ -3,6 +3,7 @@ package page
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +39,11 @@ type view struct {
 	Config        string
 }
 
+// Several reports whether any upstream is one of several.
+func (v view) Several() bool {
+	return slices.ContainsFunc(v.Upstreams, func(u upstreamRow) bool { return u.Asked != "" })
+}
+
 // Ready reports whether no cause holds.
 func (v view) Ready() bool { return len(v.Causes) == 0 }
 
@@ -47,6 +53,7 @@ type figure struct{ ID, Name, Value, Means string }
 type upstreamRow struct {
 	Name, URL                                         string
 	InUse, Idle, Waiting, Made, NotMade, Reused, Lost string
+	Asked                                             string // of one of several: whether it is
 }
 
 type routeRow struct {
@@ -116,13 +123,34 @@ func (p *Page) upstreams(s scrape) (rows []upstreamRow) {
 			return number(s.sum("upstream_connection_events_total", "upstream", name, "event", which))
 		}
 		rows = append(rows, upstreamRow{
-			Name: name, URL: at[name],
+			Name: name, URL: at[name], Asked: s.asked(name),
 			InUse: number(s.sum("upstream_connections", "upstream", name, "state", "in_use")),
 			Idle:  number(s.sum("upstream_connections", "upstream", name, "state", "idle")), Waiting: number(s.sum("upstream_waiting", "upstream", name)),
 			Made: event("dialed"), NotMade: event("dial_failed"), Reused: event("reused"), Lost: event("found_dead"),
 		})
 	}
 	return rows
+}
+
+// asked says whether an upstream that is one of several is asked, and if not, why and for
+// how long. Of one that is alone it says nothing.
+func (s scrape) asked(upstream string) string {
+	state := ""
+	for name, is := range s.by("upstream_state", "state", "upstream", upstream) {
+		if is == 1 {
+			state = name
+		}
+	}
+	if state == "" || state == "closed" {
+		return state
+	}
+	text := strings.ReplaceAll(state, "_", "-")
+	for cause, seconds := range s.by("upstream_left_alone_seconds", "cause", "upstream", upstream) {
+		if seconds > 0 {
+			text += ": " + cause + ", for " + number(math.Ceil(seconds)) + " s"
+		}
+	}
+	return text
 }
 
 // noRoute is the label of exchanges that belong to no route.

@@ -22,6 +22,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/identity/keyring"
 	"github.com/apim-edge/apim-edge/internal/otlp"
 	"github.com/apim-edge/apim-edge/internal/page"
+	"github.com/apim-edge/apim-edge/internal/shares"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/front"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -69,6 +70,7 @@ type Service struct {
 	ring        *keyring.Ring  // the credentials that the edge itself shows to upstreams
 	forget      func()         // has vaults not be asked any more
 	census      *census.Census // nil: off
+	shares      *shares.Keeper
 
 	// Address is where clients connect, AdminAddress the admin listener ("" if
 	// there is none).
@@ -95,6 +97,7 @@ func Start(o Options) (*Service, error) {
 	s.keys = s.health.Register("no keys of issuers")
 	s.output, s.log = newLog(conf.Log, o)
 	s.keepCredentials()
+	s.shares = shares.New(s.log)
 	s.limitMemory()
 	if err := s.start(conf); err != nil {
 		s.end()
@@ -117,6 +120,7 @@ func (s *Service) end() {
 	if s.edge != nil {
 		s.edge.Close()
 	}
+	s.shares.Close()
 	wire.CloseLoops(s.loops)
 	if s.census != nil {
 		s.census.Close()
@@ -145,7 +149,8 @@ func (s *Service) start(conf config.Config) error {
 	s.edge.OpenCredentials(s.ring.Open)
 	s.traces = otlp.New(s.log, s.o.Version)
 	s.edge.Observe(s.traces)
-	s.metrics.Registry.MustRegister(s.ring, s.traces)
+	s.edge.OpenStores(s.shares.Open)
+	s.metrics.Registry.MustRegister(s.ring, s.traces, s.shares)
 	prepared := s.ring.Prepare(conf, patience)
 	next, err := s.compileWith(conf)
 	prepared()
@@ -182,12 +187,17 @@ func (s *Service) start(conf config.Config) error {
 		return err
 	}
 	s.log.Info().Str("listener", "clients").Str("address", s.Address).Str("version", s.o.Version).Msg("listening")
+	s.watch(looked)
+	return nil
+}
+
+// watch has a change of the files reload; looked is what they were at the start.
+func (s *Service) watch(looked config.Looked) {
 	var ctx context.Context
 	ctx, s.stopWatch = context.WithCancel(context.Background())
 	s.watched = config.Watch(ctx, looked, func() []string { return config.Files(s.edge.Config(), s.o.File) },
 		func() { _ = s.Reload("file") }, // logged there
 		func(err error) { s.log.Warn().Err(err).Msg("a watched file cannot be read") })
-	return nil
 }
 
 // loadCertificate says where the files stand that cannot be used.

@@ -1,11 +1,17 @@
-// Package admit says who may pass, before anything is sent: within which limits, and
-// later with which token, as which client, within which quota. Each gate gives a
-// verdict, a value that refuses a request or explains to its operator why it may pass.
+// Package admit says who may pass, before anything is sent: within the limits of the
+// edge, and within those of a route. Each gate gives a verdict, a value that refuses a
+// request or explains to its operator why it may pass.
+//
+// The limits of a route count requests per time ([Rate]) and at a time ([Crowd]), by a
+// [Key] that stands for a credential, a client's address or the route itself. Where
+// replicas must agree, a [Lender] has shares of a store that they ask in common; nobody
+// waits for that.
 package admit
 
 import (
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 )
@@ -18,6 +24,12 @@ type Verdict struct {
 	Code edgeerr.Code
 	// Message is shown to the client. Empty: the code's own words.
 	Message string
+	// After is when the same request may pass; 0: what the code says.
+	After time.Duration
+	// Limit is the kind of limit of the route that refuses; empty: none does.
+	Limit string
+	// Note explains the gate to its operator; empty: its name does.
+	Note string
 }
 
 // Passes reports whether the request may go on.
@@ -28,7 +40,7 @@ func (v Verdict) Err() error {
 	if v.Passes() {
 		return nil
 	}
-	return edgeerr.New(v.Code, v.Message)
+	return &edgeerr.Error{Code: v.Code, Message: v.Message, After: v.After}
 }
 
 // Running counts the exchanges that run, of all loops, and is the gate of
@@ -79,7 +91,10 @@ func Body(length, most int64) Verdict {
 
 // String returns the verdict as explain shows it.
 func (v Verdict) String() string {
-	if v.Passes() {
+	switch {
+	case v.Passes() && v.Note != "":
+		return v.Gate + ": passes; " + v.Note
+	case v.Passes():
 		return v.Gate + ": passes"
 	}
 	return v.Gate + ": " + strconv.Itoa(v.Code.Status()) + " " + v.Code.String()

@@ -93,14 +93,8 @@ func (o *Own) appendHead(dst []byte, length int) []byte {
 	dst = append(dst, "\r\nx-request-id: "...)
 	dst = append(dst, o.ID...)
 	dst = append(dst, "\r\n"...)
-	if after := e.Code.RetryAfter(); e.After > 0 {
-		dst = appendWait(dst, e.After)
-	} else if after > 0 {
-		dst = append(dst, "Retry-After: "...)
-		dst = strconv.AppendInt(dst, int64(after), 10)
-		dst = append(dst, "\r\n"...)
-	}
-	switch e.Code.Retry(Idempotent(o.Method)) {
+	dst = appendWait(dst, e.Wait(), e.After > 0)
+	switch e.Retry(Idempotent(o.Method)) {
 	case edgeerr.RetryYes:
 		dst = append(dst, "x-should-retry: true\r\n"...)
 	case edgeerr.RetryNo:
@@ -117,15 +111,24 @@ func (o *Own) appendHead(dst []byte, length int) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// appendWait appends when to come again, in both spellings that SDKs know: whole seconds
-// and milliseconds.
-func appendWait(dst []byte, d time.Duration) []byte {
+// appendWait appends when to come again. Where that is known to the millisecond (exact),
+// it is said so as well: SDKs prefer it, and whole seconds would be up to one too many.
+func appendWait(dst []byte, wait time.Duration, exact bool) []byte {
+	if wait <= 0 {
+		return dst
+	}
 	dst = append(dst, "Retry-After: "...)
-	dst = strconv.AppendInt(dst, int64((d+time.Second-1)/time.Second), 10)
-	dst = append(dst, "\r\nretry-after-ms: "...)
-	dst = strconv.AppendInt(dst, int64((d+time.Millisecond-1)/time.Millisecond), 10)
-	return append(dst, "\r\n"...)
+	dst = strconv.AppendInt(dst, roundUp(wait, time.Second), 10)
+	dst = append(dst, "\r\n"...)
+	if exact {
+		dst = append(dst, "retry-after-ms: "...)
+		dst = strconv.AppendInt(dst, roundUp(wait, time.Millisecond), 10)
+		dst = append(dst, "\r\n"...)
+	}
+	return dst
 }
+
+func roundUp(d, unit time.Duration) int64 { return int64((d + unit - 1) / unit) }
 
 // appendChallenge appends how to do better. RFC 9110 section 15.5.2 asks for it with a
 // 401; its error is that of RFC 6750 section 3.1, which has none where nothing was sent.

@@ -43,9 +43,7 @@ func (a *Relayed) Append(dst []byte) (out []byte, allowed bool) {
 	if a.CORS != nil {
 		dst, allowed = a.appendCORS(dst)
 	}
-	if a.Wait > 0 {
-		dst = appendWait(dst, a.Wait)
-	}
+	dst = appendWait(dst, a.Wait, true)
 	if a.Decision != "" {
 		dst = append(dst, "X-Apim-Edge-Decision: "...)
 		dst = append(dst, a.Decision...)

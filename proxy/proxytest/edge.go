@@ -14,8 +14,10 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/proxy"
+	"github.com/apim-edge/apim-edge/proxy/admit"
 	"github.com/apim-edge/apim-edge/proxy/front"
 	"github.com/apim-edge/apim-edge/proxy/record"
+	"github.com/apim-edge/apim-edge/proxy/route"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
@@ -73,6 +75,9 @@ func startEdge(t testing.TB, n int, url string, own *upstream.Credential, change
 	e.Edge = proxy.NewEdge(logger, logger, e.metrics, loops)
 	e.Edge.Observe(e.traced)
 	e.Edge.OpenCredentials(func(string, config.Auth) (*upstream.Credential, func(), error) { return own, func() {}, nil })
+	e.Edge.OpenStores(func(conf config.Shared) (route.Store, func(), error) { // none is ever reached
+		return route.Store{Lender: admit.NewLender(conf.Closed), Secret: new([32]byte)}, func() {}, nil
+	})
 	conf := Configuration(url, change)
 	if err := e.Use(conf); err != nil {
 		t.Fatal(err)

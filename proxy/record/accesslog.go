@@ -42,12 +42,7 @@ func (a *AccessLog) Observe(r *Record) {
 	if r.Reason.Decided() {
 		line.Str("reason", r.Reason.String())
 	}
-	if r.Caller != "" {
-		line.Bytes("caller", Fit([]byte(r.Caller), callerBytes))
-	}
-	if r.Check != "" {
-		line.Str("check", r.Check)
-	}
+	addCaller(line, r)
 	asked(line, r)
 	line.Int64("bytes", r.Down).Int64("bytes_up", r.Up).
 		Dur("first_byte_ms", r.FirstByte).Dur("duration_ms", r.Duration).
@@ -102,6 +97,19 @@ func asked(line *zerolog.Event, r *Record) {
 	}
 	if r.Retries > 0 {
 		line.Int("retries", r.Retries)
+	}
+}
+
+// addCaller adds who has called, and what of the edge has refused him.
+func addCaller(line *zerolog.Event, r *Record) {
+	if r.Caller != "" {
+		line.Bytes("caller", Fit([]byte(r.Caller), callerBytes))
+	}
+	if r.Check != "" {
+		line.Str("check", r.Check)
+	}
+	if r.Limit != "" {
+		line.Str("limit", r.Limit)
 	}
 }
 

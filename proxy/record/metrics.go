@@ -33,6 +33,7 @@ type Metrics struct {
 	strays     *prometheus.CounterVec
 	preflights *prometheus.CounterVec
 	refused    *prometheus.CounterVec
+	limited    *prometheus.CounterVec
 	hints      *prometheus.CounterVec
 	tokens     *prometheus.CounterVec
 	tokenParts *prometheus.CounterVec
@@ -98,6 +99,7 @@ func NewMetrics(version string, lost func() float64) *Metrics {
 		strays:     f.counter("bridge_strays_total", "Requests whose path a bridge has repaired, by what is wrong with the client's setting.", "route", "stray"),
 		preflights: f.counter("preflights_total", "Preflights answered.", "route", "result"),
 		refused:    f.counter("origins_refused_total", "Cross-origin requests of pages whose origin is not allowed.", "route"),
+		limited:    f.counter("limit_refusals_total", "Requests refused by the limits of their route, by what refused: requests, concurrent or store, which is away.", "route", "limit"),
 		hints:      f.counter("hints_total", "Refusals of upstreams (400, 401, 403, 404, 429), by what they are known as and whose they are.", "route", "hint", "owner"),
 		tokens:     f.counter("usage_tokens_total", "Tokens that answers tell of, on routes with usage.", "route", "upstream", "model", "caller", "type"),
 		tokenParts: f.counter("usage_parts_total", "Of these tokens, input that a cache had and output spent on reasoning.", "route", "upstream", "model", "caller", "type"),
@@ -261,6 +263,9 @@ func (m *Metrics) Observe(r *Record) {
 		route.incomplete.Inc()
 	case r.Ending == Preflight:
 		route.preflight(r.CORSRefused).Inc()
+	}
+	if r.Limit != "" {
+		route.limit(r.Limit).Inc()
 	}
 	if r.CORSRefused == corsOrigin {
 		route.refused.Inc()

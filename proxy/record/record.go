@@ -83,6 +83,9 @@ type Record struct {
 	Ending Ending
 	// Stream tells of an event stream or a tunnel.
 	Stream bool
+	// Limit is the kind of limit of the route that has refused it: requests, concurrent or
+	// store; empty: none has.
+	Limit string
 	// Cut tells that upstream's answer was aborted after its head.
 	Cut bool
 	// Sent tells that a byte of the request went upstream.

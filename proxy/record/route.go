@@ -27,6 +27,7 @@ type Route struct {
 
 	legs       []leg // one for each upstream; of several, the last is for what went to none
 	preflights [len(preflightResults)]prometheus.Counter
+	limited    [len(limits)]prometheus.Counter
 	hints      [hint.Count]prometheus.Counter
 	decisions  [repairCount][familyCount]prometheus.Counter
 	tokens     tokens
@@ -47,6 +48,9 @@ type requestRow [len(codes)]atomic.Pointer[prometheus.Counter]
 // the underscore.
 var preflightResults = [...]string{"allowed", "refused_origin", "refused_method", "refused_header"}
 
+// limits are the kinds of limits of a route, as in Record.Limit.
+var limits = [...]string{"requests", "concurrent", "store"}
+
 // attach makes the series of the route. All whose first increment matters begin at
 // 0: increase() does not see a series that is born with 1.
 func (r *Route) attach() {
@@ -58,6 +62,9 @@ func (r *Route) attach() {
 	r.refused = m.refused.WithLabelValues(name)
 	for i, result := range preflightResults {
 		r.preflights[i] = m.preflights.WithLabelValues(name, result)
+	}
+	for i, kind := range limits {
+		r.limited[i] = m.limited.WithLabelValues(name, kind)
 	}
 	r.legs = nil
 	for _, upstream := range r.labels() {
@@ -129,7 +136,7 @@ func (r *Route) detach(now *Route) {
 	}
 	gone := prometheus.Labels{"route": r.Name}
 	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
-		r.m.requests, r.m.decisions, r.m.duration, r.m.firstByte, r.m.events, r.m.incomplete, r.m.cancels, r.m.retries, r.m.preflights, r.m.refused, r.m.strays, r.m.hints, r.m.noTokens,
+		r.m.requests, r.m.decisions, r.m.duration, r.m.firstByte, r.m.events, r.m.incomplete, r.m.cancels, r.m.retries, r.m.preflights, r.m.refused, r.m.limited, r.m.strays, r.m.hints, r.m.noTokens,
 	} {
 		v.DeletePartialMatch(gone)
 	}
@@ -198,6 +205,11 @@ func (r *Route) stray(name string) prometheus.Counter {
 		r = r.m.none
 	}
 	return r.m.strays.WithLabelValues(r.Name, name)
+}
+
+// limit returns the counter of requests that a limit has refused.
+func (r *Route) limit(kind string) prometheus.Counter {
+	return r.limited[max(0, slices.Index(limits[:], kind))]
 }
 
 // preflight returns the counter of preflights with what CORS refused of them.

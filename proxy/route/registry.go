@@ -29,6 +29,9 @@ type Registry struct {
 	// nil: none is asked for anywhere, and *** stands in its place. It is set before
 	// Compile is called.
 	OpenCredential func(name string, a config.Auth) (c *upstream.Credential, stop func(), err error)
+	// OpenStore opens the store that replicas share until stop is called; nil: each route
+	// counts for itself. It is set before Compile is called.
+	OpenStore func(config.Shared) (s Store, stop func(), err error)
 	// OnOldAnswer is that of all upstreams; set before the first of them.
 	OnOldAnswer func(upstream string, age time.Duration, why error)
 	// OnChange is that of all upstreams; set as OnOldAnswer.
@@ -36,6 +39,8 @@ type Registry struct {
 	// Guard has the keys of whoever issues tokens; set before the first snapshot that
 	// asks for one.
 	Guard *identity.Guard
+
+	counts *counts
 
 	mu      sync.Mutex           // guards what stands below, and users
 	known   map[string]*handle   // by everything that makes an upstream what it is
@@ -52,7 +57,7 @@ type handle struct {
 
 // NewRegistry returns a registry of upstreams whose connections are on loops.
 func NewRegistry(loops []*wire.Loop) *Registry {
-	return &Registry{loops: loops, known: map[string]*handle{}}
+	return &Registry{loops: loops, known: map[string]*handle{}, counts: newCounts()}
 }
 
 // get returns the upstream with exactly these settings, a new one if need be. Calls do
@@ -145,6 +150,9 @@ func (g *Registry) openCredential(h *handle, name string, a config.Auth) (key st
 // It must be called once for each: twice would close an upstream that another uses.
 func (g *Registry) Release(s *Snapshot) {
 	g.release(s.used)
+	for _, give := range s.given {
+		give()
+	}
 	for _, p := range s.gates {
 		g.Guard.Release(p)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/identity"
+	"github.com/apim-edge/apim-edge/proxy/admit"
 	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -27,6 +28,7 @@ type Snapshot struct {
 	used    []*handle          // each counted in once; Release counts them out
 	gates   []*identity.Policy // in the same way
 	Sampler trace.Sampler      // which exchanges are told as spans
+	given   []func()           // gives back what routes count with
 	Hash    string             // of Config, by which an operator knows it again
 }
 
@@ -46,6 +48,7 @@ type Route struct {
 	Claims         head.Claims    // without what a token says
 	WithholdOrigin bool           // the upstream is not told the Origin
 	CheckUpgrades  bool           // the Origin of a WebSocket handshake has to be allowed
+	Limit          *admit.Limit   // nil: everybody may ask for as much as they like
 	Bridge         *bridge.Table  // nil: requests go on in the shape in which they come
 	Usage          *Usage         // nil: nobody reads the tokens of answers
 	BodyLimit      int64
@@ -78,6 +81,10 @@ func (g *Registry) Compile(conf config.Config, metrics *record.Metrics) (*Snapsh
 		handles[name] = h
 		s.used = append(s.used, h)
 	}
+	limits, err := g.limiting(s.Config)
+	if err != nil {
+		fail(err.Error(), "shared")
+	}
 	who := &gates{guard: g.Guard, conf: &s.Config, policies: map[string]*identity.Policy{}}
 	for name, r := range conf.Routes {
 		if to, ok, key, err := members(name, r, &s.Config, handles); err != nil {
@@ -89,11 +96,11 @@ func (g *Registry) Compile(conf config.Config, metrics *record.Metrics) (*Snapsh
 		} else if gate, key, err := who.gate(name, r); err != nil {
 			fail(err.Error(), key...)
 		} else {
-			compiled.Gate = gate
+			compiled.Gate, compiled.Limit = gate, limits.limit(name, r.Limits)
 			s.Routes = append(s.Routes, compiled)
 		}
 	}
-	s.gates = who.used()
+	s.gates, s.given = who.used(), limits.given
 	if conf.Traces.Endpoint != "" {
 		s.Sampler = trace.NewSampler(conf.Traces.Sample.Of)
 	}

@@ -71,6 +71,8 @@ var definitions = map[string]*schema{
 	"algorithm": {Enum: []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}},
 	"cloud":     {Enum: []string{"public", "usgovernment", "china"}},
 	"failure":   {Enum: []string{"connect", "429", "503"}},
+	"rate":      {Pattern: `^[1-9][0-9]{0,8}/[smhd]$`, Not: &schema{Pattern: `^([2-9][0-9]{5}|1[0-9]{6}|[0-9]{7,})/s$`}},
+	"store":     {Pattern: `^` + anyCase("redis") + `s?://([^/?#@:]*@)?(` + hostName + `|` + ipv4 + `|\[` + ipv6 + `\])(:` + portOr0 + `)?/?\+?[0-9]*$`},
 	"field":     {Pattern: `^` + fieldName + `{1,63}$`},
 	"exposed":   {Pattern: "^(\\*|[!#$%&'+.^_`|~0-9A-Za-z-]+)$"},
 	"method":    {Pattern: "^[!#$%&'*+.^_`|~0-9A-Z-]+$", Not: &schema{Enum: []string{"*", "CONNECT", "TRACE", "TRACK"}}},
@@ -104,13 +106,15 @@ const foreign = `^_|__|_$`
 // formats names the definition of each key whose texts have a form of their own; that
 // of a list holds for its elements. A ? allows the empty text.
 var formats = map[string]string{
-	"listen.address":      "address",
-	"listen.health_path":  "path?",
-	"admin.address":       "address?",
-	"admin.allowed_hosts": "host",
-	"trusted_proxies":     "network",
-	"census.key":          "local?",
-	"traces.endpoint":     "collector?",
+	"listen.address":                "address",
+	"listen.health_path":            "path?",
+	"admin.address":                 "address?",
+	"admin.allowed_hosts":           "host",
+	"trusted_proxies":               "network",
+	"census.key":                    "local?",
+	"traces.endpoint":               "collector?",
+	"shared.redis":                  "store?",
+	"routes.<name>.limits.requests": "rate?",
 
 	"upstreams.<name>.url":                             "url",
 	"upstreams.<name>.tls.server_name":                 "host?",

@@ -1,0 +1,258 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+)
+
+// limitedEdge is one replica. A store with TLS and a password is what users have.
+const limitedEdge = `
+admin: {address: "127.0.0.1:0"}
+log: {format: json}
+upstreams: {key: {url: "%s"}}
+routes: {key: {limits: {requests: "%s", burst: %d, concurrent: 100}}}
+shared: {redis: "rediss://edge@127.0.0.1:%s", password: "env:E2E_STORE_PASSWORD", ca_file: "%s", closed: %v}
+`
+
+// TestReplicasShareOneLimit has two edges let pass what one may, kills their store in the
+// middle and starts it again: nobody waits, and the rate is kept again.
+func TestReplicasShareOneLimit(t *testing.T) {
+	t.Setenv("E2E_STORE_PASSWORD", storePassword)
+	store := newStore(t)
+	const burst = 16
+	var replicas []*edge.Edge
+	for range 2 {
+		replicas = append(replicas, edge.Run(t, fmt.Sprintf(limitedEdge, shared.Key.URL, "16/h", burst, store.port, certificate.CertFile, false)))
+	}
+	for _, r := range replicas {
+		awaitLine(t, r, "the store that replicas share can be asked")
+	}
+	// The rate gives nothing while the test runs: all that passes is the burst. A replica
+	// that has not heard of the other one yet may let pass a second one, and no third.
+	passed := askBoth(t, replicas, "a", 4*burst)
+	if passed < burst-1 || passed > 2*burst {
+		t.Errorf("two replicas have let %d requests pass, want %d, and %d at most", passed, burst, 2*burst)
+	}
+	if n := askBoth(t, replicas, "a", burst); n != 0 {
+		t.Errorf("behind a burst %d more pass", n)
+	}
+	// One after the other, with time for the store to answer, is exact: of what one replica
+	// has used up nothing is left for the other.
+	slowly := 0
+	for i := range 2 * burst {
+		slowly += passes(t, replicas[i%2], "b")
+		awaitAnswer(t, replicas[i%2])
+	}
+	if slowly > burst || slowly < burst-4 { // what was lent to one and not used
+		t.Errorf("one after the other %d requests pass, want %d", slowly, burst)
+	}
+
+	store.kill()
+	for _, r := range replicas {
+		awaitLine(t, r, "each replica counts for itself")
+	}
+	if n := askBoth(t, replicas, "c", 4*burst); n != 2*burst {
+		t.Errorf("without the store %d requests pass, want the burst of each replica, %d", n, 2*burst)
+	}
+	store.start()
+	for _, r := range replicas {
+		awaitMetric(t, r, "apim_edge_shared_store_up", 1)
+		if n := r.Count("the store that replicas share"); n != 3 { // there, gone, there
+			t.Errorf("%d lines of the store, want 3:\n%s", n, r.Words())
+		}
+	}
+	if n := askBoth(t, replicas, "d", 4*burst); n < burst-1 || n > 2*burst {
+		t.Errorf("with the store again %d requests pass, want %d, and %d at most", n, burst, 2*burst)
+	}
+	for _, r := range replicas {
+		if log := r.Log(); strings.Contains(log, storePassword) {
+			t.Error("the log has the password of the store")
+		}
+	}
+}
+
+// TestAClosedStoreLetsNobodyPass while it is away, and everybody when it is there.
+func TestAClosedStoreLetsNobodyPass(t *testing.T) {
+	t.Setenv("E2E_STORE_PASSWORD", storePassword)
+	store := newStore(t)
+	r := edge.Run(t, fmt.Sprintf(limitedEdge, shared.Key.URL, "100000/h", 1000, store.port, certificate.CertFile, true))
+	awaitLine(t, r, "can be asked")
+	if passes(t, r, "a") != 1 {
+		t.Error("a request is refused while the store is there")
+	}
+	store.kill()
+	awaitLine(t, r, "requests of routes with limits are refused")
+	resp := limitedAnswer(t, r, "z")
+	if resp.StatusCode != 503 || resp.Header.Get("x-apim-edge-error") != "limits_unavailable" || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("answer %s %v", resp.Status, resp.Header)
+	}
+	store.start()
+	awaitMetric(t, r, "apim_edge_shared_store_up", 1)
+	if passes(t, r, "z") != 1 {
+		t.Error("a request is refused when the store is back")
+	}
+}
+
+const storePassword = "the-password-of-the-store"
+
+// storeConfig lets its user do what docs/limits.md says, and no more.
+const storeConfig = `bind 127.0.0.1
+port 0
+tls-port PORT
+tls-cert-file CERT
+tls-key-file KEY
+tls-ca-cert-file CERT
+tls-auth-clients no
+save ""
+dir DIR
+user default off
+user edge on >PASSWORD ~apim-edge:* +@connection +cluster|slots +cluster|shards +eval +get +set +time
+`
+
+// store is a redis-server with TLS, one life after the other. It keeps nothing.
+type store struct {
+	t          *testing.T
+	port, file string
+	cmd        *exec.Cmd
+}
+
+func newStore(t *testing.T) *store {
+	t.Helper()
+	_, port, _ := net.SplitHostPort(unusedAddress(t))
+	dir := t.TempDir()
+	s := &store{t: t, port: port, file: filepath.Join(dir, "redis.conf")}
+	conf := strings.NewReplacer("PORT", port, "DIR", dir, "CERT", certificate.CertFile, "KEY", certificate.KeyFile, "PASSWORD", storePassword).Replace(storeConfig)
+	if err := os.WriteFile(s.file, []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	t.Cleanup(s.kill)
+	return s
+}
+
+func (s *store) start() {
+	s.t.Helper()
+	s.cmd = exec.Command(debian(s.t, "redis-server"), s.file)
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if c, err := net.Dial("tcp", "127.0.0.1:"+s.port); err == nil {
+			_ = c.Close()
+			return
+		}
+	}
+	s.t.Fatal("redis-server does not listen")
+}
+
+func (s *store) kill() {
+	if s.cmd != nil {
+		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Wait()
+		s.cmd = nil
+	}
+}
+
+func limitedAnswer(t *testing.T, r *edge.Edge, key string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequest("GET", "http://"+r.Address()+"/openai/v1/models", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+key)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
+	return resp
+}
+
+// passes returns 1 where the request was not refused by the edge, which the upstream may
+// do: it does not know these keys.
+func passes(t *testing.T, r *edge.Edge, key string) int {
+	t.Helper()
+	resp := limitedAnswer(t, r, key)
+	switch resp.Header.Get("x-apim-edge-error") {
+	case "":
+		return 1
+	case "rate_limited":
+		if resp.StatusCode != 429 || resp.Header.Get("retry-after-ms") == "" {
+			t.Errorf("answer %s %v", resp.Status, resp.Header)
+		}
+	default:
+		t.Errorf("answer %s of %s", resp.Status, resp.Header.Get("x-apim-edge-error"))
+	}
+	return 0
+}
+
+// askBoth asks n times, each replica in turn, several at a time.
+func askBoth(t *testing.T, replicas []*edge.Edge, key string, n int) int {
+	t.Helper()
+	var passed, next atomic.Int64
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
+				passed.Add(int64(passes(t, replicas[i%int64(len(replicas))], key)))
+			}
+		})
+	}
+	all.Wait()
+	return int(passed.Load())
+}
+
+func awaitLine(t *testing.T, r *edge.Edge, text string) {
+	t.Helper()
+	if err := r.Await(text, r.Logged(text)); err != nil {
+		t.Fatalf("%v\n%s", err, r.Words())
+	}
+}
+
+func awaitMetric(t *testing.T, r *edge.Edge, name string, want int) {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		m, err := r.Scrape()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Sum(name) == want {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%s is %d, want %d", name, m.Sum(name), want)
+		}
+	}
+}
+
+// awaitAnswer waits until the store has answered twice from now on: once to what was
+// asked before, and once more.
+func awaitAnswer(t *testing.T, r *edge.Edge) {
+	t.Helper()
+	answers := func() int {
+		m, err := r.Scrape()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.Sum("apim_edge_shared_store_questions_total", `result="ok"`)
+	}
+	before, end := answers(), time.Now().Add(patience)
+	for answers() < before+1 && time.Now().Before(end) {
+		time.Sleep(5 * time.Millisecond)
+	}
+}
