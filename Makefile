@@ -6,7 +6,7 @@ GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 .PHONY: build
 build: ## build bin/apim-edge
@@ -49,6 +49,18 @@ soak: ## hold a mixed load with faults for DURATION (default 20m): are memory, g
 .PHONY: image
 image: ## build the container image and start it, without a Docker engine
 	.ci/image-check
+
+.PHONY: deploy-check
+deploy-check: ## helm, Kubernetes' types and Compose's loader read deploy/ (builds helm once: minutes)
+	.ci/deploy-check
+
+.PHONY: manifest
+manifest: ## write deploy/kubernetes.yaml anew from the chart
+	.ci/deploy-check --write
+
+.PHONY: kubernetes-check
+kubernetes-check: ## a real API server judges deploy/kubernetes.yaml (builds it once: ten minutes)
+	.ci/kubernetes-check
 
 .PHONY: release
 release: ## binaries, packages, image, SBOM and checksums in dist; GO, VERSION, PLATFORMS, SIGNING_KEY

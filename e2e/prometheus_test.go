@@ -99,6 +99,7 @@ admin: {address: "%s"}
 log: {format: json}
 upstreams: {key: {url: "%s"}}
 routes: {all: {usage: true}}
+census: {enabled: true}
 `
 
 func callAs(t *testing.T, e *edge.Edge, agent, key string, want int) {

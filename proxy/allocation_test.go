@@ -35,15 +35,21 @@ func quiet(size int, reply []byte) func(*proxytest.Peer) {
 }
 
 // allocationsPerRun is testing.AllocsPerRun without its GOMAXPROCS(1): a loop keeps
-// a processor while it waits, and would hand over the only one after 10 ms.
+// a processor while it waits, and would hand over the only one after 10 ms. It returns
+// the least of three tries: on a busy machine what else the process does (an edge of a test
+// before that ends, the collector) may take as long as one of them.
 func allocationsPerRun(runs uint64, f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for range runs {
-		f()
+	least := ^uint64(0)
+	for try := 0; try < 3 && least > 0; try++ {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range runs {
+			f()
+		}
+		runtime.ReadMemStats(&after)
+		least = min(least, (after.Mallocs-before.Mallocs)/runs)
 	}
-	runtime.ReadMemStats(&after)
-	return (after.Mallocs - before.Mallocs) / runs
+	return least
 }
 
 // sdkHead is a request as openai-python sends it: 14 fields.

@@ -196,6 +196,7 @@ func TestAClientThatPausesInItsBody(t *testing.T) {
 	c.Send(bridgedHead + "Content-Length: 100\n\n{")
 	proxytest.WantError(t, c.Answer("POST"), 408, "request_timeout", "")
 	e.WantExchange(408, "request_timeout")
+	e = proxytest.StartEdge(t, "http://127.0.0.1:1", toLegacy) // patient: it is the client who leaves
 	c = e.Dial()
 	c.Send(bridgedHead + "Content-Length: 100\n\n{")
 	e.WantMetric("apim_edge_exchanges_inflight", 1)

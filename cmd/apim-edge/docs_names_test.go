@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -13,7 +11,6 @@ import (
 	"sort"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
@@ -284,9 +281,9 @@ func TestRecipesLoad(t *testing.T) {
 		for _, m := range fence.FindAllStringSubmatch(text, -1) {
 			recipe := m[1]
 			switch {
-			case strings.Contains(recipe, "apiVersion:"):
-				checkManifest(t, page, recipe)
-			case strings.Contains(recipe, "schema: v1"), strings.Contains(recipe, "scrape_configs:"): // Continue's, Prometheus'
+			case strings.Contains(recipe, "secretFiles:"): // values of the Helm chart
+				loadRecipe(t, page, underKey(t, page, recipe, "config"))
+			case containsOneOf(recipe, "schema: v1", "scrape_configs:", "seriesQuery:"): // Continue's, Prometheus', its adapter's
 				if err := yaml.Unmarshal([]byte(recipe), new(any)); err != nil {
 					t.Errorf("%s: %v in\n%s", page, err, recipe)
 				}
@@ -304,6 +301,24 @@ func TestRecipesLoad(t *testing.T) {
 	}
 }
 
+// underKey returns what stands under a key of YAML.
+func underKey(t *testing.T, page, text, key string) string {
+	t.Helper()
+	var tree map[string]any
+	if err := yaml.Unmarshal([]byte(text), &tree); err != nil || tree[key] == nil {
+		t.Fatalf("%s: no %s (%v) in\n%s", page, key, err, text)
+	}
+	value, err := yaml.Marshal(tree[key])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(value)
+}
+
+func containsOneOf(text string, parts ...string) bool {
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, part) })
+}
+
 func loadRecipe(t *testing.T, page, recipe string) config.Config {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "edge.yaml")
@@ -315,37 +330,4 @@ func loadRecipe(t *testing.T, page, recipe string) config.Config {
 		t.Errorf("%s: %v in\n%s", page, err, recipe)
 	}
 	return conf
-}
-
-// checkManifest loads the configuration in a manifest for Kubernetes, and wants
-// the grace period to outlast the drain.
-func checkManifest(t *testing.T, page, manifest string) {
-	t.Helper()
-	var drain time.Duration
-	var grace int
-	for decoder := yaml.NewDecoder(bytes.NewReader([]byte(manifest))); ; {
-		var doc struct {
-			Data map[string]string
-			Spec struct {
-				Template struct {
-					Spec struct {
-						Grace int `yaml:"terminationGracePeriodSeconds"`
-					}
-				}
-			}
-		}
-		if err := decoder.Decode(&doc); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatalf("%s: %v", page, err)
-		}
-		if text := doc.Data["config.yaml"]; text != "" {
-			conf := loadRecipe(t, page, text)
-			drain = conf.Timeouts.Drain.Duration + conf.Timeouts.DrainDelay.Duration
-		}
-		grace = max(grace, doc.Spec.Template.Spec.Grace)
-	}
-	if least := drain + 5*time.Second; drain == 0 || time.Duration(grace)*time.Second <= least {
-		t.Errorf("%s: the grace period is %d s, the drain takes up to %v and a moment", page, grace, least)
-	}
 }

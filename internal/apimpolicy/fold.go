@@ -22,7 +22,7 @@ func Fold(expression string) string {
 		text = strings.TrimPrefix(rest, " ")
 	}
 	for wrapped(text) {
-		text = text[1 : len(text)-1]
+		text = strings.TrimSpace(text[1 : len(text)-1]) // squeeze leaves a blank behind $, which may be the last one
 	}
 	return text
 }

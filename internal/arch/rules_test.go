@@ -103,6 +103,7 @@ var mayImport = []row{
 		"internal/edgeerr", "internal/testcert", "e2e/internal/edge", "e2e/internal/peer", "e2e/internal/raw",
 	}, "it is the engine and knows no situation"},
 	{"e2e/...", []pattern{"internal/edgeerr", "internal/lookalike", "internal/testcert"}, "it tests the built binary over sockets"},
+	{"deploy", nil, "it has files for operators, and the tests that hold them to the edge: no code"},
 	{"bench/...", []pattern{"internal/lookalike", "internal/testcert"}, "it measures the edge as it measures its peers"},
 }
 

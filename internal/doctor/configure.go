@@ -29,7 +29,7 @@ func (v *verdict) configure() {
 func (v *verdict) lines() string {
 	header, value := v.keyField, ""
 	if v.way == Renamed {
-		header, value = "authorization", "Bearer {key}"
+		header, value = "Authorization", "Bearer {key}"
 	}
 	var credential []string
 	credential = append(credential, "header: "+quoted(header))
@@ -55,9 +55,19 @@ func (v *verdict) lines() string {
 	for _, line := range credential {
 		fmt.Fprintf(&out, "      %s\n", line)
 	}
-	out.WriteString("    # Pages of browsers that may call:\n    # cors: {allowed_origins: [\"https://chat.example.com\"]}\n")
+	out.WriteString("    # Pages of browsers that may call:\n    # cors: {allowed_origins: [\"https://chat.example.com\"]}\n" + census)
 	return out.String()
 }
+
+// census is on in what is written: who starts here wants to know when the edge can go. In
+// memory it works everywhere; file and key need places that only the operator knows.
+const census = `# Who uses the edge and what for, for apim-edge report. A restart forgets it, unless there
+# are a file and a key, which is any text that nobody can guess.
+census:
+  enabled: true
+  # file: /var/lib/apim-edge/census.jsonl
+  # key: file:/etc/apim-edge/census.key
+`
 
 // upstreamURL is the URL of the upstream such that clients' paths, which begin with
 // /openai, are found behind it.

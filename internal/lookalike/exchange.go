@@ -23,7 +23,7 @@ type exchange struct {
 
 	op      operation
 	request Request
-	keyUsed string // "primary", "secondary", or "" where none was asked for
+	keyUsed string // "primary", "secondary", "other", or "" where none was asked for
 	model   string // as asked for, in the body or as the deployment
 	wish    wish
 	sum     hash.Hash

@@ -31,7 +31,10 @@ func (x *exchange) checkKey() *answer {
 	case x.s.opt.SecondaryKey:
 		x.keyUsed = "secondary"
 	default:
-		return x.refuseKey(invalidKey)
+		if !slices.Contains(x.s.opt.OtherKeys, key) {
+			return x.refuseKey(invalidKey)
+		}
+		x.keyUsed = "other"
 	}
 	return nil
 }

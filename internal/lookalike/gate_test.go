@@ -13,7 +13,7 @@ const (
 )
 
 func TestSubscriptionKey(t *testing.T) {
-	url, client := start(t, Options{PrimaryKey: testKey, SecondaryKey: otherTestKey})
+	url, client := start(t, Options{PrimaryKey: testKey, SecondaryKey: otherTestKey, OtherKeys: []string{"of-others"}})
 	for _, tc := range []struct {
 		name       string
 		query      string
@@ -32,6 +32,7 @@ func TestSubscriptionKey(t *testing.T) {
 		{"another name for the field is a missing key", "", []string{"Ocp-Apim-Subscription-Key: " + testKey}, 401, missingKeyBody, "none", ""},
 		{"the primary key gets in", "", []string{"api-key: " + testKey}, 200, "", "key-field", "primary"},
 		{"the secondary key gets in", "", []string{"API-Key: " + otherTestKey}, 200, "", "key-field", "secondary"},
+		{"a key of another subscription gets in", "", []string{"api-key: of-others"}, 200, "", "key-field", "other"},
 		{"the query counts where the field is absent", "?subscription-key=" + testKey, nil, 200, "", "key-query", "primary"},
 		{"the query does not count where the field is there", "?subscription-key=" + testKey, []string{"api-key: wrong"}, 401, invalidKeyBody, "key-field,key-query", ""},
 		{"Authorization beside the key does no harm", "", []string{"api-key: " + testKey, "Authorization: Basic eDp5"}, 200, "", "key-field,other-scheme", "primary"},

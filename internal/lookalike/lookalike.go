@@ -71,6 +71,8 @@ type Options struct {
 	// PrimaryKey and SecondaryKey are the keys of one subscription. With both
 	// empty the API needs no subscription.
 	PrimaryKey, SecondaryKey string
+	// OtherKeys are keys of other subscriptions.
+	OtherKeys []string
 	// KeyField is the field that holds the subscription key; api-key if empty.
 	KeyField string
 	// KeyQuery is the query parameter that holds it where the field is absent;

@@ -30,6 +30,8 @@ type Caller struct {
 	Hint      string    `json:"hint,omitempty"`
 	First     time.Time `json:"first"`
 	Last      time.Time `json:"last"`
+	// LastNeed is when it last came with a need: one that has moved still comes.
+	LastNeed time.Time `json:"last_needing,omitzero"`
 }
 
 // callers returns all callers, those who need the edge first, and the busiest of these.
@@ -75,6 +77,9 @@ func (m *maker) caller(e *evidence, who string, rows []*census.Row) Caller {
 		}
 		if c.First.IsZero() || r.First.Before(c.First) {
 			c.First = r.First
+		}
+		if r.Needs != "" && r.Last.After(c.LastNeed) {
+			c.LastNeed = r.Last
 		}
 		if !recent {
 			continue

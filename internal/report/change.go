@@ -37,7 +37,7 @@ func (m *maker) changes(e *evidence) (all []Change) {
 	if s.Upstream == "" {
 		return nil // the configuration has it no more
 	}
-	if used["bearer_key"] || used["swapped"] {
+	if (used["bearer_key"] || used["swapped"]) && !looksAtBearer(s) {
 		all = append(all, renameField(s), bothFields(s))
 	}
 	if used["misplaced_token"] || used["token_wins"] || used["token"] || used["swapped"] {
@@ -121,6 +121,9 @@ func placeToken() Change {
 }
 
 func oneField(s *census.Setup) Change {
+	if looksAtBearer(s) {
+		return Change{For: "explicit_key", What: "Have the callers send their key as Authorization: Bearer, as the class OpenAI of their SDK does with its api_key."}
+	}
 	return Change{
 		For:  "explicit_key",
 		What: "Have the callers send their key in " + field(s) + ". If all of them use one other field, have API Management look there instead:",
@@ -222,10 +225,10 @@ func (m *maker) todo(r *Report) []Item {
 		return Open
 	}
 	all := []Item{{
-		fmt.Sprintf("The census has looked for %d days, on each of them (so far: %d).", r.Days, r.Looked.Days), state(m.enough() && r.Looked.Missing == 0),
+		fmt.Sprintf("The census has looked for %s, on each of them (so far: %d).", counted(r.Days, "day"), r.Looked.Days), state(m.enough() && r.Looked.Missing == 0),
 	}}
 	for _, route := range r.Routes {
-		all = append(all, Item{fmt.Sprintf("Nobody has needed route %s for %d days: %s.", route.Name, r.Days, route.Why), state(route.Verdict == NotNeeded)})
+		all = append(all, Item{fmt.Sprintf("Nobody has needed route %s for %s: %s.", route.Name, counted(r.Days, "day"), route.Why), state(route.Verdict == NotNeeded)})
 		if route.Callers > 0 || len(route.Proofs) > 0 {
 			all = append(all, proofItem(&route))
 		}
@@ -238,7 +241,7 @@ func (m *maker) todo(r *Report) []Item {
 		Item{"Each caller that comes less often than that is known, and was asked.", NoProof},
 		Item{"Limits, timeouts and heartbeats of the edge are not needed, or are set in API Management.", NoProof},
 		Item{"The name that clients call leads to API Management, with a certificate there, or each client has another base URL.", NoProof},
-		Item{fmt.Sprintf("Nobody has come through the edge for %d days.", r.Days), state(quiet && m.enough())},
+		Item{fmt.Sprintf("Nobody has come through the edge for %s.", counted(r.Days, "day")), state(quiet && m.enough())},
 		Item{"The keys of the edge, its configuration and its census are deleted.", NoProof},
 	)
 }

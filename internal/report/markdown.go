@@ -87,9 +87,9 @@ func (r *Report) callerTables(p *page) {
 		p.line("## %s\n", part.Title)
 		var rows [][]string
 		for _, c := range part.Callers {
-			rows = append(rows, []string{c.Route, c.Who, strings.Join(c.Clients, ", "), strings.Join(c.Uses, ", "), c.Why, fmt.Sprint(c.Exchanges), c.failures(), date(c.Last)})
+			rows = append(rows, []string{c.Route, c.Who, strings.Join(c.Clients, ", "), strings.Join(c.Uses, ", "), c.Why, fmt.Sprint(c.Exchanges), c.failures(), date(c.LastNeed), date(c.Last)})
 		}
-		p.table([]string{"route", "caller", "programs", "uses", "why", "exchanges", "failed", "last"}, rows)
+		p.table([]string{"route", "caller", "programs", "uses", "why", "exchanges", "failed", "last in need", "last"}, rows)
 	}
 }
 

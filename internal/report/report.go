@@ -91,9 +91,9 @@ func Make(d census.Document, o Options) Report {
 	for _, s := range d.Setups {
 		m.route(s.Route).setup = s
 	}
-	for i := range d.Rows {
-		row := &d.Rows[i]
-		m.route(row.Route).rows = append(m.route(row.Route).rows, row)
+	for _, row := range d.Rows {
+		e := m.route(row.Route)
+		e.rows = append(e.rows, asOfNow(row, &e.setup))
 	}
 	for i := range d.History {
 		if h := &d.History[i]; h.Route != "" {
@@ -140,6 +140,19 @@ func (m *maker) route(name string) *evidence {
 	}
 	return m.routes[at]
 }
+
+// asOfNow is a row as the API of today would see it: what was sent as Authorization: Bearer
+// needs no rule once the API looks there (way 2), whatever it did before.
+func asOfNow(row census.Row, s *census.Setup) *census.Row {
+	if row.Reason == "bearer_key" && looksAtBearer(s) {
+		needs := slices.DeleteFunc(row.NeedsList(), func(need string) bool { return need == "rules" })
+		row.Needs = strings.Join(needs, " ")
+	}
+	return &row
+}
+
+// looksAtBearer reports whether the API looks for its key in Authorization.
+func looksAtBearer(s *census.Setup) bool { return strings.EqualFold(s.KeyField, "authorization") }
 
 // recent reports whether a row counts.
 func (m *maker) recent(r *census.Row) bool { return r.Last.After(m.from) }
@@ -188,7 +201,10 @@ func (m *maker) judge(e *evidence, looked *Looked) Route {
 	switch {
 	case r.LastNeed.After(m.from):
 		r.Verdict = Needed
-		r.Why = fmt.Sprintf("%s would fail without the edge; the last time was %s", counted(max(1, r.Needing), "caller"), date(r.LastNeed))
+		r.Why = fmt.Sprintf("%s would fail without the edge; the last time was %s", counted(r.Needing, "caller"), date(r.LastNeed))
+		if r.Needing == 0 {
+			r.Why = fmt.Sprintf("an exchange of %s would have failed without the edge: its caller is not listed, or the API was changed since", date(r.LastNeed))
+		}
 	case !m.enough():
 		r.Verdict = Unknown
 		r.Why = fmt.Sprintf("nobody has needed it, but the census has looked for %s only", counted(looked.Days, "day"))
@@ -197,7 +213,7 @@ func (m *maker) judge(e *evidence, looked *Looked) Route {
 		r.Why = fmt.Sprintf("%s came in the last %d days, and none of them needed the edge", counted(r.Callers, "caller"), m.o.Days)
 	default:
 		r.Verdict = NotNeeded
-		r.Why = fmt.Sprintf("no caller of this route for %d days", m.o.Days)
+		r.Why = fmt.Sprintf("no caller of this route for %s", counted(m.o.Days, "day"))
 	}
 	if r.Verdict == NotNeeded && looked.Missing > 0 {
 		r.Why += fmt.Sprintf(" (the edge did not run, or did not count, on %s)", counted(looked.Missing, "day"))
@@ -234,9 +250,12 @@ func summaryOf(r *Report) string {
 	}
 	switch r.Verdict {
 	case Needed:
-		return fmt.Sprintf("The edge is still needed: %s would fail without it, %d would not.", counted(max(1, len(needing)), "caller"), len(all)-len(needing))
+		if len(needing) == 0 {
+			return fmt.Sprintf("The edge was needed in the last %d days, by nobody who is listed and still needs it. The routes say when.", r.Days)
+		}
+		return fmt.Sprintf("The edge is still needed: %s would fail without it, %d would not.", counted(len(needing), "caller"), len(all)-len(needing))
 	case NotNeeded:
-		return fmt.Sprintf("Nobody has needed the edge for %d days. The checklist says what is left to do before it goes.", r.Days)
+		return fmt.Sprintf("Nobody has needed the edge for %s. The checklist says what is left to do before it goes.", counted(r.Days, "day"))
 	}
 	if len(r.Routes) == 0 {
 		return "The census has not seen a route yet."

@@ -240,6 +240,31 @@ func TestPoliciesAreXML(t *testing.T) {
 	}
 }
 
+// TestAnAPIThatWasTurnedAround: since the API looks into Authorization (way 2), those who
+// sent their key there need nothing, and the others are told to.
+func TestAnAPIThatWasTurnedAround(t *testing.T) {
+	d := sample()
+	d.Setups[2].KeyField = "Authorization"
+	d.Rows = []census.Row{d.Rows[0], d.Rows[1]} // a key as Bearer, which was moved, and one in api-key, which was not
+	d.History, d.Others = d.History[3:4], nil
+	r := made(d)
+	if r.Callers[0].Needs || len(r.Routes[2].Changes) != 0 {
+		t.Errorf("callers %+v, changes %+v", r.Callers, r.Routes[2].Changes)
+	}
+	if want := "The edge was needed in the last 30 days, by nobody who is listed"; r.Verdict != Needed || !strings.HasPrefix(r.Summary, want) {
+		t.Errorf("%s: %s", r.Verdict, r.Summary)
+	}
+	shapes, skipped := Shapes(&d, "openai", ago(30))
+	if len(shapes) != 1 || shapes[0].Bearer != doctor.AKey || len(skipped) != 1 || !strings.Contains(skipped[0].Evidence, "no longer looks") {
+		t.Errorf("got %+v and %+v", shapes, skipped)
+	}
+	d.Rows[1].Needs = "rules"
+	r = made(d)
+	if got := r.Routes[2].Changes; len(got) != 1 || got[0].For != "explicit_key" || got[0].Text != "" || !r.Callers[0].Needs {
+		t.Errorf("changes %+v, callers %+v", got, r.Callers)
+	}
+}
+
 func TestWhatAProofHasToAsk(t *testing.T) {
 	d := sample()
 	shapes, skipped := Shapes(&d, "openai", ago(30))

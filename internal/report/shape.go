@@ -13,8 +13,9 @@ import (
 // Shapes are the different ways in which the callers of a route have asked since a moment:
 // what a proof has to ask. Skipped says of those that cannot be asked why not.
 func Shapes(d *census.Document, route string, since time.Time) (all []doctor.Shape, skipped []doctor.Proof) {
-	origin := ""
+	origin, turned := "", false
 	for _, s := range d.Setups {
+		turned = turned || s.Route == route && looksAtBearer(&s)
 		if s.Route == route && len(s.Origins) > 0 && !strings.Contains(s.Origins[0], "*") {
 			origin = s.Origins[0]
 		}
@@ -25,6 +26,9 @@ func Shapes(d *census.Document, route string, since time.Time) (all []doctor.Sha
 			continue
 		}
 		shape, why := shapeOf(r)
+		if why == "" && turned && shape.Field == doctor.AKey {
+			why = "these callers sent their key in another field, where the API no longer looks"
+		}
 		if slices.Contains(r.NeedsList(), "cors") {
 			shape.Origin = origin
 		}

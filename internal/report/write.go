@@ -52,16 +52,24 @@ func (r *Report) Write(w io.Writer, f Format) error {
 // csv writes the callers: what people sort and filter.
 func (r *Report) csv(w io.Writer) error {
 	out := csv.NewWriter(w)
-	_ = out.Write([]string{"route", "who", "clients", "models", "needs_edge", "uses", "why", "recent", "exchanges", "failed", "hint", "first", "last"})
+	_ = out.Write([]string{"route", "who", "clients", "models", "needs_edge", "uses", "why", "recent", "exchanges", "failed", "hint", "first", "last", "last_needing"})
 	for _, c := range r.Callers {
 		_ = out.Write([]string{
 			cell(c.Route), cell(c.Who), cell(strings.Join(c.Clients, ", ")), cell(strings.Join(c.Models, ", ")), strconv.FormatBool(c.Needs), cell(strings.Join(c.Uses, " ")),
 			cell(c.Why), strconv.FormatBool(c.Recent), strconv.FormatInt(c.Exchanges, 10), strconv.FormatInt(c.Failed, 10), cell(c.Hint),
-			c.First.UTC().Format(time.RFC3339), c.Last.UTC().Format(time.RFC3339),
+			c.First.UTC().Format(time.RFC3339), c.Last.UTC().Format(time.RFC3339), moment(c.LastNeed),
 		})
 	}
 	out.Flush()
 	return out.Error()
+}
+
+// moment is a time in a cell, which is empty where there was none.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
 // cell keeps a spreadsheet from reading a text as a formula.

@@ -223,6 +223,9 @@ func (e *Edge) Words() string {
 // Address returns where clients connect.
 func (e *Edge) Address() string { return e.clients }
 
+// AdminAddress returns where its operator connects.
+func (e *Edge) AdminAddress() string { return e.admin }
+
 // Pid returns the number of its process.
 func (e *Edge) Pid() int { return e.cmd.Process.Pid }
 
