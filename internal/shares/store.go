@@ -33,8 +33,8 @@ type store struct {
 
 const (
 	// answerTime is how long an answer is waited for, connectTime how long a connection.
-	answerTime  = 500 * time.Millisecond
-	connectTime = time.Second
+	answerTime  = 2 * time.Second
+	connectTime = 2 * time.Second
 	// pause lies between two questions, so that the next one is for many keys.
 	pause = 10 * time.Millisecond
 	// most bounds the keys of one question.
