@@ -76,6 +76,16 @@ func (m Metrics) Sum(name string, labels ...string) (sum int) {
 	return sum
 }
 
+// Has reports whether a metric has any series.
+func (m Metrics) Has(name string) bool {
+	for series := range m {
+		if series == name || strings.HasPrefix(series, name+"{") {
+			return true
+		}
+	}
+	return false
+}
+
 // firstCounted is the one metric that has no series before its first exchange.
 const firstCounted = "apim_edge_requests_total"
 

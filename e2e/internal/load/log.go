@@ -176,7 +176,9 @@ func (l *Ledger) CheckCounters(m edge.Metrics) {
 	for code := range errorCodes {
 		same("errors "+code, m.Sum("apim_edge_errors_total", `code="`+code+`"`), n.causes[code])
 	}
-	same("attempts that moved on", m.Sum("apim_edge_upstream_moved_total"), movedOf(n))
+	if moved := movedOf(n); moved > 0 || m.Has("apim_edge_upstream_moved_total") { // of several upstreams alone
+		same("attempts that moved on", m.Sum("apim_edge_upstream_moved_total"), moved)
+	}
 	same("preflights", m.Sum("apim_edge_preflights_total"), n.causes["preflight"])
 	same("streams without their end", m.Sum("apim_edge_streams_incomplete_total"), n.causes["stream_incomplete"])
 	same("events", m.Sum("apim_edge_events_total"), int(n.events))
