@@ -48,7 +48,7 @@ func (c *Census) takeOver(d *Document, now time.Time) {
 	rows := slices.Clone(d.Rows)
 	for i := range rows {
 		switch r := &rows[i]; {
-		case r.Keyed == "" && d.Key != c.header.Key && len(r.Who) > 4 && r.Who[:4] == "key:":
+		case r.Keyed == "" && d.Key != c.header.Key && r.hashed():
 			r.Keyed = d.Key
 		case r.Keyed == c.header.Key:
 			r.Keyed = ""

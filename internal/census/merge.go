@@ -32,7 +32,7 @@ func Merge(docs ...Document) Document {
 			setups[s.Route] = s
 		}
 		for _, r := range d.Rows {
-			if r.Keyed == "" && strings.HasPrefix(r.Who, "key:") {
+			if r.Keyed == "" && r.hashed() {
 				r.Keyed = d.Key
 			}
 			if known := rows[rowKey{r.Key, r.Keyed}]; known != nil {
@@ -88,7 +88,7 @@ func (d *Document) addHeader(h *Header) {
 func (d *Document) Keyings() int {
 	seen := map[string]bool{}
 	for _, r := range d.Rows {
-		if strings.HasPrefix(r.Who, "key:") {
+		if r.hashed() {
 			seen[r.Keyed] = true
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/who"
 )
 
 // classes are those of statuses: cut or nothing at all, 1xx to 5xx.
@@ -68,6 +70,9 @@ type Row struct {
 
 // NeedsList returns the needs of a key one by one.
 func (k *Key) NeedsList() []string { return strings.Fields(k.Needs) }
+
+// hashed reports whether the caller is known by a hash alone.
+func (k *Key) hashed() bool { return who.KindOf(k.Who) == who.Key }
 
 // add adds what another row of the same key says.
 func (r *Row) add(o *Row) {
