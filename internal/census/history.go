@@ -60,33 +60,28 @@ func dayOf(now time.Time) int64 { return now.Unix() / (24 * 60 * 60) }
 // count counts an exchange of a route, which may be nil. fresh says that its caller may be
 // a new one today.
 func (h *history) count(route *routeHistory, needs bool, caller uint64, fresh bool, now time.Time) {
-	day := dayOf(now)
 	for _, r := range [...]*routeHistory{h.all, route} {
 		if r == nil {
 			continue
 		}
-		if r.day != day {
-			r.begin(day, now)
-		}
+		d := r.today(now)
 		if r.First.IsZero() {
 			r.First = now
 		}
 		r.Last = now
-		d := &r.Days[len(r.Days)-1]
 		d.Exchanges++
 		if needs {
 			d.Needing++
 			r.LastNeeding = now
 		}
 		if fresh {
-			h.meet(r, caller, needs)
+			h.meet(r, d, caller, needs)
 		}
 	}
 }
 
 // meet counts a caller of today. Beyond the bound they are not told apart.
-func (h *history) meet(r *routeHistory, caller uint64, needs bool) {
-	d := &r.Days[len(r.Days)-1]
+func (h *history) meet(r *routeHistory, d *Day, caller uint64, needs bool) {
 	if len(r.callers) < h.bound {
 		r.callers[caller] = struct{}{}
 		d.Callers = max(d.Callers, len(r.callers))
@@ -193,8 +188,7 @@ func (r *RouteHistory) addDay(d Day) {
 func (h *history) meetAgain(route *routeHistory, caller uint64, needs bool, now time.Time) {
 	for _, r := range [...]*routeHistory{h.all, route} {
 		if r != nil {
-			r.today(now)
-			h.meet(r, caller, needs)
+			h.meet(r, r.today(now), caller, needs)
 		}
 	}
 }
