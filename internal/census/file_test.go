@@ -270,7 +270,7 @@ func FuzzAnyTextIsReadOrRefused(f *testing.F) {
 		if err != nil {
 			return
 		}
-		_ = d.Summary()
+		_ = d.summary()
 		merged := Merge(d, d)
 		if _, err := json.Marshal(merged.Rows); err != nil { // a year that JSON has no text for
 			t.Skip()

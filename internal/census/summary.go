@@ -1,7 +1,6 @@
 package census
 
 import (
-	"slices"
 	"strings"
 	"time"
 )
@@ -17,30 +16,24 @@ type Summary struct {
 	// something without the edge.
 	Callers, Needing int
 	Routes           []RouteSummary
-	Rows, Bound      int
-	Others, Lost     int64
 }
 
 // RouteSummary is the same for one route.
 type RouteSummary struct {
-	Route             string
-	Callers, Needing  int
-	Last, LastNeeding time.Time // zero: never
-	Days              []Day
+	Route            string
+	Callers, Needing int
+	LastNeeding      time.Time // zero: never
 }
 
 // Summary returns the figures of the moment.
 func (c *Census) Summary() Summary {
-	d := c.Document()
-	return d.Summary()
+	d := c.copy() // the order of its rows does not matter
+	return d.summary()
 }
 
-// Summary returns the figures of a document.
-func (d *Document) Summary() Summary {
-	s := Summary{Since: d.Since, Rows: len(d.Rows), Bound: d.Bound, Lost: d.Lost}
-	if d.Others != nil {
-		s.Others = d.Others.Counts.Total()
-	}
+// summary returns the figures of a document.
+func (d *Document) summary() Summary {
+	s := Summary{Since: d.Since}
 	all := map[string]*callers{"": {}}
 	for i := range d.Rows {
 		r := &d.Rows[i]
@@ -51,18 +44,17 @@ func (d *Document) Summary() Summary {
 		all[r.Route].add(r)
 	}
 	s.Callers, s.Needing = len(all[""].seen), len(all[""].needing)
-	for _, h := range d.History {
+	for _, h := range d.History { // in the order of the routes' names
 		if h.Route == "" {
 			s.Days = h.Days
 			continue
 		}
-		r := RouteSummary{Route: h.Route, Last: h.Last, LastNeeding: h.LastNeeding, Days: h.Days}
+		r := RouteSummary{Route: h.Route, LastNeeding: h.LastNeeding}
 		if c := all[h.Route]; c != nil {
 			r.Callers, r.Needing = len(c.seen), len(c.needing)
 		}
 		s.Routes = append(s.Routes, r)
 	}
-	slices.SortFunc(s.Routes, func(a, b RouteSummary) int { return strings.Compare(a.Route, b.Route) })
 	return s
 }
 
