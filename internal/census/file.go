@@ -48,20 +48,20 @@ func syncFolder(folder string) error {
 	return f.Close()
 }
 
-// Loaded is what a file has said.
-type Loaded struct {
-	Document Document
-	Found    bool
-	// Faults are lines that were passed over, Broken why nothing could be read.
-	Faults []Fault
-	Broken error
-	// Aside is where the file was kept if something was wrong with it.
-	Aside string
+// loaded is what a file has said.
+type loaded struct {
+	document Document
+	found    bool
+	// faults are lines that were passed over, broken why nothing could be read.
+	faults []Fault
+	broken error
+	// aside is where the file was kept if something was wrong with it.
+	aside string
 }
 
 // load reads the file. One with faults is kept aside before anything is written over it.
 // The error is that it could not be read or kept.
-func load(path string, now time.Time) (l Loaded, err error) {
+func load(path string, now time.Time) (l loaded, err error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return l, nil
@@ -77,16 +77,16 @@ func load(path string, now time.Time) (l Loaded, err error) {
 	case !info.Mode().IsRegular():
 		return l, fmt.Errorf("%s is no file", path)
 	case info.Size() > maxBytes:
-		l.Broken = fmt.Errorf("it has %d bytes, which no census has", info.Size())
+		l.broken = fmt.Errorf("it has %d bytes, which no census has", info.Size())
 	default:
-		l.Document, l.Faults, l.Broken = Read(f)
+		l.document, l.faults, l.broken = Read(f)
 	}
-	l.Found = l.Broken == nil
-	if l.Broken == nil && len(l.Faults) == 0 {
+	l.found = l.broken == nil
+	if l.broken == nil && len(l.faults) == 0 {
 		return l, nil
 	}
-	l.Aside = path + ".broken-" + now.UTC().Format("20060102T150405Z")
-	return l, os.Rename(path, l.Aside)
+	l.aside = path + ".broken-" + now.UTC().Format("20060102T150405Z")
+	return l, os.Rename(path, l.aside)
 }
 
 // runOf returns which run has written the file, "" where that cannot be told.

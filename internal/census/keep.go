@@ -18,24 +18,24 @@ type fileState struct {
 func (c *Census) open(now time.Time) {
 	loaded, err := load(c.o.File, now)
 	log := c.o.Log.With().Str("file", c.o.File).Logger()
-	c.file.faults.Add(int64(len(loaded.Faults)))
+	c.file.faults.Add(int64(len(loaded.faults)))
 	switch {
 	case err != nil:
 		c.file.faults.Add(1)
 		log.Warn().Err(err).Msg("the census cannot be read; it begins anew")
-	case loaded.Broken != nil:
+	case loaded.broken != nil:
 		c.file.faults.Add(1)
-		log.Warn().Err(loaded.Broken).Str("kept", loaded.Aside).Msg("the file of the census is not readable, and was kept aside; the census begins anew")
-	case len(loaded.Faults) > 0:
-		log.Warn().Int("lines", len(loaded.Faults)).Stringer("first", loaded.Faults[0]).Str("kept", loaded.Aside).
+		log.Warn().Err(loaded.broken).Str("kept", loaded.aside).Msg("the file of the census is not readable, and was kept aside; the census begins anew")
+	case len(loaded.faults) > 0:
+		log.Warn().Int("lines", len(loaded.faults)).Stringer("first", loaded.faults[0]).Str("kept", loaded.aside).
 			Msg("lines of the census were passed over; the file was kept aside")
 	}
-	if !loaded.Found {
+	if !loaded.found {
 		return
 	}
-	c.takeOver(&loaded.Document, now)
+	c.takeOver(&loaded.document, now)
 	log.Info().Int("rows", len(c.table.list)).Time("since", c.header.Since).Msg("the census goes on")
-	if loaded.Document.Key != c.header.Key {
+	if loaded.document.Key != c.header.Key {
 		log.Warn().Msg("the census has rows whose callers were hashed by another key: one caller can stand in several rows; set census.key to one that stays")
 	}
 }
