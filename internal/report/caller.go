@@ -43,8 +43,9 @@ func (m *maker) callers() []Caller {
 			byWho[r.Caller()] = append(byWho[r.Caller()], r)
 		}
 		for who, rows := range byWho {
-			all = append(all, m.caller(e, who, rows))
+			e.callers = append(e.callers, m.caller(e, who, rows))
 		}
+		all = append(all, e.callers...)
 	}
 	slices.SortFunc(all, func(a, b Caller) int {
 		return cmp.Or(order(b.Recent)-order(a.Recent), order(b.Needs)-order(a.Needs), cmp.Compare(b.Exchanges, a.Exchanges), strings.Compare(a.Route, b.Route), strings.Compare(a.Who, b.Who))
@@ -119,16 +120,15 @@ func add(list *[]string, text string) {
 
 // withoutEdge says why a caller who needs nothing would fare no worse without the edge.
 func withoutEdge(r *census.Row, s *census.Setup) string {
-	field := cmp.Or(s.KeyField, "api-key")
 	refused := ""
 	if r.Counts.OK == 0 && r.Counts.Moved == 0 && r.Counts.Other == 0 && r.Counts.Wrong > 0 {
 		refused = "; it is refused today as well"
 	}
 	switch r.Reason {
 	case "explicit_key", "bearer_key":
-		return "its key comes in " + field + ", where the API looks: the edge passes it on as it is" + refused
+		return "its key comes in " + field(s) + ", where the API looks: the edge passes it on as it is" + refused
 	case "explicit_key_wins":
-		return "its key comes in " + field + ", where the API looks; what stands in Authorization would then go to the API, too" + refused
+		return "its key comes in " + field(s) + ", where the API looks; what stands in Authorization would then go to the API, too" + refused
 	case "token":
 		return "its token comes as Authorization: Bearer and goes on as it is" + refused
 	case "token_and_key":

@@ -24,13 +24,11 @@ type Change struct {
 }
 
 // changes are those that a route waits for, by what its callers have used lately.
-func (m *maker) changes(e *evidence) (all []Change) {
+func changes(e *evidence) (all []Change) {
 	used := map[string]bool{}
-	for _, r := range e.rows {
-		if m.recent(r) {
-			for _, u := range usesOf(r) {
-				used[u] = true
-			}
+	for _, c := range e.callers {
+		for _, u := range c.Uses {
+			used[u] = true
 		}
 	}
 	s := &e.setup

@@ -129,6 +129,7 @@ type evidence struct {
 	name    string
 	setup   census.Setup
 	rows    []*census.Row
+	callers []Caller // whose rows these are
 	history *census.RouteHistory
 }
 
@@ -184,20 +185,17 @@ func (m *maker) enough() bool { return !m.doc.Since.After(m.from) }
 // judge says whether a route still needs the edge.
 func (m *maker) judge(e *evidence, looked *Looked) Route {
 	r := Route{Name: e.name, Upstream: e.setup.Upstream, Proofs: m.o.Proofs[e.name]}
-	callers, needing := map[string]bool{}, map[string]bool{}
-	for _, row := range e.rows {
-		if !m.recent(row) {
-			continue
+	for _, c := range e.callers {
+		if c.Recent {
+			r.Callers++
 		}
-		callers[row.Caller()] = true
-		if row.Needs != "" {
-			needing[row.Caller()] = true
+		if c.Needs {
+			r.Needing++
 		}
 	}
 	if e.history != nil {
 		r.Last, r.LastNeed = e.history.Last, e.history.LastNeeding
 	}
-	r.Callers, r.Needing = len(callers), len(needing)
 	switch {
 	case r.LastNeed.After(m.from):
 		r.Verdict = Needed
@@ -218,7 +216,7 @@ func (m *maker) judge(e *evidence, looked *Looked) Route {
 	if r.Verdict == NotNeeded && looked.Missing > 0 {
 		r.Why += fmt.Sprintf(" (the edge did not run, or did not count, on %s)", counted(looked.Missing, "day"))
 	}
-	r.Changes = m.changes(e)
+	r.Changes = changes(e)
 	return r
 }
 
