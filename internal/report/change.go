@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/apim-edge/apim-edge/internal/census"
+	"github.com/apim-edge/apim-edge/internal/doctor"
 )
 
 // Change is what API Management, or a caller, would have to change so that a rule of the
@@ -252,7 +253,7 @@ func proofItem(r *Route) Item {
 	}
 	accepted := 0
 	for _, p := range r.Proofs {
-		if p.Verdict == "accepted" {
+		if p.Verdict == doctor.Accepted {
 			accepted++
 		}
 	}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -38,7 +39,7 @@ var rules = []rule{
 }
 
 func ruleOf(name string) rule {
-	if i := slices.IndexFunc(rules, func(r rule) bool { return r.name == name }); i >= 0 {
+	if i := rank(name); i < len(rules) {
 		return rules[i]
 	}
 	return rule{name: name, does: "is not known to this version: " + name, breaks: "it uses " + name + ", which this version does not know"}
@@ -85,7 +86,7 @@ func (m *maker) rules() []Rule {
 		}
 	}
 	all := []Rule{}
-	slices.SortFunc(names, func(a, b string) int { return strings.Compare(rank(a), rank(b)) })
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(rank(a)-rank(b), strings.Compare(a, b)) })
 	for _, name := range names {
 		found[name].Callers = len(callers[name])
 		all = append(all, *found[name])
@@ -93,11 +94,10 @@ func (m *maker) rules() []Rule {
 	return all
 }
 
-// rank puts rules in the order of the table, and others behind them.
-func rank(name string) string {
-	i := slices.IndexFunc(rules, func(r rule) bool { return r.name == name })
-	if i < 0 {
-		return "z" + name
+// rank is the place of a rule in the table; others stand behind it.
+func rank(name string) int {
+	if i := slices.IndexFunc(rules, func(r rule) bool { return r.name == name }); i >= 0 {
+		return i
 	}
-	return string(rune('a' + i))
+	return len(rules)
 }

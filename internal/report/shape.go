@@ -33,10 +33,8 @@ func Shapes(d *census.Document, route string, since time.Time) (all []doctor.Sha
 			shape.Origin = origin
 		}
 		if why != "" {
-			p := doctor.Proof{Asked: cmp.Or(r.Shape+" "+r.Operation, "?") + ", " + strings.Join(usesOf(r), " "), Verdict: doctor.Unproved, Evidence: why}
-			if len(usesOf(r)) == 0 {
-				p.Asked = r.Shape + " " + r.Operation + ", " + r.Reason
-			}
+			asked := r.Shape + " " + r.Operation + ", " + cmp.Or(strings.Join(usesOf(r), " "), r.Reason)
+			p := doctor.Proof{Asked: asked, Verdict: doctor.Unproved, Evidence: why}
 			if !slices.Contains(skipped, p) {
 				skipped = append(skipped, p)
 			}
