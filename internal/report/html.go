@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"io"
+	"strings"
 )
 
 //go:embed page.html.tmpl
@@ -20,6 +21,8 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"verdict": func(v Verdict) string { return verdictText[v] },
 	"failed":  func(c Caller) string { return c.failures() },
 	"counted": counted,
+	"date":    date,
+	"list":    func(texts []string) string { return strings.Join(texts, ", ") },
 }).Parse(pageText))
 
 // Policy is the Content-Security-Policy that fits the page.

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"strings"
-	"time"
 )
 
 // page is Markdown that grows.
@@ -152,6 +151,3 @@ func (r *Report) changeList(p *page) {
 		}
 	}
 }
-
-// Date is used by the page.
-func (r *Report) Date(t time.Time) string { return date(t) }
