@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -73,16 +74,12 @@ func (p *prober) paths(ctx context.Context, f *facts) {
 // try asks each operation under a prefix. The first of them is the one that clients ask
 // for, so that credentials are tried where they count.
 func (p *prober) try(ctx context.Context, openai string) []place {
-	base, deployment := p.target.base()+openai, p.opt.Deployment
-	if deployment == "" {
-		deployment = nobody
-	}
-	version := "?api-version=" + url.QueryEscape(p.opt.APIVersion)
+	legacy := version(p.opt.APIVersion)
 	all := []place{
-		{shape: "v1", what: "v1 chat", method: http.MethodPost, path: base + "/v1/chat/completions", body: "{}"},
-		{shape: "legacy", what: "legacy chat", method: http.MethodPost, path: base + "/deployments/" + url.PathEscape(deployment) + "/chat/completions" + version, body: "{}"},
-		{shape: "v1", what: "v1 models", method: http.MethodGet, path: base + "/v1/models"},
-		{shape: "legacy", what: "legacy models", method: http.MethodGet, path: base + "/models" + version},
+		{shape: "v1", what: "v1 chat", method: http.MethodPost, path: p.pathOf(openai, "v1", "chat/completions", ""), body: "{}"},
+		{shape: "legacy", what: "legacy chat", method: http.MethodPost, path: p.pathOf(openai, "legacy", "chat/completions", legacy), body: "{}"},
+		{shape: "v1", what: "v1 models", method: http.MethodGet, path: p.pathOf(openai, "v1", "models", "")},
+		{shape: "legacy", what: "legacy models", method: http.MethodGet, path: p.pathOf(openai, "legacy", "models", legacy)},
 	}
 	for i := range all {
 		all[i].bare = p.ask(ctx, all[i].request(all[i].what+", no credential", nil))
@@ -91,6 +88,32 @@ func (p *prober) try(ctx context.Context, openai string) []place {
 		}
 	}
 	return all
+}
+
+func version(of string) string { return "?api-version=" + url.QueryEscape(of) }
+
+// pathOf is the path of an operation at the upstream, behind /openai or nothing; empty
+// where the shape is not known.
+func (p *prober) pathOf(openai, shape, operation, query string) string {
+	base := p.target.base() + openai
+	switch {
+	case shape == "v1":
+		base += "/v1"
+	case shape != "legacy":
+		return ""
+	case ofDeployment(operation):
+		base += "/deployments/" + url.PathEscape(cmp.Or(p.opt.Deployment, nobody))
+	}
+	return base + "/" + operation + query
+}
+
+// ofDeployment reports whether the legacy path of an operation names a deployment.
+func ofDeployment(operation string) bool {
+	switch operation {
+	case "chat/completions", "completions", "embeddings", "images/generations", "audio/speech":
+		return true
+	}
+	return false
 }
 
 func (pl *place) request(asked string, fields [][2]string) request {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 )
 
@@ -69,7 +68,14 @@ func Prove(ctx context.Context, t *Target, shapes []Shape, opt Options) []Proof 
 func (p *prober) prove(ctx context.Context, f *facts, s Shape) Proof {
 	field := spelled(p.target.route.Credential.Header)
 	proof := Proof{Asked: s.describe(field), Verdict: Unproved}
-	path, method := p.pathOf(f, s), harmless[s.Operation]
+	openai, query := "/openai", ""
+	if f.inRoot {
+		openai = ""
+	}
+	if s.APIVersion != "" {
+		query = version(s.APIVersion)
+	}
+	path, method := p.pathOf(openai, s.Path, s.Operation, query), harmless[s.Operation]
 	missing := s.missing(p.opt)
 	switch {
 	case method == "":
@@ -94,40 +100,6 @@ func (p *prober) prove(ctx context.Context, f *facts, s Shape) Proof {
 		}}), s.Origin)
 	}
 	return proof
-}
-
-// pathOf is the path of a shape at the upstream, where its operations were found.
-func (p *prober) pathOf(f *facts, s Shape) string {
-	base := p.target.base()
-	if !f.inRoot {
-		base += "/openai"
-	}
-	query := ""
-	if s.APIVersion != "" {
-		query = "?api-version=" + url.QueryEscape(s.APIVersion)
-	}
-	switch {
-	case s.Path == "v1":
-		return base + "/v1/" + s.Operation + query
-	case s.Path != "legacy":
-		return ""
-	case s.ofDeployment():
-		deployment := p.opt.Deployment
-		if deployment == "" {
-			deployment = nobody
-		}
-		return base + "/deployments/" + url.PathEscape(deployment) + "/" + s.Operation + query
-	}
-	return base + "/" + s.Operation + query
-}
-
-// ofDeployment reports whether the legacy path of an operation names a deployment.
-func (s *Shape) ofDeployment() bool {
-	switch s.Operation {
-	case "chat/completions", "completions", "embeddings", "images/generations", "audio/speech":
-		return true
-	}
-	return false
 }
 
 func (s *Shape) describe(field string) string {
