@@ -1,7 +1,6 @@
 package page
 
 import (
-	"bytes"
 	"embed"
 	"encoding/json"
 	"html/template"
@@ -13,22 +12,14 @@ var files embed.FS
 
 var templates = template.Must(template.ParseFS(files, "files/*.html"))
 
-// Write writes the page.
+// Write writes the page. What an error leaves of it is no page.
 func (p *Page) Write(w io.Writer, viewer Viewer) error {
-	return render(w, "page.html", p.view(viewer))
+	return templates.ExecuteTemplate(w, "page.html", p.view(viewer))
 }
 
 // WriteLogin writes the form that asks for the token; wrong says why it is asked again.
-func WriteLogin(w io.Writer, wrong string) error { return render(w, "login.html", wrong) }
-
-// render writes nothing unless all could be made.
-func render(w io.Writer, name string, data any) error {
-	var out bytes.Buffer
-	if err := templates.ExecuteTemplate(&out, name, data); err != nil {
-		return err
-	}
-	_, err := out.WriteTo(w)
-	return err
+func WriteLogin(w io.Writer, wrong string) error {
+	return templates.ExecuteTemplate(w, "login.html", wrong)
 }
 
 // WriteLive writes the numbers of the moment, for the script.
