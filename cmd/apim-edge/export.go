@@ -103,7 +103,7 @@ func (m *move) deliver(cmd *cobra.Command, doc *export.Document) error {
 		doc.Print(cmd.ErrOrStderr())
 	}
 	if m.write != "" {
-		if err := writeNew(m.write, doc.Text); err != nil {
+		if err := writeFile(m.write, doc.Text, os.O_EXCL); err != nil {
 			return err
 		}
 		fmt.Fprintln(cmd.ErrOrStderr(), "apim-edge: wrote", m.write) //nolint:errcheck // nobody is left to tell
@@ -114,9 +114,10 @@ func (m *move) deliver(cmd *cobra.Command, doc *export.Document) error {
 	return nil
 }
 
-// writeNew writes a file that must not exist yet.
-func writeNew(path, text string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // it holds no secret
+// writeFile writes what --write asks for. how is what becomes of a file that is there:
+// os.O_EXCL refuses it, os.O_TRUNC replaces it.
+func writeFile(path, text string, how int) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|how, 0o644) //nolint:gosec // it holds no secret
 	if errors.Is(err, os.ErrExist) {
 		return usageError{fmt.Errorf("--write: %s exists; name a new file", path)}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -214,11 +215,8 @@ func (i *importing) beside(in *carryover.Input) error {
 
 func merged[T any](into, from map[string]T) map[string]T {
 	all := map[string]T{}
-	for _, m := range []map[string]T{into, from} {
-		for k, v := range m {
-			all[k] = v
-		}
-	}
+	maps.Copy(all, into)
+	maps.Copy(all, from)
 	return all
 }
 
@@ -322,13 +320,9 @@ func (i *importing) save(told io.Writer, result carryover.Result) error {
 	if i.force {
 		how = os.O_TRUNC
 	}
-	f, err := os.OpenFile(i.write, os.O_WRONLY|os.O_CREATE|how, 0o644) //nolint:gosec // it holds no secret
-	if err != nil {
+	if err := writeFile(i.write, result.Configuration, how); err != nil {
 		return err
 	}
-	if _, err := f.WriteString(result.Configuration); err != nil {
-		return errors.Join(err, f.Close())
-	}
 	fmt.Fprintf(told, "apim-edge: wrote %s; next: read the list, then apim-edge check %s\n", i.write, i.write) //nolint:errcheck // nobody is left to tell
-	return f.Close()
+	return nil
 }

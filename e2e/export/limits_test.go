@@ -167,24 +167,9 @@ func leading(config, host string) string { return hosts.ReplaceAllString(config,
 // file.
 func accepted(t *testing.T, addresses, names, route, pair string) {
 	t.Helper()
-	dir := t.TempDir()
-	doc := exportedRoute(t, addresses, route, "nginx")
-	text := strings.ReplaceAll(doc.Document, "/var/log/nginx/access.log", filepath.Join(dir, "access.log"))
-	for name, content := range map[string]string{"nginx.conf": fmt.Sprintf(around, dir), "route.conf": text, "secrets/" + route + ".conf": "proxy_set_header api-key x;"} {
-		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	checked(t, "test is successful", find(t, "nginx"), "-t", "-p", dir, "-c", dir+"/nginx.conf")
-	doc = exportedRoute(t, names, route, "haproxy")
-	file := filepath.Join(dir, "route.cfg")
-	if err := os.WriteFile(file, []byte(pairs.ReplaceAllString(doc.Document, "'"+pair+"'")), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	checked(t, "Configuration file is valid", find(t, "haproxy"), "-c", "-dW", "-f", file)
+	checkedNginx(t, t.TempDir(), exportedRoute(t, addresses, route, "nginx"), map[string]string{"secrets/" + route + ".conf": "proxy_set_header api-key x;"})
+	doc := exportedRoute(t, names, route, "haproxy")
+	checkedHAProxy(t, pairs.ReplaceAllString(doc.Document, "'"+pair+"'"))
 }
 
 var pairs = regexp.MustCompile(`'[^']*[.]pair[.]pem'`)

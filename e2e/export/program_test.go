@@ -6,16 +6,19 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 )
 
 // document is what apim-edge export --json prints.
@@ -65,15 +68,14 @@ func exportedRoute(t *testing.T, config, route, to string) *document {
 	return &doc
 }
 
-// freePort returns a port that nobody listens on at this moment.
+// freePort returns a port of 127.0.0.1 that nobody listens on until the program does.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := raw.Reserve()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
+	_, port, _ := net.SplitHostPort(address)
 	return port
 }
 
@@ -155,19 +157,26 @@ http {
 }
 `
 
-// startNginx runs a document in nginx and returns its address. The only thing that is
-// changed in it is where the log goes, which belongs to root.
+// startNginx runs a document in nginx and returns its address.
 func startNginx(t *testing.T, doc *document, port string, secrets map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o755); err != nil { // workers are another user
 		t.Fatal(err)
 	}
+	words := checkedNginx(t, dir, doc, secrets)
+	run(t, nil, port, words...)
+	return "127.0.0.1:" + port
+}
+
+// checkedNginx writes the files of a document into a folder, has nginx check them, and
+// returns the command that runs it. The only thing that is changed in the document is
+// where the log goes, which belongs to root.
+func checkedNginx(t *testing.T, dir string, doc *document, secrets map[string]string) []string {
+	t.Helper()
 	text := strings.ReplaceAll(doc.Document, "/var/log/nginx/access.log", filepath.Join(dir, "access.log"))
 	files := map[string]string{"nginx.conf": fmt.Sprintf(around, dir), "route.conf": text}
-	for name, content := range secrets {
-		files[name] = content
-	}
+	maps.Copy(files, secrets)
 	for name, content := range files {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -177,21 +186,26 @@ func startNginx(t *testing.T, doc *document, port string, secrets map[string]str
 			t.Fatal(err)
 		}
 	}
-	program := find(t, "nginx")
-	checked(t, "test is successful", program, "-t", "-p", dir, "-c", dir+"/nginx.conf")
-	run(t, nil, port, program, "-p", dir, "-c", dir+"/nginx.conf")
-	return "127.0.0.1:" + port
+	words := []string{find(t, "nginx"), "-p", dir, "-c", dir + "/nginx.conf"}
+	checked(t, "test is successful", append(slices.Clone(words), "-t")...)
+	return words
 }
 
 // startHAProxy runs a document in HAProxy and returns its address.
 func startHAProxy(t *testing.T, doc *document, port string, environ []string) string {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "route.cfg")
-	if err := os.WriteFile(file, []byte(doc.Document), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	program := find(t, "haproxy")
-	checked(t, "Configuration file is valid", program, "-c", "-dW", "-f", file)
+	program, file := checkedHAProxy(t, doc.Document)
 	run(t, environ, port, program, "-db", "-f", file)
 	return "127.0.0.1:" + port
+}
+
+// checkedHAProxy writes a document into a file and has HAProxy check it.
+func checkedHAProxy(t *testing.T, text string) (program, file string) {
+	t.Helper()
+	program, file = find(t, "haproxy"), filepath.Join(t.TempDir(), "route.cfg")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	checked(t, "Configuration file is valid", program, "-c", "-dW", "-f", file)
+	return program, file
 }

@@ -225,9 +225,7 @@ func checkHeader(p *policy) {
 		if message != "" {
 			p.note("the text of the answer is apim-edge's")
 		}
-		p.note("a key or token in another place passes as well (docs/credentials.md)")
-		p.credential.reject = &sourced[string]{"reject", p.from()}
-		p.carried(p.routeKey("credential.on_missing"))
+		p.rejectMissing()
 	}
 }
 

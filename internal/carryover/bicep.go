@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/apim-edge/apim-edge/internal/apimpolicy"
@@ -217,7 +216,7 @@ func (b *bicepFile) backend(r *bicep.Resource, p bicep.Value) Backend {
 		if symbol, isID := strings.CutSuffix(s.Property("id").Code, ".id"); !ok && isID {
 			id = b.name(b.parent(&bicep.Resource{Body: bicep.Value{Object: map[string]bicep.Value{"parent": {Code: symbol}}}}))
 		}
-		out.Pool = append(out.Pool, PoolMember{path.Base(id), number(s.Property("priority").Code), number(s.Property("weight").Code)})
+		out.Pool = append(out.Pool, PoolMember{path.Base(id), atoi(s.Property("priority").Code), atoi(s.Property("weight").Code)})
 	}
 	for _, key := range sortedKeys(extraReason) {
 		if v := p.Property(key); v.Object != nil || v.Code != "" {
@@ -225,11 +224,6 @@ func (b *bicepFile) backend(r *bicep.Resource, p bicep.Value) Backend {
 		}
 	}
 	return out
-}
-
-func number(text string) int {
-	n, _ := strconv.Atoi(text) //nolint:errcheck // 0 is what is not said
-	return n
 }
 
 var loaded = regexp.MustCompile(`loadTextContent\(\s*'([^'\n]+)'`)

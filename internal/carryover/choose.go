@@ -79,7 +79,7 @@ var (
 func fieldAsked(pattern *regexp.Regexp, condition string) string {
 	for _, name := range pattern.FindStringSubmatch(condition) {
 		if name != condition && name != "" {
-			return lowerOf(name)
+			return strings.ToLower(name)
 		}
 	}
 	return ""
@@ -98,10 +98,15 @@ func missingCredential(p *policy) bool {
 	p.useWith(when, "condition")
 	p.use(when.Children[0])
 	p.useWith(status, "code", "reason")
+	p.rejectMissing()
+	return true
+}
+
+// rejectMissing carries over a check that there is a credential.
+func (p *policy) rejectMissing() {
 	p.note("a key or token in another place passes as well (docs/credentials.md)")
 	p.credential.reject = &sourced[string]{"reject", p.from()}
 	p.carried(p.routeKey("credential.on_missing"))
-	return true
 }
 
 // keyFromBearer is what apim-edge is for: the key is taken out of Authorization where
@@ -120,11 +125,9 @@ func keyFromBearer(p *policy) bool {
 	if value.Kind != apimpolicy.Expression || !keyOutOf.MatchString(apimpolicy.Fold(value.Text)) {
 		return false
 	}
-	p.credential.header = sourced[string]{name, p.from()}
 	p.useWith(when, "condition")
 	p.use(sub.el)
-	p.note("apim-edge takes a key from wherever clients put it (docs/credentials.md), and leaves a token in Authorization")
-	p.carried(p.routeKey("credential.header"))
+	p.keyGoesInto(name)
 	return true
 }
 

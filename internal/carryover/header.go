@@ -8,6 +8,9 @@ import (
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
+// secondCredential is why no other one is carried over.
+const secondCredential = "a second credential; an upstream of apim-edge is shown one (auth)"
+
 // keyFields are the fields in which keys and tokens go upstream.
 var keyFields = words("authorization api-key x-api-key ocp-apim-subscription-key x-functions-key x-goog-api-key")
 
@@ -24,7 +27,7 @@ func setHeader(p *policy) {
 		p.answerField(lower)
 	case action == "delete":
 		p.deleteHeader(lower)
-	case len(p.el.Children) != 1 || p.el.Children[0].Name != "value":
+	case !only(p.el, "value"):
 		p.refused(Request, "several values, or none; apim-edge sets no fields but those of credentials")
 	case p.credentialField(name, lower, action):
 	case lower == "host":
@@ -109,7 +112,7 @@ func (p *policy) credentialField(name, lower, action string) bool {
 	case why != "":
 		p.refused(Request, why)
 	case p.ownCredential():
-		p.refused(Request, "a second credential; an upstream of apim-edge is shown one (auth)")
+		p.refused(Request, secondCredential)
 	case action == "skip":
 		p.refused(Request, "the caller's own key goes first (exists-action skip); auth of an upstream replaces it")
 	default:
@@ -167,7 +170,7 @@ func (p *policy) tokenField(lower, action, folded string) bool {
 	}
 	switch {
 	case p.ownCredential():
-		p.refused(Request, "a second credential; an upstream of apim-edge is shown one (auth)")
+		p.refused(Request, secondCredential)
 		return true
 	case !bearer:
 		p.note("Bearer stands in front of the token, which this leaves out")
@@ -207,11 +210,16 @@ func (p *policy) movedField(name, lower, folded string) bool {
 	case lower == "authorization" && value == "":
 		return false
 	}
-	p.credential.header = sourced[string]{name, p.from()}
 	p.credential.value = sourced[string]{value, p.from()}
+	p.keyGoesInto(name)
+	return true
+}
+
+// keyGoesInto carries over that the upstream looks for the caller's key in this field.
+func (p *policy) keyGoesInto(name string) {
+	p.credential.header = sourced[string]{name, p.from()}
 	p.note("apim-edge takes a key from wherever clients put it (docs/credentials.md), and leaves a token in Authorization")
 	p.carried(p.routeKey("credential.header"))
-	return true
 }
 
 const tokenOf = `(?:\(\(Jwt\)context\.Variables\["([^"]+)"\]\)|context\.Request\.Headers\.GetValueOrDefault\("Authorization"(?:,"[^"]*")?\)(?:\.Split\(' '\)(?:\[1\]|\.Last\(\)))?\.AsJwt\(\))`

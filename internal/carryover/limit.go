@@ -3,6 +3,7 @@ package carryover
 import (
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/apim-edge/apim-edge/internal/apimpolicy"
 )
@@ -43,7 +44,7 @@ func (p *policy) counter(v apimpolicy.Value) string {
 	folded := apimpolicy.Fold(v.Text)
 	for _, c := range counters {
 		m := c.pattern.FindStringSubmatch(folded)
-		if m == nil || len(m) > 1 && !isKeyField(lowerOf(m[1]+m[2]), p.route) {
+		if m == nil || len(m) > 1 && !isKeyField(strings.ToLower(m[1]+m[2]), p.route) {
 			continue
 		}
 		return c.per

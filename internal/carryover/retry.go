@@ -104,12 +104,12 @@ func (p *policy) sub(e *apimpolicy.Element) *policy {
 
 // otherBackend reads a choose that sets another backend behind a refusal.
 func (p *policy) otherBackend(choose *apimpolicy.Element) (targets []target, ok bool) {
-	if len(choose.Children) != 1 || choose.Children[0].Name != "when" {
+	if !only(choose, "when") {
 		return nil, false
 	}
 	when := choose.Children[0]
 	condition := when.Attr("condition")
-	if condition == nil || len(when.Children) != 1 || when.Children[0].Name != "set-backend-service" || len(p.targets) == 0 {
+	if condition == nil || !only(when, "set-backend-service") || len(p.targets) == 0 {
 		return nil, false
 	}
 	if _, ok := statuses(apimpolicy.Fold(condition.Value.Text)); !ok {

@@ -223,11 +223,8 @@ func (p *policy) refused(affects Affects, reason string) { p.left(p.spot, reason
 // left lists a spot, with what is in it, as not carried over. What kept callers away
 // closes the route.
 func (p *policy) left(s spot, reason string, affects Affects) {
-	if p.section == "outbound" || p.section == "on-error" {
-		if affects == Request {
-			affects = Response
-		}
-		reason = strings.TrimSuffix(reason, ".")
+	if affects == Request && (p.section == "outbound" || p.section == "on-error") {
+		affects = Response
 	}
 	if affects == Access {
 		p.closed = append(p.closed, place(s)+" "+s.what())

@@ -23,7 +23,6 @@ type tokenPolicy struct {
 func validateJWT(p *policy) {
 	t := tokenPolicy{from: p.from(), places: map[string]string{}}
 	o := &t.options
-	o.Header, o.Query = p.attrText("header-name"), p.attrText("query-parameter-name")
 	p.common(&t)
 	p.scheme(o.Header)
 	for _, e := range p.el.Children {
@@ -61,7 +60,6 @@ func validateEntra(p *policy) {
 		p.fault("tenant-id: ", why)
 	}
 	o.TenantID = tenant
-	o.Header, o.Query = p.attrText("header-name"), p.attrText("query-parameter-name")
 	p.common(&t)
 	if endpoint := p.attrText("authentication-endpoint"); endpoint != "" {
 		cloud, known := clouds[strings.TrimSuffix(strings.TrimPrefix(strings.ToLower(endpoint), "https://"), "/")]
@@ -124,6 +122,7 @@ func (p *policy) listed(t *tokenPolicy, container, item, key string) []string {
 // common reads what both policies have.
 func (p *policy) common(t *tokenPolicy) {
 	o := &t.options
+	o.Header, o.Query = p.attrText("header-name"), p.attrText("query-parameter-name")
 	if code := p.attrText("failed-validation-httpcode"); code != "" {
 		status, ok := positive(code, 999)
 		if !ok {
@@ -275,7 +274,7 @@ func managedIdentity(p *policy) {
 		p.note("the token is shown where the variable is used")
 		p.carried(ofUpstream + "auth.managed_identity")
 	case p.ownCredential():
-		p.refused(Request, "a second credential; an upstream of apim-edge is shown one (auth)")
+		p.refused(Request, secondCredential)
 	default:
 		p.identity = &sourced[identity]{id, p.from()}
 		p.carried(ofUpstream + "auth.managed_identity")

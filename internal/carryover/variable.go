@@ -73,8 +73,6 @@ func (p *policy) read(name string) bool {
 }
 
 func atoi(text string) int {
-	n, _ := strconv.Atoi(text) //nolint:errcheck // it is digits, or nothing
+	n, _ := strconv.Atoi(text) //nolint:errcheck // 0 is what is not said
 	return n
 }
-
-func lowerOf(text string) string { return strings.ToLower(text) }

@@ -3,6 +3,8 @@ package export
 import (
 	"encoding/xml"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -88,11 +90,11 @@ func (a *apim) steps() (steps []string) {
 }
 
 // gate is how the key of API Management itself is asked for.
-func (a *apim) gate() string {
-	switch r := a.route.Require; {
+func (v *view) gate() string {
+	switch r := v.route.Require; {
 	case r.Client && (len(r.Token) == 0 || r.Match == "all"):
 		return "keys"
-	case a.up.Auth.Set():
+	case v.up.Auth.Set():
 		return "open"
 	}
 	return "as it is"
@@ -196,7 +198,7 @@ func (a *apim) callers() {
 	if a.route.CORS.WithholdOrigin {
 		a.remove("Origin")
 	}
-	for _, claim := range sorted(a.route.ForwardClaims) {
+	for _, claim := range slices.Sorted(maps.Keys(a.route.ForwardClaims)) {
 		a.set(a.route.ForwardClaims[claim], x(`@(((Jwt)context.Variables["token"]).Claims.GetValueOrDefault("`+claim+`", ""))`))
 	}
 }
@@ -219,11 +221,7 @@ func (a *apim) upstream() {
 		return
 	}
 	name := a.route.Upstream + "-credential"
-	value := "{{" + name + "}}"
-	if strings.EqualFold(auth.Header, "Authorization") {
-		value = "Bearer " + value
-	}
 	a.remark("FILL IN: the named value " + name + " (secret) holds the credential.")
-	a.set(auth.Header, value)
-	a.fills = append(a.fills, Fill{Key: "upstreams." + a.route.Upstream + ".auth.value", Place: "named value " + name, Text: "a named value that is marked as secret, or one of a Key Vault"})
+	a.set(auth.Header, a.ownScheme()+"{{"+name+"}}")
+	a.fillCredential("named value "+name, "a named value that is marked as secret, or one of a Key Vault")
 }

@@ -2,6 +2,7 @@ package export
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -13,7 +14,7 @@ func (a *apim) tokens() {
 	if len(a.route.Require.Token) != 1 || a.closed() != "" {
 		return
 	}
-	p := a.conf.TokenPolicies[a.route.Require.Token[0]]
+	p := a.policy()
 	if p.TenantID != "" {
 		a.entra(p)
 		return
@@ -71,9 +72,7 @@ func (a *apim) jwt(p config.TokenPolicy) {
 	claims := p
 	if len(p.ClientApplicationIDs) > 0 {
 		claims.RequiredClaims = map[string]config.RequiredClaim{"azp": {Values: p.ClientApplicationIDs, Match: "any"}}
-		for name, c := range p.RequiredClaims {
-			claims.RequiredClaims[name] = c
-		}
+		maps.Copy(claims.RequiredClaims, p.RequiredClaims)
 	}
 	a.claims(claims)
 	a.close("</validate-jwt>")
@@ -84,7 +83,7 @@ func (a *apim) claims(p config.TokenPolicy) {
 		return
 	}
 	a.open("<required-claims>")
-	for _, name := range sorted(p.RequiredClaims) {
+	for _, name := range slices.Sorted(maps.Keys(p.RequiredClaims)) {
 		c := p.RequiredClaims[name]
 		separator := ""
 		if c.Separator != "" {
@@ -107,13 +106,4 @@ func (a *apim) claims(p config.TokenPolicy) {
 		a.close("</claim>")
 	}
 	a.close("</required-claims>")
-}
-
-func sorted[V any](m map[string]V) []string {
-	var names []string
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }

@@ -44,8 +44,21 @@ var proxies = map[string]fate{
 	"upstreams.<name>.auth.managed_identity.client_id": cant("it fetches no token of a managed identity"),
 	"upstreams.<name>.max_dials":                       cant("it makes as many connections at a time as there are requests without one"),
 	"timeouts.drain_delay":                             cant("readiness does not fail in front of the end: let the balancer see it some other way"),
+	"timeouts.response_head":                           spare("the route's own bound counts"),
+	"timeouts.stream_idle":                             spare("the route's own bound counts"),
+	"limits.request_body":                              spare("the route's own bound counts"),
 	"limits.slowest":                                   cant("it ends bodies by silence only, not by their average speed"),
 }
+
+// Differences that all proxies have.
+var (
+	gapOtherReadings     = gap{"other-readings", "a path that servers read in several ways (//, %2F, ;, a dot at the end of a name, escaped letters in the prefix) is taken as it stands there: where the edge refuses it because of another route, it may be forwarded or answered with 404", nil}
+	gapConnectionOptions = gap{"connection-options", "fields that a client names in Connection go on to the upstream", nil}
+	gapCuts              = gap{"cuts", "a fixed-length answer that the upstream cuts ends with FIN and not with RST: openai-node 4 waits for the rest for ever", nil}
+	gapClientCertificate = gap{"client-certificate", "an upstream that asks for the client certificate behind the request, as API Management does, gets none", hasClientCertificate}
+	gapRefusals          = gap{"refusals", "the body of a refusal has statusCode and message, but no code, and x-should-retry and Retry-After are missing", nil}
+	gapObserved          = gap{"observed", "nobody counts who still needs what: the metrics, reasons and hints of apim-edge are gone", nil}
+)
 
 // spread says what becomes of the keys of several upstreams. The document leads to the
 // first of them.
@@ -67,5 +80,7 @@ func spread(instead string) map[string]fate {
 		"upstreams.<name>.probe.every":       f,
 	}
 }
+
+func hasClientCertificate(v *view) bool { return v.up.TLS.CertFile != "" }
 
 func direct(v *view) bool { return v.up.Proxy == "" || v.up.Proxy == "none" }

@@ -11,14 +11,7 @@ import (
 type haproxy struct {
 	text
 	*view
-	places []place
-}
-
-// place is one place of the key slot.
-type place struct {
-	name        string
-	query       bool
-	subprotocol bool
+	slots []place
 }
 
 // title names the place for people.
@@ -34,13 +27,7 @@ func (p place) title() string {
 
 func writeHAProxy(v *view) string {
 	h := &haproxy{text: text{mark: "#", unit: "    "}, view: v}
-	for _, name := range v.keyFields() {
-		h.places = append(h.places, place{name: name})
-	}
-	for _, name := range v.route.Credential.QueryAliases {
-		h.places = append(h.places, place{name: name, query: true})
-	}
-	h.places = append(h.places, place{name: "Sec-WebSocket-Protocol", subprotocol: true})
+	h.slots = append(v.places(), place{name: "Sec-WebSocket-Protocol", subprotocol: true})
 	h.preface()
 	h.frontend()
 	h.backend()
@@ -111,10 +98,7 @@ func (h *haproxy) frontend() {
 }
 
 func (h *haproxy) bind() {
-	host, port, err := net.SplitHostPort(h.conf.Listen.Address)
-	if err != nil {
-		host, port = "", "8080"
-	}
+	host, port := h.listens()
 	address := net.JoinHostPort(host, port)
 	if host == "" {
 		address = ":::" + port + " v4v6"
@@ -122,7 +106,7 @@ func (h *haproxy) bind() {
 	if tls := h.conf.Listen.TLS; tls.CertFile != "" {
 		h.note("FILL IN: one file with what is in %s and %s, in this order.", tls.CertFile, tls.KeyFile)
 		address += " ssl crt " + sq(pairOf(tls.CertFile)) + " ssl-min-ver TLSv1.2"
-		h.fills = append(h.fills, Fill{Key: "listen.tls", Place: pairOf(tls.CertFile), Text: "one file: " + tls.CertFile + ", then " + tls.KeyFile})
+		h.fillPair("listen.tls", tls.CertFile, tls.KeyFile)
 	}
 	h.line("bind %s", address)
 }
@@ -132,10 +116,14 @@ func pairOf(certFile string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(certFile, ".pem"), ".crt") + ".pair.pem"
 }
 
+// fillPair asks for such a file.
+func (h *haproxy) fillPair(key, certFile, keyFile string) {
+	h.fills = append(h.fills, Fill{Key: key, Place: pairOf(certFile), Text: "one file: " + certFile + ", then " + keyFile})
+}
+
 // answer is a rule that answers in the place of the upstream.
 func (h *haproxy) answer(status int, message, condition string) {
-	body := `{"statusCode":` + itoa(status) + `,"message":"` + message + `","error":{"message":"` + message + `"}}`
-	h.do("return status %d content-type application/json string %s %s", status, sq(body), condition)
+	h.do("return status %d content-type application/json string %s %s", status, sq(refusalBody(status, message)), condition)
 }
 
 // belongs refuses what is not on the route, and paths that can be read in two ways.
@@ -144,15 +132,15 @@ func (h *haproxy) belongs() {
 		h.answer(404, "no route of this server takes this host", "unless { req.hdr(host),host_only -i "+sq(h.route.Host)+" }")
 	}
 	if prefix := h.route.PathPrefix; prefix != "/" {
-		h.answer(404, "no route of this server takes this path", "unless { path "+sq(prefix)+" } or { path_beg "+sq(prefix+"/")+" }")
+		h.answer(404, otherPath, "unless { path "+sq(prefix)+" } or { path_beg "+sq(prefix+"/")+" }")
 	}
-	h.answer(400, "A path can be read in two ways.", "if { path -m reg "+sq(oddPath)+" }")
+	h.answer(400, pathTwoWays, "if { path -m reg "+sq(oddPath)+" }")
 }
 
 func (h *haproxy) admit() {
 	if why := h.closed(); why != "" {
 		h.note("CLOSED: %s. Take this line out when something else does it.", why)
-		h.answer(403, "closed: see the file of this route", "if TRUE")
+		h.answer(403, closedRoute, "if TRUE")
 	}
 	if n := h.conf.Limits.Exchanges; n > 0 {
 		h.answer(503, "There are too many requests at this time.", "if { be_conn("+h.identifier("upstream")+") ge "+itoa(n)+" }")
@@ -199,7 +187,7 @@ func (h *haproxy) serverOptions() string {
 	add("ssl verify required ca-file", authorities, "sni", sq("str("+h.serverName()+")"), "verifyhost", sq(h.serverName()), "ssl-min-ver TLSv1.2")
 	if tls.CertFile != "" {
 		add("crt", sq(pairOf(tls.CertFile)))
-		h.fills = append(h.fills, Fill{Key: "upstreams." + h.route.Upstream + ".tls", Place: pairOf(tls.CertFile), Text: "one file: " + tls.CertFile + ", then " + tls.KeyFile})
+		h.fillPair("upstreams."+h.route.Upstream+".tls", tls.CertFile, tls.KeyFile)
 	}
 	return b.String()
 }

@@ -33,21 +33,17 @@ func (h *haproxy) corsRequest() {
 	h.do("set-var(txn.preflight) bool(true) if %s", isPreflight)
 	h.preflights(words)
 	if h.checksUpgrades() {
-		h.answer(403, "The origin of the page is not allowed.", "if { req.hdr(upgrade) -i websocket } { req.fhdr(origin) -m len 1: } !"+allowedOrigin)
+		h.answer(403, foreignOrigin, "if { req.hdr(upgrade) -i websocket } { req.fhdr(origin) -m len 1: } !"+allowedOrigin)
 	}
 }
 
 func (h *haproxy) preflights(methods string) {
 	pre := "{ var(txn.preflight) -m found } "
-	vary := "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
-	if h.route.CORS.AllowPrivateNetwork {
-		vary += ", Access-Control-Request-Private-Network"
-	}
 	permit := "hdr Access-Control-Allow-Origin %[var(txn.origin)]"
 	if h.route.CORS.AllowCredentials {
 		permit += " hdr Access-Control-Allow-Credentials true"
 	}
-	end := " hdr Vary " + sq(vary) + " if " + pre
+	end := " hdr Vary " + sq(h.preflightVary()) + " if " + pre
 	method := "{ req.fhdr(access-control-request-method) " + methods + " }"
 	asks := "{ req.fhdr(access-control-request-headers) -m len 1: }"
 	names, any := h.offers()

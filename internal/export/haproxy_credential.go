@@ -11,16 +11,15 @@ import (
 // v, kind: the value that is being looked at. docs/credentials.md has the table.
 
 const (
-	haBearer   = `^bearer[[:blank:]]+(bearer[[:blank:]]+)?`
-	haUnwrap   = `regsub("` + haBearer + `","",i)`
-	haThrice   = `'^bearer[[:blank:]]+bearer[[:blank:]]+bearer([[:blank:]]|$)'`
-	haParts    = `'^[^.]*[.][^.]*[.][^.]*([.][^.]*[.][^.]*)?$'`
-	haAlg      = `'var(txn.v),field(1,.),ub64dec,json_query("$.alg")'`
-	severalMsg = "The request names several credentials of one kind. Send one."
-	oddMsg     = "A credential holds characters that none can hold, or is too long."
+	haBearer = `^bearer[[:blank:]]+(bearer[[:blank:]]+)?`
+	haUnwrap = `regsub("` + haBearer + `","",i)`
+	haThrice = `'^bearer[[:blank:]]+bearer[[:blank:]]+bearer([[:blank:]]|$)'`
+	haParts  = `'^[^.]*[.][^.]*[.][^.]*([.][^.]*[.][^.]*)?$'`
+	haAlg    = `'var(txn.v),field(1,.),ub64dec,json_query("$.alg")'`
+	oddMsg   = "A credential holds characters that none can hold, or is too long."
 )
 
-func (h *haproxy) several(condition string) { h.answer(400, severalMsg, condition) }
+func (h *haproxy) several(condition string) { h.answer(400, severalKeys, condition) }
 func (h *haproxy) odd(condition string)     { h.answer(400, oddMsg, condition) }
 
 func (h *haproxy) rejects() bool { return h.route.Credential.OnConflict == "reject" }
@@ -40,7 +39,7 @@ func (h *haproxy) credentialRules() {
 	h.do("set-var(txn.a) var(txn.kind) if %s", bearer)
 	h.do("set-var(txn.bare) var(txn.v) if %s", bearer)
 	h.do("set-var(txn.doubled) bool(true) if { req.fhdr(authorization) -m reg -i '^bearer[[:blank:]]+bearer[[:blank:]]' }")
-	for i, p := range h.places {
+	for i, p := range h.slots {
 		h.gap()
 		h.note("Place %d of a key: %s.", i+1, p.title())
 		h.readPlace(i+1, p)
@@ -170,7 +169,7 @@ func (h *haproxy) choose() {
 		h.oneField()
 	}
 	if h.route.Credential.OnMissing == "reject" {
-		h.answer(401, "The request has no credential. Send the subscription key as Authorization: Bearer.",
+		h.answer(401, noCredential,
 			"if { var(txn.a) -m str none } !{ var(txn.send) -m found } !{ var(txn.token) -m found }")
 	}
 }
@@ -184,16 +183,6 @@ func (h *haproxy) oneField() {
 		return
 	}
 	h.several("if { var(txn.hold) -m int 1 } { var(txn.send) -m found } or { var(txn.hold) -m int ge " + late + " } { var(txn.send) -m found }")
-}
-
-// firstLate is the first place that is no field.
-func (h *haproxy) firstLate() int {
-	for i, p := range h.places {
-		if p.query || p.subprotocol {
-			return i + 1
-		}
-	}
-	return len(h.places)
 }
 
 // formatted is a value as the target field has it.
@@ -213,12 +202,12 @@ func (h *haproxy) write() {
 		h.do("set-header Authorization %s if { var(txn.send) -m found }", h.formatted("txn.send"))
 		h.do("set-header Authorization %s if !{ var(txn.send) -m found } { var(txn.a) -m str none } %s", h.formatted("txn.token"), late)
 	} else {
-		target := h.places[0].name
+		target := h.slots[0].name
 		h.do("del-header %s unless { var(txn.hold) -m int 1 }", target)
 		h.do("set-header %s %s if { var(txn.send) -m found } !{ var(txn.hold) -m int 1 }", target, h.formatted("txn.send"))
 		h.do("set-header %s %s if !{ var(txn.send) -m found } %s", target, h.formatted("txn.token"), late)
 	}
-	for i, p := range h.places {
+	for i, p := range h.slots {
 		if !p.query && !p.subprotocol && (i > 0 || h.shared()) {
 			h.do("del-header %s unless { var(txn.hold) -m int %d }", p.name, i+1)
 		}
@@ -253,7 +242,7 @@ func (h *haproxy) authorization() {
 func (h *haproxy) dropAll() {
 	h.note("The caller's credentials end here.")
 	h.do("del-header Authorization")
-	for _, p := range h.places {
+	for _, p := range h.slots {
 		if !p.query && !p.subprotocol {
 			h.do("del-header %s", p.name)
 		}
@@ -267,11 +256,7 @@ func (h *haproxy) ownCredential() {
 		return
 	}
 	name := h.environment("auth.value", auth.Value)
-	scheme := ""
-	if strings.EqualFold(auth.Header, "Authorization") {
-		scheme = "Bearer "
-	}
 	h.note("FILL IN: the variable %s of HAProxy's environment holds the credential.", name)
-	h.do("set-header %s %s", auth.Header, sq(scheme+"%[env("+name+")]"))
-	h.fills = append(h.fills, Fill{Key: "upstreams." + h.route.Upstream + ".auth.value", Place: name, Text: "a variable of HAProxy's environment, read at its start"})
+	h.do("set-header %s %s", auth.Header, sq(h.ownScheme()+"%[env("+name+")]"))
+	h.fillCredential(name, "a variable of HAProxy's environment, read at its start")
 }

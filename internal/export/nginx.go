@@ -12,19 +12,11 @@ import (
 type nginx struct {
 	text
 	*view
-	slots []nginxSlot
-}
-
-// nginxSlot is one place of the key slot.
-type nginxSlot struct {
-	source string // the variable that it is read from
-	name   string // of the field or parameter
-	query  bool
+	slots []place
 }
 
 func writeNginx(v *view) string {
-	n := &nginx{text: text{mark: "#", unit: "    "}, view: v}
-	n.findSlots()
+	n := &nginx{text: text{mark: "#", unit: "    "}, view: v, slots: v.places()}
 	n.preface()
 	n.credentialMaps()
 	n.corsMaps()
@@ -112,22 +104,17 @@ func (n *nginx) server() {
 	n.location()
 	if n.route.PathPrefix != "/" {
 		n.open("location / {")
-		n.line("return 404 %s;", refusal(404, "no route of this server takes this path"))
+		n.line("return 404 %s;", refusal(404, otherPath))
 		n.close("}")
 	}
 	n.close("}")
 }
 
-// refusal is a body that OpenAI SDKs and users of API Management can both read.
-func refusal(status int, message string) string {
-	return `'{"statusCode":` + itoa(status) + `,"message":"` + message + `","error":{"message":"` + message + `"}}'`
-}
+// refusal is the body of one, quoted.
+func refusal(status int, message string) string { return `'` + refusalBody(status, message) + `'` }
 
 func (n *nginx) listen() {
-	host, port, err := net.SplitHostPort(n.conf.Listen.Address)
-	if err != nil {
-		host, port = "", "8080"
-	}
+	host, port := n.listens()
 	secure := ""
 	if n.conf.Listen.TLS.CertFile != "" {
 		secure = " ssl"
@@ -168,18 +155,17 @@ func (n *nginx) location() {
 func (n *nginx) refusals() {
 	if why := n.closed(); why != "" {
 		n.note("CLOSED: %s. Take this line out when something else does it.", why)
-		n.line("return 403 %s;", refusal(403, "closed: see the file of this route"))
+		n.line("return 403 %s;", refusal(403, closedRoute))
 	}
-	const several = "The request names several credentials of one kind. Send one."
 	const malformed = "A credential holds characters that none can hold, or is too long, or a path can be read in two ways."
-	n.line("if (%s = ambiguous) { return 400 %s; }", n.v("fault"), refusal(400, several))
+	n.line("if (%s = ambiguous) { return 400 %s; }", n.v("fault"), refusal(400, severalKeys))
 	n.line("if (%s = malformed) { return 400 %s; }", n.v("fault"), refusal(400, malformed))
 	if n.route.PathPrefix != "/" {
-		n.line("if (%s = \"\") { return 400 %s; }", n.v("path"), refusal(400, "A path can be read in two ways."))
+		n.line("if (%s = \"\") { return 400 %s; }", n.v("path"), refusal(400, pathTwoWays))
 	}
-	n.line("if (%s = missing) { return 401 %s; }", n.v("fault"), refusal(401, "The request has no credential. Send the subscription key as Authorization: Bearer."))
+	n.line("if (%s = missing) { return 401 %s; }", n.v("fault"), refusal(401, noCredential))
 	if n.checksUpgrades() {
-		n.line("if (%s = refused) { return 403 %s; }", n.v("upgrade_origin"), refusal(403, "The origin of the page is not allowed."))
+		n.line("if (%s = refused) { return 403 %s; }", n.v("upgrade_origin"), refusal(403, foreignOrigin))
 	}
 	if n.conf.Limits.Exchanges > 0 {
 		n.line("limit_conn %s %d;", n.variable(), n.conf.Limits.Exchanges)

@@ -53,6 +53,15 @@ func (v *view) exposed() string {
 	return strings.Join(slices.Compact(names), ", ")
 }
 
+// preflightVary is what the answer to a preflight depends on.
+func (v *view) preflightVary() string {
+	vary := "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
+	if v.route.CORS.AllowPrivateNetwork {
+		vary += ", Access-Control-Request-Private-Network"
+	}
+	return vary
+}
+
 // corsMaps writes who may ask what.
 func (n *nginx) corsMaps() {
 	if !n.cors() {
@@ -127,17 +136,15 @@ func (n *nginx) corsFields() {
 		n.line("proxy_hide_header %s;", name)
 	}
 	n.add("Access-Control-Allow-Origin", n.v("cors_origin"))
-	n.corsConditional("cors_origin")
+	n.addCredentials("cors_credentials")
+	n.add("Access-Control-Expose-Headers", n.v("exposed"))
 	n.add("Vary", "Origin")
 }
 
-// corsConditional adds fields that stand beside an allowed origin.
-func (n *nginx) corsConditional(origin string) {
+// addCredentials adds the field by which pages may send cookies, where they may.
+func (n *nginx) addCredentials(variable string) {
 	if n.route.CORS.AllowCredentials {
-		n.add("Access-Control-Allow-Credentials", n.v(strings.TrimSuffix(origin, "origin")+"credentials"))
-	}
-	if origin == "cors_origin" {
-		n.add("Access-Control-Expose-Headers", n.v("exposed"))
+		n.add("Access-Control-Allow-Credentials", n.v(variable))
 	}
 }
 
@@ -149,16 +156,14 @@ func (n *nginx) preflightLocation() {
 	}
 	n.open("location @%s_preflight {", n.variable())
 	n.add("Access-Control-Allow-Origin", n.v("pre_origin"))
-	n.corsConditional("pre_origin")
+	n.addCredentials("pre_credentials")
 	n.add("Access-Control-Allow-Methods", n.v("pre_methods"))
 	n.add("Access-Control-Allow-Headers", n.v("pre_fields"))
 	n.add("Access-Control-Max-Age", n.v("pre_age"))
-	vary := "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
 	if n.route.CORS.AllowPrivateNetwork {
 		n.add("Access-Control-Allow-Private-Network", n.v("pre_private"))
-		vary += ", Access-Control-Request-Private-Network"
 	}
-	n.add("Vary", q(vary))
+	n.add("Vary", q(n.preflightVary()))
 	n.line("return 204;")
 	n.close("}")
 }

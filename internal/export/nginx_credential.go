@@ -35,15 +35,6 @@ func fieldVariable(name string) string {
 	return "$http_" + strings.ToLower(strings.ReplaceAll(name, "-", "_"))
 }
 
-func (n *nginx) findSlots() {
-	for _, name := range n.keyFields() {
-		n.slots = append(n.slots, nginxSlot{source: fieldVariable(name), name: name})
-	}
-	for _, name := range n.route.Credential.QueryAliases {
-		n.slots = append(n.slots, nginxSlot{source: "$args", name: name, query: true})
-	}
-}
-
 // placeholder is an expression for values that count as absent.
 func (n *nginx) placeholder() string {
 	if len(n.route.Credential.Placeholders) == 0 {
@@ -78,7 +69,7 @@ func (n *nginx) credentialMaps() {
 		if s.query {
 			n.queryMap(i+1, s.name)
 		} else {
-			n.fieldMap(i+1, s)
+			n.fieldMap(i+1, s.name)
 		}
 	}
 	n.subprotocolMap()
@@ -86,10 +77,10 @@ func (n *nginx) credentialMaps() {
 	n.queryWithoutKeys()
 }
 
-func (n *nginx) fieldMap(i int, s nginxSlot) {
+func (n *nginx) fieldMap(i int, field string) {
 	name := "slot" + itoa(i)
 	capture, value := n.capture("value"), n.v("value")
-	n.table(s.source, name,
+	n.table(fieldVariable(field), name,
 		`""`, `""`,
 		re(tooLong), malformed,
 		re(bearerAlone), `""`,
@@ -187,13 +178,9 @@ func (n *nginx) holds() {
 
 // late is an expression for the places from the query on.
 func (n *nginx) late() string {
-	first := 1
-	for first <= len(n.slots) && !n.slots[first-1].query {
-		first++
-	}
 	var places []string
-	for ; first <= len(n.slots)+1; first++ {
-		places = append(places, itoa(first))
+	for i := n.firstLate(); i <= len(n.slots)+1; i++ {
+		places = append(places, itoa(i))
 	}
 	return `(?:` + strings.Join(places, "|") + `)`
 }
@@ -252,7 +239,7 @@ func (n *nginx) apartFields(prefix, suffix string) {
 		"key", n.v("with_key"), "none", n.v("without"), "default", `""`)
 	state := q(n.v("hold") + n.v("token_place") + "," + n.v("key"))
 	n.table(state, "target",
-		re(`^keep1,`), n.slots[0].source,
+		re(`^keep1,`), fieldVariable(n.slots[0].name),
 		re(`^keep`+n.late()+`,$`), q(prefix+"${"+n.v("slot_token")[1:]+"}"+suffix),
 		"default", n.v("keyed"))
 	n.aliases(2)
@@ -270,7 +257,7 @@ func (n *nginx) withoutAuthorization() {
 func (n *nginx) aliases(first int) {
 	for i, s := range n.slots {
 		if !s.query && i+1 >= first {
-			n.table(q(n.v("hold")+n.v("token_place")), "kept"+itoa(i+1), "keep"+itoa(i+1), s.source, "default", `""`)
+			n.table(q(n.v("hold")+n.v("token_place")), "kept"+itoa(i+1), "keep"+itoa(i+1), fieldVariable(s.name), "default", `""`)
 		}
 	}
 }

@@ -114,12 +114,8 @@ func (n *nginx) credentialFields() {
 // ownCredential leaves a place for the credential that the edge itself shows.
 func (n *nginx) ownCredential() {
 	file := "secrets/" + n.name + ".conf"
-	value := "THE VALUE"
-	if strings.EqualFold(n.up.Auth.Header, "Authorization") {
-		value = "Bearer THE VALUE"
-	}
-	line := "proxy_set_header " + n.up.Auth.Header + ` "` + value + `";`
+	line := "proxy_set_header " + n.up.Auth.Header + ` "` + n.ownScheme() + `THE VALUE";`
 	n.note("FILL IN: the file (beside nginx.conf, readable by root alone) has one line: %s", line)
 	n.line("include %s;", file)
-	n.fills = append(n.fills, Fill{Key: "upstreams." + n.route.Upstream + ".auth.value", Place: file, Text: "one line: " + line})
+	n.fillCredential(file, "one line: "+line)
 }

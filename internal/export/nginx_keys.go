@@ -61,17 +61,14 @@ var nginxKeys = merged(proxies, spread("others can be servers of nginx's upstrea
 	"timeouts.request_body_idle":           does("client_body_timeout and proxy_send_timeout"),
 	"timeouts.connect":                     does("proxy_connect_timeout, the longer of the two"),
 	"timeouts.tls_handshake":               does("proxy_connect_timeout, the longer of the two"),
-	"timeouts.response_head":               spare("the route's own bound counts"),
-	"timeouts.stream_idle":                 spare("the route's own bound counts"),
 	"timeouts.client_write_stall":          does("send_timeout"),
 	"timeouts.client_keep_alive":           does("keepalive_timeout"),
 	"timeouts.upstream_keep_alive":         does("keepalive_timeout of the upstream"),
 	"timeouts.drain":                       cant("worker_shutdown_timeout stands in the main context, outside of this file: set it there, and end nginx by SIGQUIT"),
 
-	"limits.head":         does("large_client_header_buffers: each field, and four times that in all; the refusal is 400 and not 431"),
-	"limits.request_body": spare("the route's own bound counts"),
-	"limits.connections":  cant("worker_connections stands in the main context, counts connections to the upstream as well, and closes what is beyond it without an answer"),
-	"limits.exchanges":    does("limit_conn, and 503"),
+	"limits.head":        does("large_client_header_buffers: each field, and four times that in all; the refusal is 400 and not 431"),
+	"limits.connections": cant("worker_connections stands in the main context, counts connections to the upstream as well, and closes what is beyond it without an answer"),
+	"limits.exchanges":   does("limit_conn, and 503"),
 })
 
 // nginxGaps are differences that have no key.
@@ -79,19 +76,18 @@ var nginxGaps = []gap{
 	{"several-lines", "of several lines of one credential field nginx before 1.23 takes the first, where apim-edge answers 400; later versions join them by a comma, which is refused", nil},
 	{"escaped-query-keys", "nginx decodes no percent-escapes: a key in the query that has one is answered with 400, and a parameter whose name has one goes on in the URL", hasQuery},
 	{"token-by-its-text", "a token is known by its text: three or five parts, the first of which is base64url of what has \"alg\" in it. It is not read as JSON, so that a key that is made to look so is taken for one, and a header that escapes the name is not", nil},
-	{"other-readings", "a path that servers read in several ways (//, %2F, ;, a dot at the end of a name, escaped letters in the prefix) is taken as it stands there: where the edge refuses it because of another route, it may be forwarded or answered with 404", nil},
-	{"connection-options", "fields that a client names in Connection go on to the upstream", nil},
+	gapOtherReadings,
+	gapConnectionOptions,
 	{"fields-with-underscores", "fields whose names have other characters than letters, digits and hyphens do not reach the upstream", nil},
 	{"trailers", "trailers are dropped, both ways", nil},
-	{"cuts", "a fixed-length answer that the upstream cuts ends with FIN and not with RST: openai-node 4 waits for the rest for ever", nil},
+	gapCuts,
 	{"names", "the upstream's name is looked up at the start and at a reload only, unless a version from 1.27.3 is given a resolver and resolve by hand", hasName},
 	{"logins", "a login that belongs to a connection (NTLM, Negotiate) does not work, and is not kept from other clients: do not export a route that is used so", nil},
-	{"client-certificate", "an upstream that asks for the client certificate behind the request, as API Management does, gets none", hasClientCertificate},
-	{"refusals", "the body of a refusal has statusCode and message, but no code, and x-should-retry and Retry-After are missing", nil},
+	gapClientCertificate,
+	gapRefusals,
 	{"errors", "what nginx itself has to say (502, 504, 413) is HTML and carries no word on whether the upstream had begun", nil},
-	{"observed", "nobody counts who still needs what: the metrics, reasons and hints of apim-edge are gone", nil},
+	gapObserved,
 }
 
-func hasQuery(v *view) bool             { return len(v.route.Credential.QueryAliases) > 0 }
-func hasName(v *view) bool              { return !v.isAddress() }
-func hasClientCertificate(v *view) bool { return v.up.TLS.CertFile != "" }
+func hasQuery(v *view) bool { return len(v.route.Credential.QueryAliases) > 0 }
+func hasName(v *view) bool  { return !v.isAddress() }

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"net"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -155,6 +156,28 @@ func (v *view) keyFields() []string {
 	return fields
 }
 
+// place is one place of the key slot.
+type place struct {
+	name        string // of the field or parameter
+	query       bool
+	subprotocol bool
+}
+
+// places are the fields and the parameters of the key slot, in their order. The subprotocol,
+// which is the last, each writer adds in its own way.
+func (v *view) places() (all []place) {
+	for _, name := range v.keyFields() {
+		all = append(all, place{name: name})
+	}
+	for _, name := range v.route.Credential.QueryAliases {
+		all = append(all, place{name: name, query: true})
+	}
+	return all
+}
+
+// firstLate is the number of the first place that is no field; they count from 1.
+func (v *view) firstLate() int { return len(v.keyFields()) + 1 }
+
 // around returns what stands before and behind the key in the target field.
 func (v *view) around() (prefix, suffix string) {
 	prefix, suffix, _ = strings.Cut(v.route.Credential.Value, "{key}")
@@ -169,6 +192,28 @@ func (v *view) environment(key, ref string) string {
 		return name
 	}
 	return "APIM_EDGE_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(v.route.Upstream+"."+key))
+}
+
+// ownScheme stands in front of the credential that the edge itself shows.
+func (v *view) ownScheme() string {
+	if strings.EqualFold(v.up.Auth.Header, "Authorization") {
+		return "Bearer "
+	}
+	return ""
+}
+
+// fillCredential asks for that credential.
+func (v *view) fillCredential(place, text string) {
+	v.fills = append(v.fills, Fill{Key: "upstreams." + v.route.Upstream + ".auth.value", Place: place, Text: text})
+}
+
+// listens returns where clients are listened for; host is empty for every address.
+func (v *view) listens() (host, port string) {
+	host, port, err := net.SplitHostPort(v.conf.Listen.Address)
+	if err != nil {
+		return "", "8080"
+	}
+	return host, port
 }
 
 func seconds(d config.Duration) string {
