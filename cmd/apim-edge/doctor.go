@@ -192,15 +192,11 @@ func (p *patient) save(told io.Writer, report doctor.Report) error {
 		fmt.Fprintf(told, "apim-edge: nothing was written to %s: %s\n", p.write, report.Examined[0].WhyNone) //nolint:errcheck // nobody is left to tell
 		return silentError{errors.New("no configuration")}
 	}
-	f, err := os.OpenFile(p.write, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // it holds no secret
-	if err != nil {
+	if err := writeNew(p.write, text, false); err != nil {
 		return err
 	}
-	if _, err := f.WriteString(text); err != nil {
-		return errors.Join(err, f.Close())
-	}
 	fmt.Fprintf(told, "apim-edge: wrote %s; next: apim-edge serve --config %s\n", p.write, p.write) //nolint:errcheck // nobody is left to tell
-	return f.Close()
+	return nil
 }
 
 // explain says what a pasted text means.

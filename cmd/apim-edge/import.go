@@ -318,17 +318,9 @@ func (i *importing) save(told io.Writer, result carryover.Result) error {
 	if i.write == "" {
 		return nil
 	}
-	how := os.O_EXCL
-	if i.force {
-		how = os.O_TRUNC
-	}
-	f, err := os.OpenFile(i.write, os.O_WRONLY|os.O_CREATE|how, 0o644) //nolint:gosec // it holds no secret
-	if err != nil {
+	if err := writeNew(i.write, result.Configuration, i.force); err != nil {
 		return err
 	}
-	if _, err := f.WriteString(result.Configuration); err != nil {
-		return errors.Join(err, f.Close())
-	}
 	fmt.Fprintf(told, "apim-edge: wrote %s; next: read the list, then apim-edge check %s\n", i.write, i.write) //nolint:errcheck // nobody is left to tell
-	return f.Close()
+	return nil
 }
