@@ -17,6 +17,9 @@ import (
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
+// exitPartial is the exit code of import where something is not carried over.
+const exitPartial = 3
+
 // importing is what import is asked to do, as flags say it.
 type importing struct {
 	global, product, fragments, namedValues, keyHeader, upstream, write string
@@ -107,7 +110,7 @@ func (i *importing) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	if !result.Complete() {
-		return partialError{errors.New("something is not carried over")}
+		return codedError{silentError{errors.New("something is not carried over")}, exitPartial}
 	}
 	return nil
 }
