@@ -63,9 +63,8 @@ func TestTheContainerAppFitsTheEdge(t *testing.T) {
 		}
 	}
 	grace := number(t, bicep, `terminationGracePeriodSeconds: (\d+)`)
-	drain := c.Timeouts.Drain.Duration + c.Timeouts.DrainDelay.Duration
-	if grace < drain+5*time.Second {
-		t.Errorf("killed after %v, but the drain takes %v", grace, drain)
+	if needs := toEnd(c); grace < needs {
+		t.Errorf("killed after %v, but the drain needs %v", grace, needs)
 	}
 	// The port is closed while the edge drains.
 	_, liveness, _ := strings.Cut(bicep, "type: 'Liveness'")
@@ -96,8 +95,8 @@ func TestTheAppServiceFitsTheEdge(t *testing.T) {
 		t.Errorf("the platform does not ask %q", c.Listen.HealthPath)
 	}
 	stop := number(t, part, `WEBSITES_CONTAINER_STOP_TIME_LIMIT=(\d+)`)
-	if drain := c.Timeouts.Drain.Duration + c.Timeouts.DrainDelay.Duration; stop < drain+5*time.Second || stop > 120*time.Second {
-		t.Errorf("killed after %v, of at most 120 s, but the drain takes %v", stop, drain)
+	if needs := toEnd(c); stop < needs || stop > 120*time.Second {
+		t.Errorf("killed after %v, of at most 120 s, but the drain needs %v", stop, needs)
 	}
 }
 

@@ -33,7 +33,7 @@ func TestComposeFitsTheEdge(t *testing.T) {
 		t.Errorf("the edge listens on %s and %s, the balancer and Prometheus ask 8080 and 9090", c.Listen.Address, c.Admin.Address)
 	}
 	grace, err := time.ParseDuration(edge.at("stop_grace_period").text())
-	if needs := c.Timeouts.Drain.Duration + c.Timeouts.DrainDelay.Duration + 5*time.Second; err != nil || grace < needs {
+	if needs := toEnd(c); err != nil || grace < needs {
 		t.Errorf("killed after %v (%v), but the drain needs %v", grace, err, needs)
 	}
 	const variable = "APIM_EDGE__UPSTREAMS__LEGACY__URL"

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -96,6 +97,11 @@ func load(t *testing.T, text string) config.Config {
 		}
 	}
 	return c
+}
+
+// toEnd is how long an edge takes to end at most: its drain, and a moment.
+func toEnd(c config.Config) time.Duration {
+	return c.Timeouts.DrainDelay.Duration + c.Timeouts.Drain.Duration + 5*time.Second
 }
 
 // serve runs an edge with the configuration, on free ports, and returns how to get a

@@ -120,7 +120,7 @@ func (m manifest) servesItsPorts(t *testing.T) {
 func (m manifest) outlivesTheDrain(t *testing.T) {
 	c := load(t, m["ConfigMap"].at("data", "config.yaml").text())
 	sleep := m.container().at("lifecycle", "preStop", "sleep", "seconds").int()
-	needs := sleep + int(c.Timeouts.Drain.Seconds()+c.Timeouts.DrainDelay.Seconds()) + 5
+	needs := sleep + int(toEnd(c).Seconds())
 	if got := m.pod().at("terminationGracePeriodSeconds").int(); got < needs || sleep < 1 {
 		t.Errorf("killed after %d s with a sleep of %d s, but the drain needs %d s", got, sleep, needs)
 	}

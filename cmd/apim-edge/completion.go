@@ -2,7 +2,6 @@ package main
 
 import (
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -41,17 +40,17 @@ func (s *source) completes(cmd *cobra.Command) {
 }
 
 // readable is the configuration, or of one with faults what could be read.
-func (s *source) readable() config.Config {
-	conf, _ := config.Load(config.Options{File: s.file, Environ: os.Environ(), Upstream: s.upstream})
+func (s *source) readable(cmd *cobra.Command) config.Config {
+	conf, _ := s.load(cmd)
 	return conf
 }
 
 // routes completes names of routes.
-func (s *source) routes(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+func (s *source) routes(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	return slices.Sorted(maps.Keys(s.readable().Routes)), cobra.ShellCompDirectiveNoFileComp
+	return slices.Sorted(maps.Keys(s.readable(cmd).Routes)), cobra.ShellCompDirectiveNoFileComp
 }
 
 // paths completes the paths that lead to routes, each with its route's name.
@@ -60,7 +59,7 @@ func (s *source) paths(cmd *cobra.Command, args []string, _ string) ([]string, c
 		return nil, cobra.ShellCompDirectiveDefault // of curl, or flags behind the URL
 	}
 	all := []string{"curl\ta curl line", "-\tcurl lines on standard input"}
-	routes := s.readable().Routes
+	routes := s.readable(cmd).Routes
 	for _, name := range slices.Sorted(maps.Keys(routes)) {
 		r := routes[name]
 		all = append(all, strings.TrimSuffix(r.PathPrefix, "/")+"/\troute "+name)

@@ -15,7 +15,6 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
-	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/doctor"
 	"github.com/apim-edge/apim-edge/internal/secret"
 )
@@ -159,7 +158,7 @@ func (p *patient) targets(cmd *cobra.Command) ([]doctor.Target, error) {
 			return nil, usageError{fmt.Errorf("--write: %s exists; name a new file", p.write)}
 		}
 	}
-	conf, err := config.Load(config.Options{File: p.from.file, Environ: os.Environ(), Upstream: p.from.upstream})
+	conf, err := p.from.load(cmd)
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +191,7 @@ func (p *patient) save(told io.Writer, report doctor.Report) error {
 		fmt.Fprintf(told, "apim-edge: nothing was written to %s: %s\n", p.write, report.Examined[0].WhyNone) //nolint:errcheck // nobody is left to tell
 		return silentError{errors.New("no configuration")}
 	}
-	if err := writeFile(p.write, text, os.O_EXCL); err != nil {
+	if err := writeNew(p.write, text, false); err != nil {
 		return err
 	}
 	fmt.Fprintf(told, "apim-edge: wrote %s; next: apim-edge serve --config %s\n", p.write, p.write) //nolint:errcheck // nobody is left to tell

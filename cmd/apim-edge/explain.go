@@ -150,18 +150,24 @@ func (a *asked) pasted(in io.Reader) ([]curl.Command, error) {
 	if f, ok := in.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
 		fmt.Fprintln(os.Stderr, "Paste the curl line, then press Ctrl-D on a line of its own.")
 	}
-	text, err := io.ReadAll(io.LimitReader(in, maxPasted+1))
+	text, err := readPasted(in, "give it the curl line alone")
 	if err != nil {
 		return nil, err
-	}
-	if len(text) > maxPasted {
-		return nil, errors.New("standard input is larger than 1 MiB; give it the curl line alone")
 	}
 	commands, err := curl.Read(string(text), curl.Shell(a.shell), os.LookupEnv)
 	if err != nil {
 		return nil, fmt.Errorf("the curl line on standard input: %w", err)
 	}
 	return commands, nil
+}
+
+// readPasted reads all of standard input, or says what to do where that is too much.
+func readPasted(in io.Reader, advice string) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(in, maxPasted+1))
+	if err == nil && len(text) > maxPasted {
+		err = errors.New("standard input is larger than 1 MiB; " + advice)
+	}
+	return text, err
 }
 
 func isCurl(word string) bool {

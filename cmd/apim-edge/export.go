@@ -3,9 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -103,7 +101,7 @@ func (m *move) deliver(cmd *cobra.Command, doc *export.Document) error {
 		doc.Print(cmd.ErrOrStderr())
 	}
 	if m.write != "" {
-		if err := writeFile(m.write, doc.Text, os.O_EXCL); err != nil {
+		if err := writeNew(m.write, doc.Text, false); err != nil {
 			return err
 		}
 		fmt.Fprintln(cmd.ErrOrStderr(), "apim-edge: wrote", m.write) //nolint:errcheck // nobody is left to tell
@@ -112,18 +110,4 @@ func (m *move) deliver(cmd *cobra.Command, doc *export.Document) error {
 		return silentError{errors.New("closed")}
 	}
 	return nil
-}
-
-// writeFile writes what --write asks for. how is what becomes of a file that is there:
-// os.O_EXCL refuses it, os.O_TRUNC replaces it.
-func writeFile(path, text string, how int) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|how, 0o644) //nolint:gosec // it holds no secret
-	if errors.Is(err, os.ErrExist) {
-		return usageError{fmt.Errorf("--write: %s exists; name a new file", path)}
-	}
-	if err != nil {
-		return err
-	}
-	_, err = io.WriteString(f, text)
-	return errors.Join(err, f.Close())
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -91,7 +90,7 @@ func (f formatting) one(cmd *cobra.Command, name string) (changed bool, err erro
 
 func readWhole(cmd *cobra.Command, name string) (data []byte, shown string, err error) {
 	if name == "-" {
-		data, err = io.ReadAll(io.LimitReader(cmd.InOrStdin(), maxPasted))
+		data, err = readPasted(cmd.InOrStdin(), "this is no configuration")
 		return data, "standard input", err
 	}
 	data, err = os.ReadFile(name)

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // inTerminal has the process lead the session of a terminal of its own, as a program
@@ -81,7 +83,7 @@ func TestTheTerminalHangsUpAndTheLogIsAFile(t *testing.T) {
 	p.serve()
 	hangUp(p, master)
 	p.ends(0)
-	if !log.has(`"trigger":"terminal"`) || !log.has(`"message":"stopped"`) {
+	if !log.Has(`"trigger":"terminal"`) || !log.Has(`"message":"stopped"`) {
 		t.Errorf("the log does not tell why it ended:\n%s", log)
 	}
 }
@@ -95,7 +97,7 @@ func TestNohup(t *testing.T) {
 	p.through(`trap '' HUP; exec "$0" "$@"`) // what nohup does
 	p.serve()
 	hangUp(p, master)
-	p.eventually("a reload", func() bool { return log.has(`"trigger":"signal"`) })
+	p.eventually("a reload", func() bool { return log.Has(`"trigger":"signal"`) })
 	p.answers()
 	p.signal(syscall.SIGTERM)
 	p.ends(0)
@@ -108,7 +110,7 @@ func TestSIGHUPInATerminalIsAReload(t *testing.T) {
 	log := p.logged()
 	p.serve()
 	p.signal(syscall.SIGHUP)
-	p.eventually("a reload", func() bool { return log.has(`"trigger":"signal"`) })
+	p.eventually("a reload", func() bool { return log.Has(`"trigger":"signal"`) })
 	p.answers()
 }
 
@@ -122,9 +124,9 @@ func TestAJobOutlivesItsTerminal(t *testing.T) {
 	p.serve()
 	_ = slave.Close()
 	_ = master.Close()
-	p.eventually("it has seen that the terminal is gone", func() bool { return log.has("the terminal has gone") })
+	p.eventually("it has seen that the terminal is gone", func() bool { return log.Has("the terminal has gone") })
 	p.signal(syscall.SIGHUP)
-	p.eventually("a reload", func() bool { return log.has(`"trigger":"signal"`) })
+	p.eventually("a reload", func() bool { return log.Has(`"trigger":"signal"`) })
 	p.answers()
 }
 
@@ -145,7 +147,7 @@ func TestATerminalThatStopsWritersStopsNothing(t *testing.T) {
 	// The shell leads the session and stays in the foreground.
 	p.through("set -m; \"$0\" \"$@\" & echo $! > '" + filepath.Join(p.dir, "pid") + "'; wait")
 	p.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	seen := &lines{}
+	seen := &proxytest.Log{}
 	go io.Copy(seen, master) //nolint:errcheck // until it is closed
 	job := 0
 	t.Cleanup(func() {

@@ -57,17 +57,27 @@ func (s *source) adminAddress(cmd *cobra.Command) (string, error) {
 	return conf.Admin.Address, nil
 }
 
-func health(cmd *cobra.Command, address string) error {
+// fromHere returns where this machine reaches a listener: one on all addresses is on
+// loopback as well.
+func fromHere(address string) (string, error) {
 	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", err
+	}
+	if host == "" || net.ParseIP(host).IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+func health(cmd *cobra.Command, address string) error {
+	dialled, err := fromHere(address)
 	if err != nil {
 		return fmt.Errorf("admin.address %q: want an address such as 127.0.0.1:9090", address)
 	}
-	if host == "" || host == "0.0.0.0" || host == "::" {
-		host = "127.0.0.1"
-	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+dialled+"/readyz", nil)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,9 @@ import (
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
+// exitPartial is the exit code of import where something is not carried over.
+const exitPartial = 3
+
 // importing is what import is asked to do, as flags say it.
 type importing struct {
 	global, product, fragments, namedValues, keyHeader, upstream, write string
@@ -108,7 +111,7 @@ func (i *importing) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	if !result.Complete() {
-		return partialError{errors.New("something is not carried over")}
+		return codedError{silentError{errors.New("something is not carried over")}, exitPartial}
 	}
 	return nil
 }
@@ -316,11 +319,7 @@ func (i *importing) save(told io.Writer, result carryover.Result) error {
 	if i.write == "" {
 		return nil
 	}
-	how := os.O_EXCL
-	if i.force {
-		how = os.O_TRUNC
-	}
-	if err := writeFile(i.write, result.Configuration, how); err != nil {
+	if err := writeNew(i.write, result.Configuration, i.force); err != nil {
 		return err
 	}
 	fmt.Fprintf(told, "apim-edge: wrote %s; next: read the list, then apim-edge check %s\n", i.write, i.write) //nolint:errcheck // nobody is left to tell

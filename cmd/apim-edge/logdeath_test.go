@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // TestTheLogMayDie holds that clients are served whatever becomes of standard error,
@@ -256,7 +258,7 @@ func TestCommandsEndWithTheirReader(t *testing.T) {
 			r, w := pipe(t)
 			_ = r.Close()
 			cmd := exec.Command("apim-edge", args...)
-			var stderr lines
+			var stderr proxytest.Log
 			cmd.Stdout, cmd.Stderr = w, &stderr
 			err := cmd.Run()
 			var exit *exec.ExitError

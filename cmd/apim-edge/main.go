@@ -33,9 +33,6 @@ func run() int {
 	if err == nil {
 		return 0
 	}
-	if errors.As(err, new(partialError)) {
-		return 3
-	}
 	var silent silentError
 	if !errors.As(err, &silent) {
 		fmt.Fprintln(os.Stderr, "apim-edge:", err)
@@ -66,9 +63,6 @@ func (c codedError) Unwrap() error { return c.silentError }
 
 // silentError has been reported already.
 type silentError struct{ error }
-
-// partialError has been reported: what could be done is done. Exit code 3.
-type partialError struct{ error }
 
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -14,8 +13,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -23,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/apim-edge/apim-edge/internal/lookalike"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // process is the program itself, serving, with standard descriptors of its own.
@@ -192,31 +190,11 @@ func (p *process) ends(want int) {
 }
 
 // logged has the log collected.
-func (p *process) logged() *lines {
-	log := &lines{}
+func (p *process) logged() *proxytest.Log {
+	log := &proxytest.Log{}
 	p.Stderr = log
 	return log
 }
-
-// lines collects what is written to it.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func (l *lines) has(text string) bool { return strings.Contains(l.String(), text) }
 
 // openTerminal returns both ends of a pseudo terminal.
 func openTerminal(t *testing.T) (master, slave *os.File) {

@@ -27,11 +27,12 @@ const (
 
 // inquiry is what report is asked to do, as flags say it.
 type inquiry struct {
-	file, format, prove, key, token, adminToken, out string
-	json                                             bool
-	days                                             int
-	timeout                                          time.Duration
-	conf                                             *config.Config
+	from                                       source
+	format, prove, key, token, adminToken, out string
+	json                                       bool
+	days                                       int
+	timeout                                    time.Duration
+	conf                                       *config.Config
 }
 
 func newReportCommand() *cobra.Command {
@@ -60,7 +61,7 @@ has not looked for that long; 1 failed; 2 wrong usage.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return q.run(cmd, args) },
 	}
 	f := cmd.Flags()
-	f.StringVarP(&q.file, "config", "c", "", "configuration file (YAML): says where the census is, and what --prove asks")
+	f.StringVarP(&q.from.file, "config", "c", "", "configuration file (YAML): says where the census is, and what --prove asks")
 	alsoFile(f)
 	f.StringVar(&q.format, "format", "markdown", "markdown, html, json or csv")
 	f.BoolVar(&q.json, "json", false, "the same as --format json")
@@ -85,11 +86,11 @@ func (q *inquiry) run(cmd *cobra.Command, args []string) error {
 		return usageError{errors.New("--days: want 1 to 366")}
 	case q.timeout <= 0:
 		return usageError{errors.New("--timeout: want a time, such as 20s")}
-	case q.prove != "" && q.file == "":
+	case q.prove != "" && q.from.file == "":
 		return usageError{errors.New("--prove needs --config: it says where the API of the route is")}
 	}
-	if q.file != "" {
-		conf, err := config.Load(config.Options{File: q.file, Environ: os.Environ()})
+	if q.from.file != "" {
+		conf, err := q.from.load(cmd)
 		if err != nil {
 			return err
 		}

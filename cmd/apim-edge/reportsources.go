@@ -54,26 +54,23 @@ func (q *inquiry) usual() (string, error) {
 	if q.conf != nil {
 		conf = *q.conf
 	}
-	address := conf.Admin.Address
-	host, port, err := net.SplitHostPort(address)
+	address, err := fromHere(conf.Admin.Address)
 	switch {
 	case q.conf != nil && !conf.Census.Enabled:
 		return "", errors.New("nobody is counted: set census.enabled: true in this configuration, and start apim-edge anew")
-	case address == "" && conf.Census.File != "":
+	case conf.Admin.Address == "" && conf.Census.File != "":
 		return conf.Census.File, nil
 	case err != nil:
 		return "", usageError{errors.New("name the census: a file, or the URL of an admin listener")}
-	case host == "" || net.ParseIP(host).IsUnspecified():
-		host = "127.0.0.1"
 	}
 	if conf.Census.File != "" {
-		c, err := net.Dial("tcp", net.JoinHostPort(host, port))
+		c, err := net.Dial("tcp", address)
 		if err != nil { // the edge does not run
 			return conf.Census.File, nil
 		}
 		_ = c.Close()
 	}
-	return "http://" + net.JoinHostPort(host, port), nil
+	return "http://" + address, nil
 }
 
 // shownSource is a source as it may be told: a URL can hold a password.

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/apim-edge/apim-edge/internal/signals"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
 // TestASIGHUPWhileItInitialisesIsAReload holds that the signals are taken before nearly
@@ -46,9 +47,9 @@ func TestASIGHUPWhileItInitialisesIsAReload(t *testing.T) {
 			trace := bufio.NewReaderSize(read, 16)
 			wantFewBefore(t, trace, "github.com/apim-edge/apim-edge/internal/signals")
 			p.signal(syscall.SIGHUP)
-			log := &lines{}
+			log := &proxytest.Log{}
 			go io.Copy(log, trace) //nolint:errcheck // until the edge ends
-			p.eventually("a reload", func() bool { return log.has(`"trigger":"signal"`) })
+			p.eventually("a reload", func() bool { return log.Has(`"trigger":"signal"`) })
 			p.ready()
 		})
 	}
@@ -159,7 +160,7 @@ func TestASIGHUPWhileItLoadsIsAReload(t *testing.T) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)
 	}
-	p.eventually("a reload", func() bool { return log.has(`"trigger":"signal"`) })
+	p.eventually("a reload", func() bool { return log.Has(`"trigger":"signal"`) })
 	p.answers()
 	p.signal(syscall.SIGTERM)
 	p.ends(0)
@@ -180,7 +181,7 @@ func TestASIGTERMWhileItLoadsEndsIt(t *testing.T) {
 		p.signal(s)
 		p.ends(0)
 		_ = f.Close()
-		if !log.has("apim-edge: told to end before it served") {
+		if !log.Has("apim-edge: told to end before it served") {
 			t.Errorf("%v: the log does not say why it ended: %s", s, log)
 		}
 	}
@@ -193,12 +194,12 @@ func TestASIGTERMAsSoonAsItListensDrains(t *testing.T) {
 		p := newProcess(t, "--log-format", "json")
 		log := p.logged()
 		p.run()
-		for !log.has(`"listener":"clients"`) {
+		for !log.Has(`"listener":"clients"`) {
 			runtime.Gosched()
 		}
 		p.signal(syscall.SIGTERM)
 		p.ends(0)
-		if !log.has(`"message":"stopped"`) {
+		if !log.Has(`"message":"stopped"`) {
 			t.Fatalf("it did not drain: %s", log)
 		}
 	}
@@ -219,7 +220,7 @@ func TestAStuckReloadDoesNotHoldUpTheEnd(t *testing.T) {
 	p.signal(syscall.SIGTERM)
 	p.ends(0)
 	_ = f.Close()
-	if !log.has(`"message":"stopped"`) {
+	if !log.Has(`"message":"stopped"`) {
 		t.Errorf("it did not drain: %s", log)
 	}
 }
@@ -236,7 +237,7 @@ func TestSignalsThatDoNotConcernIt(t *testing.T) {
 		p.answers()
 	}
 	p.signal(syscall.SIGHUP)
-	p.eventually("a reload", func() bool { return log.has(`"trigger":"signal"`) })
+	p.eventually("a reload", func() bool { return log.Has(`"trigger":"signal"`) })
 	p.signal(syscall.SIGTERM)
 	p.ends(0)
 }

@@ -82,9 +82,6 @@ func (p *policy) address(text string) (address, why string) {
 	return address, ""
 }
 
-// maxUpstreams is how many upstreams a route of the configuration has at most.
-const maxUpstreams = 16
-
 // entity returns where a backend entity leads.
 func (p *policy) entity(id string, depth int, from string) []target {
 	b, known := p.in.Backends[id]
@@ -106,8 +103,8 @@ func (p *policy) entity(id string, depth int, from string) []target {
 	if b.From != "" {
 		at = b.From + ":" + itoa(max(b.Line, 1)) + " backend " + id
 	}
-	if len(b.Pool) > maxUpstreams {
-		p.fault("backend "+id+": ", "a pool of more than "+itoa(maxUpstreams)+" backends, which a route has at most")
+	if len(b.Pool) > config.MaxUpstreams {
+		p.fault("backend "+id+": ", "a pool of more than "+itoa(config.MaxUpstreams)+" backends, which a route has at most")
 	}
 	if len(b.Pool) == 0 {
 		address, why := p.address(b.URL)

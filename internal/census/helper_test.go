@@ -1,7 +1,6 @@
 package census
 
 import (
-	"bytes"
 	"strings"
 	"sync"
 	"testing"
@@ -11,30 +10,13 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/apim-edge/apim-edge/internal/who"
+	"github.com/apim-edge/apim-edge/proxy/proxytest"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
 // TestMain holds that no census leaves a goroutine behind.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// lines is a log.
-type lines struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
 
 // clock is one that a test sets.
 type clock struct {
@@ -60,7 +42,7 @@ var noon = time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
 type counted struct {
 	*Census
 	t     *testing.T
-	log   *lines
+	log   *proxytest.Log
 	clock *clock
 	cache *who.Cache
 	route *record.Route
@@ -69,7 +51,7 @@ type counted struct {
 // start starts a census that is not saved by itself.
 func start(t *testing.T, change func(*Options)) *counted {
 	t.Helper()
-	c := &counted{t: t, log: &lines{}, clock: &clock{at: noon}, route: &record.Route{Name: "openai"}}
+	c := &counted{t: t, log: &proxytest.Log{}, clock: &clock{at: noon}, route: &record.Route{Name: "openai"}}
 	o := Options{Loops: 1, Rows: 100, Key: []byte("the key of this census"), Version: "test", Log: zerolog.New(c.log), Every: time.Hour, Now: c.clock.now}
 	if change != nil {
 		change(&o)

@@ -160,7 +160,7 @@ func vaultedIn(key string, f field, value reflect.Value, all *[]Reference) {
 		}
 	case named:
 		for _, name := range sortedNames(value) {
-			vaultedIn(child(key, name), field{typ: f.typ.Elem()}, value.MapIndex(reflect.ValueOf(name)), all)
+			vaultedIn(child(key, name), f.below(), value.MapIndex(reflect.ValueOf(name)), all)
 		}
 	case listed:
 		for i := range value.Len() {
@@ -168,11 +168,11 @@ func vaultedIn(key string, f field, value reflect.Value, all *[]Reference) {
 		}
 	case list:
 		for i := range value.Len() {
-			vaultedIn(element(key, i), field{typ: reflect.TypeFor[string](), tag: f.tag}, value.Index(i), all)
+			vaultedIn(element(key, i), f.below(), value.Index(i), all)
 		}
 	case pairs:
 		for _, name := range sortedNames(value) {
-			vaultedIn(child(key, name), field{typ: reflect.TypeFor[string](), tag: f.tag}, value.MapIndex(reflect.ValueOf(name)), all)
+			vaultedIn(child(key, name), f.below(), value.MapIndex(reflect.ValueOf(name)), all)
 		}
 	case text:
 		if f.secret() && strings.HasPrefix(value.String(), "keyvault:") {

@@ -150,9 +150,9 @@ func (r *fileReader) value(key string, f field, n *yaml.Node) any {
 	case want == section && n.Kind == yaml.MappingNode:
 		return r.section(key, f.typ, n)
 	case want == named && n.Kind == yaml.MappingNode:
-		return r.named(key, f.typ.Elem(), n)
+		return r.named(key, f.below(), n)
 	case want == listed && n.Kind == yaml.SequenceNode:
-		return r.listed(key, f.typ.Elem(), n)
+		return r.listed(key, f.below(), n)
 	case want == list && n.Kind == yaml.SequenceNode:
 		return r.list(key, f, n)
 	case want == pairs && n.Kind == yaml.MappingNode:
@@ -221,15 +221,15 @@ func (r *fileReader) unknown(key string, n *yaml.Node, keys []string) (meant str
 	return meant
 }
 
-func (r *fileReader) named(key string, elem reflect.Type, n *yaml.Node) map[string]any {
+func (r *fileReader) named(key string, elem field, n *yaml.Node) map[string]any {
 	values := map[string]any{}
-	if r.nameless(key, elem, n) {
+	if r.nameless(key, elem.typ, n) {
 		return values
 	}
 	r.each(key, n, func(name string, k, v *yaml.Node) {
 		sub := child(key, name)
 		r.origins[sub] = r.at(k)
-		if value := r.value(sub, field{typ: elem}, v); value != nil {
+		if value := r.value(sub, elem, v); value != nil {
 			values[name] = value
 		}
 	})
@@ -288,18 +288,18 @@ func (r *fileReader) list(key string, f field, n *yaml.Node) []string {
 	for i, item := range n.Content {
 		sub := element(key, i)
 		r.origins[sub] = r.at(item)
-		value, _ := r.value(sub, field{typ: reflect.TypeFor[string](), tag: f.tag}, item).(string)
+		value, _ := r.value(sub, f.below(), item).(string)
 		values = append(values, value) // also where it is wrong: places are counted
 	}
 	return values
 }
 
-func (r *fileReader) listed(key string, elem reflect.Type, n *yaml.Node) []any {
+func (r *fileReader) listed(key string, elem field, n *yaml.Node) []any {
 	values := []any{}
 	for i, item := range n.Content {
 		sub := element(key, i)
 		r.origins[sub] = r.at(item)
-		value, ok := r.value(sub, field{typ: elem}, item).(map[string]any)
+		value, ok := r.value(sub, elem, item).(map[string]any)
 		if !ok {
 			value = map[string]any{} // places are counted
 		}
@@ -313,7 +313,7 @@ func (r *fileReader) pairs(key string, f field, n *yaml.Node) map[string]any {
 	r.each(key, n, func(name string, k, v *yaml.Node) {
 		sub := child(key, name)
 		r.origins[sub] = r.at(k)
-		if value, ok := r.value(sub, field{typ: reflect.TypeFor[string](), tag: f.tag}, v).(string); ok {
+		if value, ok := r.value(sub, f.below(), v).(string); ok {
 			values[name] = value
 		}
 	})

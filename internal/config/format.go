@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -52,7 +51,7 @@ func canonical(n *yaml.Node, f field) *yaml.Node {
 		}
 	case yaml.SequenceNode:
 		for _, item := range n.Content {
-			c.Content = append(c.Content, canonical(item, field{typ: reflect.TypeFor[string](), tag: f.tag}))
+			c.Content = append(c.Content, canonical(item, f.at("")))
 		}
 	case yaml.ScalarNode:
 		return canonicalScalar(&c, f)
@@ -60,7 +59,7 @@ func canonical(n *yaml.Node, f field) *yaml.Node {
 	return &c
 }
 
-// at returns the field of a key below f; that of an unknown key has no type.
+// at returns the field of a key or an element below f; that of an unknown key has no type.
 func (f field) at(key string) field {
 	if f.typ == nil {
 		return f
@@ -69,10 +68,8 @@ func (f field) at(key string) field {
 	case section:
 		sub, _ := fieldNamed(f.typ, key)
 		return sub
-	case named:
+	case named, listed, list, pairs:
 		return f.below()
-	case pairs:
-		return field{typ: reflect.TypeFor[string]()}
 	}
 	return field{}
 }

@@ -98,8 +98,8 @@ func fieldsOf(section reflect.Type) []field {
 	return fields
 }
 
-// below returns the field of the elements of a section of names.
-func (f field) below() field { return field{typ: f.typ.Elem()} }
+// below returns the field of what stands in a list, or below names.
+func (f field) below() field { return field{typ: f.typ.Elem(), tag: f.tag} }
 
 func fieldNamed(section reflect.Type, key string) (field, bool) {
 	for _, f := range fieldsOf(section) {

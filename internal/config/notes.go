@@ -3,7 +3,6 @@ package config
 import (
 	"bytes"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -130,5 +129,3 @@ func (s *source) note(i int) (note, bool) {
 	}
 	return note{}, false
 }
-
-func decimal(n int) string { return strconv.Itoa(n) }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -137,7 +138,7 @@ func (p *printer) key(k *yaml.Node) string {
 	pair := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{k, stringNode("x")}}
 	text, ok := strings.CutSuffix(p.encoded(pair), ": x")
 	if !ok || strings.HasPrefix(text, "? ") {
-		p.err = errors.New("a key in line " + decimal(k.Line) + " is too long, or no name")
+		p.err = errors.New("a key in line " + strconv.Itoa(k.Line) + " is too long, or no name")
 	}
 	return text
 }

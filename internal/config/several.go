@@ -67,8 +67,8 @@ type Probe struct {
 	Every Duration `koanf:"every" min:"1s" max:"1h"`
 }
 
-// maxUpstreams is how many upstreams a route may have.
-const maxUpstreams = 16
+// MaxUpstreams is how many upstreams a route may have.
+const MaxUpstreams = 16
 
 // failures are the words of failover.on.
 var failures = []string{"connect", "429", "503"}
@@ -135,8 +135,8 @@ func (v *checker) members(key string, r Route) {
 	if r.Upstream != "" {
 		v.fault(key, "", "there is upstream as well, for routes with one; write its name into this list", "")
 	}
-	if len(r.Upstreams) > maxUpstreams {
-		v.fault(key, strconv.Itoa(len(r.Upstreams))+" upstreams", fmt.Sprintf("more than %d are not handled", maxUpstreams), "")
+	if len(r.Upstreams) > MaxUpstreams {
+		v.fault(key, strconv.Itoa(len(r.Upstreams))+" upstreams", fmt.Sprintf("more than %d are not handled", MaxUpstreams), "")
 	}
 	taken, first, shares := map[string]int{}, map[string]string{}, false
 	for i, u := range r.Upstreams {

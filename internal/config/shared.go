@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -66,15 +67,8 @@ func ParseStore(text string) (s Store, fault string) {
 		return s, "the URL of a store has no query and no fragment here"
 	}
 	s.User = u.User.Username()
-	s.Address = joinPort(s.Host, port)
+	s.Address = net.JoinHostPort(s.Host, port)
 	return s, ""
-}
-
-func joinPort(host, port string) string {
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	return host + ":" + port
 }
 
 func (v *checker) shared() {

@@ -65,10 +65,8 @@ func (v *checker) traces() {
 	for _, name := range slices.Sorted(maps.Keys(t.Headers)) {
 		key := child("traces.headers", name)
 		v.fault(key, "", referenceFault(t.Headers[name]), "")
-		for _, f := range (rewrite.Options{Header: name}).Faults() {
-			if f.Key == "header" {
-				v.fault(key, show(name), "this is no name of a field", "")
-			}
+		if rewrite.FieldFault(name) != "" {
+			v.fault(key, show(name), "this is no name of a field", "")
 		}
 	}
 	if t.Endpoint == "" {

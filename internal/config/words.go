@@ -139,7 +139,7 @@ func (l *wordLayer) lookup(path []string) (field, bool) {
 			}
 		case named:
 			path[i] = spelling(segment, tree)
-			f = field{typ: f.typ.Elem()}
+			f = f.below()
 		default:
 			return field{}, false
 		}

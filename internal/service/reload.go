@@ -40,8 +40,10 @@ type compiled struct {
 	collector *otlp.Collector // of traces; nil: none
 }
 
-// compileWith compiles conf, and touches nothing that runs.
+// compileWith compiles conf, once its vaults have been asked, and touches nothing that
+// runs.
 func (s *Service) compileWith(conf config.Config) (c compiled, err error) {
+	defer s.ring.Prepare(conf, patience)()
 	if c.collector, err = otlp.Compile(conf.Traces); err != nil {
 		return c, conf.Locate(config.Problem{Key: "traces", Text: err.Error()})
 	}
@@ -60,10 +62,7 @@ func (s *Service) compile() (next compiled, err error) {
 	if err != nil {
 		return next, err
 	}
-	prepared := s.ring.Prepare(conf, patience)
-	next, err = s.compileWith(conf)
-	prepared()
-	if err != nil {
+	if next, err = s.compileWith(conf); err != nil {
 		return next, err
 	}
 	if conf.Listen.TLS.CertFile != "" {

@@ -151,9 +151,7 @@ func (s *Service) start(conf config.Config) error {
 	s.edge.Observe(s.traces)
 	s.edge.OpenStores(s.shares.Open)
 	s.metrics.Registry.MustRegister(s.ring, s.traces, s.shares)
-	prepared := s.ring.Prepare(conf, patience)
 	next, err := s.compileWith(conf)
-	prepared()
 	if err != nil {
 		return err
 	}

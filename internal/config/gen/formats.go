@@ -23,6 +23,8 @@ const (
 	segment      = `([A-Za-z0-9_~!$&'()*+,;=:@-]|\.[A-Za-z0-9_~!$&'()*+,;=:@-]|\.\.[A-Za-z0-9._~!$&'()*+,;=:@-])[A-Za-z0-9._~!$&'()*+,;=:@-]*`
 	plainSegment = `[A-Za-z0-9._~!$&'()+,;=:@-]*[A-Za-z0-9_~!$&'()+,;=:@-]`
 
+	webURL = `^https?://((` + hostName + `|` + ipv4 + `)\.?|\[` + ipv6 + `(%25[^\]]+)?\])(:` + portOr0 + `)?(/{0,2}|(/` + segment + `)+/?)$`
+
 	vault     = `https://[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)+(:[0-9]{1,5})?/secrets/[0-9A-Za-z-]{1,127}(/[0-9A-Za-z-]{1,127})?/?`
 	local     = `(env:[A-Za-z_][A-Za-z0-9_]*|file:(/|[A-Za-z]:[\\/]).*)`
 	reference = `(` + local + `|keyvault:` + vault + `)`
@@ -50,8 +52,8 @@ var definitions = map[string]*schema{
 	"text":      {Not: &schema{Pattern: expanded}},
 	"nonempty":  {MinLength: 1, Not: &schema{Pattern: expanded}},
 	"line":      {Pattern: `^[^\x00-\x1f\x7f]*$`, Not: &schema{Pattern: expanded}},
-	"url":       {Pattern: `^https?://((` + hostName + `|` + ipv4 + `)\.?|\[` + ipv6 + `(%25[^\]]+)?\])(:` + portOr0 + `)?(/{0,2}|(/` + segment + `)+/?)$`, Not: &schema{Pattern: `^https?://[^/]*:0*(/|$)`}},
-	"collector": {Pattern: `^https?://((` + hostName + `|` + ipv4 + `)\.?|\[` + ipv6 + `(%25[^\]]+)?\])(:` + portOr0 + `)?(/{0,2}|(/` + segment + `)+/?)$`, Not: &schema{Pattern: `^https?://[^/]*:0*(/|$)|/v1/traces/?$|^https?://[^/]*:0*4317(/|$)`}},
+	"url":       {Pattern: webURL, Not: &schema{Pattern: `^https?://[^/]*:0*(/|$)`}},
+	"collector": {Pattern: webURL, Not: &schema{Pattern: `^https?://[^/]*:0*(/|$)|/v1/traces/?$|^https?://[^/]*:0*4317(/|$)`}},
 	"prefix":    {Pattern: `^(/{1,2}|(/` + plainSegment + `)+/?)$`},
 	"path":      {Pattern: `^(/|(/` + segment + `)+)$`},
 	"route":     {Pattern: `^(\.|` + host + `\.?|\[(` + ipv4 + `|` + ipv6 + `)\])$`},

@@ -64,7 +64,7 @@ func schemaOf(k key) *schema {
 		s.PropertyNames = ref(cmp.Or(namedBy[k.path], "name"), false)[0]
 		s.AdditionalProperties = schemaOf(*k.element)
 	case k.items != nil:
-		s.Type, s.Items, s.MaxItems = []string{"array"}, schemaOf(*k.items), 16 // config.maxUpstreams
+		s.Type, s.Items, s.MaxItems = []string{"array"}, schemaOf(*k.items), config.MaxUpstreams // the only such list
 	case k.isSection():
 		s.Type = []string{"object", "null"} // all of its keys may be commented out
 		s.Properties = map[string]*schema{}
