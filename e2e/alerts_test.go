@@ -5,7 +5,6 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -62,15 +61,11 @@ func TestAlertsAndDashboardRun(t *testing.T) {
 // dashboardQueries returns every query of the dashboard.
 func dashboardQueries(t *testing.T) (queries []string) {
 	t.Helper()
-	text, err := os.ReadFile("../configs/monitoring/dashboard.json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var d struct {
 		Annotations struct{ List []struct{ Expr string } }
 		Panels      []struct{ Targets []struct{ Expr string } }
 	}
-	if err := json.Unmarshal(text, &d); err != nil {
+	if err := json.Unmarshal(ofProject(t, "configs/monitoring/dashboard.json"), &d); err != nil {
 		t.Fatal(err)
 	}
 	for _, a := range d.Annotations.List {
@@ -86,16 +81,12 @@ func dashboardQueries(t *testing.T) (queries []string) {
 
 func alertExpressions(t *testing.T) map[string]string {
 	t.Helper()
-	text, err := os.ReadFile("../configs/monitoring/alerts.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var file struct {
 		Groups []struct {
 			Rules []struct{ Alert, Expr string }
 		}
 	}
-	if err := yaml.Unmarshal(text, &file); err != nil {
+	if err := yaml.Unmarshal(ofProject(t, "configs/monitoring/alerts.yaml"), &file); err != nil {
 		t.Fatal(err)
 	}
 	all := map[string]string{}

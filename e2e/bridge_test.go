@@ -65,6 +65,9 @@ var crossings = map[string]struct {
 	"batch_list":       {"/batches", false, false, "batch_1"},
 }
 
+// everything is all of them; some SDKs have fewer.
+var everything = slices.Sorted(maps.Keys(crossings))
+
 // across returns what the operations bring to the upstream, from clients of both shapes.
 // The path of a legacy API names the model, so that the body keeps what the SDK has
 // written; said is what one of v1 finds there.
@@ -118,8 +121,7 @@ func checkBridge(t *testing.T, held string, cases map[string]bridged, command ..
 // TestOpenAIPythonCrossesTheBridge has both classes of openai-python call an upstream of
 // the other shape. Releases before 3.24 write model behind the prompt.
 func TestOpenAIPythonCrossesTheBridge(t *testing.T) {
-	cases := across("chat", "chat_stream", "responses", "responses_stream", "embeddings", "transcription", "image_edit",
-		"models", "file_create", "file_list", "batch_create", "batch_list")
+	cases := across(everything...)
 	maps.Copy(cases, map[string]bridged{
 		"v1/unknown_model": {fails: 404, detail: "a model that is not in the route's table"},
 		"v1/moderations":   {fails: 404, detail: "Azure OpenAI does not offer this operation"},
@@ -135,15 +137,13 @@ func TestOpenAIPythonCrossesTheBridge(t *testing.T) {
 // TestOpenAINodeCrossesTheBridge has the model behind a prompt, and behind a file. One
 // client adds its deployment to the path of a batch, where no API has it.
 func TestOpenAINodeCrossesTheBridge(t *testing.T) {
-	cases := across("chat", "chat_stream", "responses", "responses_stream", "embeddings", "transcription", "image_edit",
-		"models", "file_create", "file_list", "batch_create", "batch_list")
+	cases := across(everything...)
 	cases["azure_with_deployment/batch_create"] = bridged{target: "/openai/v1/batches", detail: "batch_1"}
 	checkBridge(t, pastFiles, cases, node(t), "sdk/node/bridge_cases.mjs", "openai")
 }
 
 func TestOpenAIGoCrossesTheBridge(t *testing.T) {
-	checkBridge(t, pastFiles, across("chat", "chat_stream", "responses", "responses_stream", "embeddings", "transcription", "image_edit",
-		"models", "file_create", "file_list", "batch_create", "batch_list"), cache(t, "go-sdk"), "bridge")
+	checkBridge(t, pastFiles, across(everything...), cache(t, "go-sdk"), "bridge")
 }
 
 // TestAModelBehindAFileNeedsRoom leaves body_head at its default: the client is told

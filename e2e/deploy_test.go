@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 )
@@ -21,19 +20,21 @@ import (
 // Docker: two edges, HAProxy in front, and promtool for Prometheus. Only addresses are
 // others, where Docker's DNS would give them.
 func TestThePartsOfCompose(t *testing.T) {
-	balancer, admins := unusedAddress(t), []string{unusedAddress(t), unusedAddress(t)}
+	balancer := unusedAddress(t)
 	var edges []*edge.Edge
 	servers := ""
-	for i, admin := range admins {
-		e := edge.Run(t, composedEdge(t, admin, shared.Key.URL))
+	for i := range 2 {
+		e := edge.Run(t, composedEdge(t, shared.Key.URL))
 		edges = append(edges, e)
-		servers += fmt.Sprintf("    server edge%d %s check addr 127.0.0.1 port %s\n", i+1, e.Address(), admin[strings.LastIndex(admin, ":")+1:])
+		_, admin, _ := net.SplitHostPort(e.AdminAddress())
+		servers += fmt.Sprintf("    server edge%d %s check addr 127.0.0.1 port %s\n", i+1, e.Address(), admin)
 	}
-	startBalancer(t, balancer, replaced(t, deployed(t, "compose/haproxy.cfg"), map[string]string{
+	settings := writeFile(t, "haproxy.cfg", replaced(t, deployed(t, "compose/haproxy.cfg"), map[string]string{
 		`bind :8080`:                     "bind " + balancer,
 		`(?m)^    server-template .*\n`:  servers,
 		`default-server check port 9090`: "default-server",
 	}))
+	startProgram(t, balancer, debian(t, "haproxy"), "-db", "-f", settings)
 	balanced := func(what string) {
 		t.Helper()
 		if got := curl(t, "", "http://"+balancer+chatV1, "-d", hello, "-H", "Authorization: Bearer "+subscriptionKey); !got.OK {
@@ -41,10 +42,11 @@ func TestThePartsOfCompose(t *testing.T) {
 		}
 	}
 	for i, e := range edges {
-		for end := time.Now().Add(patience); e.Count("exchange") == 0; balanced("both edges run") {
-			if time.Now().After(end) {
-				t.Fatalf("the balancer never uses edge %d", i+1)
-			}
+		if !edge.Eventually(patience, func() bool {
+			balanced("both edges run")
+			return e.Count("exchange") > 0
+		}) {
+			t.Fatalf("the balancer never uses edge %d", i+1)
 		}
 	}
 	// One drains. Until it has gone, and afterwards, every exchange is answered.
@@ -61,7 +63,7 @@ func TestThePartsOfCompose(t *testing.T) {
 func TestPromtoolTakesThePrometheusOfCompose(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"prometheus.yml": deployed(t, "compose/prometheus.yml"), "alerts.yaml": deployed(t, "../configs/monitoring/alerts.yaml"),
+		"prometheus.yml": deployed(t, "compose/prometheus.yml"), "alerts.yaml": string(ofProject(t, "configs/monitoring/alerts.yaml")),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -75,18 +77,14 @@ func TestPromtoolTakesThePrometheusOfCompose(t *testing.T) {
 
 func deployed(t *testing.T, file string) string {
 	t.Helper()
-	text, err := os.ReadFile("../deploy/" + file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
+	return string(ofProject(t, "deploy/"+file))
 }
 
 // composedEdge is the configuration of compose.yaml with other addresses.
-func composedEdge(t *testing.T, admin, upstream string) string {
+func composedEdge(t *testing.T, upstream string) string {
 	t.Helper()
 	return replaced(t, deployed(t, "compose/edge/config.yaml"), map[string]string{
-		`address: ":9090"`:                   fmt.Sprintf("address: %q", admin),
+		`address: ":9090"`:                   `address: "127.0.0.1:0"`,
 		`https://contoso\.azure-api\.net`:    upstream,
 		`(?m)^log: \{format: json\}(?:\n|$)`: "log: {format: json}\nlisten: {address: \"127.0.0.1:0\"}\n",
 	})
@@ -103,40 +101,4 @@ func replaced(t *testing.T, text string, by map[string]string) string {
 		text = re.ReplaceAllLiteralString(text, with)
 	}
 	return text
-}
-
-// startBalancer runs HAProxy at the address until the end of the test.
-func startBalancer(t *testing.T, address, text string) {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "haproxy.cfg")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	program, err := exec.LookPath("haproxy")
-	if err != nil {
-		t.Fatal("no haproxy; install the package")
-	}
-	var said strings.Builder
-	cmd := exec.Command(program, "-db", "-f", file)
-	cmd.Stdout, cmd.Stderr = &said, &said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("HAProxy said\n%s", said.String())
-		}
-	})
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		c, err := net.Dial("tcp", address)
-		if err == nil {
-			_ = c.Close()
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("HAProxy does not listen: %v", err)
-		}
-	}
 }

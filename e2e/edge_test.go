@@ -27,6 +27,14 @@ func access(t *testing.T, e *edge.Edge, requestID string) edge.Line {
 	return line
 }
 
+// awaitLine waits until a line of the log has the text.
+func awaitLine(t *testing.T, e *edge.Edge, text string) {
+	t.Helper()
+	if err := e.Await(text, e.Logged(text)); err != nil {
+		t.Fatalf("%v\n%s", err, e.Words())
+	}
+}
+
 // checkLog fails where the log holds a secret, or a line that is no JSON: the
 // report of a panic or of the race detector.
 func checkLog(t *testing.T, e *edge.Edge) {

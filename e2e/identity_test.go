@@ -21,7 +21,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 )
@@ -140,9 +139,7 @@ routes:
     require: {token: [provider]}
     forward_claims: {sub: X-Caller, roles: X-Roles}
 `, upstream, p.Issuer, p.Audience, more))
-	if err := e.Await("the keys", e.Logged("keys of an issuer are there")); err != nil {
-		t.Fatal(err)
-	}
+	awaitLine(t, e, "keys of an issuer are there")
 	return e
 }
 
@@ -229,20 +226,18 @@ func TestTokensOfACertifiedProvider(t *testing.T) {
 	if err := e.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Await("the failure", e.Logged("an issuer cannot be asked, and has not been reached since the start")); err != nil {
-		t.Fatal(err)
-	}
+	awaitLine(t, e, "an issuer cannot be asked, and has not been reached since the start")
 	want("the provider was never reached", last, 503, "keys_unavailable")
 	if _, err := e.Get("/readyz"); err == nil || !strings.Contains(err.Error(), "no keys of issuers: "+p.Issuer) {
 		t.Errorf("/readyz: %v", err)
 	}
 	p.do("back")
-	for deadline := time.Now().Add(edge.Patience); ; time.Sleep(50 * time.Millisecond) {
-		if _, err := e.Get("/readyz"); err == nil {
-			break
-		} else if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
+	var unready error
+	if !edge.Eventually(edge.Patience, func() bool {
+		_, unready = e.Get("/readyz")
+		return unready == nil
+	}) {
+		t.Fatal(unready)
 	}
 	want("the provider is back", last, 200, "")
 	for _, secret := range []string{old, last, encrypted} {

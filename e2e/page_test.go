@@ -12,7 +12,7 @@ import (
 
 // pageConfig has an edge whose page asks for a token, and a route to nobody.
 const pageConfig = `
-admin: {address: "%s", token: "env:E2E_PAGE_TOKEN"}
+admin: {address: "127.0.0.1:0", token: "env:E2E_PAGE_TOKEN"}
 log: {format: json}
 upstreams:
   key: {url: "%s"}
@@ -26,8 +26,7 @@ routes:
 func TestThePageWorks(t *testing.T) {
 	const adminToken = "e2e-admin-token-0123456789abcdef"
 	t.Setenv("E2E_PAGE_TOKEN", adminToken)
-	admin := unusedAddress(t)
-	e := edge.Run(t, fmt.Sprintf(pageConfig, admin, shared.Key.URL, unusedAddress(t)))
+	e := edge.Run(t, fmt.Sprintf(pageConfig, shared.Key.URL, unusedAddress(t)))
 	callAs(t, e, "OpenAI/Python 3.0", subscriptionKey, 200)
 	callAs(t, e, "langchain-openai/1.0", otherKey, 401)
 	callAs(t, e, "curl/8", "", 401)
@@ -42,7 +41,7 @@ func TestThePageWorks(t *testing.T) {
 	} {
 		cases = append(cases, sdkCase{name: "page/" + name})
 	}
-	lines := runScript(t, "unused", "unused", "env", "E2E_ADMIN=http://"+admin, "E2E_ADMIN_TOKEN="+adminToken, "E2E_EDGE=http://"+e.Address(),
+	lines := runScript(t, "unused", "unused", "env", "E2E_ADMIN=http://"+e.AdminAddress(), "E2E_ADMIN_TOKEN="+adminToken, "E2E_EDGE=http://"+e.Address(),
 		"E2E_ARTIFACTS="+artifacts(t), "E2E_CHROMIUM="+chromium(t), node(t), "sdk/node/page_cases.mjs")
 	expectExactly(t, cases, lines)
 	for name, line := range lines {

@@ -16,7 +16,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 )
@@ -160,41 +159,10 @@ type scraper struct {
 // startPrometheus runs Prometheus until the end of the test. It scrapes target.
 func startPrometheus(t *testing.T, target string) *scraper {
 	t.Helper()
-	dir, address := t.TempDir(), unusedAddress(t)
-	settings := filepath.Join(dir, "prometheus.yml")
-	text := fmt.Sprintf("global: {scrape_interval: 200ms, scrape_timeout: 200ms}\nscrape_configs: [{job_name: apim-edge, static_configs: [{targets: [%q]}]}]\n", target)
-	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(debian(t, "prometheus"), "--config.file="+settings, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address)
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		_ = log.Close()
-		if t.Failed() {
-			said, _ := os.ReadFile(log.Name())
-			t.Logf("Prometheus said\n%s", said)
-		}
-	})
+	address := unusedAddress(t)
+	settings := writeFile(t, "prometheus.yml", fmt.Sprintf("global: {scrape_interval: 200ms, scrape_timeout: 200ms}\nscrape_configs: [{job_name: apim-edge, static_configs: [{targets: [%q]}]}]\n", target))
+	startProgram(t, address, debian(t, "prometheus"), "--config.file="+settings, "--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+address)
 	return &scraper{t, "http://" + address}
-}
-
-// debian returns the path of a program of Debian's package prometheus.
-func debian(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Fatalf("no %s; install the package prometheus", name)
-	}
-	return path
 }
 
 // await waits until the sum of what a query finds is want.
@@ -202,19 +170,16 @@ func (p *scraper) await(query string, want float64) {
 	p.t.Helper()
 	var found map[string]float64
 	var err error
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if found, err = p.query(query); err != nil || len(found) == 0 {
-			continue
-		}
+	if !edge.Eventually(patience, func() bool {
+		found, err = p.query(query)
 		sum := 0.0
 		for _, v := range found {
 			sum += v
 		}
-		if sum == want {
-			return
-		}
+		return err == nil && len(found) > 0 && sum == want
+	}) {
+		p.t.Fatalf("%s is %v, %v; want %v", query, found, err, want)
 	}
-	p.t.Fatalf("%s is %v, %v; want %v", query, found, err, want)
 }
 
 func (p *scraper) ask(t *testing.T, query string) map[string]float64 {

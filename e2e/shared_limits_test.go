@@ -7,14 +7,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 )
@@ -72,10 +69,8 @@ func TestReplicasShareOneLimit(t *testing.T) {
 	for _, r := range replicas {
 		awaitMetric(t, r, "apim_edge_shared_store_up", 1)
 		// There, gone, there: a line each. A busy machine may lose sight of it once more.
-		for end := time.Now().Add(patience); !strings.HasSuffix(turns(r), "there gone there "); time.Sleep(10 * time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatalf("the log does not say that the store is back: %s\n%s", turns(r), r.Words())
-			}
+		if !edge.Eventually(patience, func() bool { return strings.HasSuffix(turns(r), "there gone there ") }) {
+			t.Fatalf("the log does not say that the store is back: %s\n%s", turns(r), r.Words())
 		}
 		if text := turns(r); strings.Contains(text, "gone gone") || strings.Contains(text, "there there") {
 			t.Errorf("the log says twice what has not changed: %s", text)
@@ -152,12 +147,8 @@ type store struct {
 func newStore(t *testing.T) *store {
 	t.Helper()
 	_, port, _ := net.SplitHostPort(unusedAddress(t))
-	dir := t.TempDir()
-	s := &store{t: t, port: port, file: filepath.Join(dir, "redis.conf")}
-	conf := strings.NewReplacer("PORT", port, "DIR", dir, "CERT", certificate.CertFile, "KEY", certificate.KeyFile, "PASSWORD", storePassword).Replace(storeConfig)
-	if err := os.WriteFile(s.file, []byte(conf), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	conf := strings.NewReplacer("PORT", port, "DIR", t.TempDir(), "CERT", certificate.CertFile, "KEY", certificate.KeyFile, "PASSWORD", storePassword).Replace(storeConfig)
+	s := &store{t: t, port: port, file: writeFile(t, "redis.conf", conf)}
 	s.start()
 	t.Cleanup(s.kill)
 	return s
@@ -169,13 +160,7 @@ func (s *store) start() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if c, err := net.Dial("tcp", "127.0.0.1:"+s.port); err == nil {
-			_ = c.Close()
-			return
-		}
-	}
-	s.t.Fatal("redis-server does not listen")
+	awaitListener(s.t, "redis-server", "127.0.0.1:"+s.port)
 }
 
 func (s *store) kill() {
@@ -236,42 +221,31 @@ func askBoth(t *testing.T, replicas []*edge.Edge, key string, n int) int {
 	return int(passed.Load())
 }
 
-func awaitLine(t *testing.T, r *edge.Edge, text string) {
-	t.Helper()
-	if err := r.Await(text, r.Logged(text)); err != nil {
-		t.Fatalf("%v\n%s", err, r.Words())
-	}
-}
-
 func awaitMetric(t *testing.T, r *edge.Edge, name string, want int) {
 	t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		m, err := r.Scrape()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if m.Sum(name) == want {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("%s is %d, want %d", name, m.Sum(name), want)
-		}
+	got := 0
+	if !edge.Eventually(patience, func() bool {
+		got = metric(t, r, name)
+		return got == want
+	}) {
+		t.Fatalf("%s is %d, want %d", name, got, want)
 	}
 }
 
-// awaitAnswer waits until the store has answered twice from now on: once to what was
-// asked before, and once more.
+// awaitAnswer gives the store time to answer once more from now on.
 func awaitAnswer(t *testing.T, r *edge.Edge) {
 	t.Helper()
-	answers := func() int {
-		m, err := r.Scrape()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return m.Sum("apim_edge_shared_store_questions_total", `result="ok"`)
+	answers := func() int { return metric(t, r, "apim_edge_shared_store_questions_total", `result="ok"`) }
+	before := answers()
+	edge.Eventually(patience, func() bool { return answers() > before })
+}
+
+// metric returns what one scrape says of a metric.
+func metric(t *testing.T, r *edge.Edge, name string, labels ...string) int {
+	t.Helper()
+	m, err := r.Scrape()
+	if err != nil {
+		t.Fatal(err)
 	}
-	before, end := answers(), time.Now().Add(patience)
-	for answers() < before+1 && time.Now().Before(end) {
-		time.Sleep(5 * time.Millisecond)
-	}
+	return m.Sum(name, labels...)
 }

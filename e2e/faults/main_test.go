@@ -37,7 +37,7 @@ func openFiles(string) error {
 // eventually waits until ready returns true.
 func eventually(t *testing.T, what string, ready func() bool) bool {
 	t.Helper()
-	ok := load.Eventually(ready)
+	ok := edge.Eventually(edge.Patience, ready)
 	if !ok {
 		t.Errorf("waited %s for %s", edge.Patience, what)
 	}

@@ -9,8 +9,6 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgsvg"
 )
 
 // band is a time in which one of the upstreams is in trouble, in seconds.
@@ -51,20 +49,9 @@ var (
 
 // draw writes the picture.
 func (f *failover) draw(file string) error {
-	plot.DefaultFont.Variant, plotter.DefaultFont.Variant = "Sans", "Sans"
-	const width, high = 22 * vg.Centimeter, 5 * vg.Centimeter
-	canvas := vgsvg.New(width, high*vg.Length(len(failoverPanels)))
-	tiles := draw.Tiles{Rows: len(failoverPanels), Cols: 1, PadY: 3 * vg.Millimeter, PadTop: vg.Millimeter, PadRight: 3 * vg.Millimeter}
-	var rows [][]*plot.Plot
-	for i := range failoverPanels {
-		p, err := f.panel(i)
-		if err != nil {
-			return err
-		}
-		rows = append(rows, []*plot.Plot{p})
-	}
-	for i, row := range plot.Align(rows, tiles, draw.New(canvas)) {
-		rows[i][0].Draw(row[0])
+	canvas, err := stack(22*vg.Centimeter, 5*vg.Centimeter, 3*vg.Millimeter, len(failoverPanels), f.panel)
+	if err != nil {
+		return err
 	}
 	var text bytes.Buffer
 	if _, err := canvas.WriteTo(&text); err != nil {
@@ -74,14 +61,9 @@ func (f *failover) draw(file string) error {
 }
 
 func (f *failover) panel(i int) (*plot.Plot, error) {
-	what, p := &failoverPanels[i], plot.New()
-	p.BackgroundColor = nil
-	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = what.title, "seconds", what.unit
-	p.Legend.Top = true
-	p.Y.Min, p.Y.Max = 0, 1
-	if what.logarithmic {
-		p.Y.Min, p.Y.Scale, p.Y.Tick.Marker = 0.1, plot.LogScale{}, plot.LogTicks{Prec: -1}
-	}
+	what := &failoverPanels[i]
+	p := newPanel(what.title, what.unit, what.logarithmic)
+	p.BackgroundColor, p.X.Label.Text = nil, "seconds"
 	for n, c := range what.curves {
 		var points plotter.XYs
 		for j := range f.whole {
@@ -89,13 +71,9 @@ func (f *failover) panel(i int) (*plot.Plot, error) {
 				points = append(points, plotter.XY{X: f.whole[j].at.Seconds(), Y: y})
 			}
 		}
-		l, err := plotter.NewLine(points)
-		if err != nil {
+		if err := addCurve(p, n, c.name, points); err != nil {
 			return nil, err
 		}
-		l.Color, l.Width = hues[n], vg.Points(1.2)
-		p.Add(l)
-		p.Legend.Add(c.name, l)
 	}
 	p.Y.Max *= 1.1
 	if err := f.shade(p); err != nil {

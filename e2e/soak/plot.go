@@ -38,20 +38,9 @@ type curve struct{ name, column string }
 
 // writePlots draws all panels over one axis of time.
 func writePlots(file string, samples []sample) error {
-	plot.DefaultFont.Variant, plotter.DefaultFont.Variant = "Sans", "Sans"
-	const width, high = 24 * vg.Centimeter, 7 * vg.Centimeter
-	canvas := vgsvg.New(width, high*vg.Length(len(panels)))
-	tiles := draw.Tiles{Rows: len(panels), Cols: 1, PadY: 4 * vg.Millimeter, PadTop: vg.Millimeter, PadRight: 3 * vg.Millimeter}
-	var rows [][]*plot.Plot
-	for i := range panels {
-		p, err := panel(i, samples)
-		if err != nil {
-			return err
-		}
-		rows = append(rows, []*plot.Plot{p})
-	}
-	for i, row := range plot.Align(rows, tiles, draw.New(canvas)) {
-		rows[i][0].Draw(row[0])
+	canvas, err := stack(24*vg.Centimeter, 7*vg.Centimeter, 4*vg.Millimeter, len(panels), func(i int) (*plot.Plot, error) { return panel(i, samples) })
+	if err != nil {
+		return err
 	}
 	out, err := os.Create(file)
 	if err != nil {
@@ -62,21 +51,58 @@ func writePlots(file string, samples []sample) error {
 	return err
 }
 
+// stack draws n panels, one below the other, over one axis of time. gap is between them.
+func stack(width, high, gap vg.Length, n int, panel func(i int) (*plot.Plot, error)) (*vgsvg.Canvas, error) {
+	plot.DefaultFont.Variant, plotter.DefaultFont.Variant = "Sans", "Sans"
+	canvas := vgsvg.New(width, high*vg.Length(n))
+	tiles := draw.Tiles{Rows: n, Cols: 1, PadY: gap, PadTop: vg.Millimeter, PadRight: 3 * vg.Millimeter}
+	var rows [][]*plot.Plot
+	for i := range n {
+		p, err := panel(i)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, []*plot.Plot{p})
+	}
+	for i, row := range plot.Align(rows, tiles, draw.New(canvas)) {
+		rows[i][0].Draw(row[0])
+	}
+	return canvas, nil
+}
+
+// newPanel is a panel without its curves.
+func newPanel(title, unit string, logarithmic bool) *plot.Plot {
+	p := plot.New()
+	p.Title.Text, p.Y.Label.Text = title, unit
+	p.Legend.Top = true
+	p.Y.Min, p.Y.Max = 0, 1
+	if logarithmic {
+		p.Y.Min, p.Y.Scale, p.Y.Tick.Marker = 0.1, plot.LogScale{}, plot.LogTicks{Prec: -1}
+	}
+	return p
+}
+
+// addCurve draws the n-th curve of a panel.
+func addCurve(p *plot.Plot, n int, name string, points plotter.XYs) error {
+	l, err := plotter.NewLine(points)
+	if err != nil {
+		return err
+	}
+	l.Color, l.Width = hues[n], vg.Points(1.2)
+	p.Add(l)
+	p.Legend.Add(name, l)
+	return nil
+}
+
 func panel(i int, samples []sample) (*plot.Plot, error) {
 	what := &panels[i]
 	unit, name := time.Second, "seconds since the load began"
 	if length(samples) > 5*time.Minute {
 		unit, name = time.Minute, "minutes since the load began"
 	}
-	p := plot.New()
-	p.Title.Text, p.Title.Padding = what.title, vg.Points(4)
-	p.X.Label.Text, p.Y.Label.Text = name, what.unit
-	p.Legend.Top = true
+	p := newPanel(what.title, what.unit, what.logarithmic)
+	p.Title.Padding, p.X.Label.Text = vg.Points(4), name
 	p.Add(plotter.NewGrid())
-	p.Y.Min, p.Y.Max = 0, 1
-	if what.logarithmic {
-		p.Y.Min, p.Y.Scale, p.Y.Tick.Marker = 0.1, plot.LogScale{}, plot.LogTicks{Prec: -1}
-	}
 	for n, c := range what.curves {
 		value := column(c.column)
 		var points plotter.XYs
@@ -90,13 +116,9 @@ func panel(i int, samples []sample) (*plot.Plot, error) {
 		if len(points) == 0 {
 			continue
 		}
-		l, err := plotter.NewLine(points)
-		if err != nil {
+		if err := addCurve(p, n, c.name, points); err != nil {
 			return nil, err
 		}
-		l.Color, l.Width = hues[n], vg.Points(1.2)
-		p.Add(l)
-		p.Legend.Add(c.name, l)
 	}
 	p.X.Min = 0
 	p.X.Max = 1.27 * float64(length(samples)) / float64(unit) // room for the legend

@@ -261,17 +261,18 @@ func (b *block) ratio(l line) Spread {
 	return b.between(l, b.best())
 }
 
-// toPlain compares a line with the same program that does no more than the others, round
-// by round.
-func (b *block) toPlain(l line) Spread {
+// toPlain compares a line with the same program that does no more than the others, whose
+// name it returns, round by round.
+func (b *block) toPlain(l line) (name string, s Spread) {
 	name, _, isVariant := strings.Cut(l.Name, "+")
 	i := slices.IndexFunc(b.lines, func(plain line) bool { return plain.Name == name })
 	if !isVariant || i < 0 {
-		return Spread{}
+		return name, Spread{}
 	}
-	return b.between(l, &b.lines[i])
+	return name, b.between(l, &b.lines[i])
 }
 
+// between is how a line's first figure relates to another's, round by round; nil: not at all.
 func (b *block) between(l line, other *line) Spread {
 	if other == nil {
 		return Spread{}

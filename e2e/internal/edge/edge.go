@@ -21,6 +21,16 @@ import (
 // bound on speed: it ends a test that would otherwise hang.
 const Patience = 30 * time.Second
 
+// Eventually reports whether ready returns true before the patience is at an end.
+func Eventually(patience time.Duration, ready func() bool) bool {
+	for deadline := time.Now().Add(patience); !ready(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
+}
+
 // Build builds the program into dir with further flags of go build, or takes the
 // one that EDGE_BINARY names: one with the race detector, for example.
 func Build(dir string, flags ...string) (binary string, err error) {

@@ -3,6 +3,7 @@ package load
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -93,11 +94,7 @@ func (l *Ledger) access(line edge.Line) {
 func (l *Ledger) Causes() map[string]int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := map[string]int{}
-	for cause, n := range l.lines.causes {
-		all[cause] = n
-	}
-	return all
+	return maps.Clone(l.lines.causes)
 }
 
 // Lines returns how many access lines there are.
@@ -176,7 +173,11 @@ func (l *Ledger) CheckCounters(m edge.Metrics) {
 	for code := range errorCodes {
 		same("errors "+code, m.Sum("apim_edge_errors_total", `code="`+code+`"`), n.causes[code])
 	}
-	if moved := movedOf(n); moved > 0 || m.Has("apim_edge_upstream_moved_total") { // of several upstreams alone
+	moved := 0
+	for _, times := range n.moved {
+		moved += times
+	}
+	if moved > 0 || m.Has("apim_edge_upstream_moved_total") { // of several upstreams alone
 		same("attempts that moved on", m.Sum("apim_edge_upstream_moved_total"), moved)
 	}
 	same("preflights", m.Sum("apim_edge_preflights_total"), n.causes["preflight"])

@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -134,23 +135,11 @@ func (l *Ledger) refused(id string, a *arrival, u *Upstream) {
 	})
 }
 
-// movedOf returns how many attempts access lines tell of that moved on.
-func movedOf(l *lines) (n int) {
-	for _, times := range l.moved {
-		n += times
-	}
-	return n
-}
-
 // Moved returns how often a request has moved on, by why.
 func (l *Ledger) Moved() map[string]int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := map[string]int{}
-	for why, n := range l.lines.moved {
-		all[why] = n
-	}
-	return all
+	return maps.Clone(l.lines.moved)
 }
 
 // Served returns how many exchanges with the upstream of that name have gone well.

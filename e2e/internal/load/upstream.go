@@ -262,7 +262,7 @@ func (u *Upstream) MostConns() int {
 func (u *Upstream) AwaitQuiet() error {
 	var running []string
 	var conns int
-	if !Eventually(func() bool {
+	if !edge.Eventually(edge.Patience, func() bool {
 		u.mu.Lock()
 		defer u.mu.Unlock()
 		running, conns = nil, u.life.conns
@@ -274,16 +274,6 @@ func (u *Upstream) AwaitQuiet() error {
 		return fmt.Errorf("%d exchanges still run at the upstream, such as %v, on %d connections", len(running), running[:min(len(running), 5)], conns)
 	}
 	return nil
-}
-
-// Eventually reports whether ready returns true before the patience is at an end.
-func Eventually(ready func() bool) bool {
-	for deadline := time.Now().Add(edge.Patience); !ready(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			return false
-		}
-	}
-	return true
 }
 
 // CPUTime returns what the present life has used.

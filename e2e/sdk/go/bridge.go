@@ -9,7 +9,6 @@ import (
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/azure"
 	"github.com/openai/openai-go/v3/option"
-	"github.com/openai/openai-go/v3/responses"
 )
 
 // crossing is one operation through a bridge. model is the client's name for it.
@@ -49,64 +48,34 @@ func bridgeCases() []testCase {
 	return cases
 }
 
-func longChat(model string) openai.ChatCompletionNewParams {
-	return openai.ChatCompletionNewParams{
-		Model: model, Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage(long)},
-	}
-}
-
 func crossChat(ctx context.Context, client openai.Client, model string) (string, error) {
-	answer, err := client.Chat.Completions.New(ctx, longChat(model))
-	if err != nil {
-		return "", err
-	}
-	return answer.Choices[0].Message.Content, nil
+	return completion(ctx, client, model, long)
 }
 
-func crossChatStream(ctx context.Context, client openai.Client, model string) (all string, err error) {
-	stream := client.Chat.Completions.NewStreaming(ctx, longChat(model))
-	defer stream.Close()
-	for stream.Next() {
-		for _, choice := range stream.Current().Choices {
-			all += choice.Delta.Content
-		}
-	}
-	return all, stream.Err()
-}
-
-func longResponse(model string) responses.ResponseNewParams {
-	return responses.ResponseNewParams{
-		Model: model, Input: responses.ResponseNewParamsInputUnion{OfString: openai.String(long)},
-	}
+func crossChatStream(ctx context.Context, client openai.Client, model string) (string, error) {
+	pieces, err := completionPieces(ctx, client, model, long)
+	return strings.Join(pieces, ""), err
 }
 
 func crossResponse(ctx context.Context, client openai.Client, model string) (string, error) {
-	answer, err := client.Responses.New(ctx, longResponse(model))
+	answer, err := client.Responses.New(ctx, responseParams(model, long))
 	if err != nil {
 		return "", err
 	}
 	return answer.ID, nil
 }
 
-func crossResponseStream(ctx context.Context, client openai.Client, model string) (all string, err error) {
-	stream := client.Responses.NewStreaming(ctx, longResponse(model))
-	defer stream.Close()
-	for stream.Next() {
-		if event := stream.Current(); event.Type == "response.output_text.delta" {
-			all += event.Delta
-		}
-	}
-	return all, stream.Err()
+func crossResponseStream(ctx context.Context, client openai.Client, model string) (string, error) {
+	pieces, err := responsePieces(ctx, client, model, long)
+	return strings.Join(pieces, ""), err
 }
 
 func crossEmbeddings(ctx context.Context, client openai.Client, model string) (string, error) {
-	answer, err := client.Embeddings.New(ctx, openai.EmbeddingNewParams{
-		Model: model, Input: openai.EmbeddingNewParamsInputUnion{OfString: openai.String(long)},
-	})
+	vector, err := embedding(ctx, client, model, long)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprint(answer.Data[0].Embedding[0]), nil
+	return fmt.Sprint(vector[0]), nil
 }
 
 func crossTranscription(ctx context.Context, client openai.Client, model string) (string, error) {
@@ -131,15 +100,8 @@ func crossImageEdit(ctx context.Context, client openai.Client, model string) (st
 }
 
 func crossModels(ctx context.Context, client openai.Client, _ string) (string, error) {
-	list, err := client.Models.List(ctx)
-	if err != nil {
-		return "", err
-	}
-	var names []string
-	for _, found := range list.Data {
-		names = append(names, found.ID)
-	}
-	return strings.Join(names, ","), nil
+	names, err := modelNames(ctx, client)
+	return strings.Join(names, ","), err
 }
 
 func crossFile(ctx context.Context, client openai.Client, _ string) (string, error) {

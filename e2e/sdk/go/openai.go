@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -69,45 +70,92 @@ func connect(name string, more ...option.RequestOption) openai.Client {
 	return openai.NewClient(append(options, option.WithHeader(caseField, name))...)
 }
 
-func chatParams(name string) openai.ChatCompletionNewParams {
+func chatParams(model, text string) openai.ChatCompletionNewParams {
 	return openai.ChatCompletionNewParams{
-		Model:    model,
-		Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage(prompt(name))},
+		Model: model, Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage(text)},
 	}
 }
 
-func chat(ctx context.Context, client openai.Client, name string) error {
-	answer, err := client.Chat.Completions.New(ctx, chatParams(name))
+// completion returns what a model answers to a text.
+func completion(ctx context.Context, client openai.Client, model, text string) (string, error) {
+	answer, err := client.Chat.Completions.New(ctx, chatParams(model, text))
 	if err != nil {
-		return err
+		return "", err
 	}
-	return checkText(name, answer.Choices[0].Message.Content)
+	return answer.Choices[0].Message.Content, nil
 }
 
-func chatStream(ctx context.Context, client openai.Client, name string) error {
-	stream := client.Chat.Completions.NewStreaming(ctx, chatParams(name))
+// completionPieces does so as a stream.
+func completionPieces(ctx context.Context, client openai.Client, model, text string) (pieces []string, err error) {
+	stream := client.Chat.Completions.NewStreaming(ctx, chatParams(model, text))
 	defer stream.Close()
-	var pieces []string
 	for stream.Next() {
 		for _, choice := range stream.Current().Choices {
 			pieces = append(pieces, choice.Delta.Content)
 		}
 	}
-	if err := stream.Err(); err != nil {
+	return pieces, stream.Err()
+}
+
+func responseParams(model, text string) responses.ResponseNewParams {
+	return responses.ResponseNewParams{
+		Model: model, Input: responses.ResponseNewParamsInputUnion{OfString: openai.String(text)},
+	}
+}
+
+// responsePieces returns what a model responds to a text, as a stream.
+func responsePieces(ctx context.Context, client openai.Client, model, text string) (pieces []string, err error) {
+	stream := client.Responses.NewStreaming(ctx, responseParams(model, text))
+	defer stream.Close()
+	for stream.Next() {
+		if event := stream.Current(); event.Type == "response.output_text.delta" {
+			pieces = append(pieces, event.Delta)
+		}
+	}
+	return pieces, stream.Err()
+}
+
+// embedding returns the vector of a text.
+func embedding(ctx context.Context, client openai.Client, model, text string) ([]float64, error) {
+	answer, err := client.Embeddings.New(ctx, openai.EmbeddingNewParams{
+		Model: model, Input: openai.EmbeddingNewParamsInputUnion{OfString: openai.String(text)},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer.Data[0].Embedding, nil
+}
+
+// modelNames returns the names in the list of models.
+func modelNames(ctx context.Context, client openai.Client) (names []string, err error) {
+	list, err := client.Models.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, found := range list.Data {
+		names = append(names, found.ID)
+	}
+	return names, nil
+}
+
+func chat(ctx context.Context, client openai.Client, name string) error {
+	text, err := completion(ctx, client, model, prompt(name))
+	if err != nil {
+		return err
+	}
+	return checkText(name, text)
+}
+
+func chatStream(ctx context.Context, client openai.Client, name string) error {
+	pieces, err := completionPieces(ctx, client, model, prompt(name))
+	if err != nil {
 		return err
 	}
 	return checkStream(name, pieces)
 }
 
-func responseParams(name string) responses.ResponseNewParams {
-	return responses.ResponseNewParams{
-		Model: model,
-		Input: responses.ResponseNewParamsInputUnion{OfString: openai.String(prompt(name))},
-	}
-}
-
 func response(ctx context.Context, client openai.Client, name string) error {
-	answer, err := client.Responses.New(ctx, responseParams(name))
+	answer, err := client.Responses.New(ctx, responseParams(model, prompt(name)))
 	if err != nil {
 		return err
 	}
@@ -115,29 +163,19 @@ func response(ctx context.Context, client openai.Client, name string) error {
 }
 
 func responseStream(ctx context.Context, client openai.Client, name string) error {
-	stream := client.Responses.NewStreaming(ctx, responseParams(name))
-	defer stream.Close()
-	var pieces []string
-	for stream.Next() {
-		if event := stream.Current(); event.Type == "response.output_text.delta" {
-			pieces = append(pieces, event.Delta)
-		}
-	}
-	if err := stream.Err(); err != nil {
+	pieces, err := responsePieces(ctx, client, model, prompt(name))
+	if err != nil {
 		return err
 	}
 	return checkStream(name, pieces)
 }
 
 func embeddings(ctx context.Context, client openai.Client, name string) error {
-	answer, err := client.Embeddings.New(ctx, openai.EmbeddingNewParams{
-		Model: embeddingModel,
-		Input: openai.EmbeddingNewParamsInputUnion{OfString: openai.String(name)},
-	})
+	vector, err := embedding(ctx, client, embeddingModel, name)
 	if err != nil {
 		return err
 	}
-	return checkVector(answer.Data[0].Embedding)
+	return checkVector(vector)
 }
 
 func uploadFile(ctx context.Context, client openai.Client, _ string) error {
@@ -152,22 +190,17 @@ func uploadFile(ctx context.Context, client openai.Client, _ string) error {
 }
 
 func models(ctx context.Context, client openai.Client, _ string) error {
-	list, err := client.Models.List(ctx)
-	if err != nil {
-		return err
+	names, err := modelNames(ctx, client)
+	if err == nil && !slices.Contains(names, model) {
+		err = fmt.Errorf("the list of models lacks %s", model)
 	}
-	for _, found := range list.Data {
-		if found.ID == model {
-			return nil
-		}
-	}
-	return fmt.Errorf("the list of models lacks %s", model)
+	return err
 }
 
 func cutStream(ctx context.Context, name string) error {
 	client := connect(name, option.WithBaseURL(keyBase+"/openai/v1/"), option.WithAPIKey(key),
 		option.WithHeader("x-lookalike-fault", "cut-chunked"))
-	stream := client.Chat.Completions.NewStreaming(ctx, chatParams(name))
+	stream := client.Chat.Completions.NewStreaming(ctx, chatParams(model, prompt(name)))
 	defer stream.Close()
 	events := 0
 	for stream.Next() {
@@ -185,7 +218,7 @@ func cutStream(ctx context.Context, name string) error {
 func leave(ctx context.Context, name string) error {
 	client := connect(name, option.WithBaseURL(keyBase+"/openai/v1/"), option.WithAPIKey(key),
 		option.WithHeader("x-lookalike-interval", "1s"))
-	stream := client.Chat.Completions.NewStreaming(ctx, chatParams(name))
+	stream := client.Chat.Completions.NewStreaming(ctx, chatParams(model, prompt(name)))
 	if !stream.Next() {
 		return fmt.Errorf("no event came: %w", stream.Err())
 	}
