@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/who"
 )
 
 // fileState is what is told of the file.
@@ -48,7 +50,7 @@ func (c *Census) takeOver(d *Document, now time.Time) {
 	rows := slices.Clone(d.Rows)
 	for i := range rows {
 		switch r := &rows[i]; {
-		case r.Keyed == "" && d.Key != c.header.Key && len(r.Who) > 4 && r.Who[:4] == "key:":
+		case r.Keyed == "" && d.Key != c.header.Key && who.KindOf(r.Who) == who.Key:
 			r.Keyed = d.Key
 		case r.Keyed == c.header.Key:
 			r.Keyed = ""

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/apim-edge/apim-edge/internal/who"
 )
 
 // Merge makes one census of several. Of documents of one replica the one that was written
@@ -32,7 +34,7 @@ func Merge(docs ...Document) Document {
 			setups[s.Route] = s
 		}
 		for _, r := range d.Rows {
-			if r.Keyed == "" && strings.HasPrefix(r.Who, "key:") {
+			if r.Keyed == "" && who.KindOf(r.Who) == who.Key {
 				r.Keyed = d.Key
 			}
 			if known := rows[rowKey{r.Key, r.Keyed}]; known != nil {
@@ -88,7 +90,7 @@ func (d *Document) addHeader(h *Header) {
 func (d *Document) Keyings() int {
 	seen := map[string]bool{}
 	for _, r := range d.Rows {
-		if strings.HasPrefix(r.Who, "key:") {
+		if who.KindOf(r.Who) == who.Key {
 			seen[r.Keyed] = true
 		}
 	}
