@@ -51,7 +51,7 @@ func NewEdge(log, access zerolog.Logger, metrics *record.Metrics, loops []*wire.
 		e.stores[l] = &store{parser: head.NewParser(), number: i}
 		l.OnPanic(func(stack string) { log.Error().Str("stack", stack).Msg("panic on an event loop") })
 	}
-	e.observers = []record.Observer{e.access, metrics, record.NewRefusedPages(log), record.NewUnreachable(log)}
+	e.observers = []record.Observer{metrics, record.NewRefusedPages(log), record.NewUnreachable(log)}
 	metrics.Watch(e.Inflight, e.registry)
 	metrics.WatchInstance(e.isReady, e.mostConnections)
 	metrics.WatchCertificates(e.registry.Certificates)
@@ -149,9 +149,11 @@ func (e *Edge) Close() {
 	e.registry.Guard.Sources().Close()
 }
 
-// tell has everybody who observes exchanges know of one that has ended.
+// tell has everybody who observes exchanges know of one that has ended. The access line
+// comes last: whoever has read it finds all else that is told of its exchange.
 func (e *Edge) tell(r *record.Record) {
 	for _, o := range e.observers {
 		o.Observe(r)
 	}
+	e.access.Observe(r)
 }

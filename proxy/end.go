@@ -138,8 +138,8 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 		Model: x.model, Limit: x.limited,
 		Status: x.status, UpstreamStatus: a.status, Up: a.taken, Down: x.down.Bytes, Events: x.events.Count, Retries: x.retries,
 		FirstByte: a.firstByte, Duration: x.client.Loop().Now() - x.start,
-		Stream: x.answer == answerUpstream && x.body != head.Plain, Sent: a.taken > 0,
-		Cut: x.answer == answerUpstream && code != edgeerr.None, Code: code, Err: err,
+		Stream: x.answer == answerUpstream && x.body != head.Plain,
+		Cut:    x.answer == answerUpstream && code != edgeerr.None, Code: code, Err: err,
 	}
 	if x.route != nil {
 		r.Route, r.Upstream, r.Moved = x.route.Metrics, x.asked(), x.moved()

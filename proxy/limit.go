@@ -1,14 +1,14 @@
 package proxy
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"hash"
-	"net/netip"
 	"time"
 
+	"github.com/apim-edge/apim-edge/internal/identity"
 	"github.com/apim-edge/apim-edge/proxy/admit"
+	"github.com/apim-edge/apim-edge/proxy/head"
 )
 
 // limit asks the limits of the route. They stand behind the credential rules and the gate
@@ -34,7 +34,7 @@ func (x *Exchange) countedAs(l *admit.Limit) admit.Key {
 	case admit.PerRoute:
 		return admit.Key{}
 	case admit.PerAddress:
-		from := network(x.req.Sender(x.client.address, x.snap.Trusts)).As16()
+		from := identity.Sender(x.req.Sender(x.client.address, x.snap.Trusts)).As16()
 		c.text = append(c.text[:0], from[:]...)
 		return c.key(l.Secret, anAddress, c.text)
 	}
@@ -59,26 +59,11 @@ func (x *Exchange) countedAs(l *admit.Limit) admit.Key {
 // authorization returns the value of the field of that name, nil where there is none.
 func (x *Exchange) authorization() []byte {
 	for _, f := range x.req.Fields {
-		if bytes.EqualFold(f.Name, authorization) {
+		if head.EqualFold(f.Name, "authorization") {
 			return f.Value
 		}
 	}
 	return nil
-}
-
-var authorization = []byte("authorization")
-
-// network returns the address of a client, or the /64 of an IPv6 one: whoever has one
-// address there has 2^64.
-func network(a netip.Addr) netip.Addr {
-	if a.Is4() {
-		return a
-	}
-	p, err := a.WithZone("").Prefix(64)
-	if err != nil {
-		return a
-	}
-	return p.Addr()
 }
 
 // limitKeys makes keys of callers, on one loop.

@@ -72,6 +72,7 @@ func TestAWaitThatNoSDKHasPatienceFor(t *testing.T) {
 // refused or passes, where one may pass.
 func TestWhoseRequestsAreCountedTogether(t *testing.T) {
 	const a, b = "0123abcd", "4567abcd"
+	token := fixed.Token("a", nil) // another one would say another second
 	for _, tc := range []struct {
 		name, per, first, second string
 		together                 bool
@@ -83,7 +84,7 @@ func TestWhoseRequestsAreCountedTogether(t *testing.T) {
 		{"nothing twice", "credential", "", "", true},
 		{"a key, and a placeholder", "credential", bearer(a), bearer("EMPTY"), false},
 		{"a placeholder, and nothing", "credential", bearer("EMPTY"), "", true},
-		{"one token that nobody has asked for", "credential", bearer(fixed.Token("a", nil)), bearer(fixed.Token("a", nil)), true},
+		{"one token that nobody has asked for", "credential", bearer(token), bearer(token), true},
 		{"two of one caller, which nobody has verified", "credential", bearer(fixed.Token("a", nil)), bearer(fixed.Token("a", identitytest.Claims{"jti": "2"})), false},
 		{"two users of another scheme", "credential", "Authorization: Basic YTpi\n", "Authorization: Basic YTpj\n", false},
 		{"one user of another scheme", "credential", "Authorization: Basic YTpi\n", "AUTHORIZATION: Basic YTpi\n", true},

@@ -26,12 +26,17 @@ const (
 	maxSenders = 4096
 )
 
-// sender is whom an address stands for: of IPv6 a network, as one host has many.
-func sender(a netip.Addr) netip.Addr {
-	if p, err := a.Prefix(64); err == nil && a.Is6() {
-		return p.Addr()
+// Sender returns whom an address stands for: of IPv6 the /64, as whoever has one address
+// there has 2^64.
+func Sender(a netip.Addr) netip.Addr {
+	if a.Is4() {
+		return a // else the error would be made on each call
 	}
-	return a
+	p, err := a.Prefix(64)
+	if err != nil {
+		return a
+	}
+	return p.Addr()
 }
 
 func (a allowance) now(at time.Time) allowance {
@@ -46,7 +51,7 @@ func (a allowance) now(at time.Time) allowance {
 func (s *senders) may(a netip.Addr, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.known[sender(a)].now(now).spent < most
+	return s.known[Sender(a)].now(now).spent < most
 }
 
 // count notes that it has.
@@ -56,7 +61,7 @@ func (s *senders) count(a netip.Addr, now time.Time) {
 	if s.known == nil {
 		s.known = map[netip.Addr]allowance{}
 	}
-	from := sender(a)
+	from := Sender(a)
 	next := s.known[from].now(now)
 	next.spent++
 	if _, found := s.known[from]; !found && len(s.known) >= maxSenders {

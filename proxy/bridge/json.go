@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/proxy/jsonskip"
 )
 
 // span is where something stands in a body, from its first byte to behind its last.
@@ -19,15 +20,15 @@ type span struct{ start, end int }
 // takes it for none.
 type jsonScan struct {
 	at      int
-	depth   int // of brackets below the outermost
 	state   jsonState
-	escaped bool // the byte at at stands behind a backslash
-	found   bool // value is complete
-	model   bool // the member under way is model
-	members bool // there is one
-	quote   int  // where the string or value under way begins
-	open    int  // where the object begins
-	value   span // of model, with its quotes
+	text    jsonskip.String // under way
+	deep    jsonskip.Value  // in the same way
+	found   bool            // value is complete
+	model   bool            // the member under way is model
+	members bool            // there is one
+	quote   int             // where the string or value under way begins
+	open    int             // where the object begins
+	value   span            // of model, with its quotes
 }
 
 type jsonState uint8
@@ -42,9 +43,8 @@ const (
 	jsonString                  // in a string that is a value
 	jsonScalar                  // in a number, true, false or null
 	jsonDeep                    // in an object or a list that is a value
-	jsonDeepString
-	jsonNext // behind a value: a comma or }
-	jsonEnd  // behind the object
+	jsonNext                    // behind a value: a comma or }
+	jsonEnd                     // behind the object
 )
 
 // Every fault of a body that the bridge has to read.
@@ -67,15 +67,19 @@ const byteOrderMark = "\xef\xbb\xbf"
 func (s *jsonScan) scan(held []byte) error {
 	for s.at < len(held) {
 		switch s.state {
-		case jsonInKey, jsonString, jsonDeepString:
-			if !s.skipString(held) {
+		case jsonInKey, jsonString:
+			n, ended := s.text.Skip(held[s.at:])
+			if s.at += n; !ended {
 				return nil
 			}
 			if err := s.endString(held); err != nil {
 				return err
 			}
 		case jsonDeep:
-			s.skipDeep(held)
+			n, ended := s.deep.Skip(held[s.at:])
+			if s.at += n; ended {
+				s.endValue(s.at)
+			}
 		case jsonScalar:
 			if err := s.skipScalar(held); err != nil {
 				return err
@@ -89,59 +93,9 @@ func (s *jsonScan) scan(held []byte) error {
 	return nil
 }
 
-// skipString goes behind the quote that ends the string, and reports whether it has
-// come. Backslashes are counted once: those in front of a quote, and those at the end.
-func (s *jsonScan) skipString(held []byte) bool {
-	if s.escaped {
-		s.escaped = false
-		s.at++
-	}
-	for i, c := range held[s.at:min(s.at+shortString, len(held))] { // keys are short
-		if c == '"' {
-			s.at += i + 1
-			return true
-		} else if c == '\\' {
-			break
-		}
-	}
-	for s.at < len(held) {
-		n := bytes.IndexByte(held[s.at:], '"')
-		end := s.at + n
-		if n < 0 {
-			end = len(held)
-		}
-		odd := backslashes(held[s.at:end])&1 != 0
-		switch {
-		case n < 0:
-			s.at, s.escaped = end, odd
-			return false
-		case !odd:
-			s.at = end + 1
-			return true
-		}
-		s.at = end + 1
-	}
-	return false
-}
-
-// shortString is up to where a loop finds a quote sooner than bytes.IndexByte.
-const shortString = 12
-
-// backslashes counts those at the end of p.
-func backslashes(p []byte) (n int) {
-	for n < len(p) && p[len(p)-1-n] == '\\' {
-		n++
-	}
-	return n
-}
-
 // endString goes on behind the string that ends at at.
 func (s *jsonScan) endString(held []byte) error {
-	switch s.state {
-	case jsonDeepString:
-		s.state = jsonDeep
-		return nil
-	case jsonString:
+	if s.state == jsonString {
 		s.endValue(s.at)
 		return nil
 	}
@@ -182,38 +136,12 @@ func keyIsModel(key []byte) (bool, error) {
 	return string(plain) == "model", nil
 }
 
-// deep are the bytes that matter below the outermost level.
-var deep = [256]int8{'{': 1, '[': 1, '}': -1, ']': -1, '"': 2}
-
-func (s *jsonScan) skipDeep(held []byte) {
-	for at := s.at; at < len(held); at++ {
-		kind := deep[held[at]]
-		if kind == 0 {
-			continue
-		}
-		if kind == 2 {
-			if s.at = at + 1; !s.skipString(held) {
-				s.state = jsonDeepString
-				return
-			}
-			at = s.at - 1
-			continue
-		}
-		if s.depth += int(kind); s.depth == 0 {
-			s.at = at + 1
-			s.endValue(s.at)
-			return
-		}
-	}
-	s.at = len(held)
-}
-
 // skipScalar ends in front of the byte that is no part of it.
 func (s *jsonScan) skipScalar(held []byte) error {
 	for ; s.at < len(held); s.at++ {
 		switch c := held[s.at]; {
 		case c >= '0' && c <= '9', c|0x20 >= 'a' && c|0x20 <= 'z', c == '.', c == '+', c == '-':
-		case (isSpace(c) || c == ',' || c == '}') && s.at > s.quote:
+		case (jsonskip.IsSpace(c) || c == ',' || c == '}') && s.at > s.quote:
 			if s.model && string(held[s.quote:s.at]) != "null" {
 				return errNotText
 			}
@@ -226,15 +154,13 @@ func (s *jsonScan) skipScalar(held []byte) error {
 	return nil
 }
 
-func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
-
 // step takes one byte of the outermost level.
 func (s *jsonScan) step(held []byte) error {
 	c := held[s.at]
 	if s.state == jsonStart {
 		return s.begin(held)
 	}
-	if isSpace(c) {
+	if jsonskip.IsSpace(c) {
 		s.at++
 		return nil
 	}
@@ -276,7 +202,7 @@ func (s *jsonScan) begin(held []byte) error {
 	c := held[s.at]
 	mark := s.at < len(byteOrderMark) && held[0] == byteOrderMark[0]
 	switch {
-	case mark && c == byteOrderMark[s.at], !mark && isSpace(c):
+	case mark && c == byteOrderMark[s.at], !mark && jsonskip.IsSpace(c):
 	case mark || c != '{':
 		return errNotJSON
 	default:
@@ -294,7 +220,7 @@ func (s *jsonScan) beginValue(c byte) error {
 	case (c == '{' || c == '[') && s.model:
 		return errNotText
 	case c == '{' || c == '[':
-		s.state, s.depth = jsonDeep, 1
+		s.state, s.deep = jsonDeep, jsonskip.Nested()
 	default:
 		s.state = jsonScalar
 		return nil // it is looked at once more, as a part of the scalar

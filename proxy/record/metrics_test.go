@@ -58,7 +58,7 @@ func TestEveryOutcomeHasItsCounter(t *testing.T) {
 			}
 		}
 		for _, code := range edgeerr.Codes() {
-			tell(Record{Code: code, Cut: true, Sent: true})
+			tell(Record{Code: code, Cut: true, Up: 1})
 		}
 		for _, refused := range []string{"", corsOrigin, corsMethod, corsHeader} {
 			tell(Record{Ending: Preflight, CORSRefused: refused})

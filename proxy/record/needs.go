@@ -29,9 +29,6 @@ func AllNeeds() []Needs {
 	return all
 }
 
-// Has reports whether all of other are there.
-func (n Needs) Has(other Needs) bool { return n&other == other }
-
 // List returns the stable texts of the needs, nil for none.
 func (n Needs) List() (all []string) {
 	for i, text := range needTexts {
@@ -40,16 +37,4 @@ func (n Needs) List() (all []string) {
 		}
 	}
 	return all
-}
-
-// NeedsOf returns the needs with these texts. Texts of another version are passed over.
-func NeedsOf(texts []string) (n Needs) {
-	for _, text := range texts {
-		for i, known := range needTexts {
-			if text == known {
-				n |= 1 << i
-			}
-		}
-	}
-	return n
 }

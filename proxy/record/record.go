@@ -88,8 +88,6 @@ type Record struct {
 	Limit string
 	// Cut tells that upstream's answer was aborted after its head.
 	Cut bool
-	// Sent tells that a byte of the request went upstream.
-	Sent bool
 	// Code and Err say why the exchange has failed: edgeerr.None and nil if it has not.
 	Code edgeerr.Code
 	Err  error

@@ -175,7 +175,7 @@ func (r *Route) decision(i repair, f Family) prometheus.Counter { return r.decis
 func (r *Route) failed(of *Record) {
 	leg := r.leg(of.Upstream)
 	leg.errors[of.Code].Inc()
-	if of.Code == edgeerr.ClientLeft && of.Sent {
+	if of.Code == edgeerr.ClientLeft && of.Up > 0 {
 		r.cancels.Inc()
 	}
 	if of.Cut {

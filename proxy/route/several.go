@@ -2,11 +2,9 @@ package route
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/identity/clientkey"
@@ -46,9 +44,7 @@ func group(name string, r config.Route, handles []*handle) *upstream.Group {
 	for i, u := range r.Upstreams {
 		m := upstream.Member{Target: handles[i].Target, Priority: u.Priority, Weight: u.Weight, Straight: u.Straight(r.Bridge), Callers: map[[sha256.Size]byte]struct{}{}}
 		for _, line := range u.Callers {
-			var hash [sha256.Size]byte
-			hex.Decode(hash[:], []byte(strings.TrimPrefix(line, "sha256:"))) //nolint:errcheck // it has been checked
-			m.Callers[hash] = struct{}{}
+			m.Callers[clientkey.Parse(line)] = struct{}{}
 		}
 		g.Members = append(g.Members, m)
 	}

@@ -3,6 +3,7 @@ package upstream
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"hash/fnv"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -281,13 +282,11 @@ func (g *Group) Undecided(c *Choice) {
 	}
 }
 
-// textHash is FNV-1a: short, and the same in every process.
+// textHash is the same in every process.
 func textHash(s string) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(s) {
-		h = (h ^ uint64(s[i])) * 1099511628211
-	}
-	return mix(h)
+	h := fnv.New64a()
+	h.Write([]byte(s))
+	return mix(h.Sum64())
 }
 
 // mix spreads every bit over all (the finalizer of SplitMix64).

@@ -243,7 +243,9 @@ const (
 // upstream is there.
 func (h *Health) Throttle(caller uint64, told time.Duration) {
 	h.Throttled.Add(1)
-	h.Answered()
+	if c := h.now.Load(); c.State == HalfOpen {
+		h.close(c)
+	}
 	s := h.slot(caller)
 	for {
 		old, now := s.Load(), h.clock()
@@ -260,13 +262,6 @@ func (h *Health) Throttle(caller uint64, told time.Duration) {
 		if s.CompareAndSwap(old, next) {
 			return
 		}
-	}
-}
-
-// Answered tells of an answer that says nothing about the caller.
-func (h *Health) Answered() {
-	if c := h.now.Load(); c.State == HalfOpen {
-		h.close(c)
 	}
 }
 

@@ -1,6 +1,6 @@
 package usage
 
-import "bytes"
+import "github.com/apim-edge/apim-edge/proxy/jsonskip"
 
 // place is an object in which something is looked for.
 type place uint8
@@ -32,7 +32,7 @@ const mostDigits = 15
 // there do no harm.
 type scanner struct {
 	state    state
-	escaped  bool // the next byte stands behind a backslash
+	escaped  bool // the next byte of name stands behind a backslash
 	level    uint8
 	in       [deepest + 1]place // in[level] is the object that it is in
 	enters   place              // where an object as the value under way leads
@@ -40,7 +40,8 @@ type scanner struct {
 	digits   uint8
 	length   uint8 // of name; longestName+1: it is longer, or has an escape
 	name     [longestName]byte
-	depth    int32 // of brackets in the value that is skipped
+	text     jsonskip.String // that is skipped
+	deep     jsonskip.Value  // in the same way
 	number   int64
 	negative bool // or with a fraction: no number of tokens
 }
@@ -48,18 +49,17 @@ type scanner struct {
 type state uint8
 
 const (
-	before     state = iota // white space or a mark in front of {
-	first                   // behind {: a name or }
-	next                    // behind a comma: a name
-	inName                  // in a name
-	colon                   // behind a name
-	value                   // behind a colon
-	inString                // in a string that is a value
-	inScalar                // in a number, true, false or null
-	inDeep                  // in an object or a list that has nothing for it
-	deepString              // and there in a string
-	behind                  // a value: a comma or }
-	over                    // behind the object, or where no JSON is
+	before   state = iota // white space or a mark in front of {
+	first                 // behind {: a name or }
+	next                  // behind a comma: a name
+	inName                // in a name
+	colon                 // behind a name
+	value                 // behind a colon
+	inString              // in a string that is a value
+	inScalar              // in a number, true, false or null
+	inDeep                // in an object or a list that has nothing for it
+	behind                // a value: a comma or }
+	over                  // behind the object, or where no JSON is
 )
 
 // begin begins another text.
@@ -69,10 +69,8 @@ func (s *scanner) begin() { *s = scanner{} }
 func (s *scanner) feed(p []byte, t *Tokens) {
 	for len(p) > 0 {
 		switch s.state {
-		case inString, deepString:
-			p = s.skipString(p)
-		case inDeep:
-			p = s.skipDeep(p)
+		case inString, inDeep:
+			p = s.skip(p)
 		case inName:
 			p = s.readName(p)
 		case inScalar:
@@ -86,75 +84,18 @@ func (s *scanner) feed(p []byte, t *Tokens) {
 	}
 }
 
-// skipString returns what stands behind the string. Backslashes are counted once: those in
-// front of a quote, and those at the end.
-func (s *scanner) skipString(p []byte) []byte {
-	if s.escaped {
-		s.escaped = false
-		p = p[1:]
+// skip returns what stands behind the value that has nothing.
+func (s *scanner) skip(p []byte) []byte {
+	n, ended := 0, false
+	if s.state == inString {
+		n, ended = s.text.Skip(p)
+	} else {
+		n, ended = s.deep.Skip(p)
 	}
-	for i, c := range p[:min(shortString, len(p))] {
-		if c == '"' {
-			s.endString()
-			return p[i+1:]
-		} else if c == '\\' {
-			break
-		}
+	if ended {
+		s.state = behind
 	}
-	for len(p) > 0 {
-		n := bytes.IndexByte(p, '"')
-		if n < 0 {
-			s.escaped = backslashes(p)&1 != 0
-			return nil
-		}
-		if backslashes(p[:n])&1 == 0 {
-			s.endString()
-			return p[n+1:]
-		}
-		p = p[n+1:]
-	}
-	return nil
-}
-
-// shortString is up to where a loop finds a quote sooner than bytes.IndexByte.
-const shortString = 12
-
-// backslashes counts those at the end of p.
-func backslashes(p []byte) (n int) {
-	for n < len(p) && p[len(p)-1-n] == '\\' {
-		n++
-	}
-	return n
-}
-
-func (s *scanner) endString() {
-	if s.state == deepString {
-		s.state = inDeep
-		return
-	}
-	s.state = behind
-}
-
-// deep are the bytes that matter in a value that has nothing.
-var deep = [256]int8{'{': 1, '[': 1, '}': -1, ']': -1, '"': 2}
-
-// skipDeep returns what stands behind the value, or in front of the rest of a string.
-func (s *scanner) skipDeep(p []byte) []byte {
-	for i, c := range p {
-		kind := deep[c]
-		if kind == 0 {
-			continue
-		}
-		if kind == 2 {
-			s.state = deepString
-			return p[i+1:]
-		}
-		if s.depth += int32(kind); s.depth == 0 {
-			s.state = behind
-			return p[i+1:]
-		}
-	}
-	return nil
+	return p[n:]
 }
 
 // readName takes the bytes of a name. One with an escape is none of ours: nobody writes
@@ -230,7 +171,7 @@ func (s *scanner) readScalar(p []byte, t *Tokens) []byte {
 				s.negative = true
 			}
 			s.digits = min(s.digits+1, mostDigits)
-		case c == ',' || c == '}' || isSpace(c):
+		case c == ',' || c == '}' || jsonskip.IsSpace(c):
 			if s.member != noField && s.digits > 0 && !s.negative {
 				t.set(s.member, s.number)
 			}
@@ -243,11 +184,9 @@ func (s *scanner) readScalar(p []byte, t *Tokens) []byte {
 	return nil
 }
 
-func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
-
 // step takes one byte of an object on the way.
 func (s *scanner) step(c byte) {
-	if isSpace(c) {
+	if jsonskip.IsSpace(c) {
 		return
 	}
 	switch s.state {
@@ -293,7 +232,7 @@ func (s *scanner) beginValue(c byte) {
 	case c == '{' && s.enters != nowhere:
 		s.enter(s.enters)
 	case c == '{', c == '[':
-		s.state, s.depth = inDeep, 1
+		s.state, s.deep = inDeep, jsonskip.Nested()
 	case c == ',' || c == '}' || c == ']' || c == ':':
 		s.state = over
 	default:

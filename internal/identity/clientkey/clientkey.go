@@ -72,6 +72,12 @@ func Sum(key []byte) [sha256.Size]byte {
 	return sha256.Sum256(outer[:])
 }
 
+// Parse returns the Sum of a key from its Hash, of which HashFault says nothing.
+func Parse(hash string) (sum [sha256.Size]byte) {
+	hex.Decode(sum[:], []byte(strings.TrimPrefix(hash, scheme))) //nolint:errcheck // HashFault has
+	return sum
+}
+
 // Client is one of those who have keys.
 type Client struct {
 	Name    string
@@ -100,8 +106,7 @@ func New(clients map[string]Options) (*Set, error) {
 		c := &Client{Name: name, routes: slices.Clone(o.Routes)}
 		c.expires, _ = ends(o.Expires)
 		for _, k := range o.Keys {
-			e := &entry{client: c}
-			hex.Decode(e.hash[:], []byte(strings.TrimPrefix(k, scheme))) //nolint:errcheck // Faults has
+			e := &entry{hash: Parse(k), client: c}
 			s.byHash[e.hash] = e
 		}
 	}
