@@ -20,22 +20,20 @@ type Seam struct {
 // Seam returns the place that has been reached.
 func (t *Tracker) Seam() Seam { return Seam{t.state, t.left} }
 
-// AppendReframed appends data as one chunk that stands in place of raw, which is all
-// that stands in front of the seam. What stands behind it fits as it is: a chunk that
-// goes on has what is missing of it counted in, and of a size line that has come in part
-// that part is kept.
-func (s Seam) AppendReframed(dst, raw []byte, data ...[]byte) []byte {
-	size := int64(0)
-	for _, p := range data {
-		size += int64(len(p))
-	}
+// AppendLine appends the line of a chunk of size bytes that stands in place of all that
+// stands in front of the seam. What stands behind it fits as it is: of a chunk that goes on
+// what is missing is counted in.
+func (s Seam) AppendLine(dst []byte, size int64) []byte {
 	if s.state == inData {
 		size += s.left
 	}
-	dst = append(strconv.AppendInt(dst, size, 16), "\r\n"...)
-	for _, p := range data {
-		dst = append(dst, p...)
-	}
+	return append(strconv.AppendInt(dst, size, 16), "\r\n"...)
+}
+
+// AppendEnd appends what stands between the data of that chunk and what stands behind the
+// seam. raw is what stood in front of it: of a size line that has come in part that part
+// is kept.
+func (s Seam) AppendEnd(dst, raw []byte) []byte {
 	switch s.state {
 	case inData, inDataCR:
 		return dst
