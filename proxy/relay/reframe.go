@@ -9,6 +9,26 @@ import (
 // no longer.
 func (t *Tracker) Collect(dst *[]byte) { t.collect = dst }
 
+// Content returns the data of a request's body in chunks, as far as a Tracker has passed it:
+// pieces are all of that, in order.
+func Content(pieces ...[]byte) (data []byte) {
+	size := 0
+	for _, p := range pieces {
+		size += len(p)
+	}
+	data = make([]byte, 0, size)
+	var t Tracker
+	t.Begin(Chunked, nil)
+	t.Strict()
+	t.Collect(&data)
+	for _, p := range pieces {
+		if _, err := t.Scan(p); err != nil {
+			break
+		}
+	}
+	return data
+}
+
 // A Seam is the place where a body in chunks is cut: in front of it stands what has come
 // so far, behind it what is to come. It stays where it is while the Tracker goes on, so
 // that what stands in front can be reframed again, for another upstream.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http/httputil"
+	"strings"
 	"testing"
 )
 
@@ -58,5 +59,22 @@ func TestReframing(t *testing.T) {
 				t.Errorf("%q cut at %d: got %q the second time, want %q", body, cut, again, first)
 			}
 		}
+	}
+}
+
+// TestContent holds that the data of a body is found wherever it is cut in two, and as far as
+// it has come.
+func TestContent(t *testing.T) {
+	const body, data = "3\r\nabc\r\n2;x=y\r\nde\r\nA\r\n0123456789\r\n0\r\nX: y\r\n\r\n", "abcde0123456789"
+	for end := range len(body) + 1 {
+		want, _ := io.ReadAll(httputil.NewChunkedReader(strings.NewReader(body[:end])))
+		for cut := range end + 1 {
+			if got := Content([]byte(body[:cut]), []byte(body[cut:end])); string(got) != string(want) {
+				t.Errorf("%q and %q: got %q, want %q", body[:cut], body[cut:end], got, want)
+			}
+		}
+	}
+	if got := Content([]byte(body)); string(got) != data {
+		t.Errorf("%q: got %q, want %q", body, got, data)
 	}
 }
