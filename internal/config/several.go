@@ -48,7 +48,8 @@ type Failover struct {
 // Breaker leaves an upstream alone that fails, where a route has several.
 type Breaker struct {
 	// So many failures in a row: no connection, no answer, or an answer of 500 and
-	// above. 0: never.
+	// above. They have to be no fewer than what was answered since the requests were
+	// sent. 0: never.
 	Failures int `koanf:"failures" max:"1000"`
 	// The time within which they have to happen.
 	Within Duration `koanf:"within" min:"1s" max:"1h"`
