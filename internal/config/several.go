@@ -172,7 +172,10 @@ func (v *checker) probe(key string, p Probe) {
 	if p.Path == "" {
 		return
 	}
-	if fault := pathFault(strings.SplitN(p.Path, "?", 2)[0]); fault != "" {
+	path, query, _ := strings.Cut(p.Path, "?")
+	if fault := pathFault(path); fault != "" {
 		v.fault(child(key, "path"), show(p.Path), fault, meantPath(p.Path))
+	} else if strings.ContainsFunc(query, func(r rune) bool { return r <= ' ' || r > '~' || r == '#' }) { // it stands in a request line
+		v.fault(child(key, "path"), show(p.Path), "a query holds printable ASCII only, and no space and no #", "")
 	}
 }
