@@ -71,7 +71,7 @@ release: ## binaries, packages, image, SBOM and checksums in dist; GO, VERSION, 
 	GO="$(GO)" VERSION="$(VERSION)" build/release
 
 .PHONY: release-check
-release-check: ## does a release have the same bytes twice, and does its signature hold?
+release-check: ## does a release have the same bytes twice, one version, and a signature that holds?
 	GO="$(GO)" build/release-check
 
 .PHONY: package-check
