@@ -31,6 +31,7 @@ func writeAPIM(v *view) string {
 		a.close("</return-response>")
 	}
 	a.tokens()
+	a.limits()
 	a.callers()
 	a.upstream()
 	a.close("</inbound>")

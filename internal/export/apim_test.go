@@ -56,6 +56,7 @@ var sections = map[string][]string{
 	"authentication-managed-identity": {"inbound"},
 	"set-query-parameter":             {"inbound", "backend"},
 	"set-backend-service":             {"inbound", "backend"},
+	"rate-limit-by-key":               {"inbound"},
 	"forward-request":                 {"backend"},
 }
 

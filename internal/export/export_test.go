@@ -42,10 +42,10 @@ func keysOf() (patterns []string) {
 // whole are the sections that may have one row for all of their keys: those that say
 // nothing of what a route does, and those of which a system can do nothing at all.
 var whole = map[Target][]string{
-	APIM: {"admin.*", "routes.<name>.limits.*", "shared.*", "census.*", "loops.*", "log.*", "debug.*", "traces.*", "listen.*", "timeouts.*", "clients.*", "routes.<name>.bridge.*",
+	APIM: {"admin.*", "shared.*", "census.*", "loops.*", "log.*", "debug.*", "traces.*", "listen.*", "timeouts.*", "clients.*", "routes.<name>.bridge.*",
 		"token_policies.<name>.required_claims.<name>.*", "token_policies.<name>.failed.*"},
-	Nginx:   {"admin.*", "census.*", "loops.*", "log.*", "routes.<name>.limits.*", "shared.*", "traces.*", "clients.*", "token_policies.*", "routes.<name>.bridge.*", "routes.<name>.require.*"},
-	HAProxy: {"admin.*", "census.*", "loops.*", "log.*", "routes.<name>.limits.*", "shared.*", "traces.*", "clients.*", "token_policies.*", "routes.<name>.bridge.*", "routes.<name>.require.*"},
+	Nginx:   {"admin.*", "census.*", "loops.*", "log.*", "shared.*", "traces.*", "clients.*", "token_policies.*", "routes.<name>.bridge.*", "routes.<name>.require.*"},
+	HAProxy: {"admin.*", "census.*", "loops.*", "log.*", "shared.*", "traces.*", "clients.*", "token_policies.*", "routes.<name>.bridge.*", "routes.<name>.require.*"},
 }
 
 // TestEveryKeyHasItsRow: a key that is new in the configuration fails here until each
@@ -100,7 +100,7 @@ func TestTheWalkSeesEveryShape(t *testing.T) {
 
 // TestDocuments compares what is written, and the list beside it, with testdata.
 func TestDocuments(t *testing.T) {
-	for _, name := range []string{"plain", "everything", "tokens"} {
+	for _, name := range []string{"plain", "everything", "tokens", "limits"} {
 		conf := load(t, filepath.Join("testdata", name+".yaml"))
 		for _, to := range Targets() {
 			doc := document(t, conf, "openai", to)

@@ -31,6 +31,7 @@ func writeHAProxy(v *view) string {
 	h.preface()
 	h.frontend()
 	h.backend()
+	h.callers()
 	return h.String()
 }
 

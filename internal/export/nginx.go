@@ -21,6 +21,7 @@ func writeNginx(v *view) string {
 	n.credentialMaps()
 	n.corsMaps()
 	n.forwardMaps()
+	n.limitMaps()
 	n.upstream()
 	n.server()
 	return n.String()
@@ -111,7 +112,9 @@ func (n *nginx) server() {
 }
 
 // refusal is the body of one, quoted.
-func refusal(status int, message string) string { return `'` + refusalBody(status, message) + `'` }
+func refusal(status int, message string) string {
+	return `'` + strings.ReplaceAll(refusalBody(status, message), `'`, `\'`) + `'`
+}
 
 func (n *nginx) listen() {
 	host, port := n.listens()
@@ -150,6 +153,7 @@ func (n *nginx) location() {
 	n.transfer()
 	n.close("}")
 	n.preflightLocation()
+	n.limitedLocation()
 }
 
 func (n *nginx) refusals() {
@@ -170,6 +174,7 @@ func (n *nginx) refusals() {
 	if n.conf.Limits.Exchanges > 0 {
 		n.line("limit_conn %s %d;", n.variable(), n.conf.Limits.Exchanges)
 	}
+	n.limits()
 }
 
 // transfer says how bytes go: at once, both ways.
