@@ -83,6 +83,8 @@ var haproxyGaps = []gap{
 	{"token-by-its-header", "a token is known by alg in its header, as HAProxy's own reader of JSON finds it", nil},
 	gapOtherReadings,
 	gapConnectionOptions,
+	gapIDs,
+	gapThrottled,
 	gapWindow,
 	{"limits-memory", "100,000 callers are known at a time: beyond that who has not asked for longest is forgotten, whatever he owes", (*view).limited},
 	{"lower-case", "names of fields are sent in lower case, both ways", nil},

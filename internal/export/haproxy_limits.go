@@ -41,12 +41,22 @@ func (h *haproxy) caller() {
 		h.do("set-var(txn.caller) 'str(route),sha2(256)'")
 		return
 	}
-	h.do("set-var(txn.caller) 'str(t:),sha2(256)'")
+	h.do("set-var(txn.caller) 'var(txn.who)'")
+}
+
+// who sets a hash of the credential.
+func (h *haproxy) who() {
+	if !h.byCredential() && !h.sticky() {
+		return
+	}
+	h.gap()
+	h.note("Who asks, by the credential.")
+	h.do("set-var(txn.who) 'str(t:),sha2(256)'")
 	h.do("set-var(txn.other) req.fhdr(authorization) if { var(txn.a) -m str other }")
-	h.do("set-var(txn.caller) 'str(o:),concat(,txn.other),sha2(256)' if { var(txn.other) -m found }")
-	h.do("set-var(txn.caller) 'str(t:),concat(,txn.token),sha2(256)' if { var(txn.token) -m found }")
-	h.do("set-var(txn.caller) 'str(t:),concat(,txn.bare),sha2(256)' if { var(txn.a) -m str token }")
-	h.do("set-var(txn.caller) 'str(k:),concat(,txn.send),sha2(256)' if { var(txn.send) -m found }")
+	h.do("set-var(txn.who) 'str(o:),concat(,txn.other),sha2(256)' if { var(txn.other) -m found }")
+	h.do("set-var(txn.who) 'str(t:),concat(,txn.token),sha2(256)' if { var(txn.token) -m found }")
+	h.do("set-var(txn.who) 'str(t:),concat(,txn.bare),sha2(256)' if { var(txn.a) -m str token }")
+	h.do("set-var(txn.who) 'str(k:),concat(,txn.send),sha2(256)' if { var(txn.send) -m found }")
 }
 
 func (h *haproxy) refuseBeyond(condition string, wait time.Duration) {

@@ -14,6 +14,9 @@ func (v *view) limited() bool { return v.route.Limits.Set() }
 // paced reports whether requests per time are bounded.
 func (v *view) paced() bool { return v.route.Limits.Requests != "" }
 
+// byCredential reports whether callers are told apart by their credentials.
+func (v *view) byCredential() bool { return v.limited() && v.route.Limits.Per == "credential" }
+
 // every is the time from one request to the next, on average; 0: it is not bounded.
 func (v *view) every() time.Duration {
 	if rate, ok := config.ParseRate(v.route.Limits.Requests); ok {

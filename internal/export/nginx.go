@@ -21,6 +21,7 @@ func writeNginx(v *view) string {
 	n.credentialMaps()
 	n.corsMaps()
 	n.forwardMaps()
+	n.callerMaps()
 	n.limitMaps()
 	n.upstream()
 	n.server()
@@ -56,31 +57,6 @@ func (n *nginx) preface() {
 	n.note("Put the file where nginx includes it in the http context, such as /etc/nginx/conf.d/%s.conf, and look with nginx -t. What nginx cannot do of the route is not in this file: apim-edge export says it on standard error, and with --json.", n.name)
 	n.note("The http context should say variables_hash_bucket_size 128; and variables_hash_max_size 2048; once: the file has many variables, and nginx may warn of them without.")
 	n.gap()
-}
-
-func (n *nginx) upstream() {
-	n.gap()
-	if !n.isAddress() {
-		n.note("nginx looks the name up when it starts and when it reloads, and not in between.")
-	}
-	n.open("upstream %s {", n.v("upstream")[1:])
-	bound := ""
-	if n.up.MaxConnections > 0 {
-		bound = " max_conns=" + itoa(n.up.MaxConnections)
-	}
-	n.line("server %s%s max_fails=0;", n.authority(), bound)
-	if n.up.MaxIdle > 0 && n.up.Share != "client" {
-		n.line("keepalive %d; # for each worker", n.up.MaxIdle)
-		n.line("keepalive_timeout %s;", seconds(n.conf.Timeouts.UpstreamKeepAlive))
-		n.line("keepalive_requests 1000000000;")
-		if n.up.MaxAge.Duration > 0 {
-			n.line("keepalive_time %s;", seconds(n.up.MaxAge))
-		}
-	}
-	n.close("}")
-	if n.conf.Limits.Exchanges > 0 {
-		n.line("limit_conn_zone $server_port zone=%s:1m;", n.variable())
-	}
 }
 
 func (n *nginx) server() {
@@ -193,6 +169,7 @@ func (n *nginx) transfer() {
 	n.line("proxy_connect_timeout %s; # the TLS handshake has its own, as long", seconds(longest(t.Connect, t.TLSHandshake)))
 	n.line("proxy_send_timeout %s;", seconds(t.RequestBodyIdle))
 	n.line("proxy_read_timeout %s; # for the head and between bytes", seconds(longest(n.route.Timeouts.ResponseHead, n.route.Timeouts.StreamIdle)))
+	n.moves()
 	n.line("proxy_redirect off;")
 	n.line("proxy_pass_header Server;")
 	n.line("proxy_pass_header Date;")

@@ -7,7 +7,7 @@ func unreadable(v *view) bool {
 }
 
 // nginxKeys says what becomes of each key in nginx.
-var nginxKeys = merged(proxies, spread("others can be servers of nginx's upstream, but a credential, a prefix and a bridge of their own cannot"), map[string]fate{
+var nginxKeys = merged(proxies, spread("nginx has one Host, one prefix, one credential and one name of a certificate for all servers of an upstream"), map[string]fate{
 	"listen.address":       does("listen"),
 	"listen.tls.cert_file": does("ssl_certificate; a changed file needs a reload"),
 	"listen.tls.key_file":  does("ssl_certificate_key; a changed file needs a reload"),
@@ -94,10 +94,20 @@ var nginxGaps = []gap{
 	{"limits-memory", "10 MB hold the callers of each limit: beyond that who has not asked for longest is forgotten, whatever he owes", (*view).limited},
 	{"limits-together", "a request that is refused since too many run has used up one of its rate", func(v *view) bool { return v.paced() && v.route.Limits.Concurrent > 0 }},
 	{"limits-status", "an exchange beyond limits.exchanges gets 429 as well, since nginx has one status for both bounds", func(v *view) bool { return v.route.Limits.Concurrent > 0 && v.conf.Limits.Exchanges > 0 }},
+	gapIDs,
+	gapThrottled,
+	{"repeats", "a GET whose connection breaks is sent to the next server, and not answered with 502", spreads},
 	gapRefusals,
 	{"errors", "what nginx itself has to say (502, 504, 413) is HTML and carries no word on whether the upstream had begun", nil},
 	gapObserved,
 }
 
 func hasQuery(v *view) bool { return len(v.route.Credential.QueryAliases) > 0 }
-func hasName(v *view) bool  { return !v.isAddress() }
+
+func hasName(v *view) bool {
+	return slices.ContainsFunc(v.servers(), func(s server) bool { return !s.isAddress() })
+}
+
+func stickyBackup(v *view) bool   { return v.sticky() && twoPriorities(v) }
+func connectAlone(v *view) bool   { return !v.follows("429") && !v.follows("503") }
+func oneBreakerTime(v *view) bool { return v.up.Breaker.Within == v.up.Breaker.Open }

@@ -2,28 +2,39 @@ package export
 
 import "time"
 
-// limitMaps writes whose requests are counted together. nginx keeps the texts in its
-// memory, and shows them nowhere.
+// callerMaps writes who asks, by the credential. nginx keeps the texts in its memory, and
+// shows them nowhere.
+func (n *nginx) callerMaps() {
+	if !n.byCredential() && !n.sticky() {
+		return
+	}
+	n.gap()
+	n.note("Who asks, by the credential.")
+	n.table(n.v("auth"), "otherwise", "token", q("t:"+n.v("bare")), "other", q("o:$http_authorization"), "default", q("t:"+n.v("slot_token")))
+	n.table(n.v("key"), "who", `""`, n.v("otherwise"), "default", q("k:"+n.v("key")))
+}
+
+// limitMaps writes whose requests are counted together.
 func (n *nginx) limitMaps() {
 	if !n.limited() {
 		return
 	}
 	n.gap()
 	n.note("Whose requests are counted together.")
+	caller := n.v("caller")
 	switch n.route.Limits.Per {
 	case "address":
 		n.addressMaps()
 	case "route":
-		n.table("$server_port", "caller", "default", "route")
+		caller = "$server_port"
 	default:
-		n.table(n.v("auth"), "other_caller", "token", q("t:"+n.v("bare")), "other", q("o:$http_authorization"), "default", q("t:"+n.v("slot_token")))
-		n.table(n.v("key"), "caller", `""`, n.v("other_caller"), "default", q("k:"+n.v("key")))
+		caller = n.v("who")
 	}
 	if n.paced() {
-		n.line("limit_req_zone %s zone=%s_requests:10m rate=%s;", n.v("caller"), n.variable(), n.pace())
+		n.line("limit_req_zone %s zone=%s_requests:10m rate=%s;", caller, n.variable(), n.pace())
 	}
 	if n.route.Limits.Concurrent > 0 {
-		n.line("limit_conn_zone %s zone=%s_running:10m;", n.v("caller"), n.variable())
+		n.line("limit_conn_zone %s zone=%s_running:10m;", caller, n.variable())
 	}
 }
 
