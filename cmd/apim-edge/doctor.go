@@ -73,7 +73,7 @@ has, or the text is not known; 2 wrong usage.`,
 	f.StringVar(&p.opt.Deployment, "model", "", "model (v1) or deployment (legacy) to ask for (default one that does not exist)")
 	f.DurationVar(&p.opt.Idle, "idle", 0, "hold connections and half-sent requests silent for so long, to see who cuts them, such as 6m")
 	f.StringVar(&p.opt.Origin, "origin", "https://chat.example.com", "origin of the page whose preflight is asked")
-	f.StringVar(&p.opt.APIVersion, "api-version", "2024-10-21", "api-version of legacy paths")
+	f.StringVar(&p.opt.APIVersion, "api-version", doctor.LegacyAPIVersion, "api-version of legacy paths")
 	f.DurationVar(&p.opt.Timeout, "timeout", 20*time.Second, "the longest that one answer is awaited")
 	f.StringVarP(&p.write, "write", "w", "", "write the configuration to this file, which must not exist")
 	f.BoolVar(&p.json, "json", false, "print JSON")

@@ -224,10 +224,10 @@ func (m *maker) todo(r *Report) []Item {
 		return Open
 	}
 	all := []Item{{
-		fmt.Sprintf("The census has looked for %s, on each of them (so far: %d).", counted(r.Days, "day"), r.Looked.Days), state(m.enough() && r.Looked.Missing == 0),
+		fmt.Sprintf("The census has looked for %s, on each of them (so far: %d).", Counted(r.Days, "day"), r.Looked.Days), state(m.enough() && r.Looked.Missing == 0),
 	}}
 	for _, route := range r.Routes {
-		all = append(all, Item{fmt.Sprintf("Nobody has needed route %s for %s: %s.", route.Name, counted(r.Days, "day"), route.Why), state(route.Verdict == NotNeeded)})
+		all = append(all, Item{fmt.Sprintf("Nobody has needed route %s for %s: %s.", route.Name, Counted(r.Days, "day"), route.Why), state(route.Verdict == NotNeeded)})
 		if route.Callers > 0 || len(route.Proofs) > 0 {
 			all = append(all, proofItem(&route))
 		}
@@ -240,7 +240,7 @@ func (m *maker) todo(r *Report) []Item {
 		Item{"Each caller that comes less often than that is known, and was asked.", NoProof},
 		Item{"Limits, timeouts and heartbeats of the edge are not needed, or are set in API Management.", NoProof},
 		Item{"The name that clients call leads to API Management, with a certificate there, or each client has another base URL.", NoProof},
-		Item{fmt.Sprintf("Nobody has come through the edge for %s.", counted(r.Days, "day")), state(quiet && m.enough())},
+		Item{fmt.Sprintf("Nobody has come through the edge for %s.", Counted(r.Days, "day")), state(quiet && m.enough())},
 		Item{"The keys of the edge, its configuration and its census are deleted.", NoProof},
 	)
 }
@@ -257,7 +257,7 @@ func proofItem(r *Route) Item {
 			accepted++
 		}
 	}
-	item.Text = fmt.Sprintf("Of %s of route %s, %d were accepted without the edge.", counted(len(r.Proofs), "shape"), r.Name, accepted)
+	item.Text = fmt.Sprintf("Of %s of route %s, %d were accepted without the edge.", Counted(len(r.Proofs), "shape"), r.Name, accepted)
 	if item.State = Open; accepted == len(r.Proofs) {
 		item.State = Done
 	}
