@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -67,12 +68,16 @@ func changes(e *evidence) (all []Change) {
 func management(s *census.Setup) string {
 	service := "SERVICE"
 	if u, err := url.Parse(s.Upstream); err == nil {
-		if name, found := strings.CutSuffix(u.Hostname(), ".azure-api.net"); found && !strings.Contains(name, ".") {
+		if name, found := strings.CutSuffix(u.Hostname(), ".azure-api.net"); found && ofAName.MatchString(name) {
 			service = name
 		}
 	}
 	return "/subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.ApiManagement/service/" + service
 }
+
+// ofAName is what may stand in a command that somebody copies. A census says what it was
+// told, and quotes are in it as well.
+var ofAName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
 const apiVersion = "?api-version=2024-05-01"
 
@@ -193,7 +198,14 @@ func checkTokens() Change {
 	}
 }
 
-func field(s *census.Setup) string { return cmp.Or(s.KeyField, "api-key") }
+// field is the key field of the API.
+func field(s *census.Setup) string {
+	name := cmp.Or(s.KeyField, "api-key")
+	if !ofAName.MatchString(name) {
+		return "THE_KEY_FIELD"
+	}
+	return name
+}
 
 func escaped(text string) string {
 	var out bytes.Buffer
