@@ -32,7 +32,7 @@ const (
 )
 
 // apimKeys says what becomes of each key in API Management.
-var apimKeys = merged(spread("a pool of backend entities has priorities, weights and circuit breakers, and is no policy"), map[string]fate{
+var apimKeys = merged(spread("a pool of backend entities is for upstreams that are each shown a key, or all the same managed identity"), map[string]fate{
 	"admin.*":         spare("it is the listener of apim-edge's own operator; API Management has its own metrics and logs"),
 	"loops.*":         spare(ownGateway),
 	"log.*":           spare("API Management has logs of its own; do not log bodies there, which makes it buffer streams"),
@@ -139,6 +139,7 @@ var apimGaps = []gap{
 	{"misplaced-token", "a token that stands in the place of the key is not found by the check of tokens", asksForTokens},
 	{"paths", "a path needs an operation of the API: others get 404", nil},
 	{"cors-refusal", "an origin that is not allowed gets an empty 200, and a preflight of it no explanation", func(v *view) bool { return v.cors() }},
+	{"ids", gapIDs.text, spreads},
 	gapWindow,
 	{"limits-refusal", "who asks for too much is told Retry-After, but neither retry-after-ms nor x-should-retry", (*view).paced},
 	{"limits-of-gateways", "instances of the gateway tell each other of their counts with delay, so that more may pass", (*view).paced},

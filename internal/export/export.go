@@ -104,7 +104,7 @@ type system struct {
 }
 
 var systems = map[Target]system{
-	APIM:    {writeAPIM, apimKeys, apimGaps, nil},
+	APIM:    {writeAPIM, apimKeys, apimGaps, apimSeveral},
 	Nginx:   {writeNginx, nginxKeys, nginxGaps, nginxSeveral},
 	HAProxy: {writeHAProxy, haproxyKeys, haproxyGaps, haproxySeveral},
 }

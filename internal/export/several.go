@@ -46,8 +46,11 @@ var serverName = regexp.MustCompile(`^[A-Za-z0-9_.:-]+$`)
 
 // spreads reports whether the document leads to all upstreams of the route.
 func (v *view) spreads() bool {
-	if v.oneUpstream() || v.target == APIM {
+	switch {
+	case v.oneUpstream():
 		return false
+	case v.target == APIM:
+		return v.pools()
 	}
 	for _, m := range v.route.Upstreams {
 		if !v.alike(m) {
