@@ -169,3 +169,23 @@ routes: {openai: {path_prefix: /, limits: {per: credential, concurrent: 1}}}
 		}
 	}
 }
+
+// TestAnUpstreamsOwnRefusalPasses: what the upstream says of its limits is not taken for
+// what is said here.
+func TestAnUpstreamsOwnRefusalPasses(t *testing.T) {
+	up := startRecorder(t, false)
+	up.answer = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "26")
+		w.WriteHeader(429)
+		_, _ = io.WriteString(w, "of the upstream")
+	}
+	config := `
+upstreams: {legacy: {url: "http://UPSTREAM"}}
+routes: {openai: {path_prefix: /, limits: {requests: 100/s}}}
+`
+	for _, s := range sides(t, up, config, secrets{}) {
+		if o := s.ask(t, up, head("/a", "", "api-key", keyA)); o.status != 429 || o.body != "of the upstream" || o.header.Get("Retry-After") != "26" {
+			t.Errorf("%s: %d %q, Retry-After %q", s.name, o.status, o.body, o.header.Get("Retry-After"))
+		}
+	}
+}
