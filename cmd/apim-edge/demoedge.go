@@ -70,7 +70,7 @@ func demoDoctor(ctx context.Context, api, key string) (demo.Verdict, error) {
 		return demo.Verdict{}, err
 	}
 	examined := doctor.Examine(ctx, targets, doctor.Options{
-		Key: secret.New(key), Origin: "https://chat.example.com", APIVersion: "2024-10-21", Timeout: 20 * time.Second,
+		Key: secret.New(key), Origin: "https://chat.example.com", APIVersion: doctor.LegacyAPIVersion, Timeout: 20 * time.Second,
 		Agent: "apim-edge-doctor/" + version, Progress: func(string) {},
 	}).Examined[0]
 	v := demo.Verdict{Asked: len(examined.Answers), KeyField: examined.KeyField, Way: examined.Way.Meaning()}
