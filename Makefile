@@ -28,6 +28,10 @@ race: ## unit tests under the race detector
 generate: ## write the generated references anew
 	go generate ./...
 
+.PHONY: tour
+tour: ## record docs/tour.svg and docs/tour.txt anew, from a run of apim-edge demo --tour
+	go test ./cmd/apim-edge -count=1 -run TestTheTourOfTheReadme -update
+
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck, vulnerabilities of dependencies
 	.ci/lint
