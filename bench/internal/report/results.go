@@ -192,6 +192,15 @@ func (r *Results) line(name string, leg workload.Leg, peer PeerInfo) line {
 	return l
 }
 
+// Newest is the run without the peers of whose program it has a newer release as well.
+func (r *Results) Newest() *Results {
+	newest := *r
+	newest.Peers = slices.DeleteFunc(slices.Clone(r.Peers), func(p PeerInfo) bool {
+		return slices.ContainsFunc(r.Peers, func(other PeerInfo) bool { return strings.HasPrefix(other.Name, p.Name+"-") })
+	})
+	return &newest
+}
+
 // Spread is a figure over the rounds.
 type Spread struct {
 	Median, Min, Max float64
