@@ -32,7 +32,8 @@ type Options struct {
 	Timeout time.Duration
 	// Stream asks for one streamed answer, which costs a few tokens.
 	Stream bool
-	// Idle is how long connections are held idle, to see who cuts them; 0: not.
+	// Idle is how long connections and exchanges are held silent, to see who cuts them;
+	// 0: not.
 	Idle time.Duration
 	// Agent is what the requests say in User-Agent.
 	Agent string
@@ -64,6 +65,7 @@ type Examination struct {
 	Edge     string    `json:"edge,omitempty"`
 	Network  Network   `json:"network"`
 	Answers  []Answer  `json:"answers"`
+	Models   []Model   `json:"models,omitempty"`
 	Streams  []Stream  `json:"streams,omitempty"`
 	Idle     []Idle    `json:"idle,omitempty"`
 	Findings []Finding `json:"findings"`
@@ -134,6 +136,7 @@ func examine(ctx context.Context, t *Target, opt *Options) Examination {
 		p.credentials(ctx, &f)
 		p.pages(ctx, &f)
 		p.throughEdge(ctx, &f)
+		e.Models = p.models(ctx, &f)
 		if opt.Stream {
 			e.Streams = p.streams(ctx, &f)
 		}
@@ -146,6 +149,7 @@ func examine(ctx context.Context, t *Target, opt *Options) Examination {
 	}
 	e.Answers = p.answers
 	v := judge(&f)
+	v.judgeModels(e.Models)
 	v.judgeStreams(e.Streams)
 	v.judgeIdle(e.Idle)
 	e.Findings, e.Way, e.KeyField, e.Configuration, e.WhyNone = v.findings, v.way, v.keyField, v.configuration, v.whyNone
