@@ -55,6 +55,7 @@ var haproxyKeys = merged(proxies, spread("others can be servers of its backend, 
 	"timeouts.tls_handshake":               does("timeout connect, the longer of the two"),
 	"timeouts.client_write_stall":          cant("timeout client bounds all silence of a client, and must not be shorter than a stream may be silent").but(shortSilence, does("timeout client")),
 	"timeouts.client_keep_alive":           does("timeout http-keep-alive"),
+	"timeouts.client_max_age":              cant("a client that keeps its connection busy keeps it for ever").but(noMaxAge, spare("a client's connection has no bound")),
 	"timeouts.upstream_keep_alive":         does("pool-purge-delay, which halves the pool each time: some live longer"),
 	"timeouts.drain":                       cant("hard-stop-after stands in the global section of all files: set it there, and end HAProxy by SIGUSR1"),
 

@@ -63,6 +63,7 @@ var nginxKeys = merged(proxies, spread("others can be servers of nginx's upstrea
 	"timeouts.tls_handshake":               does("proxy_connect_timeout, the longer of the two"),
 	"timeouts.client_write_stall":          does("send_timeout"),
 	"timeouts.client_keep_alive":           does("keepalive_timeout"),
+	"timeouts.client_max_age":              does("keepalive_time").but(noMaxAge, spare("nginx ends a client's connection after an hour or 1000 requests, and says so")),
 	"timeouts.upstream_keep_alive":         does("keepalive_timeout of the upstream"),
 	"timeouts.drain":                       cant("worker_shutdown_timeout stands in the main context, outside of this file: set it there, and end nginx by SIGQUIT"),
 
