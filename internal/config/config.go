@@ -84,6 +84,13 @@ type ListenTLS struct {
 	CertFile string `koanf:"cert_file"`
 	// PEM file with the private key.
 	KeyFile string `koanf:"key_file"`
+	// What session tickets are sealed with: env:NAME or file:/path of 32 characters
+	// or more that nobody can guess, the same for all replicas. With it a client
+	// resumes its session on another replica, and after a restart. The first seals,
+	// and all open: put a new one in front from time to time, and take the last
+	// away a day later, since who learns a key can read what was sent in sessions
+	// that were resumed by it. Empty: each replica makes up its own.
+	TicketKeys []string `koanf:"ticket_keys" secret:"reference"`
 }
 
 // Admin is the operator's listener.

@@ -2,11 +2,12 @@ package export
 
 // haproxyKeys says what becomes of each key in HAProxy.
 var haproxyKeys = merged(proxies, spread("others can be servers of its backend, but a credential, a prefix and a bridge of their own cannot"), map[string]fate{
-	"listen.address":       does("bind"),
-	"listen.tls.cert_file": does("bind ... ssl crt, one file with both, which you make; a changed file needs a reload"),
-	"listen.tls.key_file":  does("bind ... ssl crt, one file with both, which you make; a changed file needs a reload"),
-	"listen.health_path":   cant("monitor-uri: it answers 200 as long as HAProxy runs, also while the credential or the upstream is missing"),
-	"trusted_proxies":      does("src, for X-Forwarded-For, -Proto and -Host; Forwarded and the fields of single vendors are dropped from everybody"),
+	"listen.address":         does("bind"),
+	"listen.tls.cert_file":   does("bind ... ssl crt, one file with both, which you make; a changed file needs a reload"),
+	"listen.tls.key_file":    does("bind ... ssl crt, one file with both, which you make; a changed file needs a reload"),
+	"listen.tls.ticket_keys": cant("tls-ticket-keys wants a file of its own form, which you make").but(noTicketKeys, spare("tickets are sealed with keys that nobody else has")),
+	"listen.health_path":     cant("monitor-uri: it answers 200 as long as HAProxy runs, also while the credential or the upstream is missing"),
+	"trusted_proxies":        does("src, for X-Forwarded-For, -Proto and -Host; Forwarded and the fields of single vendors are dropped from everybody"),
 
 	"upstreams.<name>.url":              does("server and replace-path"),
 	"upstreams.<name>.tls.ca_file":      does("ca-file; where it is empty, the system's authorities"),
