@@ -29,6 +29,9 @@ type Load struct {
 	TLS     *tls.Config // nil: plain
 	Legs    []*Leg
 	Seed    uint64
+	// Careful clients are like libraries: they keep their connections, and look
+	// whether one has ended before they use it again.
+	Careful bool
 
 	pool    pool           // of arrivals
 	mood    atomic.Value   // string
@@ -195,7 +198,7 @@ func (l *Load) work(c *Crowd, number int, mix *Mix) {
 			return
 		case <-time.After(upTo(r, 150*time.Millisecond)): // people think, too
 		}
-		if r.IntN(8) == 0 {
+		if !l.Careful && r.IntN(8) == 0 {
 			p.tidy(0)
 		}
 		k := mix.choose(r)
