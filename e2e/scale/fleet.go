@@ -28,6 +28,7 @@ type replica struct {
 type fleet struct {
 	replicas []*replica // the last one is there for the scale-up
 	balancer *balancer
+	distance *distance
 	ledger   *load.Ledger
 	load     *load.Load
 	upstream *load.Upstream
@@ -128,10 +129,13 @@ func (f *fleet) connect(dir string, o options) (err error) {
 			return err
 		}
 	}
-	f.load = load.New(f.ledger, s.Bind, nil, f.replicas[0].settings.Legs, o.seed)
+	if f.distance, err = newDistance(s.Bind, o.distance); err != nil {
+		return err
+	}
+	f.load = load.New(f.ledger, f.distance.address, nil, f.replicas[0].settings.Legs, o.seed)
 	f.load.Careful = true
 	f.load.Mood(load.Loyal)
-	f.sdks, err = startSDKs(o.source, "http://"+s.Bind, f.calls.note)
+	f.sdks, err = startSDKs(o.source, "http://"+f.distance.address, f.calls.note)
 	return err
 }
 
@@ -139,6 +143,9 @@ func (f *fleet) connect(dir string, o options) (err error) {
 func (f *fleet) disperse() {
 	for _, s := range f.sdks {
 		s.end()
+	}
+	if f.distance != nil {
+		f.distance.end()
 	}
 	if f.balancer != nil {
 		f.balancer.end()

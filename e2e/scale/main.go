@@ -54,8 +54,9 @@ func command(args []string) int {
 	flags.IntVar(&o.clients, "clients", 60, "raw clients")
 	flags.IntVar(&o.rounds, "rounds", 3, "how often all are restarted, and how many are killed")
 	flags.DurationVar(&o.inter, "inter", time.Second, "from one health check of HAProxy to the next")
-	flags.DurationVar(&o.drainDelay, "drain-delay", 5*time.Second, "timeouts.drain_delay: longer than two health checks")
+	flags.DurationVar(&o.drainDelay, "drain-delay", 3*time.Second, "timeouts.drain_delay: longer than two health checks")
 	flags.DurationVar(&o.age, "age", 10*time.Second, "timeouts.client_max_age in the scale-up")
+	flags.DurationVar(&o.distance, "distance", 20*time.Millisecond, "from clients to HAProxy, one way")
 	flags.Uint64Var(&o.seed, "seed", 1, "of the choice of work")
 	err := flags.Parse(args)
 	switch {

@@ -171,7 +171,7 @@ type options struct {
 	size, clients     int
 	rounds            int
 	inter, drainDelay time.Duration
-	age               time.Duration
+	age, distance     time.Duration
 	seed              uint64
 	source            string // root of the source tree
 	out               io.Writer

@@ -196,7 +196,7 @@ func (l *Load) work(c *Crowd, number int, mix *Mix) {
 		select {
 		case <-c.stop:
 			return
-		case <-time.After(upTo(r, 150*time.Millisecond)): // people think, too
+		case <-time.After(l.thinks(r)):
 		}
 		if !l.Careful && r.IntN(8) == 0 {
 			p.tidy(0)
@@ -204,6 +204,15 @@ func (l *Load) work(c *Crowd, number int, mix *Mix) {
 		k := mix.choose(r)
 		k.visit(&visit{l, r, k, p, c}, l.begin(l.draw(r, k, c)))
 	}
+}
+
+// thinks returns how long a client waits before its next exchange: people think, too.
+// Those who keep their connections read what they got, now and then.
+func (l *Load) thinks(r *rand.Rand) time.Duration {
+	if l.Careful && r.IntN(10) == 0 {
+		return upTo(r, IdleMost*3/4)
+	}
+	return upTo(r, 150*time.Millisecond)
 }
 
 // mostRunning ends arrivals: if so many exchanges run, nothing comes back any more.
