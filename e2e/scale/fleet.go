@@ -133,7 +133,7 @@ func (f *fleet) connect(dir string, o options) (err error) {
 		return err
 	}
 	f.load = load.New(f.ledger, f.distance.address, nil, f.replicas[0].settings.Legs, o.seed)
-	f.load.Careful = true
+	f.load.Careful, f.load.Pause = true, o.pause
 	f.load.Mood(load.Loyal)
 	f.sdks, err = startSDKs(o.source, "http://"+f.distance.address, f.calls.note)
 	return err

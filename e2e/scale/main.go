@@ -10,6 +10,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -17,6 +18,19 @@ import (
 
 	"github.com/apim-edge/apim-edge/e2e/internal/load"
 )
+
+// options are the flags.
+type options struct {
+	mode              string
+	size, clients     int
+	rounds            int
+	inter, drainDelay time.Duration
+	age, distance     time.Duration
+	pause             time.Duration // of raw clients, at most
+	seed              uint64
+	source            string // root of the source tree
+	out               io.Writer
+}
 
 const help = `scale loads replicas of apim-edge behind HAProxy, and does to them what operators
 and accidents do.
@@ -57,6 +71,7 @@ func command(args []string) int {
 	flags.DurationVar(&o.drainDelay, "drain-delay", 3*time.Second, "timeouts.drain_delay: longer than two health checks")
 	flags.DurationVar(&o.age, "age", 10*time.Second, "timeouts.client_max_age in the scale-up")
 	flags.DurationVar(&o.distance, "distance", 20*time.Millisecond, "from clients to HAProxy, one way")
+	flags.DurationVar(&o.pause, "pause", 750*time.Millisecond, "of raw clients between two exchanges, at most: the last call of a drain is a second")
 	flags.Uint64Var(&o.seed, "seed", 1, "of the choice of work")
 	err := flags.Parse(args)
 	switch {

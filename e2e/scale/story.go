@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -109,8 +108,10 @@ func (c *check) grow(ctx context.Context) error {
 			return err
 		}
 		fair := 100 / float64(len(c.replicas))
-		spread := func() bool { return c.look(crowd, "") == nil && c.shares[len(c.shares)-1].of[c.size] >= fair/2 }
-		if !edge.Eventually(2*edge.Patience, spread) {
+		if !edge.Eventually(2*edge.Patience, func() bool {
+			s, err := c.measure(crowd)
+			return err != nil || s.of[c.size] >= fair/2
+		}) {
 			p.want(false, "%s has less than half of its share long after client_max_age", last.name)
 		}
 		return c.look(crowd, "with client_max_age")
@@ -119,20 +120,28 @@ func (c *check) grow(ctx context.Context) error {
 	return err
 }
 
-// look measures the shares of some answers to each client. Those of a time without a name
-// are seen once.
+// look measures the shares and keeps them.
 func (c *check) look(crowd *load.Crowd, when string) error {
-	if n := len(c.shares); n > 0 && c.shares[n-1].when == "" {
-		c.shares = c.shares[:n-1]
+	s, err := c.measure(crowd)
+	if err != nil {
+		return err
 	}
+	s.when = when
+	c.shares = append(c.shares, s)
+	c.say("shares %s: %s", when, s.text())
+	return nil
+}
+
+// measure returns the shares of some answers to each client.
+func (c *check) measure(crowd *load.Crowd) (s share, err error) {
 	before := make([]int64, len(c.replicas))
 	for i, r := range c.replicas {
 		before[i] = r.served.Load()
 	}
 	if err := c.warm(crowd); err != nil {
-		return err
+		return s, err
 	}
-	s, sum := share{when: when}, 0.0
+	sum := 0.0
 	for i, r := range c.replicas {
 		n := float64(r.served.Load() - before[i])
 		s.of, sum = append(s.of, n), sum+n
@@ -140,11 +149,7 @@ func (c *check) look(crowd *load.Crowd, when string) error {
 	for i := range s.of {
 		s.of[i] *= 100 / sum
 	}
-	c.shares = append(c.shares, s)
-	if when != "" {
-		c.say("shares %s: %s", when, s.text())
-	}
-	return nil
+	return s, nil
 }
 
 func (s share) text() (text string) {
@@ -163,16 +168,4 @@ func (c *check) held() bool {
 		}
 	}
 	return findings == 0
-}
-
-// options are the flags.
-type options struct {
-	mode              string
-	size, clients     int
-	rounds            int
-	inter, drainDelay time.Duration
-	age, distance     time.Duration
-	seed              uint64
-	source            string // root of the source tree
-	out               io.Writer
 }

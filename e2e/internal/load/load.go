@@ -30,8 +30,10 @@ type Load struct {
 	Legs    []*Leg
 	Seed    uint64
 	// Careful clients are like libraries: they keep their connections, and look
-	// whether one has ended before they use it again.
+	// whether one has ended before they use it again. Now and then they pause for up
+	// to Pause in between.
 	Careful bool
+	Pause   time.Duration
 
 	pool    pool           // of arrivals
 	mood    atomic.Value   // string
@@ -207,10 +209,9 @@ func (l *Load) work(c *Crowd, number int, mix *Mix) {
 }
 
 // thinks returns how long a client waits before its next exchange: people think, too.
-// Those who keep their connections read what they got, now and then.
 func (l *Load) thinks(r *rand.Rand) time.Duration {
-	if l.Careful && r.IntN(10) == 0 {
-		return upTo(r, IdleMost*3/4)
+	if l.Pause > 0 && r.IntN(10) == 0 {
+		return upTo(r, l.Pause)
 	}
 	return upTo(r, 150*time.Millisecond)
 }

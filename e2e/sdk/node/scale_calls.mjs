@@ -41,7 +41,9 @@ async function work(round) {
   while (!round.resting) {
     const id = `node-${number++}`;
     const [how, error] = await call(id);
-    say({ id, how, detail: error ? `${error.name}: ${error.message}`.slice(0, 300) : '' });
+    const causes = [];
+    for (let e = error; e; e = e.cause) causes.push(`${e.name}: ${e.message}`);
+    say({ id, how, detail: causes.join(' < ').slice(0, 300) });
     await sleep(Math.random() * 150);
   }
 }

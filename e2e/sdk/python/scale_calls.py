@@ -47,7 +47,11 @@ def work(resting):
         except AssertionError as error:
             say({"id": name, "how": "short", "detail": str(error)[:300]})
         except Exception as error:  # whatever the SDK raises is what its user sees
-            say({"id": name, "how": "failed", "detail": f"{type(error).__name__}: {error}"[:300]})
+            causes = []
+            while error is not None:
+                causes.append(f"{type(error).__name__}: {error}")
+                error = error.__cause__
+            say({"id": name, "how": "failed", "detail": " < ".join(causes)[:300]})
         time.sleep(random.random() * 0.15)
 
 
