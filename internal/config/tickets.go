@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/apim-edge/apim-edge/internal/option"
 	"github.com/apim-edge/apim-edge/internal/secret"
 )
 
@@ -20,11 +21,11 @@ func (v *checker) ticketKeys(key string, t ListenTLS) {
 	for i, ref := range t.TicketKeys {
 		switch {
 		case strings.HasPrefix(ref, "keyvault:"):
-			v.fault(element(key, i), "", "a vault is not asked for it; write env:NAME or file:/path", "")
+			v.fault(option.Element(key, i), "", "a vault is not asked for it; write env:NAME or file:/path", "")
 		case slices.Contains(t.TicketKeys[:i], ref):
-			v.fault(element(key, i), "", "it stands there twice", "")
+			v.fault(option.Element(key, i), "", "it stands there twice", "")
 		default:
-			v.fault(element(key, i), "", referenceFault(ref), "")
+			v.fault(option.Element(key, i), "", referenceFault(ref), "")
 		}
 	}
 }
@@ -62,7 +63,7 @@ func ticketKey(ref string) (key [32]byte, err error) {
 func (v *checker) ticketFiles(key string, t ListenTLS) {
 	for i, ref := range t.TicketKeys {
 		if _, err := ticketKey(ref); err != nil {
-			v.fault(element(key, i), "", "the secret cannot be used: "+err.Error(), "")
+			v.fault(option.Element(key, i), "", "the secret cannot be used: "+err.Error(), "")
 		}
 	}
 }

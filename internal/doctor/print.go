@@ -48,7 +48,7 @@ func (p Printer) examination(e *Examination) {
 		p.finding(f)
 	}
 	p.line("")
-	p.line("%-14s%s", "way", e.Way.meaning())
+	p.line("%-14s%s", "way", e.Way.Meaning())
 	if e.Configuration == "" {
 		p.line("%-14s%s", "configuration", "none: "+strings.TrimPrefix(e.WhyNone, "none is needed: "))
 		return
@@ -132,7 +132,8 @@ func (p Printer) finding(f Finding) {
 	}
 }
 
-func (w Way) meaning() string {
+// Meaning says it in a sentence.
+func (w Way) Meaning() string {
 	switch w {
 	case ByClients:
 		return "clients: only those get through that also send the key in the API's own field (way 1); an edge in front is way 3"
