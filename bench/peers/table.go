@@ -96,7 +96,7 @@ var all = []Peer{
 			// Its price list would otherwise be fetched at the start.
 			return []string{"LITELLM_LOCAL_MODEL_COST_MAP=True", "LITELLM_LOG=ERROR", "SSL_CERT_FILE=" + i.CAFile, "NO_DOCS=True"}
 		},
-		Only: []string{"small-closed", "sdk-closed"}, PlainClients: true, // a hundred times slower than the next
+		Only: []string{"small-closed", "sdk-closed", "sdk-model-last"}, PlainClients: true, // a hundred times slower than the next
 	},
 	{
 		Name: "portkey", Role: Gateway, Binary: []string{"portkey/node_modules/.bin/gateway"},

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -42,6 +43,7 @@ func (p Printer) examination(e *Examination) {
 		p.line("what was asked, and what came back")
 		p.answers(e)
 	}
+	p.models(e.Models)
 	p.line("")
 	p.line("what that means")
 	for _, f := range e.Findings {
@@ -99,6 +101,27 @@ func (p Printer) answers(e *Examination) {
 			line += "  (through the edge)"
 		}
 		p.line("%s", line)
+	}
+}
+
+// models are printed as a table. One that nobody has shows a version alone.
+func (p Printer) models(all []Model) {
+	if len(all) == 0 {
+		return
+	}
+	p.line("")
+	p.line("what is reached through which api-version")
+	rows := make([][3]string, len(all))
+	var width [2]int
+	for i, m := range all {
+		rows[i] = [3]string{cmp.Or(m.Model, "any"), cmp.Or(m.APIVersion, "v1"), reachedTexts[m.Reached]}
+		if m.Model != "" && m.Deployment != "" && m.Deployment != m.Model {
+			rows[i][0] += ", deployment " + m.Deployment
+		}
+		width[0], width[1] = max(width[0], len(rows[i][0])), max(width[1], len(rows[i][1]))
+	}
+	for _, r := range rows {
+		p.line("  %-*s  %-*s  %s", width[0], r[0], width[1], r[1], r[2])
 	}
 }
 
