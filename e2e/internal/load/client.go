@@ -221,6 +221,9 @@ func (c *conn) receive(x *Exchange) (o outcome, again bool) {
 	if o.code != "" {
 		return c.receiveError(x, resp, o)
 	}
+	if o.status/100 == 5 && o.id == "" { // it is of who stands in front of the edge, and so is the body
+		return o, false
+	}
 	if x.Kind == "preflight" {
 		o.word, o.id = "preflight", x.id
 		if o.status != http.StatusNoContent || resp.Header.Get("Access-Control-Allow-Origin") != Origin {
