@@ -49,7 +49,7 @@ var marks = []struct {
 	{"OpenAI/JS", familyOpenAINode},
 	{"OpenAI/Go", familyOpenAIGo},
 	{"OpenAI/Java", familyOpenAIJava},
-	{"OpenAI/", familyOpenAIDotNet}, // OpenAI/2.0.0 (.NET ...) names its language elsewhere
+	{"OpenAI/", familyOpenAIDotNet},      // OpenAI/2.0.0 (.NET ...) names its language elsewhere
 	{"GitHubCopilotChat/", familyVSCode}, // what the editor's chat calls itself
 	{"vscode", familyVSCode},
 	{"Mozilla/", familyBrowser},
