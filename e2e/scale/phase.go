@@ -74,7 +74,7 @@ func (c *check) during(name string, mix *load.Mix, killed bool, happens func(*ph
 func (c *check) warm(crowd *load.Crowd) error {
 	answers, calls := crowd.Count("complete"), c.calls.least()
 	if !edge.Eventually(2*edge.Patience, func() bool {
-		return crowd.Count("complete") >= answers+3*c.clients && c.calls.least() >= calls+10
+		return crowd.Count("complete") >= answers+3*c.clients && c.calls.least() >= calls+6
 	}) {
 		return fmt.Errorf("clients get no answers any more: raw %v, SDKs %v", crowd, c.calls.answered)
 	}

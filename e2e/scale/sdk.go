@@ -37,7 +37,7 @@ type calls struct {
 func newCalls() (*calls, error) {
 	c := &calls{arrivals: map[string]int{}, answered: map[string]int{}, how: map[string]int{}}
 	c.api = lookalike.New(lookalike.Options{
-		PrimaryKey: subscriptionKey, EventInterval: 30 * time.Millisecond,
+		PrimaryKey: subscriptionKey, EventInterval: 20 * time.Millisecond,
 		OnRequest: func(r lookalike.Request) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
