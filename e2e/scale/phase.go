@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,7 +100,7 @@ func (c *check) callsOf() (n count, details []string) {
 }
 
 // good are the endings that an exchange is meant to have here.
-var good = []string{"complete", "preflight", "left"}
+var good = []string{"complete", "preflight"}
 
 // tally counts endings of the ledger by what they mean to a client.
 func tally(before, after map[string]int64) (n count) {
@@ -109,13 +110,13 @@ func tally(before, after map[string]int64) (n count) {
 	}
 	for ending, times := range after {
 		_, how, _ := strings.Cut(ending, ": ")
-		switch how {
-		case good[0], good[1], good[2]:
-		case "cut":
+		switch {
+		case slices.Contains(good, how):
+		case how == "cut":
 			n.cut += times
-		case "sent twice":
+		case how == "sent twice":
 			n.doubled += times
-		case "looks complete", "wrong body":
+		case how == "looks complete", how == "wrong body":
 			n.short += times
 		default:
 			n.lost += times
@@ -131,9 +132,14 @@ func (p *phase) want(ok bool, format string, args ...any) {
 	}
 }
 
+// counts goes through those of all clients.
+func (p *phase) counts(yield func(who string, n count) bool) {
+	_ = yield("raw", p.raw) && yield("SDKs", p.sdks)
+}
+
 // whole holds that nobody has felt anything.
 func (p *phase) whole() {
-	for who, n := range map[string]count{"raw clients": p.raw, "SDKs": p.sdks} {
+	for who, n := range p.counts {
 		p.want(n.lost+n.cut+n.doubled+n.short == 0, "%s: %d lost, %d cut, %d doubled, %d silently short; want none", who, n.lost, n.cut, n.doubled, n.short)
 		p.want(n.all > 0, "%s: nothing was asked", who)
 	}
@@ -141,8 +147,8 @@ func (p *phase) whole() {
 
 // visible holds that who lost something knows it, and that somebody did.
 func (p *phase) visible() {
-	for who, n := range map[string]count{"raw clients": p.raw, "SDKs": p.sdks} {
+	for who, n := range p.counts {
 		p.want(n.doubled+n.short == 0, "%s: %d doubled, %d silently short; want none", who, n.doubled, n.short)
 	}
-	p.want(p.raw.lost+p.raw.cut > 0, "nobody has felt that a replica was killed: it had nothing to do")
+	p.want(p.raw.lost+p.raw.cut+p.sdks.lost > 0, "nobody has felt that a replica was killed: it had nothing to do")
 }

@@ -17,11 +17,8 @@ func (c *check) table() {
 		if len(p.faults) > 0 {
 			verdict = "FAILS"
 		}
-		for _, row := range []struct {
-			who string
-			n   count
-		}{{"raw", p.raw}, {"SDKs", p.sdks}} {
-			fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\t\n", p.name, row.who, row.n.all, row.n.lost, row.n.cut, row.n.doubled, row.n.short, verdict)
+		for who, n := range p.counts {
+			fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\t\n", p.name, who, n.all, n.lost, n.cut, n.doubled, n.short, verdict)
 		}
 	}
 	_ = t.Flush()
