@@ -95,7 +95,7 @@ func startBalancer(dir string, s site) (*balancer, error) {
 		return nil, err
 	}
 	b.cmd = exec.Command(path, "-db", "-f", file)
-	b.cmd.Stdout, b.cmd.Stderr = &b.said, &b.said
+	b.cmd.Stdout, b.cmd.Stderr, b.cmd.SysProcAttr = &b.said, &b.said, edge.Apart()
 	if err := b.cmd.Start(); err != nil {
 		return nil, err
 	}

@@ -133,7 +133,7 @@ func startSDK(name, base string, told func(line), words ...string) (*sdk, error)
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir(), "LANG=C.UTF-8", "NO_PROXY=*", "PYTHONDONTWRITEBYTECODE=1",
 		"E2E_KEY_BASE=" + base, "E2E_TOKEN_BASE=" + base, "E2E_KEY=" + subscriptionKey, "E2E_TOKEN=none", "E2E_OTHER_KEY=none",
 	}
-	s.cmd.Stderr = &s.errors
+	s.cmd.Stderr, s.cmd.SysProcAttr = &s.errors, edge.Apart()
 	out, err := s.cmd.StdoutPipe()
 	if err == nil {
 		s.in, err = s.cmd.StdinPipe() // whose end tells it to go
