@@ -88,6 +88,11 @@ func TestTicketsAreSharedByKeys(t *testing.T) {
 			if !one.resumes(fresh) {
 				t.Error("a ticket of the new key is not opened by it")
 			}
+			reload(one, url, with())
+			if !one.resumes(fresh) {
+				t.Error("a key that is taken away is not in use until a restart")
+			}
+			one.eventually("a word of the restart", func() bool { return one.log.Has(`"key":"listen.tls.ticket_keys"`) })
 		})
 	}
 }
