@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/apim-edge/apim-edge/bench/internal/proc"
@@ -34,7 +35,7 @@ func (b *bench) measureLeg(ctx context.Context, leg workload.Leg) error {
 	}
 	for _, w := range b.workloads {
 		for round := range b.options.Rounds {
-			for _, p := range b.peers {
+			for _, p := range b.inOrder(round) {
 				if running[p.Name] == nil || !measured(w, p, leg) {
 					continue
 				}
@@ -47,6 +48,16 @@ func (b *bench) measureLeg(ctx context.Context, leg workload.Leg) error {
 		}
 	}
 	return nil
+}
+
+// inOrder returns the peers, in every other round from the last to the first: who comes
+// behind whom must not be an advantage.
+func (b *bench) inOrder(round int) []*peers.Peer {
+	order := slices.Clone(b.peers)
+	if round%2 == 1 {
+		slices.Reverse(order)
+	}
+	return order
 }
 
 func (b *bench) hasWork(p *peers.Peer, leg workload.Leg) bool {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/identity/azure"
+	"github.com/apim-edge/apim-edge/internal/report"
 )
 
 func newCheckCommand() *cobra.Command {
@@ -70,7 +71,7 @@ func check(cmd *cobra.Command, from *source, strict, online bool) error {
 		for _, p := range *problems {
 			fmt.Fprintln(out, p.String())
 		}
-		return errors.New(counted(len(*problems), "fault"))
+		return errors.New(report.Counted(len(*problems), "fault"))
 	}
 	if err != nil {
 		return err
@@ -88,7 +89,7 @@ func check(cmd *cobra.Command, from *source, strict, online bool) error {
 		}
 	}
 	fmt.Fprintf(out, "ok: %s, %s, configuration %s\n",
-		counted(len(conf.Routes), "route"), counted(len(conf.Upstreams), "upstream"), config.Hash(conf))
+		report.Counted(len(conf.Routes), "route"), report.Counted(len(conf.Upstreams), "upstream"), config.Hash(conf))
 	return nil
 }
 
@@ -106,11 +107,4 @@ func faults(conf config.Config, strict bool) error {
 		return &warnings
 	}
 	return nil
-}
-
-func counted(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/identity/azure"
 	"github.com/apim-edge/apim-edge/internal/identity/keyring"
+	"github.com/apim-edge/apim-edge/internal/report"
 )
 
 // credentials returns one line for each upstream that apim-edge shows a credential of its
@@ -76,7 +77,7 @@ func askAll(ctx context.Context, out io.Writer, conf config.Config, p keyring.Pl
 		}
 	}
 	if failed > 0 {
-		return errors.New(counted(failed, "source") + " gave nothing")
+		return errors.New(report.Counted(failed, "source") + " gave nothing")
 	}
 	return nil
 }

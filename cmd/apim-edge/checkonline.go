@@ -12,6 +12,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/identity/issuer"
 	"github.com/apim-edge/apim-edge/internal/identity/token"
+	"github.com/apim-edge/apim-edge/internal/report"
 )
 
 // askIssuers asks everybody whose keys a token policy names, and prints one line for
@@ -39,7 +40,7 @@ func askIssuers(ctx context.Context, out io.Writer, conf config.Config) error {
 		}
 	}
 	if failed > 0 {
-		return errors.New(counted(failed, "issuer") + " did not answer with keys")
+		return errors.New(report.Counted(failed, "issuer") + " did not answer with keys")
 	}
 	return nil
 }
@@ -48,7 +49,7 @@ func answerOf(state issuer.State, err error) string {
 	if err != nil {
 		return "FAILS: " + err.Error()
 	}
-	text := counted(state.Keys, "key")
+	text := report.Counted(state.Keys, "key")
 	if state.Issuer != "" {
 		text += " of " + state.Issuer
 	}

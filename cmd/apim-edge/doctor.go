@@ -43,7 +43,7 @@ which field is looked at shows all the same.
   apim-edge doctor --upstream https://contoso.azure-api.net --key env:APIM_KEY --write edge.yaml
   apim-edge doctor --config edge.yaml --key env:APIM_KEY --edge http://localhost:8080
   apim-edge doctor --upstream https://contoso.azure-api.net --key env:APIM_KEY --stream --model gpt-4o
-  apim-edge doctor --upstream https://contoso.azure-api.net --idle 6m
+  apim-edge doctor --upstream https://contoso.azure-api.net --key env:APIM_KEY --idle 6m
 
 It also says what an error means that somebody has pasted: a stack trace, JSON, a
 line of a log. Nothing is sent then:
@@ -71,9 +71,9 @@ has, or the text is not known; 2 wrong usage.`,
 	f.StringVar(&p.text, "error", "", "error text to explain, or - for standard input")
 	f.BoolVar(&p.opt.Stream, "stream", false, "ask for a streamed answer, which costs a few tokens")
 	f.StringVar(&p.opt.Deployment, "model", "", "model (v1) or deployment (legacy) to ask for (default one that does not exist)")
-	f.DurationVar(&p.opt.Idle, "idle", 0, "hold connections idle for so long, to see who cuts them, such as 6m")
+	f.DurationVar(&p.opt.Idle, "idle", 0, "hold connections and half-sent requests silent for so long, to see who cuts them, such as 6m")
 	f.StringVar(&p.opt.Origin, "origin", "https://chat.example.com", "origin of the page whose preflight is asked")
-	f.StringVar(&p.opt.APIVersion, "api-version", "2024-10-21", "api-version of legacy paths")
+	f.StringVar(&p.opt.APIVersion, "api-version", doctor.LegacyAPIVersion, "api-version of legacy paths")
 	f.DurationVar(&p.opt.Timeout, "timeout", 20*time.Second, "the longest that one answer is awaited")
 	f.StringVarP(&p.write, "write", "w", "", "write the configuration to this file, which must not exist")
 	f.BoolVar(&p.json, "json", false, "print JSON")

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/report"
 )
 
 // formatting is what fmt does with what it finds.
@@ -52,7 +53,7 @@ func (f formatting) all(cmd *cobra.Command, files []string) error {
 		}
 	}
 	if f.check && unformatted > 0 {
-		faults = append(faults, fmt.Errorf("%s not formatted; run apim-edge fmt", counted(unformatted, "file")))
+		faults = append(faults, fmt.Errorf("%s not formatted; run apim-edge fmt", report.Counted(unformatted, "file")))
 	}
 	return errors.Join(faults...)
 }

@@ -42,7 +42,8 @@ over, or listed, or listed as one that needs nothing.
   apim-edge import --global global.xml --product gold.xml --api openai=api.xml \
       --operation "POST /chat=chat.xml" --fragments fragments --named-values values.json
   apim-edge import apimartifacts --write edge.yaml       a folder of APIOps
-  apim-edge import infra --write edge.yaml               a folder with files of Bicep
+  apim-edge import infra --write edge.yaml               a folder with files of Bicep,
+                                                         or templates (ARM)
 
 Scopes: policies of an operation, of its API, of the product and of the instance
 (--global) follow on each other where <base /> stands. What was not given is listed;
@@ -278,7 +279,7 @@ func readFolder(dir string) (carryover.Input, error) {
 	}
 	in, err := carryover.ReadBicep(os.DirFS(dir), dir)
 	if err == nil && len(in.APIs) == 0 && in.Global == nil && in.Product == nil {
-		err = fmt.Errorf("%s: there are neither policies of APIOps (apis, policy.xml) nor files of Bicep with APIs or policies", dir)
+		err = fmt.Errorf("%s: there are neither policies of APIOps (apis, policy.xml) nor files of Bicep or templates of Resource Manager with APIs or policies", dir)
 	}
 	return in, err
 }

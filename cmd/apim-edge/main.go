@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"
@@ -35,7 +37,7 @@ func run() int {
 	}
 	var silent silentError
 	if !errors.As(err, &silent) {
-		fmt.Fprintln(os.Stderr, "apim-edge:", err)
+		fmt.Fprintln(os.Stderr, "apim-edge:", printable(err.Error()))
 	}
 	var coded codedError
 	if errors.As(err, &coded) {
@@ -47,6 +49,17 @@ func run() int {
 		return 2
 	}
 	return 1
+}
+
+// printable is a text without what commands a terminal: an error repeats what files and
+// servers say.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
 }
 
 // usageError is wrong usage: exit code 2.

@@ -39,7 +39,11 @@ the configuration of the service of the packages
 .I /etc/default/apim\-edge
 variables of that service, such as APIM_EDGE__UPSTREAMS__LEGACY__URL
 .SH EXIT STATUS
-0 all right, 1 the command failed, 2 wrong usage.
+0 all right, 1 the command failed, or has found what is wrong, 2 wrong usage.
+.br
+3 report: somebody needs the edge, or a proof failed; import: something is not carried over.
+.br
+4 report: the census has not looked for long enough.
 `)
 	_, err := io.WriteString(out, page.String())
 	return err

@@ -157,7 +157,7 @@ func (q *inquiry) proofs(ctx context.Context, told io.Writer, d *census.Document
 		return nil, usageError{fmt.Errorf("--prove: the configuration has no route %q", q.prove)}
 	}
 	opt := doctor.Options{
-		Timeout: q.timeout, Agent: "apim-edge-report/" + version, APIVersion: "2024-10-21",
+		Timeout: q.timeout, Agent: "apim-edge-report/" + version, APIVersion: doctor.LegacyAPIVersion,
 		Progress: func(text string) { fmt.Fprintln(told, "apim-edge:", text) }, //nolint:errcheck // nobody is left to tell
 	}
 	if opt.Key, err = named("key", q.key); err != nil {

@@ -44,3 +44,10 @@ func TestWhatASIGHUPMeans(t *testing.T) {
 		t.Error("with nohup a SIGHUP says that the terminal has hung up")
 	}
 }
+
+// TestAnErrorCommandsNoTerminal: errors repeat what files and servers say.
+func TestAnErrorCommandsNoTerminal(t *testing.T) {
+	if got := printable("it answers 401: \x1b[2J\u009bno\n\tnext"); got != "it answers 401: ?[2J?no\n\tnext" {
+		t.Errorf("%q", got)
+	}
+}

@@ -23,10 +23,12 @@ type bicepFile struct {
 	parsed     *bicep.File
 	in         *Input
 	apis       map[*bicep.Resource]int // positions in in.APIs
+	template   bool                    // JSON, where a document stands on one line
 }
 
-// ReadBicep reads the files of Bicep in a folder: APIs, policies, fragments, named
-// values and backends, as far as they are written there as such.
+// ReadBicep reads the files of Bicep in a folder, and templates of Azure Resource Manager
+// that were not compiled from one of them: APIs, policies, fragments, named values and
+// backends, as far as they are written there as such.
 func ReadBicep(files fs.FS, name string) (Input, error) {
 	f := &folder{FS: files, name: name}
 	in := Input{Fragments: map[string]*apimpolicy.Document{}, NamedValues: map[string]NamedValue{}, Backends: map[string]Backend{}}
@@ -36,15 +38,37 @@ func ReadBicep(files fs.FS, name string) (Input, error) {
 			return err
 		case d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git"):
 			return fs.SkipDir
-		case d.IsDir() || path.Ext(file) != ".bicep":
+		case d.IsDir() || path.Ext(file) != ".bicep" && (path.Ext(file) != ".json" || f.compiled(file)):
 			return nil
 		}
 		b := &bicepFile{folder: f, path: file, text: string(f.read(file)), in: &in, apis: map[*bicep.Resource]int{}}
-		b.parsed = bicep.Read(b.text)
+		b.parse()
 		b.take()
 		return nil
 	})
 	return in, errors.Join(f.fault, err)
+}
+
+// compiled reports whether a file of Bicep of the same name stands beside.
+func (f *folder) compiled(file string) bool {
+	_, err := fs.Stat(f, strings.TrimSuffix(file, ".json")+".bicep")
+	return err == nil
+}
+
+func (b *bicepFile) parse() {
+	b.parsed = &bicep.File{}
+	switch {
+	case path.Ext(b.path) == ".bicep":
+		b.parsed = bicep.Read(b.text)
+	case bicep.IsTemplate(b.text):
+		b.template = true
+		parsed, err := bicep.ReadTemplate(b.text)
+		if err != nil {
+			b.fault = errors.Join(b.fault, fmt.Errorf("%s: %w", b.called(b.path), err))
+			return
+		}
+		b.parsed = parsed
+	}
 }
 
 // take adds what a file has. APIs come first, since others belong to them.
@@ -79,20 +103,28 @@ func (b *bicepFile) resource(r *bicep.Resource) {
 	properties := r.Body.Property("properties")
 	switch kind {
 	case "policies":
-		if doc := b.policy(r); doc != nil && b.in.Global != nil {
+		doc := b.policy(r)
+		if doc == nil {
+			b.in.Unread = b.place(r)
+		} else if b.in.Global != nil {
 			b.note(r, "a second policy of the whole instance; the one of "+b.in.Global.File+" is looked at")
-		} else if doc != nil {
+		} else {
 			b.in.Global = doc
 		}
 	case "products/policies":
-		if doc := b.policy(r); doc != nil && b.in.Product != nil {
+		doc := b.policy(r)
+		if doc == nil {
+			b.in.Unread = b.place(r)
+		} else if b.in.Product != nil {
 			b.note(r, "a second product with a policy, of which API Management takes that of the caller's key; looked at is "+b.in.Product.File)
-		} else if doc != nil {
+		} else {
 			b.in.Product = doc
 		}
 	case "apis/policies":
 		if doc := b.policy(r); doc != nil {
 			b.apiOf(r).Policy = doc
+		} else {
+			b.apiOf(r).Unread = b.place(r)
 		}
 	case "apis/operations/policies":
 		if doc := b.policy(r); doc != nil {
@@ -101,6 +133,8 @@ func (b *bicepFile) resource(r *bicep.Resource) {
 			template, _ := b.plain(op.Body.Property("properties", "urlTemplate"))
 			api := b.apiOf(op)
 			api.Operations = append(api.Operations, Operation{Name: op.Symbol, Method: strings.ToUpper(method), Template: template, Policy: doc})
+		} else {
+			b.apiOf(b.parent(r)).Unread = b.place(r)
 		}
 	case "policyFragments", "policyfragments":
 		if doc := b.policy(r); doc != nil {
@@ -118,6 +152,11 @@ func (b *bicepFile) resource(r *bicep.Resource) {
 }
 
 func (b *bicepFile) line(offset int) int { return strings.Count(b.text[:offset], "\n") + 1 }
+
+// place is where a resource stands.
+func (b *bicepFile) place(r *bicep.Resource) string {
+	return b.called(b.path) + ":" + itoa(b.line(r.Offset))
+}
 
 func (b *bicepFile) note(r *bicep.Resource, reason string) {
 	b.in.Notes = append(b.in.Notes, Item{Fate: Left, File: b.called(b.path), Line: b.line(r.Offset), What: r.Symbol, Reason: reason, Affects: Unknown})
@@ -175,7 +214,7 @@ func (b *bicepFile) apiOf(r *bicep.Resource) *API {
 
 func (b *bicepFile) api(r *bicep.Resource) API {
 	p := r.Body.Property("properties")
-	api := API{Name: b.name(r), From: b.called(b.path) + ":" + itoa(b.line(r.Offset))}
+	api := API{Name: b.name(r), From: b.place(r)}
 	var ok bool
 	if api.Path, ok = b.plain(p.Property("path")); !ok && p.Object != nil {
 		b.note(r, "the path of this API is not written in the file; / is taken")
@@ -238,7 +277,7 @@ func (b *bicepFile) policy(r *bicep.Resource) *apimpolicy.Document {
 	v := r.Body.Property("properties", "value")
 	for range 8 { // names that stand for names
 		if v.Text != nil {
-			return b.inline(v.Text)
+			return b.inline(r, v.Text)
 		}
 		if m := loaded.FindStringSubmatch(v.Code); m != nil {
 			return b.loaded(r, m[1])
@@ -277,8 +316,13 @@ func (b *bicepFile) loaded(r *bicep.Resource, name string) *apimpolicy.Document 
 }
 
 // inline reads a document in the file itself. It is kept at its place, so that lines
-// are those of the file.
-func (b *bicepFile) inline(t *bicep.Text) *apimpolicy.Document {
+// are those of the file. In a template the lines are its own, behind that of the resource.
+func (b *bicepFile) inline(r *bicep.Resource, t *bicep.Text) *apimpolicy.Document {
+	if b.template {
+		doc, err := apimpolicy.Read(b.place(r), []byte(t.Value))
+		b.fault = errors.Join(b.fault, err)
+		return doc
+	}
 	padding := strings.Map(func(r rune) rune {
 		if r == '\n' {
 			return r

@@ -84,6 +84,9 @@ func (c *conversion) route(api API, op *Operation, above *route) *route {
 	}
 	r.name = free(named(name, "api"), c.taken)
 	c.routes = append(c.routes, r)
+	if unread := cmp.Or(api.Unread, c.in.Unread); unread != "" {
+		r.closed = append(r.closed, unread+", a policy that was not read")
+	}
 	for _, section := range []string{"inbound", "backend", "outbound", "on-error"} {
 		r.run(chain, section)
 	}

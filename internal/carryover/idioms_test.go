@@ -218,6 +218,20 @@ func TestNoSecretIsShown(t *testing.T) {
 	}
 }
 
+// TestTheListCommandsNoTerminal: names of files and texts of policies may hold anything.
+func TestTheListCommandsNoTerminal(t *testing.T) {
+	doc, err := apimpolicy.Read("a\x1b[2J\nforged: routes", []byte("<policies><inbound><set-body>@(\"\x1b]0;x\")</set-body><set-status code=\"\u009b\"/></inbound></policies>"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Convert(Input{NoGlobal: true, Upstream: "https://contoso.azure-api.net", APIs: []API{{Path: "openai", From: "b\x1b\nforged: routes", KeyHeader: "api-key", Policy: doc}}})
+	for _, text := range []string{r.List(), r.Configuration} {
+		if strings.ContainsAny(text, "\x1b\u009b") || strings.Contains(text, "\nforged") {
+			t.Errorf("%q", text)
+		}
+	}
+}
+
 // TestARouteIsClosedWhereWhatKeepsCallersAwayIsMissing: of each policy that says who
 // may call and is not carried over, the routes ask for a key that nobody has.
 func TestARouteIsClosedWhereWhatKeepsCallersAwayIsMissing(t *testing.T) {

@@ -19,6 +19,8 @@ type Input struct {
 	Backends map[string]Backend
 	// Upstream is the URL of APIs whose policies name none. Empty: not known.
 	Upstream string
+	// Unread is where a policy above the APIs stands that could not be read.
+	Unread string
 	// Notes are what was found out while the input was read, and is not carried over.
 	Notes []Item
 }
@@ -41,6 +43,9 @@ type API struct {
 	// Product is the policy of its product, instead of that of Input.
 	Product    *apimpolicy.Document
 	Operations []Operation
+	// Unread is where a policy of the API or of an operation stands that could not be
+	// read: nobody knows whom it keeps away.
+	Unread string
 	// Others are policies of further products that the API is in.
 	Others []*apimpolicy.Document
 }

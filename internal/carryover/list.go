@@ -35,11 +35,24 @@ var affected = map[Affects]string{
 // List is the list for people.
 func (r Result) List() string {
 	var out strings.Builder
+	r = r.printable()
 	r.part(&out, Left, "NOT CARRIED OVER")
 	r.part(&out, Carried, "CARRIED OVER")
 	r.part(&out, Nothing, "NEEDS NOTHING")
 	fmt.Fprintf(&out, "%d carried over, %d not carried over, %d need nothing.\n", r.Count(Carried), r.Count(Left), r.Count(Nothing))
 	return out.String()
+}
+
+// printable is the result without what commands a terminal or forges a line: policies and
+// names of files may hold anything.
+func (r Result) printable() Result {
+	items := slices.Clone(r.Items)
+	for n := range items {
+		i := &items[n]
+		i.File, i.What, i.Section, i.Text, i.Reason = comment(i.File), comment(i.What), comment(i.Section), comment(i.Text), comment(i.Reason)
+	}
+	r.Items = items
+	return r
 }
 
 func (r Result) part(out *strings.Builder, fate Fate, title string) {

@@ -129,7 +129,7 @@ func Read(r io.Reader) (d Document, faults []Fault, err error) {
 		fault := ""
 		switch err := json.Unmarshal(text, &l); {
 		case d.Format == 0: // the first line
-			if err != nil || l.Header == nil {
+			if err != nil || l.Header == nil || commands(text) {
 				return d, nil, ErrNoCensus
 			}
 			if l.Header.Format != format {
@@ -138,6 +138,8 @@ func Read(r io.Reader) (d Document, faults []Fault, err error) {
 			d.Header = *l.Header
 		case err != nil:
 			fault = "it is no JSON object of a census"
+		case commands(text):
+			fault = "it holds control characters"
 		case l.End != nil:
 			ended = true
 			if *l.End != n-1 {

@@ -32,7 +32,8 @@ type Options struct {
 	Timeout time.Duration
 	// Stream asks for one streamed answer, which costs a few tokens.
 	Stream bool
-	// Idle is how long connections are held idle, to see who cuts them; 0: not.
+	// Idle is how long connections and exchanges are held silent, to see who cuts them;
+	// 0: not.
 	Idle time.Duration
 	// Agent is what the requests say in User-Agent.
 	Agent string

@@ -230,20 +230,3 @@ func TestStreams(t *testing.T) {
 		})
 	}
 }
-
-// TestIdle: who ends an idle connection in order is told from who forgets it.
-func TestIdle(t *testing.T) {
-	idle := func(o *Options) { o.Idle = 400 * time.Millisecond }
-	e := ask(t, legacy(t, lookalike.Options{PrimaryKey: testKey}), idle)
-	if got := e.finding(OK, "idle"); !strings.Contains(got, "still served") || len(e.Idle) != steps {
-		t.Errorf("kept: %q; all: %+v", got, e.Idle)
-	}
-	e = ask(t, legacy(t, lookalike.Options{PrimaryKey: testKey, IdleTimeout: 20 * time.Millisecond}), func(o *Options) { o.Idle = 4 * time.Second })
-	if got := e.finding(Note, "idle"); got == "" {
-		t.Errorf("ended in order: %+v, all: %+v", e.Findings, e.Idle)
-	}
-	e = ask(t, forgetful(t), func(o *Options) { o.Idle, o.Timeout = 200*time.Millisecond, 2*time.Second })
-	if got := e.finding(Problem, "idle"); !strings.Contains(got, "without a word") {
-		t.Errorf("forgotten: %+v, all: %+v", e.Findings, e.Idle)
-	}
-}

@@ -4,50 +4,84 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"sync"
 	"time"
 )
 
-// Idle is what has become of a connection that was idle for some time.
+// Idle is what has become of a connection or an exchange that was silent for some time.
 type Idle struct {
+	Held    Held          `json:"held"`
 	For     time.Duration `json:"-"`
 	Seconds float64       `json:"seconds"`
 	Fate    Fate          `json:"fate"`
+	// Ended is after how much silence an exchange was seen to end; 0: it was not.
+	Ended        time.Duration `json:"-"`
+	EndedSeconds float64       `json:"ended_after_seconds,omitempty"`
+	// Status is that of an exchange's answer.
+	Status int `json:"status,omitempty"`
 }
 
-// Fate is what becomes of an idle connection.
+// Held is what was silent.
+type Held string
+
+// What is held.
+const (
+	// Connection: one between two exchanges.
+	Connection Held = "idle connection"
+	// Exchange: a request of which half was sent.
+	Exchange Held = "half-sent request"
+)
+
+// Fate is what becomes of what is silent.
 type Fate string
 
 // The fates.
 const (
-	// Alive: it took another request.
+	// Alive: the connection took another request; the exchange was answered in the end.
 	Alive Fate = "alive"
 	// Closed: the other side has ended it, and said so.
 	Closed Fate = "closed"
 	// Lost: it was gone without a word, as a load balancer leaves it.
 	Lost Fate = "lost"
+	// Answered: the exchange had its answer before its request was whole.
+	Answered Fate = "answered"
 	// Untold: the API does not keep connections, or gave no answer.
 	Untold Fate = "untold"
 )
 
-// steps are the parts of the whole time after which a connection each is tried, so that
-// it shows between which two they end.
+// steps are the parts of the whole time after which one each is tried, so that it shows
+// between which two they end.
 const steps = 4
 
-// idle holds connections idle, without TCP keep-alive, and asks once more on each.
+// idle holds connections and exchanges silent, without TCP keep-alive, and goes on with
+// each of them.
 func (p *prober) idle(ctx context.Context, f *facts) []Idle {
 	if f.at == nil || f.at.bare.Failed != "" {
 		return nil
 	}
-	all := make([]Idle, steps)
+	kinds := []Held{Connection}
+	if f.silenceable() {
+		kinds = append(kinds, Exchange)
+	}
+	all := make([]Idle, 0, len(kinds)*steps)
+	for _, kind := range kinds {
+		for i := range steps {
+			d := p.opt.Idle * time.Duration(i+1) / steps
+			all = append(all, Idle{Held: kind, For: d, Seconds: d.Seconds()})
+		}
+	}
 	var held sync.WaitGroup
 	for i := range all {
-		all[i].For = p.opt.Idle * time.Duration(i+1) / steps
-		all[i].Seconds = all[i].For.Seconds()
-		held.Go(func() { all[i].Fate = p.hold(ctx, f, all[i].For) })
+		held.Go(func() {
+			if all[i].Held == Connection {
+				all[i].Fate = p.hold(ctx, f, all[i].For)
+				return
+			}
+			p.exchange(ctx, f, &all[i])
+			all[i].EndedSeconds = all[i].Ended.Seconds()
+		})
 	}
 	done := make(chan struct{})
 	go func() { held.Wait(); close(done) }()
@@ -55,12 +89,18 @@ func (p *prober) idle(ctx context.Context, f *facts) []Idle {
 	return all
 }
 
+// silenceable reports whether a request can be held half-sent: one that is turned away by
+// its head alone has its answer before.
+func (f *facts) silenceable() bool {
+	return f.streamPlace() != nil && (f.winner != nil || f.at.bare.reach() == accepted)
+}
+
 // tell says from time to time how long there is to wait.
 func (p *prober) tell(done <-chan struct{}) {
 	start := time.Now()
 	tick := time.NewTicker(max(p.opt.Idle/8, time.Second))
 	defer tick.Stop()
-	p.opt.Progress(fmt.Sprintf("holding connections idle for %v", p.opt.Idle))
+	p.opt.Progress(fmt.Sprintf("holding connections idle, and requests half-sent where the API accepts them, for %v", p.opt.Idle))
 	for {
 		select {
 		case <-done:
@@ -73,7 +113,8 @@ func (p *prober) tell(done <-chan struct{}) {
 
 func (p *prober) hold(ctx context.Context, f *facts, d time.Duration) Fate {
 	t := p.transport(p.tlsConfig(), p.target.proxy)
-	t.DialContext = (&net.Dialer{Timeout: p.opt.Timeout, KeepAlive: -1}).DialContext
+	end := newEnd()
+	t.DialContext = p.dialSilent(end)
 	defer t.CloseIdleConnections()
 	c := client(t)
 	if p.again(ctx, c, f) == Untold || p.again(ctx, c, f) != Alive {
@@ -82,6 +123,8 @@ func (p *prober) hold(ctx context.Context, f *facts, d time.Duration) Fate {
 	select {
 	case <-ctx.Done():
 		return Untold
+	case <-end.seen:
+		return Closed
 	case <-time.After(d):
 	}
 	return p.again(ctx, c, f)
@@ -121,27 +164,4 @@ func (p *prober) again(ctx context.Context, c *http.Client, f *facts) Fate {
 		return Untold
 	}
 	return Closed
-}
-
-// judgeIdle says after how long idle connections end, and how.
-func (v *verdict) judgeIdle(all []Idle) {
-	var alive time.Duration
-	for _, i := range all {
-		switch i.Fate {
-		case Alive:
-			alive = i.For
-			continue
-		case Closed:
-			v.note("idle", fmt.Sprintf("the other side ends idle connections between %v and %v, in order", alive, i.For), fmt.Sprintf("set timeouts.upstream_keep_alive below %v, if that is seen often", i.For))
-		case Lost:
-			v.problem("idle", fmt.Sprintf("something on the way forgets idle connections between %v and %v, without a word: a stream that is silent for so long dies as well", alive, i.For),
-				"let TCP keep-alive probes pass, which the edge sends every 60 s; ask the owner of the load balancer for a longer idle timeout, or for resets")
-		case Untold:
-			v.note("idle", "nothing is known of idle connections: the API did not keep the one that was tried", "")
-		}
-		return
-	}
-	if len(all) > 0 {
-		v.ok("idle", fmt.Sprintf("connections that were idle for %v, without TCP keep-alive, still served", alive))
-	}
 }

@@ -7,8 +7,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // echo starts an API that answers with what it was sent, in every place that is shown.
@@ -119,6 +122,121 @@ func connectProxy(t *testing.T, to string) string {
 		go func() { _, _ = io.Copy(up, down); _ = up.Close() }()
 		_, _ = io.Copy(down, up)
 		_ = down.Close()
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// ending is how a balancer ends a connection that has been silent for too long.
+type ending func(client, server *net.TCPConn)
+
+func byReset(client, server *net.TCPConn) {
+	_, _ = client.SetLinger(0), server.SetLinger(0)
+	_, _ = client.Close(), server.Close()
+}
+
+func byFIN(client, server *net.TCPConn) {
+	_, _ = client.CloseWrite(), server.CloseWrite()
+}
+
+// byForgetting leaves both connections as they are: nothing passes from then on.
+func byForgetting(_, _ *net.TCPConn) {}
+
+// balancer starts a relay in front of an API which ends a connection on which nothing
+// has passed for some time, as a load balancer of TCP does.
+func balancer(t *testing.T, to string, patience time.Duration, end ending) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	over := make(chan struct{})
+	t.Cleanup(func() { close(over); _ = listener.Close(); all.Wait() })
+	all.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", strings.TrimPrefix(to, "http://"))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			all.Go(func() { balance(client.(*net.TCPConn), server.(*net.TCPConn), patience, end, over) })
+		}
+	})
+	return "http://" + listener.Addr().String()
+}
+
+func balance(client, server *net.TCPConn, patience time.Duration, end ending, over <-chan struct{}) {
+	var forgotten atomic.Bool
+	moved := make(chan struct{}, 1)
+	var both sync.WaitGroup
+	pass := func(to, from *net.TCPConn) {
+		buf := make([]byte, 4<<10)
+		for {
+			n, err := from.Read(buf)
+			if err != nil {
+				if !forgotten.Load() {
+					_ = to.CloseWrite()
+				}
+				return
+			}
+			if forgotten.Load() {
+				continue
+			}
+			_, _ = to.Write(buf[:n])
+			select {
+			case moved <- struct{}{}:
+			default:
+			}
+		}
+	}
+	both.Go(func() { pass(client, server) })
+	both.Go(func() { pass(server, client) })
+	for silent := time.NewTimer(patience); ; {
+		select {
+		case <-moved:
+			silent.Reset(patience)
+			continue
+		case <-silent.C:
+			forgotten.Store(true)
+			end(client, server)
+			<-over
+		case <-over:
+		}
+		break
+	}
+	_, _ = client.Close(), server.Close()
+	both.Wait()
+}
+
+// impatient starts an API that gives up on a request whose body does not come, and says
+// so.
+func impatient(t *testing.T, status int) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+		if _, err := io.ReadAll(r.Body); err != nil {
+			w.WriteHeader(status)
+			return
+		}
+		w.WriteHeader(http.StatusBadRequest)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// hasty starts an API that answers every request from its head alone.
+func hasty(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		c := http.NewResponseController(w)
+		_ = c.EnableFullDuplex()
+		w.WriteHeader(http.StatusBadRequest)
+		_ = c.Flush()
 	}))
 	t.Cleanup(s.Close)
 	return s.URL

@@ -17,6 +17,10 @@ const nobody = "apim-edge-doctor"
 // shows in the difference between "missing" and "invalid".
 const madeUp = "00000000000000000000000000000000"
 
+// LegacyAPIVersion is the last api-version of legacy paths that is not a preview, so that
+// every resource has it.
+const LegacyAPIVersion = "2024-10-21"
+
 // place is one of the paths that are tried.
 type place struct {
 	shape              string // "v1" or "legacy"

@@ -143,9 +143,20 @@ func (p *prober) ask(ctx context.Context, r request) Answer {
 }
 
 func (p *prober) send(ctx context.Context, r request) (*http.Response, error) {
-	to, client := p.target.direct(r.path), p.client
+	req, err := p.build(ctx, r)
+	if err != nil {
+		return nil, err
+	}
 	if r.edge {
-		to, client = p.target.through(r.path), p.edge
+		return p.edge.Do(req)
+	}
+	return p.client.Do(req)
+}
+
+func (p *prober) build(ctx context.Context, r request) (*http.Request, error) {
+	to := p.target.direct(r.path)
+	if r.edge {
+		to = p.target.through(r.path)
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, to, strings.NewReader(r.body))
 	if err != nil {
@@ -164,7 +175,7 @@ func (p *prober) send(ctx context.Context, r request) (*http.Response, error) {
 	for _, f := range r.fields {
 		req.Header[f[0]] = append(req.Header[f[0]], f[1]) // in the spelling that people know
 	}
-	return client.Do(req)
+	return req, nil
 }
 
 // reasonOf returns why there is no answer, without the URL, which has a query.

@@ -140,7 +140,7 @@ func (v *verdict) judgeStreams(all []Stream) {
 		v.note("stream", "no stream was asked for: no model is named", "give --model NAME (v1: a model, legacy: a deployment)")
 	}
 	for _, s := range all {
-		about, how := "stream", fmt.Sprintf("%d events in %d pieces, the first after %d ms, the last after %d ms", s.Events, s.Pieces, s.FirstMs, s.LastMs)
+		about, how := "stream", fmt.Sprintf("%d events in %d pieces, the first after %d ms, the last after %d ms, silent for at most %d ms between", s.Events, s.Pieces, s.FirstMs, s.LastMs, s.LongestGapMs)
 		if s.Edge {
 			about = "stream through the edge"
 		}

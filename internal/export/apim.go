@@ -31,13 +31,13 @@ func writeAPIM(v *view) string {
 		a.close("</return-response>")
 	}
 	a.tokens()
+	a.limits()
 	a.callers()
 	a.upstream()
 	a.close("</inbound>")
 	a.open("<backend>")
 	a.remark("Streams pass at once. The wait is for the head; beyond 240 s it may be cut short.")
-	a.line(`<forward-request timeout="%s" follow-redirects="false" buffer-request-body="false" buffer-response="false" />`,
-		strings.TrimSuffix(seconds(a.route.Timeouts.ResponseHead), "s"))
+	a.forward()
 	a.close("</backend>")
 	for _, section := range []string{"outbound", "on-error"} {
 		a.open("<%s>", section)
@@ -86,7 +86,7 @@ func (a *apim) steps() (steps []string) {
 	} else {
 		steps = append(steps, "The API is the one behind "+a.url.Host+a.added()+" that apim-edge forwards to. Let clients use its own address.")
 	}
-	return append(steps, a.keySteps()...)
+	return append(append(steps, a.poolSteps()...), a.keySteps()...)
 }
 
 // gate is how the key of API Management itself is asked for.
@@ -210,18 +210,27 @@ func (a *apim) upstream() {
 	if !auth.Set() {
 		return
 	}
+	if a.spreads() {
+		a.toPool()
+		return
+	}
 	rest := strings.TrimPrefix(strings.TrimSuffix(a.route.PathPrefix, "/"), a.strip())
 	a.line(`<set-backend-service base-url="%s" />`, x(a.url.Scheme+"://"+a.url.Host+a.added()+rest))
 	if auth.ManagedIdentity.Resource != "" {
-		client := ""
-		if auth.ManagedIdentity.ClientID != "" {
-			client = fmt.Sprintf(` client-id="%s"`, x(auth.ManagedIdentity.ClientID))
-		}
-		a.line(`<authentication-managed-identity resource="%s"%s />`, x(auth.ManagedIdentity.Resource), client)
+		a.managedIdentity()
 		return
 	}
-	name := a.route.Upstream + "-credential"
+	name := credentialOf(a.route.Upstream)
 	a.remark("FILL IN: the named value " + name + " (secret) holds the credential.")
 	a.set(auth.Header, a.ownScheme()+"{{"+name+"}}")
 	a.fillCredential("named value "+name, "a named value that is marked as secret, or one of a Key Vault")
+}
+
+// managedIdentity shows the back end a token of API Management's identity.
+func (a *apim) managedIdentity() {
+	identity, client := a.up.Auth.ManagedIdentity, ""
+	if identity.ClientID != "" {
+		client = fmt.Sprintf(` client-id="%s"`, x(identity.ClientID))
+	}
+	a.line(`<authentication-managed-identity resource="%s"%s />`, x(identity.Resource), client)
 }

@@ -32,17 +32,16 @@ const (
 )
 
 // apimKeys says what becomes of each key in API Management.
-var apimKeys = merged(spread("a pool of backend entities has priorities, weights and circuit breakers, and is no policy"), map[string]fate{
-	"admin.*":                spare("it is the listener of apim-edge's own operator; API Management has its own metrics and logs"),
-	"loops.*":                spare(ownGateway),
-	"log.*":                  spare("API Management has logs of its own; do not log bodies there, which makes it buffer streams"),
-	"debug.*":                spare("API Management has request tracing"),
-	"census.*":               spare("once callers use API Management itself, there is nobody left to count; run apim-edge report first"),
-	"routes.<name>.limits.*": cant("rate-limit-by-key and limit-concurrency come near to it, and are not exported"),
-	"shared.*":               spare("the gateway counts by itself"),
-	"traces.*":               spare("API Management sends traces by its own diagnostics"),
-	"listen.*":               spare("clients use the address of API Management, or a custom domain with its certificate"),
-	"trusted_proxies":        spare("fields of forwarding are the gateway's own affair"),
+var apimKeys = merged(spread("a pool of backend entities is for upstreams that are each shown a key, or all the same managed identity"), map[string]fate{
+	"admin.*":         spare("it is the listener of apim-edge's own operator; API Management has its own metrics and logs"),
+	"loops.*":         spare(ownGateway),
+	"log.*":           spare("API Management has logs of its own; do not log bodies there, which makes it buffer streams"),
+	"debug.*":         spare("API Management has request tracing"),
+	"census.*":        spare("once callers use API Management itself, there is nobody left to count; run apim-edge report first"),
+	"shared.*":        spare("API Management counts for all instances of its gateway"),
+	"traces.*":        spare("API Management sends traces by its own diagnostics"),
+	"listen.*":        spare("clients use the address of API Management, or a custom domain with its certificate"),
+	"trusted_proxies": spare("fields of forwarding are the gateway's own affair"),
 
 	"upstreams.<name>.url":                             does("set-backend-service").but(forwards, spare("the API there is the one that gets this policy, and has its back end")),
 	"upstreams.<name>.tls.ca_file":                     cant("authorities are uploaded to API Management as CA certificates, and are no policy"),
@@ -73,6 +72,11 @@ var apimKeys = merged(spread("a pool of backend entities has priorities, weights
 	"routes.<name>.usage_models": spare("see usage"),
 	"routes.<name>.heartbeat":    cant("no policy writes into a stream"),
 	"routes.<name>.bridge.*":     cant("set-body and rewrite-uri could lead v1 to legacy paths with the whole body held; that is not exported. Import the v1 specification of the API instead"),
+
+	"routes.<name>.limits.per":        does("counter-key: the subscription, the field with the credential, the address or the API"),
+	"routes.<name>.limits.requests":   does("rate-limit-by-key: so many calls in the time in which a burst is made good again").but(roughly, cant(roughRate)),
+	"routes.<name>.limits.burst":      does("calls of rate-limit-by-key").but(roughly, cant(roughRate)),
+	"routes.<name>.limits.concurrent": cant("limit-concurrency bounds what runs inside it, and nothing says whether that is a stream until its end; it is not exported"),
 
 	"routes.<name>.credential.header":             does("subscriptionKeyParameterNames: see the steps in the document"),
 	"routes.<name>.credential.value":              does("the prefix of the stored keys: see the steps in the document"),
@@ -135,6 +139,11 @@ var apimGaps = []gap{
 	{"misplaced-token", "a token that stands in the place of the key is not found by the check of tokens", asksForTokens},
 	{"paths", "a path needs an operation of the API: others get 404", nil},
 	{"cors-refusal", "an origin that is not allowed gets an empty 200, and a preflight of it no explanation", func(v *view) bool { return v.cors() }},
+	{"ids", gapIDs.text, spreads},
+	gapWindow,
+	{"limits-refusal", "who asks for too much is told Retry-After, but neither retry-after-ms nor x-should-retry", (*view).paced},
+	{"limits-of-gateways", "instances of the gateway tell each other of their counts with delay, so that more may pass", (*view).paced},
+	{"limits-of-tokens", "a token is counted by its text, and anew when it is renewed", func(v *view) bool { return v.paced() && v.route.Limits.Per == "credential" && !keyGated(v) }},
 	{"buffering", "streams pass at once only where no policy and no diagnostic setting reads bodies, and not in the Consumption tier", nil},
 	{"not-run", "API Management runs in Azure alone: this document has been read, and never run", nil},
 }

@@ -23,11 +23,10 @@ var proxies = map[string]fate{
 	"debug.hint_header":     cant("it does not read what a refusal of the upstream means"),
 	"debug.server_timing":   cant("it adds no Server-Timing"),
 
-	"census.*":               cant("it does not count who calls and what for; run apim-edge report before you leave"),
-	"routes.<name>.limits.*": cant("limits of callers are not written here: it counts by a rule and a store of its own"),
-	"shared.*":               spare("see limits of the route"),
-	"traces.*":               cant("spans are told by a module of its own, which is not written here"),
-	"routes.<name>.usage":    cant("it does not read how many tokens an answer has taken"),
+	"census.*":            cant("it does not count who calls and what for; run apim-edge report before you leave"),
+	"shared.*":            cant("it counts for itself: several of them let pass so many times as much"),
+	"traces.*":            cant("spans are told by a module of its own, which is not written here"),
+	"routes.<name>.usage": cant("it does not read how many tokens an answer has taken"),
 
 	"routes.<name>.usage_models":                       spare("see usage"),
 	"routes.<name>.upstream":                           does("the upstream of the file"),

@@ -99,12 +99,14 @@ type system struct {
 	write func(*view) string
 	keys  map[string]fate
 	gaps  []gap
+	// several are rows that hold where the document leads to several upstreams.
+	several map[string]fate
 }
 
 var systems = map[Target]system{
-	APIM:    {writeAPIM, apimKeys, apimGaps},
-	Nginx:   {writeNginx, nginxKeys, nginxGaps},
-	HAProxy: {writeHAProxy, haproxyKeys, haproxyGaps},
+	APIM:    {writeAPIM, apimKeys, apimGaps, apimSeveral},
+	Nginx:   {writeNginx, nginxKeys, nginxGaps, nginxSeveral},
+	HAProxy: {writeHAProxy, haproxyKeys, haproxyGaps, haproxySeveral},
 }
 
 // Route writes a route of a checked configuration for the target.
@@ -117,6 +119,9 @@ func Route(conf config.Config, name string, to Target) (*Document, error) {
 		return nil, fmt.Errorf("no route named %q; there are %s", name, strings.Join(slices.Sorted(maps.Keys(conf.Routes)), ", "))
 	}
 	v := newView(conf, name, to)
+	if v.spreads() {
+		s.keys = merged(s.keys, s.several)
+	}
 	doc := &Document{Route: name, Target: to, Keys: v.judge(s.keys), Gaps: v.gaps(s.gaps), Fills: []Fill{}}
 	doc.Text = s.write(v)
 	doc.Closed = v.closed()

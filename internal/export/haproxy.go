@@ -31,6 +31,7 @@ func writeHAProxy(v *view) string {
 	h.preface()
 	h.frontend()
 	h.backend()
+	h.callers()
 	return h.String()
 }
 
@@ -153,7 +154,7 @@ func (h *haproxy) admit() {
 
 func (h *haproxy) backend() {
 	h.gap()
-	if !h.isAddress() {
+	if hasName(h.view) {
 		h.note("Names are looked up as the system does it, again and again.")
 		h.open("resolvers %s", h.identifier("names"))
 		h.line("parse-resolv-conf")
@@ -162,18 +163,21 @@ func (h *haproxy) backend() {
 	}
 	h.open("backend %s from %s", h.identifier("upstream"), h.identifier("defaults"))
 	h.pathRules()
-	h.line("server %s %s%s", h.identifier("api"), h.authority(), h.serverOptions())
+	h.balance()
+	for _, s := range h.servers() {
+		h.line("server %s %s%s%s", h.nameOf(s), s.authority(), h.serverOptions(s), h.severalOptions(s))
+	}
 	h.close("")
 }
 
-func (h *haproxy) serverOptions() string {
+func (h *haproxy) serverOptions(s server) string {
 	b := &strings.Builder{}
 	add := func(words ...string) { b.WriteString(" " + strings.Join(words, " ")) }
-	if !h.isAddress() {
+	if !s.isAddress() {
 		add("resolvers", h.identifier("names"), "init-addr libc,none")
 	}
-	if h.up.MaxConnections > 0 {
-		add("maxconn", itoa(h.up.MaxConnections))
+	if s.up.MaxConnections > 0 {
+		add("maxconn", itoa(s.up.MaxConnections))
 	}
 	add("pool-max-conn", itoa(h.up.MaxIdle), "pool-purge-delay", milliseconds(h.conf.Timeouts.UpstreamKeepAlive))
 	if !h.secure() {
@@ -184,7 +188,7 @@ func (h *haproxy) serverOptions() string {
 	if tls.CAFile != "" {
 		authorities = sq(tls.CAFile)
 	}
-	add("ssl verify required ca-file", authorities, "sni", sq("str("+h.serverName()+")"), "verifyhost", sq(h.serverName()), "ssl-min-ver TLSv1.2")
+	add("ssl verify required ca-file", authorities, "sni", sq("str("+s.serverName()+")"), "verifyhost", sq(s.serverName()), "ssl-min-ver TLSv1.2")
 	if tls.CertFile != "" {
 		add("crt", sq(pairOf(tls.CertFile)))
 		h.fillPair("upstreams."+h.route.Upstream+".tls", tls.CertFile, tls.KeyFile)

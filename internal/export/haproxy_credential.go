@@ -46,6 +46,8 @@ func (h *haproxy) credentialRules() {
 	}
 	h.gap()
 	h.choose()
+	h.who()
+	h.limits()
 	if h.replaced() {
 		h.dropAll()
 	} else {

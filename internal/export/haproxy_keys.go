@@ -60,6 +60,12 @@ var haproxyKeys = merged(proxies, spread("others can be servers of its backend, 
 	"timeouts.upstream_keep_alive":         does("pool-purge-delay, which halves the pool each time: some live longer"),
 	"timeouts.drain":                       cant("hard-stop-after stands in the global section of all files: set it there, and end HAProxy by SIGUSR1"),
 
+	"routes.<name>.limits.per": does("track-sc0 of a hash of the credential, of the address (of IPv6 its /64), or of a constant").
+		but(byProxiedAddress, cant("the address that the nearest proxy names is counted; apim-edge goes on through all proxies that it trusts")),
+	"routes.<name>.limits.requests":   does("sc0_gpc0_rate of what has passed, in the time in which a burst is made good again"),
+	"routes.<name>.limits.burst":      does("how many sc0_gpc0_rate may be"),
+	"routes.<name>.limits.concurrent": does("sc0_conn_cur"),
+
 	"limits.head":        does("tune.bufsize, which every stream of this HAProxy pays for; the refusal is 400 and not 431"),
 	"limits.connections": cant("maxconn: further connections wait unanswered in the kernel's queue, without a 503"),
 	"limits.exchanges":   does("be_conn, and 503"),
@@ -79,6 +85,10 @@ var haproxyGaps = []gap{
 	{"token-by-its-header", "a token is known by alg in its header, as HAProxy's own reader of JSON finds it", nil},
 	gapOtherReadings,
 	gapConnectionOptions,
+	gapIDs,
+	gapThrottled,
+	gapWindow,
+	{"limits-memory", "100,000 callers are known at a time: beyond that who has not asked for longest is forgotten, whatever he owes", (*view).limited},
 	{"lower-case", "names of fields are sent in lower case, both ways", nil},
 	gapCuts,
 	gapClientCertificate,

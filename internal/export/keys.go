@@ -155,7 +155,7 @@ func (v *view) judgeOne(rows map[string]fate, l leaf) Key {
 	if row == "" { // TestEveryKeyHasItsRow keeps this from happening
 		return Key{l.key, Impossible, "export does not know this key"}
 	}
-	if name, _, _ := strings.Cut(strings.TrimPrefix(l.key, "upstreams."), "."); strings.HasPrefix(l.pattern, "upstreams.") && name != v.route.Upstream {
+	if name, _, _ := strings.Cut(strings.TrimPrefix(l.key, "upstreams."), "."); strings.HasPrefix(l.pattern, "upstreams.") && name != v.route.Upstream && !v.spreads() {
 		return Key{l.key, Impossible, "the document leads to upstream " + v.route.Upstream + " alone"}
 	}
 	for _, u := range unused {

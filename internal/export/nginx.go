@@ -21,6 +21,8 @@ func writeNginx(v *view) string {
 	n.credentialMaps()
 	n.corsMaps()
 	n.forwardMaps()
+	n.callerMaps()
+	n.limitMaps()
 	n.upstream()
 	n.server()
 	return n.String()
@@ -57,31 +59,6 @@ func (n *nginx) preface() {
 	n.gap()
 }
 
-func (n *nginx) upstream() {
-	n.gap()
-	if !n.isAddress() {
-		n.note("nginx looks the name up when it starts and when it reloads, and not in between.")
-	}
-	n.open("upstream %s {", n.v("upstream")[1:])
-	bound := ""
-	if n.up.MaxConnections > 0 {
-		bound = " max_conns=" + itoa(n.up.MaxConnections)
-	}
-	n.line("server %s%s max_fails=0;", n.authority(), bound)
-	if n.up.MaxIdle > 0 && n.up.Share != "client" {
-		n.line("keepalive %d; # for each worker", n.up.MaxIdle)
-		n.line("keepalive_timeout %s;", seconds(n.conf.Timeouts.UpstreamKeepAlive))
-		n.line("keepalive_requests 1000000000;")
-		if n.up.MaxAge.Duration > 0 {
-			n.line("keepalive_time %s;", seconds(n.up.MaxAge))
-		}
-	}
-	n.close("}")
-	if n.conf.Limits.Exchanges > 0 {
-		n.line("limit_conn_zone $server_port zone=%s:1m;", n.variable())
-	}
-}
-
 func (n *nginx) server() {
 	n.gap()
 	n.note("Queries hold keys: this log has none. nginx's own error log shows request lines.")
@@ -114,7 +91,9 @@ func (n *nginx) server() {
 }
 
 // refusal is the body of one, quoted.
-func refusal(status int, message string) string { return `'` + refusalBody(status, message) + `'` }
+func refusal(status int, message string) string {
+	return `'` + strings.ReplaceAll(refusalBody(status, message), `'`, `\'`) + `'`
+}
 
 func (n *nginx) listen() {
 	host, port := n.listens()
@@ -153,6 +132,7 @@ func (n *nginx) location() {
 	n.transfer()
 	n.close("}")
 	n.preflightLocation()
+	n.limitedLocation()
 }
 
 func (n *nginx) refusals() {
@@ -173,6 +153,7 @@ func (n *nginx) refusals() {
 	if n.conf.Limits.Exchanges > 0 {
 		n.line("limit_conn %s %d;", n.variable(), n.conf.Limits.Exchanges)
 	}
+	n.limits()
 }
 
 // transfer says how bytes go: at once, both ways.
@@ -191,6 +172,7 @@ func (n *nginx) transfer() {
 	n.line("proxy_connect_timeout %s; # the TLS handshake has its own, as long", seconds(longest(t.Connect, t.TLSHandshake)))
 	n.line("proxy_send_timeout %s;", seconds(t.RequestBodyIdle))
 	n.line("proxy_read_timeout %s; # for the head and between bytes", seconds(longest(n.route.Timeouts.ResponseHead, n.route.Timeouts.StreamIdle)))
+	n.moves()
 	n.line("proxy_redirect off;")
 	n.line("proxy_pass_header Server;")
 	n.line("proxy_pass_header Date;")

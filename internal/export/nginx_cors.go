@@ -135,6 +135,14 @@ func (n *nginx) corsFields() {
 	for _, name := range accessControl {
 		n.line("proxy_hide_header %s;", name)
 	}
+	n.corsAnswer()
+}
+
+// corsAnswer adds them to an answer, nginx's own included.
+func (n *nginx) corsAnswer() {
+	if !n.cors() {
+		return
+	}
 	n.add("Access-Control-Allow-Origin", n.v("cors_origin"))
 	n.addCredentials("cors_credentials")
 	n.add("Access-Control-Expose-Headers", n.v("exposed"))

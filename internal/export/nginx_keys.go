@@ -7,7 +7,7 @@ func unreadable(v *view) bool {
 }
 
 // nginxKeys says what becomes of each key in nginx.
-var nginxKeys = merged(proxies, spread("others can be servers of nginx's upstream, but a credential, a prefix and a bridge of their own cannot"), map[string]fate{
+var nginxKeys = merged(proxies, spread("nginx has one Host, one prefix, one credential and one name of a certificate for all servers of an upstream"), map[string]fate{
 	"listen.address":         does("listen"),
 	"listen.tls.cert_file":   does("ssl_certificate; a changed file needs a reload"),
 	"listen.tls.key_file":    does("ssl_certificate_key; a changed file needs a reload"),
@@ -68,6 +68,13 @@ var nginxKeys = merged(proxies, spread("others can be servers of nginx's upstrea
 	"timeouts.upstream_keep_alive":         does("keepalive_timeout of the upstream"),
 	"timeouts.drain":                       cant("worker_shutdown_timeout stands in the main context, outside of this file: set it there, and end nginx by SIGQUIT"),
 
+	"routes.<name>.limits.per": does("the map of the caller: the text of its credential, the address, or nothing").
+		but(byProxiedAddress, cant("the address that the nearest proxy names is counted; apim-edge goes on through all proxies that it trusts, and counts an IPv6 client by its /64")),
+	"routes.<name>.limits.requests": does("limit_req, by the same rule").
+		but(inexact, cant("limit_req counts in whole requests a minute and in thousandths of a request a second: the file rounds to that, and lets pass one a minute at least")),
+	"routes.<name>.limits.burst":      does("limit_req ... burst, of which one is the first request, and nodelay"),
+	"routes.<name>.limits.concurrent": does("limit_conn"),
+
 	"limits.head":        does("large_client_header_buffers: each field, and four times that in all; the refusal is 400 and not 431"),
 	"limits.connections": cant("worker_connections stands in the main context, counts connections to the upstream as well, and closes what is beyond it without an answer"),
 	"limits.exchanges":   does("limit_conn, and 503"),
@@ -86,10 +93,23 @@ var nginxGaps = []gap{
 	{"names", "the upstream's name is looked up at the start and at a reload only, unless a version from 1.27.3 is given a resolver and resolve by hand", hasName},
 	{"logins", "a login that belongs to a connection (NTLM, Negotiate) does not work, and is not kept from other clients: do not export a route that is used so", nil},
 	gapClientCertificate,
+	{"limits-memory", "10 MB hold the callers of each limit: beyond that who has not asked for longest is forgotten, whatever he owes", (*view).limited},
+	{"limits-together", "a request that is refused since too many run has used up one of its rate", func(v *view) bool { return v.paced() && v.route.Limits.Concurrent > 0 }},
+	{"limits-status", "an exchange beyond limits.exchanges gets 429 as well, since nginx has one status for both bounds", func(v *view) bool { return v.route.Limits.Concurrent > 0 && v.conf.Limits.Exchanges > 0 }},
+	gapIDs,
+	gapThrottled,
+	{"repeats", "a GET whose connection breaks is sent to the next server, and not answered with 502", spreads},
 	gapRefusals,
 	{"errors", "what nginx itself has to say (502, 504, 413) is HTML and carries no word on whether the upstream had begun", nil},
 	gapObserved,
 }
 
 func hasQuery(v *view) bool { return len(v.route.Credential.QueryAliases) > 0 }
-func hasName(v *view) bool  { return !v.isAddress() }
+
+func hasName(v *view) bool {
+	return slices.ContainsFunc(v.servers(), func(s server) bool { return !s.isAddress() })
+}
+
+func stickyBackup(v *view) bool   { return v.sticky() && twoPriorities(v) }
+func connectAlone(v *view) bool   { return !v.follows("429") && !v.follows("503") }
+func oneBreakerTime(v *view) bool { return v.up.Breaker.Within == v.up.Breaker.Open }

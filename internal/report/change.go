@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -67,12 +68,16 @@ func changes(e *evidence) (all []Change) {
 func management(s *census.Setup) string {
 	service := "SERVICE"
 	if u, err := url.Parse(s.Upstream); err == nil {
-		if name, found := strings.CutSuffix(u.Hostname(), ".azure-api.net"); found && !strings.Contains(name, ".") {
+		if name, found := strings.CutSuffix(u.Hostname(), ".azure-api.net"); found && ofAName.MatchString(name) {
 			service = name
 		}
 	}
 	return "/subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.ApiManagement/service/" + service
 }
+
+// ofAName is what may stand in a command that somebody copies. A census says what it was
+// told, and quotes are in it as well.
+var ofAName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
 const apiVersion = "?api-version=2024-05-01"
 
@@ -193,7 +198,14 @@ func checkTokens() Change {
 	}
 }
 
-func field(s *census.Setup) string { return cmp.Or(s.KeyField, "api-key") }
+// field is the key field of the API.
+func field(s *census.Setup) string {
+	name := cmp.Or(s.KeyField, "api-key")
+	if !ofAName.MatchString(name) {
+		return "THE_KEY_FIELD"
+	}
+	return name
+}
 
 func escaped(text string) string {
 	var out bytes.Buffer
@@ -224,10 +236,10 @@ func (m *maker) todo(r *Report) []Item {
 		return Open
 	}
 	all := []Item{{
-		fmt.Sprintf("The census has looked for %s, on each of them (so far: %d).", counted(r.Days, "day"), r.Looked.Days), state(m.enough() && r.Looked.Missing == 0),
+		fmt.Sprintf("The census has looked for %s, on each of them (so far: %d).", Counted(r.Days, "day"), r.Looked.Days), state(m.enough() && r.Looked.Missing == 0),
 	}}
 	for _, route := range r.Routes {
-		all = append(all, Item{fmt.Sprintf("Nobody has needed route %s for %s: %s.", route.Name, counted(r.Days, "day"), route.Why), state(route.Verdict == NotNeeded)})
+		all = append(all, Item{fmt.Sprintf("Nobody has needed route %s for %s: %s.", route.Name, Counted(r.Days, "day"), route.Why), state(route.Verdict == NotNeeded)})
 		if route.Callers > 0 || len(route.Proofs) > 0 {
 			all = append(all, proofItem(&route))
 		}
@@ -240,7 +252,7 @@ func (m *maker) todo(r *Report) []Item {
 		Item{"Each caller that comes less often than that is known, and was asked.", NoProof},
 		Item{"Limits, timeouts and heartbeats of the edge are not needed, or are set in API Management.", NoProof},
 		Item{"The name that clients call leads to API Management, with a certificate there, or each client has another base URL.", NoProof},
-		Item{fmt.Sprintf("Nobody has come through the edge for %s.", counted(r.Days, "day")), state(quiet && m.enough())},
+		Item{fmt.Sprintf("Nobody has come through the edge for %s.", Counted(r.Days, "day")), state(quiet && m.enough())},
 		Item{"The keys of the edge, its configuration and its census are deleted.", NoProof},
 	)
 }
@@ -257,7 +269,7 @@ func proofItem(r *Route) Item {
 			accepted++
 		}
 	}
-	item.Text = fmt.Sprintf("Of %s of route %s, %d were accepted without the edge.", counted(len(r.Proofs), "shape"), r.Name, accepted)
+	item.Text = fmt.Sprintf("Of %s of route %s, %d were accepted without the edge.", Counted(len(r.Proofs), "shape"), r.Name, accepted)
 	if item.State = Open; accepted == len(r.Proofs) {
 		item.State = Done
 	}

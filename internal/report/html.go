@@ -20,7 +20,7 @@ var pageStyle string
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"verdict": func(v Verdict) string { return verdictText[v] },
 	"failed":  func(c Caller) string { return c.failures() },
-	"counted": counted,
+	"counted": Counted,
 	"date":    date,
 	"list":    func(texts []string) string { return strings.Join(texts, ", ") },
 }).Parse(pageText))

@@ -37,7 +37,7 @@ func (r *Report) markdown() string {
 	p := &page{}
 	p.line("# Can apim-edge go?\n\n**%s**\n", plain(r.Summary))
 	p.line("Made on %s. The census began on %s and was read on %s; it has counted on %d of the last %d days, at %s.\n",
-		date(r.Made), date(r.Looked.Since), date(r.Looked.Until), r.Looked.Days, r.Days, counted(r.Looked.Replicas, "replica"))
+		date(r.Made), date(r.Looked.Since), date(r.Looked.Until), r.Looked.Days, r.Days, Counted(r.Looked.Replicas, "replica"))
 	for _, d := range r.Doubts {
 		p.line("- Note: %s.", plain(d))
 	}

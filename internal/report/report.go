@@ -199,22 +199,22 @@ func (m *maker) judge(e *evidence, looked *Looked) Route {
 	switch {
 	case r.LastNeed.After(m.from):
 		r.Verdict = Needed
-		r.Why = fmt.Sprintf("%s would fail without the edge; the last time was %s", counted(r.Needing, "caller"), date(r.LastNeed))
+		r.Why = fmt.Sprintf("%s would fail without the edge; the last time was %s", Counted(r.Needing, "caller"), date(r.LastNeed))
 		if r.Needing == 0 {
 			r.Why = fmt.Sprintf("an exchange of %s would have failed without the edge: its caller is not listed, or the API was changed since", date(r.LastNeed))
 		}
 	case !m.enough():
 		r.Verdict = Unknown
-		r.Why = fmt.Sprintf("nobody has needed it, but the census has looked for %s only", counted(looked.Days, "day"))
+		r.Why = fmt.Sprintf("nobody has needed it, but the census has looked for %s only", Counted(looked.Days, "day"))
 	case r.Last.After(m.from):
 		r.Verdict = NotNeeded
-		r.Why = fmt.Sprintf("%s came in the last %d days, and none of them needed the edge", counted(r.Callers, "caller"), m.o.Days)
+		r.Why = fmt.Sprintf("%s came in the last %d days, and none of them needed the edge", Counted(r.Callers, "caller"), m.o.Days)
 	default:
 		r.Verdict = NotNeeded
-		r.Why = fmt.Sprintf("no caller of this route for %s", counted(m.o.Days, "day"))
+		r.Why = fmt.Sprintf("no caller of this route for %s", Counted(m.o.Days, "day"))
 	}
 	if r.Verdict == NotNeeded && looked.Missing > 0 {
-		r.Why += fmt.Sprintf(" (the edge did not run, or did not count, on %s)", counted(looked.Missing, "day"))
+		r.Why += fmt.Sprintf(" (the edge did not run, or did not count, on %s)", Counted(looked.Missing, "day"))
 	}
 	r.Changes = changes(e)
 	return r
@@ -251,14 +251,14 @@ func summaryOf(r *Report) string {
 		if len(needing) == 0 {
 			return fmt.Sprintf("The edge was needed in the last %d days, by nobody who is listed and still needs it. The routes say when.", r.Days)
 		}
-		return fmt.Sprintf("The edge is still needed: %s would fail without it, %d would not.", counted(len(needing), "caller"), len(all)-len(needing))
+		return fmt.Sprintf("The edge is still needed: %s would fail without it, %d would not.", Counted(len(needing), "caller"), len(all)-len(needing))
 	case NotNeeded:
-		return fmt.Sprintf("Nobody has needed the edge for %s. The checklist says what is left to do before it goes.", counted(r.Days, "day"))
+		return fmt.Sprintf("Nobody has needed the edge for %s. The checklist says what is left to do before it goes.", Counted(r.Days, "day"))
 	}
 	if len(r.Routes) == 0 {
 		return "The census has not seen a route yet."
 	}
-	return fmt.Sprintf("Nobody has needed the edge so far, but the census has looked on %s of the %d that are asked for.", counted(r.Looked.Days, "day"), r.Days)
+	return fmt.Sprintf("Nobody has needed the edge so far, but the census has looked on %s of the %d that are asked for.", Counted(r.Looked.Days, "day"), r.Days)
 }
 
 // doubts are what the figures cannot tell.
@@ -271,18 +271,19 @@ func (m *maker) doubts(looked *Looked) (all []string) {
 	}
 	if d.Others != nil {
 		all = append(all, fmt.Sprintf("%s had no room among %d rows: their callers are not listed, and count in the days and routes all the same",
-			counted(int(d.Others.Counts.Total()), "exchange"), d.Bound))
+			Counted(int(d.Others.Counts.Total()), "exchange"), d.Bound))
 	}
 	if d.Lost > 0 {
-		all = append(all, fmt.Sprintf("%s came faster than they could be counted, and are missing", counted(int(d.Lost), "exchange")))
+		all = append(all, fmt.Sprintf("%s came faster than they could be counted, and are missing", Counted(int(d.Lost), "exchange")))
 	}
 	if looked.Missing > 0 {
-		all = append(all, fmt.Sprintf("on %s of the last %d the edge did not run, or did not count", counted(looked.Missing, "day"), m.o.Days))
+		all = append(all, fmt.Sprintf("on %s of the last %d the edge did not run, or did not count", Counted(looked.Missing, "day"), m.o.Days))
 	}
 	return all
 }
 
-func counted(n int, thing string) string {
+// Counted is so many of a thing, in words.
+func Counted(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}

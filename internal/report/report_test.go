@@ -154,6 +154,33 @@ func TestASpreadsheetRunsNothing(t *testing.T) {
 	}
 }
 
+// TestAFormulaIsNoneWhereverACellBegins: some spreadsheets take a ; for a comma.
+func TestAFormulaIsNoneWhereverACellBegins(t *testing.T) {
+	for text, want := range map[string]string{
+		"=1+1": "'=1+1", "-1": "'-1", "@x": "'@x", " =1": "' =1", "a;=1": "a;'=1", "a; +1": "a;' +1", "＝1": "'＝1",
+		"a=b": "a=b", "a;b": "a;b", "gpt-4o": "gpt-4o",
+	} {
+		if got := cell(text); got != want {
+			t.Errorf("%q comes out as %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestNoCommandIsMadeOfACensus: what people copy has nothing in it that ends a quote.
+func TestNoCommandIsMadeOfACensus(t *testing.T) {
+	d := sample()
+	for i := range d.Setups {
+		d.Setups[i].Upstream, d.Setups[i].KeyField = "https://x';reboot;'.azure-api.net", `api-key": KEY}); import os; os.system("x`
+	}
+	for _, route := range made(d).Routes {
+		for _, c := range route.Changes {
+			if strings.Contains(c.Text+c.What+c.But, "reboot") || strings.Contains(c.Text+c.What+c.But, "import os") {
+				t.Errorf("%s: %s", c.For, c.Text)
+			}
+		}
+	}
+}
+
 func TestWhoNeedsTheEdge(t *testing.T) {
 	r := made(sample())
 	if r.Verdict != Needed || !strings.Contains(r.Summary, "4 callers would fail without it, 4 would not") {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -72,10 +73,8 @@ func moment(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
+// formula is where a spreadsheet may begin to read one. Some take ; for a comma.
+var formula = regexp.MustCompile(`(^|;)([\s"]*)([=+\-@＝＋－＠\t\r])`)
+
 // cell keeps a spreadsheet from reading a text as a formula.
-func cell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-		return "'" + text
-	}
-	return text
-}
+func cell(text string) string { return formula.ReplaceAllString(text, "$1'$2$3") }

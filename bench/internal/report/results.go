@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"slices"
-	"strings"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
@@ -264,29 +263,23 @@ func (b *block) ratio(l line) Spread {
 	return b.between(l, b.best(l.AccessLog))
 }
 
-// toPlain compares a line with the same program that does no more than the others, whose
-// name it returns, round by round.
-func (b *block) toPlain(l line) (name string, s Spread) {
-	name, _, isVariant := strings.Cut(l.Name, "+")
-	i := slices.IndexFunc(b.lines, func(plain line) bool { return plain.Name == name })
-	if !isVariant || i < 0 {
-		return name, Spread{}
-	}
-	return name, b.between(l, &b.lines[i])
-}
-
 // between is how a line's first figure relates to another's, round by round; nil: not at all.
 func (b *block) between(l line, other *line) Spread {
-	if other == nil {
-		return Spread{}
-	}
 	var values []float64
+	b.pairs(l, other, func(mine, theirs float64) { values = append(values, mine/theirs) })
+	return spread(values)
+}
+
+// pairs hands over the first figures of two lines in one round, for each round that has
+// both.
+func (b *block) pairs(l line, other *line, each func(mine, theirs float64)) {
+	if other == nil {
+		return
+	}
 	for round, row := range l.byRound {
 		mine, ok := row.Figures[b.Figures[0].Key]
-		theirs := other.byRound[round].Figures[b.Figures[0].Key]
-		if ok && theirs > 0 {
-			values = append(values, mine/theirs)
+		if theirs := other.byRound[round].Figures[b.Figures[0].Key]; ok && theirs > 0 {
+			each(mine, theirs)
 		}
 	}
-	return spread(values)
 }

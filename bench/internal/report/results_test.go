@@ -165,3 +165,35 @@ func TestNoLatencyIsLostInTheFile(t *testing.T) {
 		}
 	}
 }
+
+// TestTheIntervalOfAMedian: the ranks are those of tables of the sign test.
+func TestTheIntervalOfAMedian(t *testing.T) {
+	for n, rank := range map[int]int{5: 0, 6: 1, 8: 1, 9: 2, 20: 6, 40: 14, 100: 40} {
+		var values []float64
+		for i := range n {
+			values = append(values, float64(n-i)) // n..1
+		}
+		low, high, ok := interval(values)
+		if ok != (rank > 0) || ok && (low != float64(rank) || high != float64(n+1-rank)) {
+			t.Errorf("of %d values: %v to %v, %t; want the value of rank %d from both ends", n, low, high, ok, rank)
+		}
+	}
+}
+
+// TestAVariantIsPairedWithThePlainOne: noise of whole rounds falls out.
+func TestAVariantIsPairedWithThePlainOne(t *testing.T) {
+	r := threeRounds()
+	r.Peers = append(r.Peers, PeerInfo{Name: "apim-edge+more", Role: peers.Edge})
+	r.Rows = nil
+	for round := range 20 {
+		slow := float64(1 + round)
+		for peer, cpu := range map[string]float64{"apim-edge": 10, "apim-edge+more": 10.1} {
+			r.Rows = append(r.Rows, Row{Workload: "w", Leg: workload.Plain, Peer: peer, Round: round, Figures: map[string]float64{"cpu_us": cpu * slow}})
+		}
+	}
+	var table strings.Builder
+	r.Markdown(&table)
+	if want := "apim-edge+more: 1.01 (1.01–1.01) × apim-edge; of 20 pairs the median is +1.00 % (95 %: +1.00 to +1.00)"; !strings.Contains(table.String(), want) {
+		t.Errorf("no %q in:\n%s", want, table.String())
+	}
+}

@@ -140,9 +140,7 @@ func (b *block) label(l line) string {
 
 func (b *block) writeRemarks(w io.Writer) {
 	for _, l := range b.lines {
-		if name, s := b.toPlain(l); s.Rounds > 0 {
-			fmt.Fprintf(w, "\n%s: %.2f (%.2f–%.2f) × %s\n", l.Name, s.Median, s.Min, s.Max, name)
-		}
+		b.toPlain(l).write(w, l.Name, b.Figures[0].Decimals)
 	}
 	for _, l := range b.lines {
 		if l.saturated {

@@ -184,6 +184,31 @@ register('page/on_a_phone', (name) => logged(phone, async (tab) => {
   await photograph(tab, name.replace('/', '_'));
 }));
 
+// told holds that each picture below a heading has a title and words.
+async function told(tab, names) {
+  for (const name of names) {
+    const picture = tab.getByRole('img', { name: new RegExp(`^${name} From`) });
+    const words = await picture.locator('desc').textContent();
+    check(/^From .* to .*: between/.test(words), `${name} says ${words}`);
+  }
+}
+
+register('page/the_way_out', (name) => logged(desk, async (tab) => {
+  const section = tab.locator('section', { has: tab.getByRole('heading', { name: 'The way out', exact: true }) });
+  check(/need/.test(await section.textContent()), await section.textContent());
+  await told(tab, ['Exchanges a day', 'Callers a day that need the edge']);
+  await accessible(tab, 'the page with a census');
+  await section.screenshot({ path: `${process.env.E2E_ARTIFACTS}/${name.replace('/', '_')}.png` });
+}));
+
+register('page/several_upstreams', (name) => logged(dark, async (tab) => {
+  const row = tab.getByRole('row', { name: /^nobody/ });
+  check(/left alone|failing|open/i.test(await row.textContent()), `nobody is shown as ${await row.textContent()}`);
+  await accessible(tab, 'the dark page with several upstreams');
+  const section = tab.locator('section', { has: tab.getByRole('heading', { name: 'Upstreams', exact: true }) });
+  await section.screenshot({ path: `${process.env.E2E_ARTIFACTS}/${name.replace('/', '_')}.png` });
+}));
+
 // elsewhere gives act a tab that shows a page of somebody else, whose console is not ours.
 async function elsewhere(act) {
   const context = await browser.newContext(desk);
