@@ -50,6 +50,11 @@ trace-check: ## spans in a real OpenTelemetry collector, which it builds first (
 soak: ## hold a mixed load with faults for DURATION (default 20m): are memory, goroutines and descriptors flat?
 	go run ./e2e/soak --duration $(or $(DURATION),20m) --out e2e/artifacts/soak $(SOAK)
 
+.PHONY: scale-check
+scale-check: ## replicas behind HAProxy, restarted, killed and added under load: is anything lost? (5 minutes)
+	go run ./e2e/scale --mode tcp $(SCALE)
+	go run ./e2e/scale --mode http $(SCALE)
+
 .PHONY: image
 image: ## build the container image and start it, without a Docker engine
 	.ci/image-check

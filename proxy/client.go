@@ -27,6 +27,7 @@ type Client struct {
 	address netip.Addr
 	tls     bool
 	served  bool // has carried an exchange: a drain lets it wait for no other
+	age     age  // see retiring
 	// lingering is until when what comes in behind the last answer is read, by the clock
 	// of the loop; 0: not lingering.
 	lingering time.Duration
@@ -49,6 +50,7 @@ func (e *Edge) Accept(l *wire.Loop, sock *wire.Socket, secured *wire.Secured, cl
 		return nil, err
 	}
 	c.Conn = conn
+	c.age = newAge(l.Now())
 	c.TakeAtLeast(slowest(conf))
 	c.WantAcks()
 	c.ExpireAfter(timeouts.ClientHead.Duration)

@@ -32,7 +32,7 @@ func TestRecipes(t *testing.T) {
 			return c.Routes["research"].Timeouts, RouteTimeouts{ResponseHead: Seconds(600), StreamIdle: Seconds(300)}
 		},
 		"recipes/tls-towards-clients.yaml": func(c Config) (any, any) {
-			return c.Listen.TLS, ListenTLS{"/etc/apim-edge/tls.crt", "/etc/apim-edge/tls.key"}
+			return c.Listen.TLS, ListenTLS{CertFile: "/etc/apim-edge/tls.crt", KeyFile: "/etc/apim-edge/tls.key"}
 		},
 		"recipes/corporate-ca.yaml": func(c Config) (any, any) {
 			return c.Upstreams["legacy"].TLS.ServerName, "contoso.azure-api.net"

@@ -200,19 +200,25 @@ func (s *Service) watch(looked config.Looked) {
 
 // loadCertificate says where the files stand that cannot be used.
 func (s *Service) loadCertificate(conf config.Config) error {
-	if err := s.certificate.Load(conf.Listen.TLS); err != nil {
+	tickets, err := conf.Listen.TLS.Tickets()
+	if err == nil {
+		err = s.certificate.Load(conf.Listen.TLS)
+	}
+	if err != nil {
 		return conf.Locate(config.Problem{Key: "listen.tls", Text: err.Error()})
 	}
+	s.certificate.ShareTickets(tickets)
 	return nil
 }
 
 func (s *Service) listen(conf config.Config) error {
 	s.front = front.New(s.edge, s.loops, s.log, nil, s.metrics.Clients().Add)
 	if conf.Listen.TLS.CertFile != "" {
+		secure := s.certificate.Config()
 		if err := s.loadCertificate(conf); err != nil {
 			return err
 		}
-		s.front = front.New(s.edge, s.loops, s.log, s.certificate.Config(), s.metrics.Clients().Add)
+		s.front = front.New(s.edge, s.loops, s.log, secure, s.metrics.Clients().Add)
 	}
 	addr, err := s.front.Listen(conf.Listen.Address)
 	if err != nil {

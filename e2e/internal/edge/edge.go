@@ -81,7 +81,7 @@ func (e *Edge) Start(shell ...string) error {
 	e.cmd.Stdout, e.cmd.Stderr = writer, writer
 	// A binary with the race detector would sleep for a second at its end.
 	e.cmd.Env = append(os.Environ(), "GOTRACEBACK=all", "GORACE=atexit_sleep_ms=0")
-	e.cmd.SysProcAttr = apart()
+	e.cmd.SysProcAttr = Apart()
 	e.clients, e.admin, e.exited, e.told, e.err = "", "", make(chan struct{}), false, nil
 	e.other.Reset()
 	e.killed.Store(false)
