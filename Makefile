@@ -71,6 +71,10 @@ manifest: ## write deploy/kubernetes.yaml anew from the chart
 kubernetes-check: ## a real API server judges deploy/kubernetes.yaml (builds it once: ten minutes)
 	.ci/kubernetes-check
 
+.PHONY: compose-check
+compose-check: ## a real Docker engine runs deploy/compose.yaml (as root, on Debian; unpacks 1 GB once)
+	.ci/compose-check
+
 .PHONY: release
 release: ## binaries, packages, image, SBOM and checksums in dist; GO, VERSION, PLATFORMS, SIGNING_KEY
 	GO="$(GO)" VERSION="$(VERSION)" build/release
