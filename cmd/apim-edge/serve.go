@@ -94,6 +94,7 @@ func serve(cmd *cobra.Command, from *source) error {
 		})
 		started <- running{s, err}
 	}()
+	var by os.Signal
 	select {
 	case s := <-started:
 		if s.err != nil {
@@ -101,7 +102,7 @@ func serve(cmd *cobra.Command, from *source) error {
 		}
 		untilTold(s.Service, told, term)
 		return nil
-	case <-told.End:
+	case by = <-told.End:
 	}
 	if decided.CompareAndSwap(false, true) { // a file that it reads may be stuck, so that is not waited for
 		fmt.Fprintln(os.Stderr, "apim-edge: told to end before it served") //nolint:errcheck // nobody is left to tell
@@ -109,9 +110,17 @@ func serve(cmd *cobra.Command, from *source) error {
 	}
 	s := <-started // nothing can be stuck any more, and clients may be served already
 	if s.err == nil {
-		stop(s.Service, "signal")
+		stop(s.Service, triggerOf(by))
 	}
 	return s.err
+}
+
+// triggerOf tells who sends a signal to end.
+func triggerOf(by os.Signal) string {
+	if by == os.Interrupt {
+		return service.ByInterrupt
+	}
+	return service.BySignal
 }
 
 // untilTold serves until the process is told to end. A reload may have to wait for
@@ -131,12 +140,12 @@ func untilTold(s *service.Service, told signals.Told, term *terminal) {
 	}
 	for {
 		select {
-		case <-told.End:
-			stop(s, "signal")
+		case by := <-told.End:
+			stop(s, triggerOf(by))
 			return
 		case <-told.Reload:
 			if term.hungUp() {
-				stop(s, "terminal")
+				stop(s, service.ByTerminal)
 				return
 			}
 			select {

@@ -173,7 +173,7 @@ func (s *Service) start(conf config.Config) error {
 		return err
 	}
 	if err := s.listenAdmin(conf); err != nil {
-		s.front.Drain(0)
+		s.front.Drain(0, 0)
 		return err
 	}
 	for _, w := range conf.Warnings() {
@@ -181,7 +181,7 @@ func (s *Service) start(conf config.Config) error {
 	}
 	s.inUse(s.log.Info()).Msg("configuration in use")
 	if err := s.front.Serve(); err != nil {
-		s.front.Drain(0)
+		s.front.Drain(0, 0)
 		return err
 	}
 	s.log.Info().Str("listener", "clients").Str("address", s.Address).Str("version", s.o.Version).Msg("listening")
@@ -251,17 +251,32 @@ func (s *Service) listenAdmin(conf config.Config) error {
 	return nil
 }
 
+// Who asks for the end. Stop says it in the log.
+const (
+	BySignal    = "signal"    // a supervisor
+	ByInterrupt = "interrupt" // a person at the keyboard
+	ByTerminal  = "terminal"  // it has hung up
+)
+
+// lastCall is how long the end of a drain waits for those who are idle, each in turn: for
+// longer than a request is on its way that had no word of the end when it was sent.
+const lastCall = time.Second
+
 // Stop drains and ends the service: it fails readiness, waits drain_delay, stops
-// accepting, lets exchanges finish within the drain timeout and aborts the rest.
-// trigger says in the log who asked: signal or terminal.
+// accepting, lets exchanges finish within the drain timeout and aborts the rest. A
+// terminal has no balancer that would have to see it first, and a person who waits.
 func (s *Service) Stop(trigger string) {
 	conf := s.edge.Config()
+	delay, idle := conf.Timeouts.DrainDelay.Duration, lastCall
+	if trigger != BySignal {
+		delay, idle = 0, time.Millisecond
+	}
 	s.stopWatch()
 	s.draining.Raise("")
 	s.edge.Drain()
 	s.log.Info().Str("trigger", trigger).Int64("exchanges", s.edge.Inflight()).Dur("within_ms", conf.Timeouts.Drain.Duration).Msg("draining")
-	time.Sleep(conf.Timeouts.DrainDelay.Duration)
-	aborted := s.front.Drain(conf.Timeouts.Drain.Duration)
+	time.Sleep(delay)
+	aborted := s.front.Drain(idle, conf.Timeouts.Drain.Duration)
 	s.log.Info().Int("aborted", aborted).Msg("stopped")
 	s.end()
 	select {

@@ -190,7 +190,7 @@ func (s *Server) take(l int, sock *wire.Socket, secured *wire.Secured) {
 	case s.handshakes.Err() != nil:
 		c.End() // it came too late for the others' end
 	case s.draining.Load():
-		c.CloseIfIdle()
+		c.HearLastCall()
 	}
 }
 
@@ -221,18 +221,19 @@ func (s *Server) gone(l int) {
 }
 
 // Drain stops accepting, lets exchanges finish within grace, and aborts those
-// that do not. It returns how many were aborted. It waits for loops, and must not run
-// on one. Answers are told to be the last of their connection before the idle ones are
-// closed, or an exchange that ends in between would leave its connection open.
-func (s *Server) Drain(grace time.Duration) (aborted int) {
+// that do not. It returns how many were aborted. Who waits for a request is waited for
+// in turn, for up to idle: no more can be done for a client whose request is under way
+// (RFC 9112 section 9.3.1). It waits for loops, and must not run on one.
+func (s *Server) Drain(idle, grace time.Duration) (aborted int) {
 	s.edge.Drain()
-	s.draining.Store(true)
+	s.edge.LastCall(idle)
+	s.draining.Store(true) // behind the last call, which take repeats to those who come later
 	if s.listener != nil {
 		s.listener.Close()
 	} else if s.own != nil {
 		_ = s.own.Close()
 	}
-	s.each((*proxy.Client).CloseIfIdle)
+	s.each((*proxy.Client).HearLastCall)
 	if s.empty(grace) {
 		return 0
 	}

@@ -138,7 +138,7 @@ func (e *Edge) End() {
 		return
 	}
 	e.ended = true
-	if n := e.Front.Drain(Patience); n != 0 {
+	if n := e.Front.Drain(LastCall, Patience); n != 0 {
 		e.T.Errorf("%d exchanges were still running when the test ended", n)
 	}
 	if n := e.Edge.Inflight(); n != 0 {
@@ -157,11 +157,17 @@ func (e *Edge) End() {
 	e.Edge.Close()
 }
 
+// LastCall is how long a drain waits for idle clients: until its loops have looked.
+const LastCall = time.Millisecond
+
 // Drain drains the edge beside the test, once it has begun to; what comes is how many
 // exchanges were aborted.
-func (e *Edge) Drain(grace time.Duration) <-chan int {
+func (e *Edge) Drain(grace time.Duration) <-chan int { return e.DrainIdle(LastCall, grace) }
+
+// DrainIdle is Drain that waits so long for clients that are idle.
+func (e *Edge) DrainIdle(idle, grace time.Duration) <-chan int {
 	aborted := make(chan int, 1)
-	go func() { aborted <- e.Front.Drain(grace) }()
+	go func() { aborted <- e.Front.Drain(idle, grace) }()
 	Eventually(e.T, e.Edge.Draining, func() string { return "the drain has not begun" })
 	return aborted
 }

@@ -81,6 +81,9 @@ func (e *Edge) Start(shell ...string) error {
 	e.cmd.Stdout, e.cmd.Stderr = writer, writer
 	// A binary with the race detector would sleep for a second at its end.
 	e.cmd.Env = append(os.Environ(), "GOTRACEBACK=all", "GORACE=atexit_sleep_ms=0")
+	if text, err := os.ReadFile(e.Config); err == nil && !strings.Contains(string(text), "drain_delay") {
+		e.cmd.Env = append(e.cmd.Env, "APIM_EDGE__TIMEOUTS__DRAIN_DELAY=0") // there is no balancer
+	}
 	e.cmd.SysProcAttr = apart()
 	e.clients, e.admin, e.exited, e.told, e.err = "", "", make(chan struct{}), false, nil
 	e.other.Reset()
