@@ -32,6 +32,7 @@ type Server struct {
 	refusals int            // how many of them are on their way out; on the loop that accepts
 
 	own      *net.TCPListener // until Serve; then listener has its socket
+	shared   bool             // other processes have that socket as well
 	listener *wire.Listener   // nil before Serve
 	// load and open count a connection from accept to gone, its handshake included:
 	// only the loop that accepts counts in, so that open cannot pass the limit.
@@ -65,20 +66,9 @@ func New(edge *proxy.Edge, loops []*wire.Loop, log zerolog.Logger, conf *tls.Con
 	return s
 }
 
-// Listen opens the listener, for example on "127.0.0.1:0".
-func (s *Server) Listen(address string) (net.Addr, error) {
-	lc := net.ListenConfig{KeepAlive: -1} // what is accepted is set up by package wire
-	l, err := lc.Listen(context.Background(), "tcp", address)
-	if err != nil {
-		return nil, err
-	}
-	own, ok := l.(*net.TCPListener)
-	if !ok {
-		panic("BUG: a TCP listener of another kind")
-	}
-	s.own = own
-	return l.Addr(), nil
-}
+// Listen takes the listener over. shared: other processes have its socket as well, and who
+// waits in it at the end is theirs.
+func (s *Server) Listen(own *net.TCPListener, shared bool) { s.own, s.shared = own, shared }
 
 // Serve begins to accept connections; Drain ends it. The first loop accepts, for
 // all of them.
@@ -228,11 +218,7 @@ func (s *Server) Drain(idle, grace time.Duration) (aborted int) {
 	s.edge.Drain()
 	s.edge.LastCall(idle)
 	s.draining.Store(true) // behind the last call, which take repeats to those who come later
-	if s.listener != nil {
-		s.listener.Close()
-	} else if s.own != nil {
-		_ = s.own.Close()
-	}
+	s.stopAccepting()
 	s.each((*proxy.Client).HearLastCall)
 	if s.empty(grace) {
 		return 0
@@ -243,6 +229,18 @@ func (s *Server) Drain(idle, grace time.Duration) (aborted int) {
 	s.each((*proxy.Client).End)
 	s.empty(5 * time.Second)
 	return aborted
+}
+
+func (s *Server) stopAccepting() {
+	switch {
+	case s.listener == nil && s.own != nil:
+		_ = s.own.Close()
+	case s.listener == nil:
+	case s.shared:
+		s.listener.Leave()
+	default:
+		s.listener.Close()
+	}
 }
 
 // each has do run for every client, on the client's loop. It does not wait for that.

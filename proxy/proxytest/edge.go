@@ -6,6 +6,7 @@ package proxytest
 
 import (
 	"crypto/tls"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -91,11 +92,12 @@ func startEdge(t testing.TB, n int, url string, own *upstream.Credential, change
 		server, e.Secure = certificate.Config(), authority().Client()
 	}
 	e.Front = front.New(e.Edge, loops, logger, server, e.metrics.Clients().Add)
-	addr, err := e.Front.Listen("127.0.0.1:0")
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.Address = addr.String()
+	e.Front.Listen(l, false)
+	e.Address = l.Addr().String()
 	if err := e.Front.Serve(); err != nil {
 		t.Fatal(err)
 	}
