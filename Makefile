@@ -46,6 +46,10 @@ trace-check: ## spans in a real OpenTelemetry collector, which it builds first (
 soak: ## hold a mixed load with faults for DURATION (default 20m): are memory, goroutines and descriptors flat?
 	go run ./e2e/soak --duration $(or $(DURATION),20m) --out e2e/artifacts/soak $(SOAK)
 
+.PHONY: upgrade-check
+upgrade-check: ## replace an edge UPGRADES (default 10) times under load, in each way: what fails, what runs twice?
+	go test -tags e2e -count=1 -v -timeout 30m -run 'TestUpgradeByTakeover|TestRestartWithASocket' ./e2e/faults -faults.upgrades $(or $(UPGRADES),10)
+
 .PHONY: image
 image: ## build the container image and start it, without a Docker engine
 	.ci/image-check

@@ -30,7 +30,8 @@ type upgrade struct {
 
 // newUpgrade starts e and the load that has to notice nothing: no refusal, no error, no
 // cut, no answer that is missing, nothing that runs twice, be it small, a stream, an
-// upload or a tunnel. The upstream gives no reason for any.
+// upload or a tunnel, or a connection for each request. The upstream gives no reason for
+// any.
 func newUpgrade(t *testing.T, e *edge.Edge, l leg, change func(*load.Settings)) *upgrade {
 	t.Helper()
 	u := &upgrade{stage: startEdge(t, e, l.sides(t), func(s *load.Settings) { s.Timeouts = calmly; change(s) })}
@@ -39,7 +40,7 @@ func newUpgrade(t *testing.T, e *edge.Edge, l leg, change func(*load.Settings)) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.crowds = []*load.Crowd{u.gather(*crowd/4, nil), u.gatherOf(20, &long, nil)}
+	u.crowds = []*load.Crowd{u.gather(*crowd/4, nil), u.gatherOf(20, &long, nil), u.gatherOf(*crowd/8, &load.Posts, nil)}
 	u.goOn("before any upgrade")
 	return u
 }
@@ -49,6 +50,7 @@ func (u *upgrade) goOn(while string) {
 	u.t.Helper()
 	u.await(u.crowds[0], "complete", *crowd/2, while)
 	u.await(u.crowds[1], "complete", 20, while)
+	u.await(u.crowds[2], "complete", *crowd/4, while)
 }
 
 // another returns an edge as e, that has not been started. Who is told of its lines is the
