@@ -121,6 +121,7 @@ var onlyIn = []struct {
 	{"github.com/Azure/...", []pattern{"internal/identity/azure"}, "it is large, and the rest of the code sees readings"},
 	{"github.com/AzureAD/...", []pattern{"internal/identity/azure"}, "it is large, and the rest of the code sees readings"},
 	{"go.opentelemetry.io/...", []pattern{"internal/otlp", "e2e"}, "the rest of the code sees times of an exchange"},
+	{"github.com/coreos/...", []pattern{"internal/sockets", "cmd/..."}, "only who starts and ends the process speaks with systemd"},
 	{"github.com/redis/...", []pattern{"internal/shares"}, "the rest of the code sees what was lent"},
 	{"github.com/rs/cors", []pattern{"corsx"}, "CORS is decided in one place"},
 	{"net/http", []pattern{
