@@ -1,13 +1,14 @@
 package corsx
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/option"
 )
 
 // Complete returns the options with the default of everything that they leave open.
@@ -40,40 +41,6 @@ func lowerNames(lists ...[]string) []string {
 	return slices.Compact(names)
 }
 
-// Fault is one mistake in Options.
-type Fault struct {
-	// Key is the option as the configuration spells it, an element by its
-	// position: allowed_origins[0].
-	Key string
-	// Found is the value, where it may be shown.
-	Found string
-	// Text says what is wrong with the value. Want says what may stand there,
-	// where that is all there is to say. One of the two is set.
-	Text, Want string
-	// Meant is a likely correction, or empty.
-	Meant string
-}
-
-// Error implements error.
-func (f Fault) Error() string {
-	text := f.Key + ": "
-	if f.Found != "" {
-		text += "found " + strconv.Quote(f.Found) + ", "
-	}
-	switch {
-	case f.Want != "":
-		text += "want " + f.Want
-	case f.Found != "":
-		text += "but " + f.Text
-	default:
-		text += f.Text
-	}
-	if f.Meant != "" {
-		text += "; did you mean " + strconv.Quote(f.Meant) + "?"
-	}
-	return text
-}
-
 // The texts of faults.
 const (
 	wrongOrigin      = "an origin is scheme://host or scheme://host:port"
@@ -94,9 +61,9 @@ const (
 )
 
 // Faults returns every mistake in the options.
-func (o Options) Faults() []Fault {
-	var found []Fault
-	add := func(option string, i int, value string, f Fault) {
+func (o Options) Faults() option.Faults {
+	var found option.Faults
+	add := func(option string, i int, value string, f option.Fault) {
 		if f.Text+f.Want != "" {
 			f.Key = option + "[" + strconv.Itoa(i) + "]"
 			if f.Text != wrongName { // what is no name may be a key that was pasted
@@ -118,31 +85,22 @@ func (o Options) Faults() []Fault {
 	for i, s := range o.ExposedHeaders {
 		add("exposed_headers", i, s, checkName(s))
 		if s == "*" && o.AllowCredentials {
-			add("exposed_headers", i, s, Fault{Text: wrongExposed})
+			add("exposed_headers", i, s, option.Fault{Text: wrongExposed})
 		}
 	}
 	if 0 < o.MaxAge && o.MaxAge < time.Second {
-		found = append(found, Fault{Key: "max_age", Text: wrongMaxAge})
+		found = append(found, option.Fault{Key: "max_age", Text: wrongMaxAge})
 	}
 	return found
 }
 
-// join makes one error of all faults.
-func join(faults []Fault) error {
-	var errs []error
-	for _, f := range faults {
-		errs = append(errs, f)
-	}
-	return errors.Join(errs...)
-}
-
 // checkCredentials refuses what would hand a person's cookies to every page. Any
 // page can become null by a sandboxed frame, and file:// is every saved page.
-func (o Options) checkCredentials(origin string) Fault {
+func (o Options) checkCredentials(origin string) option.Fault {
 	if o.AllowCredentials && (origin == "*" || origin == "null" || origin == "file://" || isAnyHost(origin)) {
-		return Fault{Text: wrongCredentials}
+		return option.Fault{Text: wrongCredentials}
 	}
-	return Fault{}
+	return option.Fault{}
 }
 
 // isAnyHost reports whether an origin of the options fits every host of a scheme.
@@ -152,59 +110,59 @@ func isAnyHost(s string) bool {
 	return host == "*"
 }
 
-func checkMethod(s string) Fault {
+func checkMethod(s string) option.Fault {
 	switch upper := strings.ToUpper(s); {
 	case !isToken(s) || s == "*":
-		return Fault{Want: wantMethod}
+		return option.Fault{Want: wantMethod}
 	case upper == "CONNECT" || upper == "TRACE" || upper == "TRACK": // Fetch standard, forbidden methods
-		return Fault{Text: wrongMethod}
+		return option.Fault{Text: wrongMethod}
 	case upper != s:
-		return Fault{Text: wrongMethodCase, Meant: upper}
+		return option.Fault{Text: wrongMethodCase, Meant: upper}
 	}
-	return Fault{}
+	return option.Fault{}
 }
 
-func checkName(s string) Fault {
+func checkName(s string) option.Fault {
 	switch {
 	case !isToken(s):
-		return Fault{Text: wrongName}
+		return option.Fault{Text: wrongName}
 	case strings.Contains(s, "*") && s != "*":
-		return Fault{Text: wrongFamily}
+		return option.Fault{Text: wrongFamily}
 	}
-	return Fault{}
+	return option.Fault{}
 }
 
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
 // checkOrigin accepts what a browser or a shell of an app can send (RFC 6454
 // section 7), and wildcards that cannot match a domain of somebody else.
-func checkOrigin(s string) Fault {
+func checkOrigin(s string) option.Fault {
 	if s == "*" || s == "null" {
-		return Fault{}
+		return option.Fault{}
 	}
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok || !isScheme(scheme) {
-		return Fault{Text: wrongOrigin, Meant: meantOrigin(s)}
+		return option.Fault{Text: wrongOrigin, Meant: meantOrigin(s)}
 	}
 	authority, _, hasPath := strings.Cut(rest, "/")
 	if hasPath {
-		return Fault{Text: wrongPath, Meant: scheme + "://" + authority}
+		return option.Fault{Text: wrongPath, Meant: scheme + "://" + authority}
 	}
 	// Hosts of other schemes keep the case in which they were made.
 	if lower := strings.ToLower(s); lower != s && (ofTheWeb(scheme) || !strings.HasPrefix(lower, scheme)) {
-		return Fault{Text: wrongCase, Meant: lower}
+		return option.Fault{Text: wrongCase, Meant: lower}
 	}
 	host, port, hasPort := cutPort(authority)
 	sample := strings.Replace(strings.Replace(s, ":*", ":1", 1), "*", "x", 1)
 	switch {
 	case hasPort && port == defaultPorts[scheme]:
-		return Fault{Text: fmt.Sprintf(wrongDefaultPort, port, scheme), Meant: scheme + "://" + host}
+		return option.Fault{Text: fmt.Sprintf(wrongDefaultPort, port, scheme), Meant: scheme + "://" + host}
 	case strings.Count(authority, "*") > 1:
-		return Fault{Text: wrongStars}
+		return option.Fault{Text: wrongStars}
 	case hasPort && port != "*" && !isPort(port):
-		return Fault{Text: wrongPort}
+		return option.Fault{Text: wrongPort}
 	case !wellFormed([]byte(sample)), ofTheWeb(scheme) && !hostIs(strings.Replace(host, "*", "x", 1)):
-		return Fault{Text: wrongOrigin}
+		return option.Fault{Text: wrongOrigin}
 	}
 	return checkWildcard(host)
 }
@@ -235,10 +193,10 @@ func hostIs(host string) bool {
 // checkWildcard accepts one * in the host where it says what it does. The library
 // only compares what stands before and after the *, so that https://*example.com
 // would match https://evilexample.com.
-func checkWildcard(host string) Fault {
+func checkWildcard(host string) option.Fault {
 	_, after, found := strings.Cut(host, "*")
 	if !found || host == "*" || strings.HasPrefix(after, ".") || strings.Count(after, ".") > 1 {
-		return Fault{}
+		return option.Fault{}
 	}
-	return Fault{Text: wrongWildcard}
+	return option.Fault{Text: wrongWildcard}
 }

@@ -83,8 +83,8 @@ type Policy struct {
 // New compiles o. Options with faults have no policy: the error joins them.
 func New(o Options) (*Policy, error) {
 	o = o.Complete()
-	if faults := o.Faults(); len(faults) > 0 {
-		return nil, join(faults)
+	if err := o.Faults().Err(); err != nil {
+		return nil, err
 	}
 	p := &Policy{
 		cors:       cors.New(libraryOptions(o)),

@@ -1,10 +1,10 @@
 package rewrite
 
 import (
-	"errors"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/apim-edge/apim-edge/internal/option"
 )
 
 // Options say how credentials are rewritten. The zero value is the default:
@@ -72,40 +72,6 @@ func (o Options) Complete() Options {
 	return o
 }
 
-// Fault is one mistake in Options.
-type Fault struct {
-	// Key is the option as the configuration spells it, an element by its
-	// position: aliases[2].
-	Key string
-	// Found is the value, where it may be shown: people paste keys in odd places.
-	Found string
-	// Text says what is wrong with the value. Want says what may stand there,
-	// where that is all there is to say. One of the two is set.
-	Text, Want string
-	// Meant is a likely correction, or empty.
-	Meant string
-}
-
-// Error implements error.
-func (f Fault) Error() string {
-	text := f.Key + ": "
-	if f.Found != "" {
-		text += "found " + strconv.Quote(f.Found) + ", "
-	}
-	switch {
-	case f.Want != "":
-		text += "want " + f.Want
-	case f.Found != "":
-		text += "but " + f.Text
-	default:
-		text += f.Text
-	}
-	if f.Meant != "" {
-		text += "; did you mean " + strconv.Quote(f.Meant) + "?"
-	}
-	return text
-}
-
 // The texts of faults.
 const (
 	wrongName          = "a field name holds letters, digits and !#$%&'*+-.^_`|~ only (RFC 9110 5.6.2)"
@@ -126,30 +92,26 @@ const (
 	wrongParameters    = "more than 16 parameters cannot be looked at"
 )
 
-type faults []Fault
-
-func (f *faults) add(key, found, text string) {
-	*f = append(*f, Fault{Key: key, Found: found, Text: text})
-}
+type faults struct{ option.Faults }
 
 // Faults returns every mistake in the options, whatever they leave open.
-func (o Options) Faults() []Fault {
+func (o Options) Faults() option.Faults {
 	var f faults
 	o = o.Complete()
 	if !o.intoAuthorization() {
 		f.field("header", o.Header)
 	} else if o.KeepAuthorization {
-		f.add("keep_authorization", "", wrongKept)
+		f.Add("keep_authorization", "", wrongKept)
 	}
 	f.value(o)
 	f.aliases(o)
 	f.queryAliases(o.QueryAliases)
 	for i, value := range o.Placeholders {
 		if len(value) == 0 || len(value) > maxNameLength || !printable(value) {
-			f.add(element("placeholders", i), "", wrongPlaceholder)
+			f.Add(option.Element("placeholders", i), "", wrongPlaceholder)
 		}
 	}
-	return f
+	return f.Faults
 }
 
 // intoAuthorization reports whether the upstream expects its key in Authorization.
@@ -159,13 +121,13 @@ func (f *faults) value(o Options) {
 	prefix, suffix, _ := strings.Cut(o.Value, keyMark)
 	switch {
 	case strings.Count(o.Value, keyMark) != 1:
-		f.add("value", "", wrongMark)
+		f.Add("value", "", wrongMark)
 	case !printable(o.Value):
-		f.add("value", "", wrongValue)
+		f.Add("value", "", wrongValue)
 	case strings.HasPrefix(prefix, " ") || strings.HasSuffix(suffix, " "):
-		f.add("value", "", wrongSpace)
+		f.Add("value", "", wrongSpace)
 	case o.intoAuthorization() && !strings.HasSuffix(prefix, " "):
-		f.add("value", "", wrongScheme)
+		f.Add("value", "", wrongScheme)
 	}
 }
 
@@ -185,32 +147,32 @@ func FieldFault(name string) string {
 func (f *faults) field(key, name string) {
 	switch {
 	case !isFieldName(name):
-		f.add(key, "", wrongName)
+		f.Add(key, "", wrongName)
 	case len(name) > maxNameLength:
-		f.add(key, "", wrongLength)
+		f.Add(key, "", wrongLength)
 	case taken(name):
-		f.add(key, name, wrongUse)
+		f.Add(key, name, wrongUse)
 	}
 }
 
 func (f *faults) aliases(o Options) {
 	var seen []string
 	for i, name := range o.Aliases {
-		key, lower := element("aliases", i), strings.ToLower(name)
+		key, lower := option.Element("aliases", i), strings.ToLower(name)
 		switch {
 		case strings.EqualFold(name, o.Header):
 			continue // an alias equal to the target is the target
 		case lower == "authorization":
-			f.add(key, "", wrongAuthorization)
+			f.Add(key, "", wrongAuthorization)
 		case slices.Contains(seen, lower):
-			f.add(key, "", wrongTwice)
+			f.Add(key, "", wrongTwice)
 		default:
 			f.field(key, name)
 		}
 		seen = append(seen, lower)
 	}
 	if len(seen) > maxAliases {
-		f.add("aliases", "", wrongAliases)
+		f.Add("aliases", "", wrongAliases)
 	}
 }
 
@@ -218,28 +180,17 @@ func (f *faults) aliases(o Options) {
 // one to the query, and harmless.
 func (f *faults) queryAliases(names []string) {
 	for i, name := range names {
-		key := element("query_aliases", i)
+		key := option.Element("query_aliases", i)
 		switch {
 		case strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("&=#%+?", r) }):
-			f.add(key, "", wrongParameter)
+			f.Add(key, "", wrongParameter)
 		case len(name) == 0 || len(name) > maxNameLength || !unreserved(name):
-			f.add(key, "", wrongUnreserved)
+			f.Add(key, "", wrongUnreserved)
 		case slices.Contains(names[:i], name):
-			f.add(key, "", wrongTwice)
+			f.Add(key, "", wrongTwice)
 		}
 	}
 	if len(names) > maxNames {
-		f.add("query_aliases", "", wrongParameters)
+		f.Add("query_aliases", "", wrongParameters)
 	}
-}
-
-func element(key string, i int) string { return key + "[" + strconv.Itoa(i) + "]" }
-
-// join makes one error of all faults.
-func join(faults []Fault) error {
-	var errs []error
-	for _, f := range faults {
-		errs = append(errs, f)
-	}
-	return errors.Join(errs...)
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/apim-edge/apim-edge/internal/option"
 	"github.com/apim-edge/apim-edge/internal/secret"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -83,7 +84,7 @@ func (v *checker) entrusted(key string, r Route) {
 var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 func (v *checker) auth(key string, a Auth) {
-	identity := child(key, "managed_identity")
+	identity := option.Child(key, "managed_identity")
 	switch {
 	case a == Auth{}:
 		return
@@ -94,15 +95,15 @@ func (v *checker) auth(key string, a Auth) {
 		v.fault(identity, "", "there is a value as well; an upstream gets one of the two", "")
 		return
 	case a.Value != "":
-		v.fault(child(key, "value"), "", referenceFault(a.Value), "")
+		v.fault(option.Child(key, "value"), "", referenceFault(a.Value), "")
 	default:
 		v.managedIdentity(identity, a.ManagedIdentity)
 		if !strings.EqualFold(a.Header, "Authorization") && a.Header != "" {
-			v.fault(child(key, "header"), "", "a token of a managed identity goes into Authorization", "")
+			v.fault(option.Child(key, "header"), "", "a token of a managed identity goes into Authorization", "")
 		}
 	}
 	if a.Secondary != "" {
-		v.secondary(child(key, "secondary"), a)
+		v.secondary(option.Child(key, "secondary"), a)
 	}
 	for _, f := range (rewrite.Options{Header: a.Header}).Faults() {
 		if f.Key == "header" {
@@ -126,16 +127,16 @@ const audience = "/.default"
 
 func (v *checker) managedIdentity(key string, m ManagedIdentity) {
 	u, err := url.Parse(m.Resource)
-	switch resource := child(key, "resource"); {
+	switch resource := option.Child(key, "resource"); {
 	case m.Resource == "":
 		v.fault(resource, "", "the resource is missing, such as https://cognitiveservices.azure.com", "")
 	case strings.HasSuffix(m.Resource, audience):
-		v.fault(resource, show(m.Resource), "a resource is written without "+audience, strings.TrimSuffix(m.Resource, audience))
+		v.fault(resource, option.Show(m.Resource), "a resource is written without "+audience, strings.TrimSuffix(m.Resource, audience))
 	case err != nil || !guid.MatchString(m.Resource) && u.Scheme == "":
-		v.wrong(resource, show(m.Resource), "a URI or the id of an application", "")
+		v.wrong(resource, option.Show(m.Resource), "a URI or the id of an application", "")
 	}
 	if m.ClientID != "" && !guid.MatchString(m.ClientID) {
-		v.wrong(child(key, "client_id"), show(m.ClientID), "the client id of an identity, such as 11111111-2222-3333-4444-555555555555", "")
+		v.wrong(option.Child(key, "client_id"), option.Show(m.ClientID), "the client id of an identity, such as 11111111-2222-3333-4444-555555555555", "")
 	}
 }
 
@@ -156,23 +157,23 @@ func vaultedIn(key string, f field, value reflect.Value, all *[]Reference) {
 	switch shapeOf(f.typ) {
 	case section:
 		for _, sub := range fieldsOf(f.typ) {
-			vaultedIn(child(key, sub.key), sub, value.Field(sub.index), all)
+			vaultedIn(option.Child(key, sub.key), sub, value.Field(sub.index), all)
 		}
 	case named:
 		for _, name := range sortedNames(value) {
-			vaultedIn(child(key, name), f.below(), value.MapIndex(reflect.ValueOf(name)), all)
+			vaultedIn(option.Child(key, name), f.below(), value.MapIndex(reflect.ValueOf(name)), all)
 		}
 	case listed:
 		for i := range value.Len() {
-			vaultedIn(element(key, i), f.below(), value.Index(i), all)
+			vaultedIn(option.Element(key, i), f.below(), value.Index(i), all)
 		}
 	case list:
 		for i := range value.Len() {
-			vaultedIn(element(key, i), f.below(), value.Index(i), all)
+			vaultedIn(option.Element(key, i), f.below(), value.Index(i), all)
 		}
 	case pairs:
 		for _, name := range sortedNames(value) {
-			vaultedIn(child(key, name), f.below(), value.MapIndex(reflect.ValueOf(name)), all)
+			vaultedIn(option.Child(key, name), f.below(), value.MapIndex(reflect.ValueOf(name)), all)
 		}
 	case text:
 		if f.secret() && strings.HasPrefix(value.String(), "keyvault:") {

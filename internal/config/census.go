@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/apim-edge/apim-edge/internal/option"
 )
 
 // Census counts who uses apim-edge and what for (docs/census.md).
@@ -25,7 +27,7 @@ type Census struct {
 func (v *checker) census() {
 	c := v.config.Census
 	if c.File != "" && !filepath.IsAbs(c.File) {
-		v.wrong("census.file", show(c.File), "an absolute path, such as /var/lib/apim-edge/census.jsonl", "")
+		v.wrong("census.file", option.Show(c.File), "an absolute path, such as /var/lib/apim-edge/census.jsonl", "")
 	}
 	switch {
 	case c.Key == "":
@@ -58,7 +60,7 @@ func (v *checker) censusFiles() {
 	}
 	f, err := os.CreateTemp(filepath.Dir(c.File), ".apim-edge-check-*")
 	if err != nil {
-		v.fault("census.file", show(c.File), "its folder cannot be written to: "+reason(err), "")
+		v.fault("census.file", option.Show(c.File), "its folder cannot be written to: "+reason(err), "")
 		return
 	}
 	_ = f.Close()

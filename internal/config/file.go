@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/apim-edge/apim-edge/internal/option"
 )
 
 // layer is one source of configuration, already checked: its values as a tree
@@ -165,7 +167,7 @@ func (r *fileReader) value(key string, f field, n *yaml.Node) any {
 	allowed, meant := want.wanted(), ""
 	switch {
 	case f.typ == upstreamType && n.ShortTag() == "!!str":
-		r.wrong(key, n, show(maskURL(n.Value)), "a section with the key url", "")
+		r.wrong(key, n, option.Show(maskURL(n.Value)), "a section with the key url", "")
 		return nil
 	case want == section:
 		allowed = "a section with the keys " + strings.Join(keysOf(f.typ), ", ")
@@ -184,14 +186,14 @@ func (r *fileReader) section(key string, t reflect.Type, n *yaml.Node) map[strin
 	r.each(key, n, func(name string, k, v *yaml.Node) {
 		f, ok := fieldNamed(t, name)
 		if !ok {
-			meant := r.unknown(child(key, name), k, keysOf(t))
+			meant := r.unknown(option.Child(key, name), k, keysOf(t))
 			// One slip is one problem: the section is read as what it
 			// probably is, so that nothing seems to be missing.
 			if f, ok = fieldNamed(t, meant); !ok || has(n, meant) {
 				return
 			}
 		}
-		sub := child(key, f.key)
+		sub := option.Child(key, f.key)
 		r.origins[sub] = r.at(k)
 		if value := r.value(sub, f, v); value != nil {
 			values[f.key] = value
@@ -227,7 +229,7 @@ func (r *fileReader) named(key string, elem field, n *yaml.Node) map[string]any 
 		return values
 	}
 	r.each(key, n, func(name string, k, v *yaml.Node) {
-		sub := child(key, name)
+		sub := option.Child(key, name)
 		r.origins[sub] = r.at(k)
 		if value := r.value(sub, elem, v); value != nil {
 			values[name] = value
@@ -265,7 +267,7 @@ func (r *fileReader) each(key string, n *yaml.Node, visit func(name string, k, v
 			continue
 		}
 		if first, ok := seen[k.Value]; ok {
-			r.problems = append(r.problems, Problem{File: r.file, Line: k.Line, Key: child(key, k.Value),
+			r.problems = append(r.problems, Problem{File: r.file, Line: k.Line, Key: option.Child(key, k.Value),
 				Found: "the key twice", Text: fmt.Sprintf("the key stands here a second time; the first is in line %d", first)})
 			continue
 		}
@@ -286,7 +288,7 @@ func has(n *yaml.Node, key string) bool {
 func (r *fileReader) list(key string, f field, n *yaml.Node) []string {
 	values := []string{} // not nil: an empty list says none, silence says the default
 	for i, item := range n.Content {
-		sub := element(key, i)
+		sub := option.Element(key, i)
 		r.origins[sub] = r.at(item)
 		value, _ := r.value(sub, f.below(), item).(string)
 		values = append(values, value) // also where it is wrong: places are counted
@@ -297,7 +299,7 @@ func (r *fileReader) list(key string, f field, n *yaml.Node) []string {
 func (r *fileReader) listed(key string, elem field, n *yaml.Node) []any {
 	values := []any{}
 	for i, item := range n.Content {
-		sub := element(key, i)
+		sub := option.Element(key, i)
 		r.origins[sub] = r.at(item)
 		value, ok := r.value(sub, elem, item).(map[string]any)
 		if !ok {
@@ -311,7 +313,7 @@ func (r *fileReader) listed(key string, elem field, n *yaml.Node) []any {
 func (r *fileReader) pairs(key string, f field, n *yaml.Node) map[string]any {
 	values := map[string]any{}
 	r.each(key, n, func(name string, k, v *yaml.Node) {
-		sub := child(key, name)
+		sub := option.Child(key, name)
 		r.origins[sub] = r.at(k)
 		if value, ok := r.value(sub, f.below(), v).(string); ok {
 			values[name] = value
@@ -325,12 +327,12 @@ func (r *fileReader) pairs(key string, f field, n *yaml.Node) map[string]any {
 // should not write another.
 var tags = map[shape]string{text: "!!str", yesNo: "!!bool", number: "!!int", duration: "!!str", size: "!!str", share: "!!float"}
 
-func bare(s string) string { return strings.Trim(show(s), `"`) }
+func bare(s string) string { return strings.Trim(option.Show(s), `"`) }
 
 func (r *fileReader) scalar(key string, f field, n *yaml.Node) any {
 	want := shapeOf(f.typ)
 	if fault := expandFault(key, f, n.Value); fault != "" {
-		found := show(n.Value)
+		found := option.Show(n.Value)
 		if f.secret() {
 			found = ""
 		}
@@ -369,7 +371,7 @@ func describe(n *yaml.Node, secret bool) string {
 	case secret:
 		return "something that is no text"
 	case n.ShortTag() == "!!str":
-		return show(n.Value)
+		return option.Show(n.Value)
 	case n.ShortTag() == "!!int", n.ShortTag() == "!!float":
 		return "the number " + bare(n.Value)
 	default:

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/apim-edge/apim-edge/internal/option"
 	"github.com/apim-edge/apim-edge/internal/secret"
 )
 
@@ -54,21 +55,21 @@ func (c *Config) CheckFiles() Problems {
 	v.secret("shared.password", c.Shared.Password)
 	v.authorities("shared.ca_file", c.Shared.CAFile)
 	for _, name := range slices.Sorted(maps.Keys(c.Upstreams)) {
-		auth := child(child("upstreams", name), "auth")
-		v.secret(child(auth, "value"), c.Upstreams[name].Auth.Value)
-		v.secret(child(auth, "secondary"), c.Upstreams[name].Auth.Secondary)
+		auth := option.Child(option.Child("upstreams", name), "auth")
+		v.secret(option.Child(auth, "value"), c.Upstreams[name].Auth.Value)
+		v.secret(option.Child(auth, "secondary"), c.Upstreams[name].Auth.Secondary)
 		if _, err := c.Upstreams[name].ForwardProxy(); err != nil && !IsVaulted(err) {
-			v.fault(child(child("upstreams", name), "proxy"), "", err.Error(), "")
+			v.fault(option.Child(option.Child("upstreams", name), "proxy"), "", err.Error(), "")
 		}
-		key, up := child(child("upstreams", name), "tls"), c.Upstreams[name].TLS
+		key, up := option.Child(option.Child("upstreams", name), "tls"), c.Upstreams[name].TLS
 		v.certificate(key, up.CertFile, up.KeyFile)
-		v.authorities(child(key, "ca_file"), up.CAFile)
+		v.authorities(option.Child(key, "ca_file"), up.CAFile)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.TokenPolicies)) {
-		v.keyFiles(child("token_policies", name), c.TokenPolicies[name])
+		v.keyFiles(option.Child("token_policies", name), c.TokenPolicies[name])
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Clients)) {
-		v.secret(child(child("clients", name), "upstream_key"), c.Clients[name].UpstreamKey)
+		v.secret(option.Child(option.Child("clients", name), "upstream_key"), c.Clients[name].UpstreamKey)
 	}
 	v.censusFiles()
 	v.problems.sort()
@@ -78,14 +79,14 @@ func (c *Config) CheckFiles() Problems {
 func (v *checker) traceFiles() {
 	v.authorities("traces.ca_file", v.config.Traces.CAFile)
 	for _, name := range slices.Sorted(maps.Keys(v.config.Traces.Headers)) {
-		v.secret(child("traces.headers", name), v.config.Traces.Headers[name])
+		v.secret(option.Child("traces.headers", name), v.config.Traces.Headers[name])
 	}
 }
 
 // authorities reads the certificates of authorities that are trusted.
 func (v *checker) authorities(key, name string) {
 	if data := v.read(key, name); data != nil && !x509.NewCertPool().AppendCertsFromPEM(data) {
-		v.fault(key, show(name), "there is no PEM certificate in it", "")
+		v.fault(key, option.Show(name), "there is no PEM certificate in it", "")
 	}
 }
 
@@ -107,7 +108,7 @@ func (v *checker) read(key, name string) []byte {
 	}
 	data, err := os.ReadFile(name)
 	if err != nil {
-		v.fault(key, show(name), "the file cannot be read: "+reason(err), "")
+		v.fault(key, option.Show(name), "the file cannot be read: "+reason(err), "")
 		return nil
 	}
 	return append([]byte{}, data...) // not nil, also where it is empty
@@ -117,12 +118,12 @@ func (v *checker) certificate(key, certFile, keyFile string) {
 	if certFile == "" || keyFile == "" {
 		return
 	}
-	chain, private := v.read(child(key, "cert_file"), certFile), v.read(child(key, "key_file"), keyFile)
+	chain, private := v.read(option.Child(key, "cert_file"), certFile), v.read(option.Child(key, "key_file"), keyFile)
 	if chain == nil || private == nil {
 		return
 	}
 	// The library's texts name PEM types and mismatches, never key material.
 	if _, err := tls.X509KeyPair(chain, private); err != nil {
-		v.fault(child(key, "cert_file"), show(certFile), "it does not fit key_file: "+strings.TrimPrefix(err.Error(), "tls: "), "")
+		v.fault(option.Child(key, "cert_file"), option.Show(certFile), "it does not fit key_file: "+strings.TrimPrefix(err.Error(), "tls: "), "")
 	}
 }

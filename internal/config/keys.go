@@ -19,8 +19,6 @@ var names = regexp.MustCompile(`^[a-z0-9]+([_-][a-z0-9]+)*$`)
 
 const nameWanted = "a name of lower-case letters and digits with single - or _ in between"
 
-var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
-
 // freeName reports whether a name may be one that others have chosen, as that of a
 // claim. koanf's separator of levels cannot be in it.
 func freeName(name string) bool {
@@ -29,20 +27,6 @@ func freeName(name string) bool {
 }
 
 const freeNameWanted = "a name without __ inside and without _ at its ends"
-
-// child returns the key of name below parent. Names that are no words are
-// quoted, since the key ends in a line of text.
-func child(parent, name string) string {
-	if !plainKey.MatchString(name) {
-		name = show(name)
-	}
-	if parent == "" {
-		return name
-	}
-	return parent + "." + name
-}
-
-func element(parent string, i int) string { return parent + "[" + strconv.Itoa(i) + "]" }
 
 // parent returns the key that holds key, or "".
 func parent(key string) string {

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/option"
 )
 
 // RouteLimits bound what a route takes of one caller, or of all
@@ -83,7 +85,7 @@ const mostBurst = 100000
 const rateWanted = "a number of requests in a second, minute, hour or day, such as 600/m"
 
 func (v *checker) limits(key string, l RouteLimits) {
-	requests, burst := child(key, "requests"), child(key, "burst")
+	requests, burst := option.Child(key, "requests"), option.Child(key, "burst")
 	if l.Requests == "" {
 		if l.Burst > 0 {
 			v.fault(burst, strconv.Itoa(l.Burst), "a burst is one of requests, which are not limited; write requests: \"600/m\" beside it", "")
@@ -93,9 +95,9 @@ func (v *checker) limits(key string, l RouteLimits) {
 	rate, ok := ParseRate(l.Requests)
 	switch {
 	case !ok:
-		v.wrong(requests, show(l.Requests), rateWanted, respellRate(l.Requests))
+		v.wrong(requests, option.Show(l.Requests), rateWanted, respellRate(l.Requests))
 	case rate.Every() < shortest:
-		v.wrong(requests, show(l.Requests), fmt.Sprintf("%d/s at most", time.Second/shortest), "")
+		v.wrong(requests, option.Show(l.Requests), fmt.Sprintf("%d/s at most", time.Second/shortest), "")
 	case time.Duration(l.Burst)*rate.Every() > longest:
 		v.fault(burst, strconv.Itoa(l.Burst), "a burst of so many would take more than a year to be made good", "")
 	}

@@ -1,9 +1,8 @@
 package config
 
 import (
-	"strings"
-
 	"github.com/apim-edge/apim-edge/corsx"
+	"github.com/apim-edge/apim-edge/internal/option"
 	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -80,27 +79,20 @@ func (b Bridge) complete() Bridge {
 // options reports the faults of a route's sections, each at its key.
 func (v *checker) options(key string, r Route) {
 	for _, f := range r.Credential.Options().Faults() {
-		v.option(child(key, "credential"), f)
+		v.option(option.Child(key, "credential"), f)
 	}
 	for _, f := range r.CORS.Options().Faults() {
-		v.option(child(key, "cors"), rewrite.Fault(f))
+		v.option(option.Child(key, "cors"), f)
 	}
 	for _, f := range r.Bridge.Options().Faults() {
-		v.option(child(key, "bridge"), rewrite.Fault{Key: bridgeKey(f), Found: f.Found, Text: f.Text, Want: f.Want, Meant: f.Meant})
+		v.option(option.Child(key, "bridge"), f)
 	}
 }
 
-func bridgeKey(f bridge.Fault) string {
-	if f.Name == "" {
-		return f.Key
-	}
-	return strings.TrimSuffix(child("models", f.Name)+"."+f.Key, ".")
-}
-
-func (v *checker) option(section string, f rewrite.Fault) {
+func (v *checker) option(section string, f option.Fault) {
 	key, found := section+"."+f.Key, ""
 	if f.Found != "" {
-		found = show(f.Found)
+		found = option.Show(f.Found)
 	}
 	if f.Want != "" {
 		v.wrong(key, found, f.Want, f.Meant)

@@ -3,7 +3,7 @@ package config
 import (
 	"github.com/apim-edge/apim-edge/internal/identity/clientkey"
 	"github.com/apim-edge/apim-edge/internal/identity/token"
-	"github.com/apim-edge/apim-edge/rewrite"
+	"github.com/apim-edge/apim-edge/internal/option"
 )
 
 // What token policies and clients say are options of internal/identity: here is the one
@@ -49,13 +49,13 @@ func (c Config) ClientOptions() map[string]clientkey.Options {
 
 func (v *checker) tokenPolicy(key string, p TokenPolicy) {
 	for _, f := range p.Options().Faults() {
-		v.option(key, rewrite.Fault(f))
+		v.option(key, f)
 	}
 	for i, ref := range p.SigningKeys {
-		v.fault(element(child(key, "signing_keys"), i), "", keysFault(ref), "")
+		v.fault(option.Element(option.Child(key, "signing_keys"), i), "", keysFault(ref), "")
 	}
 	for i, ref := range p.DecryptionKeys {
-		v.fault(element(child(key, "decryption_keys"), i), "", referenceFault(ref), "")
+		v.fault(option.Element(option.Child(key, "decryption_keys"), i), "", referenceFault(ref), "")
 	}
 }
 

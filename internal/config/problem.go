@@ -130,15 +130,6 @@ func oneOf(choices []string) string {
 	return strings.Join(choices[:last], ", ") + " or " + choices[last]
 }
 
-// show quotes what an operator wrote, so that it stays on one line.
-func show(text string) string {
-	const most = 200
-	if r := []rune(text); len(r) > most {
-		text = string(r[:most]) + "..."
-	}
-	return strconv.Quote(text)
-}
-
 // nearest returns the choice that word is most likely a slip of, or "".
 func nearest(word string, choices []string) string {
 	best, bestDistance := "", max(2, len(word)/3+1)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/apim-edge/apim-edge/internal/identity/clientkey"
+	"github.com/apim-edge/apim-edge/internal/option"
 )
 
 // RouteUpstream is one of several upstreams of a route (docs/upstreams.md).
@@ -114,7 +115,7 @@ func (r Route) completeUpstreams(onlyUpstream string) Route {
 
 // routeUpstreams checks where a route leads.
 func (v *checker) routeUpstreams(key string, r Route) {
-	list := child(key, "upstreams")
+	list := option.Child(key, "upstreams")
 	_, written := v.config.origins[list]
 	switch {
 	case len(r.Upstreams) > 0:
@@ -122,11 +123,11 @@ func (v *checker) routeUpstreams(key string, r Route) {
 	case written && r.Upstream == "":
 		v.routeUpstream(list, "")
 	default:
-		v.routeUpstream(child(key, "upstream"), r.Upstream)
+		v.routeUpstream(option.Child(key, "upstream"), r.Upstream)
 	}
 	for i, word := range r.Failover.On {
 		if !slices.Contains(failures, word) {
-			v.wrong(element(child(child(key, "failover"), "on"), i), show(word), oneOf(failures)+"; behind anything else the request may have run", "")
+			v.wrong(option.Element(option.Child(option.Child(key, "failover"), "on"), i), option.Show(word), oneOf(failures)+"; behind anything else the request may have run", "")
 		}
 	}
 }
@@ -140,18 +141,18 @@ func (v *checker) members(key string, r Route) {
 	}
 	taken, first, shares := map[string]int{}, map[string]string{}, false
 	for i, u := range r.Upstreams {
-		at := element(key, i)
-		v.routeUpstream(child(at, "name"), u.Name)
+		at := option.Element(key, i)
+		v.routeUpstream(option.Child(at, "name"), u.Name)
 		if j, ok := taken[u.Name]; ok && u.Name != "" {
-			v.fault(child(at, "name"), show(u.Name), fmt.Sprintf("upstreams[%d] is the same", j), "")
+			v.fault(option.Child(at, "name"), option.Show(u.Name), fmt.Sprintf("upstreams[%d] is the same", j), "")
 		}
 		taken[u.Name] = i
 		if u.Shape != "" && r.Bridge.To == "" {
-			v.fault(child(at, "shape"), show(u.Shape), "without a bridge each upstream is sent what clients send; write a bridge for the route", "")
+			v.fault(option.Child(at, "shape"), option.Show(u.Shape), "without a bridge each upstream is sent what clients send; write a bridge for the route", "")
 		}
 		shares = shares || u.Weight > 0
 		for n, hash := range u.Callers {
-			place := element(child(at, "callers"), n)
+			place := option.Element(option.Child(at, "callers"), n)
 			v.fault(place, "", clientkey.HashFault(hash), "")
 			if other, ok := first[hash]; ok {
 				v.fault(place, "", "this caller is sent to "+other+" already", "")
@@ -172,6 +173,6 @@ func (v *checker) probe(key string, p Probe) {
 		return
 	}
 	if fault := pathFault(strings.SplitN(p.Path, "?", 2)[0]); fault != "" {
-		v.fault(child(key, "path"), show(p.Path), fault, meantPath(p.Path))
+		v.fault(option.Child(key, "path"), option.Show(p.Path), fault, meantPath(p.Path))
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/apim-edge/apim-edge/internal/option"
 )
 
 // Shared is what replicas have in common.
@@ -85,7 +87,7 @@ func (v *checker) shared() {
 	store, fault := ParseStore(s.Redis)
 	v.fault("shared.redis", "", fault, "")
 	if fault == "" && s.CAFile != "" && !store.TLS {
-		v.fault("shared.ca_file", show(s.CAFile), "there is no TLS to a store whose URL begins with redis://", "")
+		v.fault("shared.ca_file", option.Show(s.CAFile), "there is no TLS to a store whose URL begins with redis://", "")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/apim-edge/apim-edge/internal/option"
 	"github.com/apim-edge/apim-edge/internal/secret"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -63,26 +64,26 @@ const tracesPath = "/v1/traces"
 func (v *checker) traces() {
 	t := v.config.Traces
 	for _, name := range slices.Sorted(maps.Keys(t.Headers)) {
-		key := child("traces.headers", name)
+		key := option.Child("traces.headers", name)
 		v.fault(key, "", referenceFault(t.Headers[name]), "")
 		if rewrite.FieldFault(name) != "" {
-			v.fault(key, show(name), "this is no name of a field", "")
+			v.fault(key, option.Show(name), "this is no name of a field", "")
 		}
 	}
 	if t.Endpoint == "" {
 		return
 	}
 	fault, meant := urlFault(t.Endpoint)
-	v.fault("traces.endpoint", show(maskURL(t.Endpoint)), fault, meant)
+	v.fault("traces.endpoint", option.Show(maskURL(t.Endpoint)), fault, meant)
 	u, err := url.Parse(t.Endpoint)
 	if fault != "" || err != nil {
 		return
 	}
 	if before, ok := strings.CutSuffix(strings.TrimSuffix(t.Endpoint, "/"), tracesPath); ok {
-		v.fault("traces.endpoint", show(maskURL(t.Endpoint)), tracesPath+" is put behind it", before)
+		v.fault("traces.endpoint", option.Show(maskURL(t.Endpoint)), tracesPath+" is put behind it", before)
 	}
 	if u.Port() == "4317" {
-		v.fault("traces.endpoint", show(maskURL(t.Endpoint)), "4317 is the port of OTLP over gRPC, which is not spoken here; over HTTP it is 4318, mostly", "")
+		v.fault("traces.endpoint", option.Show(maskURL(t.Endpoint)), "4317 is the port of OTLP over gRPC, which is not spoken here; over HTTP it is 4318, mostly", "")
 	}
 	if t.CAFile != "" && u.Scheme != "https" {
 		v.fault("traces.ca_file", "", "there is no TLS to a collector whose endpoint begins with http://", "")
@@ -99,7 +100,7 @@ func (v *checker) tracesWarnings() {
 		v.fault("traces", "", "nothing here has an effect while endpoint is empty", "")
 	}
 	if u, err := url.Parse(t.Endpoint); err == nil && u.Scheme == "http" && len(t.Headers) > 0 && !isLoopback(u.Hostname()) {
-		v.fault("traces.endpoint", show(maskURL(t.Endpoint)), "over http:// the headers can be read on the way", "")
+		v.fault("traces.endpoint", option.Show(maskURL(t.Endpoint)), "over http:// the headers can be read on the way", "")
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/apim-edge/apim-edge/internal/option"
 )
 
 // Validate returns every mistake in a completed configuration. It looks at
@@ -25,7 +27,7 @@ func (c *Config) Validate() Problems {
 	v.traces()
 	v.shared()
 	for i, network := range c.TrustedProxies {
-		v.network(element("trusted_proxies", i), network)
+		v.network(option.Element("trusted_proxies", i), network)
 	}
 	v.problems.sort()
 	return v.problems
@@ -84,28 +86,28 @@ func (v *checker) bounds(key string, f field, value reflect.Value) {
 	switch shapeOf(f.typ) {
 	case section:
 		for _, sub := range fieldsOf(f.typ) {
-			v.bounds(child(key, sub.key), sub, value.Field(sub.index))
+			v.bounds(option.Child(key, sub.key), sub, value.Field(sub.index))
 		}
 	case named:
 		for _, name := range sortedNames(value) {
-			sub := child(key, name)
+			sub := option.Child(key, name)
 			switch free := f.tag.Get("names") == "any"; {
 			case free && !freeName(name):
-				v.wrong(sub, show(name), freeNameWanted, "")
+				v.wrong(sub, option.Show(name), freeNameWanted, "")
 			case !free && (!names.MatchString(name) || len(name) > 63):
-				v.wrong(sub, show(name), nameWanted, respellName(name))
+				v.wrong(sub, option.Show(name), nameWanted, respellName(name))
 			}
 			v.bounds(sub, f.below(), value.MapIndex(reflect.ValueOf(name)))
 		}
 	case listed:
 		for i := range value.Len() {
-			v.bounds(element(key, i), f.below(), value.Index(i))
+			v.bounds(option.Element(key, i), f.below(), value.Index(i))
 		}
 	case text:
 		choices := strings.Fields(f.tag.Get("oneof"))
 		unset := value.String() == "" && f.tag.Get("zero") == "ok"
 		if len(choices) > 0 && !unset && !slices.Contains(choices, value.String()) {
-			v.wrong(key, show(value.String()), oneOf(choices), nearest(value.String(), choices))
+			v.wrong(key, option.Show(value.String()), oneOf(choices), nearest(value.String(), choices))
 		}
 	case number:
 		v.within(key, f, value.Int(), fmt.Sprint(value.Int()))
@@ -189,7 +191,7 @@ func (v *checker) listeners() {
 		v.fault("admin.token", "", referenceFault(admin.Token), "")
 	}
 	for i, host := range admin.AllowedHosts {
-		v.host(element("admin.allowed_hosts", i), host)
+		v.host(option.Element("admin.allowed_hosts", i), host)
 	}
 	if admin.Address == "" {
 		return
@@ -198,7 +200,7 @@ func (v *checker) listeners() {
 	host, port, _ := net.SplitHostPort(listen.Address)
 	adminHost, adminPort, _ := net.SplitHostPort(admin.Address)
 	if port == adminPort && port != "0" && port != "" && (host == adminHost || anyHost(host) || anyHost(adminHost)) {
-		v.fault("admin.address", show(admin.Address), "the clients' listener has this port", "")
+		v.fault("admin.address", option.Show(admin.Address), "the clients' listener has this port", "")
 	}
 }
 
@@ -214,7 +216,7 @@ func (v *checker) healthPath(key, path string) {
 			fault = "routes." + name + ".path_prefix is the same path, which apim-edge would answer by itself"
 		}
 	}
-	v.fault(key, show(path), fault, meantPath(path))
+	v.fault(key, option.Show(path), fault, meantPath(path))
 }
 
 func anyHost(host string) bool {
@@ -229,7 +231,7 @@ func (v *checker) address(key, address string) {
 		meant = ":" + address
 	}
 	if err != nil || !isPort(port) || host != "" && !isHost(host) {
-		v.wrong(key, show(address), "an address with a port number, such as :8080 or 127.0.0.1:9090", meant)
+		v.wrong(key, option.Show(address), "an address with a port number, such as :8080 or 127.0.0.1:9090", meant)
 	}
 }
 
@@ -239,7 +241,7 @@ func (v *checker) host(key, host string) {
 		meant = unbracket(name)
 	}
 	if !isHost(host) || strings.Contains(host, "%") { // no client can ask for a zone
-		v.wrong(key, show(host), "a host name or an address, without scheme and port", meant)
+		v.wrong(key, option.Show(host), "a host name or an address, without scheme and port", meant)
 	}
 }
 
@@ -252,7 +254,7 @@ func (v *checker) pair(key, certFile, keyFile string) {
 	if keyFile == "" {
 		missing, given = given, missing
 	}
-	v.fault(child(key, given), "", given+" needs "+missing+" beside it", "")
+	v.fault(option.Child(key, given), "", given+" needs "+missing+" beside it", "")
 }
 
 func (v *checker) network(key, network string) {
@@ -261,11 +263,11 @@ func (v *checker) network(key, network string) {
 	}
 	prefix, err := netip.ParsePrefix(network)
 	if err != nil {
-		v.wrong(key, show(network), "an address or a network, such as 10.0.0.0/8", "")
+		v.wrong(key, option.Show(network), "an address or a network, such as 10.0.0.0/8", "")
 		return
 	}
 	if prefix != prefix.Masked() {
-		v.wrong(key, show(network), "a network without host bits", prefix.Masked().String())
+		v.wrong(key, option.Show(network), "a network without host bits", prefix.Masked().String())
 	}
 }
 
@@ -274,24 +276,24 @@ func (v *checker) upstreams() {
 		v.fault("upstreams", "", "no upstream is named; add one with its url, or start with --upstream URL", "")
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.config.Upstreams)) {
-		key, up := child("upstreams", name), v.config.Upstreams[name]
+		key, up := option.Child("upstreams", name), v.config.Upstreams[name]
 		if up.URL == "" {
-			v.fault(child(key, "url"), "", "the url is missing, such as https://contoso.azure-api.net", "")
+			v.fault(option.Child(key, "url"), "", "the url is missing, such as https://contoso.azure-api.net", "")
 			continue
 		}
 		fault, meant := urlFault(up.URL)
-		v.fault(child(key, "url"), show(maskURL(up.URL)), fault, meant)
-		v.upstreamTLS(child(key, "tls"), up)
-		v.proxy(child(key, "proxy"), up.Proxy)
-		v.auth(child(key, "auth"), up.Auth)
-		v.probe(child(key, "probe"), up.Probe)
+		v.fault(option.Child(key, "url"), option.Show(maskURL(up.URL)), fault, meant)
+		v.upstreamTLS(option.Child(key, "tls"), up)
+		v.proxy(option.Child(key, "proxy"), up.Proxy)
+		v.auth(option.Child(key, "auth"), up.Auth)
+		v.probe(option.Child(key, "probe"), up.Probe)
 	}
 }
 
 func (v *checker) upstreamTLS(key string, up Upstream) {
 	v.pair(key, up.TLS.CertFile, up.TLS.KeyFile)
 	if name := up.TLS.ServerName; name != "" {
-		v.host(child(key, "server_name"), name)
+		v.host(option.Child(key, "server_name"), name)
 	}
 	if up.TLS != (UpstreamTLS{}) && strings.HasPrefix(up.URL, "http://") {
 		v.fault(key, "", "there is no TLS to an upstream whose url begins with http://", "")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/identity/clientkey"
 	"github.com/apim-edge/apim-edge/internal/identity/keyset"
+	"github.com/apim-edge/apim-edge/internal/option"
 	"github.com/apim-edge/apim-edge/internal/secret"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -14,62 +15,62 @@ import (
 // identity checks who may pass.
 func (v *checker) identity() {
 	for _, name := range slices.Sorted(maps.Keys(v.config.TokenPolicies)) {
-		v.tokenPolicy(child("token_policies", name), v.config.TokenPolicies[name])
+		v.tokenPolicy(option.Child("token_policies", name), v.config.TokenPolicies[name])
 	}
 	for _, f := range clientkey.Faults(v.config.ClientOptions()) {
-		v.option("clients", rewrite.Fault(f))
+		v.option("clients", f)
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.config.Clients)) {
-		v.client(child("clients", name), v.config.Clients[name])
+		v.client(option.Child("clients", name), v.config.Clients[name])
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.config.Routes)) {
-		v.require(child("routes", name), v.config.Routes[name])
+		v.require(option.Child("routes", name), v.config.Routes[name])
 	}
 }
 
 func (v *checker) client(key string, c Client) {
 	for i, route := range c.Routes {
 		if r, known := v.config.Routes[route]; !known {
-			v.unknown(element(child(key, "routes"), i), "route", route, slices.Sorted(maps.Keys(v.config.Routes)))
+			v.unknown(option.Element(option.Child(key, "routes"), i), "route", route, slices.Sorted(maps.Keys(v.config.Routes)))
 		} else if !r.Require.Client {
-			v.fault(element(child(key, "routes"), i), show(route), "this route does not ask for clients; write require: {client: true} there", "")
+			v.fault(option.Element(option.Child(key, "routes"), i), option.Show(route), "this route does not ask for clients; write require: {client: true} there", "")
 		}
 	}
 	if c.UpstreamKey != "" {
-		v.fault(child(key, "upstream_key"), "", referenceFault(c.UpstreamKey), "")
+		v.fault(option.Child(key, "upstream_key"), "", referenceFault(c.UpstreamKey), "")
 	}
 }
 
 func (v *checker) require(key string, r Route) {
-	require := child(key, "require")
+	require := option.Child(key, "require")
 	known := slices.Sorted(maps.Keys(v.config.TokenPolicies))
 	for i, name := range r.Require.Token {
 		if _, ok := v.config.TokenPolicies[name]; !ok {
-			v.unknown(element(child(require, "token"), i), "token policy", name, known)
+			v.unknown(option.Element(option.Child(require, "token"), i), "token policy", name, known)
 		}
 	}
 	if r.Require.Client && len(v.config.Clients) == 0 {
-		v.fault(child(require, "client"), "true", "there are no clients, so that nobody could pass; add one with apim-edge key new", "")
+		v.fault(option.Child(require, "client"), "true", "there are no clients, so that nobody could pass; add one with apim-edge key new", "")
 	}
 	if r.Require.Client && r.Credential.KeepAuthorization {
-		v.fault(child(child(key, "credential"), "keep_authorization"), "true", "this would send a client's key of apim-edge to the upstream (require.client)", "")
+		v.fault(option.Child(option.Child(key, "credential"), "keep_authorization"), "true", "this would send a client's key of apim-edge to the upstream (require.client)", "")
 	}
 	if r.Require.Match == "all" && (len(r.Require.Token) == 0 || !r.Require.Client) {
-		v.fault(child(require, "match"), "all", "this asks for a token and a client's key, of which one is not asked for", "any")
+		v.fault(option.Child(require, "match"), "all", "this asks for a token and a client's key, of which one is not asked for", "any")
 	}
-	v.forwardClaims(child(key, "forward_claims"), r)
+	v.forwardClaims(option.Child(key, "forward_claims"), r)
 }
 
 // keyFiles reads the keys of a policy that are on this machine.
 func (v *checker) keyFiles(key string, p TokenPolicy) {
 	for i, ref := range p.SigningKeys {
-		v.keys(element(child(key, "signing_keys"), i), ref, func(data []byte) error {
+		v.keys(option.Element(option.Child(key, "signing_keys"), i), ref, func(data []byte) error {
 			_, _, err := keyset.Parse(data)
 			return err
 		})
 	}
 	for i, ref := range p.DecryptionKeys {
-		v.keys(element(child(key, "decryption_keys"), i), ref, func(data []byte) error {
+		v.keys(option.Element(option.Child(key, "decryption_keys"), i), ref, func(data []byte) error {
 			_, err := keyset.ParseDecryption(data)
 			return err
 		})
@@ -103,22 +104,22 @@ func (v *checker) identityWarnings() {
 			asked[policy] = true
 		}
 		if len(r.ForwardClaims) > 0 && len(r.Require.Token) == 0 {
-			v.fault(child(child("routes", name), "forward_claims"), "", "no token is asked for (require.token), so that these fields are only dropped", "")
+			v.fault(option.Child(option.Child("routes", name), "forward_claims"), "", "no token is asked for (require.token), so that these fields are only dropped", "")
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.config.TokenPolicies)) {
-		key, p := child("token_policies", name), v.config.TokenPolicies[name]
+		key, p := option.Child("token_policies", name), v.config.TokenPolicies[name]
 		if !asked[name] {
 			v.fault(key, "", "no route asks for this policy", "")
 		}
 		for i, a := range p.Audiences {
 			if strings.Contains(a, ".azure.com") {
-				v.fault(element(child(key, "audiences"), i), show(a), "this is an API of Azure's own: a token that somebody got for it, for another purpose, passes here as well", "")
+				v.fault(option.Element(option.Child(key, "audiences"), i), option.Show(a), "this is an API of Azure's own: a token that somebody got for it, for another purpose, passes here as well", "")
 			}
 		}
 		for _, claim := range notToAuthorise {
 			if _, used := p.RequiredClaims[claim]; used {
-				v.fault(child(child(key, "required_claims"), claim), "", "this claim can be changed by people, and says nothing of their rights; use roles, scp, groups or oid", "")
+				v.fault(option.Child(option.Child(key, "required_claims"), claim), "", "this claim can be changed by people, and says nothing of their rights; use roles, scp, groups or oid", "")
 			}
 		}
 	}
@@ -128,7 +129,7 @@ func (v *checker) identityWarnings() {
 func (v *checker) unknown(key, kind, name string, known []string) {
 	at := v.at(key)
 	p := Problem{File: at.file, Line: at.line, Key: key, Found: name, Allowed: oneOf(known)}
-	p.Text = "no " + kind + " named " + show(name)
+	p.Text = "no " + kind + " named " + option.Show(name)
 	switch meant := nearest(name, known); {
 	case meant != "":
 		p.Text += didYouMean(meant)
@@ -152,19 +153,19 @@ func (v *checker) forwardClaims(key string, r Route) {
 	taken := map[string]string{}
 	for _, claim := range slices.Sorted(maps.Keys(r.ForwardClaims)) {
 		field := r.ForwardClaims[claim]
-		lower, at := strings.ToLower(field), child(key, claim)
+		lower, at := strings.ToLower(field), option.Child(key, claim)
 		if !freeName(claim) {
-			v.wrong(at, show(claim), freeNameWanted, "")
+			v.wrong(at, option.Show(claim), freeNameWanted, "")
 		}
 		switch fault := rewrite.FieldFault(field); {
 		case fault != "":
-			v.fault(at, show(field), fault, "")
+			v.fault(at, option.Show(field), fault, "")
 		case slices.ContainsFunc(governed, func(name string) bool {
 			return rewrite.Compare([]byte(field), strings.ToLower(name)) != rewrite.Different
 		}):
-			v.fault(at, show(field), "this field has the credential", "")
+			v.fault(at, option.Show(field), "this field has the credential", "")
 		case taken[lower] != "":
-			v.fault(at, show(field), "the claim "+taken[lower]+" goes into this field", "")
+			v.fault(at, option.Show(field), "the claim "+taken[lower]+" goes into this field", "")
 		}
 		taken[lower] = claim
 	}

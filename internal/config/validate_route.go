@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/apim-edge/apim-edge/internal/option"
 )
 
 func (v *checker) routes() {
@@ -14,22 +16,22 @@ func (v *checker) routes() {
 	}
 	taken := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(v.config.Routes)) {
-		key, r := child("routes", name), v.config.Routes[name]
+		key, r := option.Child("routes", name), v.config.Routes[name]
 		v.routeUpstreams(key, r)
-		v.pathPrefix(child(key, "path_prefix"), r.PathPrefix)
-		v.stripPrefix(child(key, "strip_prefix"), r)
+		v.pathPrefix(option.Child(key, "path_prefix"), r.PathPrefix)
+		v.stripPrefix(option.Child(key, "strip_prefix"), r)
 		if r.Host != "" {
-			v.host(child(key, "host"), r.Host)
+			v.host(option.Child(key, "host"), r.Host)
 		}
 		place := r.Host + r.PathPrefix
 		if first, ok := taken[place]; ok {
-			v.fault(child(key, "path_prefix"), show(place), fmt.Sprintf("routes.%s has the same host and path_prefix", first), "")
+			v.fault(option.Child(key, "path_prefix"), option.Show(place), fmt.Sprintf("routes.%s has the same host and path_prefix", first), "")
 		}
 		taken[place] = name
-		v.usageModels(child(key, "usage_models"), r)
+		v.usageModels(option.Child(key, "usage_models"), r)
 		v.entrusted(key, r)
 		v.options(key, r)
-		v.limits(child(key, "limits"), r.Limits)
+		v.limits(option.Child(key, "limits"), r.Limits)
 	}
 }
 
@@ -37,7 +39,7 @@ func (v *checker) routes() {
 func (v *checker) usageModels(key string, r Route) {
 	for i, name := range r.UsageModels {
 		if name == "" || strings.ContainsAny(name, "/?# ") {
-			v.fault(element(key, i), show(name), "this is no name of a deployment, as it stands between two slashes of a path", "")
+			v.fault(option.Element(key, i), option.Show(name), "this is no name of a deployment, as it stands between two slashes of a path", "")
 		}
 	}
 }
@@ -58,7 +60,7 @@ func (v *checker) routeUpstream(key, name string) {
 // from another one.
 func (v *checker) pathPrefix(key, prefix string) {
 	_, meant := prefixFault(prefix)
-	v.fault(key, show(prefix), PrefixFault(prefix), meant)
+	v.fault(key, option.Show(prefix), PrefixFault(prefix), meant)
 }
 
 // prefixFault refuses the * of other servers' routes, too: here it would be a
@@ -90,14 +92,14 @@ func (v *checker) stripPrefix(key string, r Route) {
 		return
 	}
 	if r.Bridge.To != "" && !slices.ContainsFunc(r.Upstreams, func(u RouteUpstream) bool { return u.Straight(r.Bridge) }) {
-		v.fault(key, show(r.StripPrefix), "a bridge takes all of path_prefix off, and puts bridge.prefix in front", "")
+		v.fault(key, option.Show(r.StripPrefix), "a bridge takes all of path_prefix off, and puts bridge.prefix in front", "")
 		return
 	}
 	if fault, meant := prefixFault(r.StripPrefix); fault != "" {
-		v.fault(key, show(r.StripPrefix), fault, meant)
+		v.fault(key, option.Show(r.StripPrefix), fault, meant)
 		return
 	}
 	if rest, ok := strings.CutPrefix(r.PathPrefix, r.StripPrefix); !ok || rest != "" && rest[0] != '/' {
-		v.fault(key, show(r.StripPrefix), "only path_prefix ("+r.PathPrefix+") or its first segments can be taken off", "")
+		v.fault(key, option.Show(r.StripPrefix), "only path_prefix ("+r.PathPrefix+") or its first segments can be taken off", "")
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/apim-edge/apim-edge/internal/option"
 )
 
 // Warnings returns what is allowed in a valid configuration but is probably
@@ -16,11 +18,11 @@ func (c *Config) Warnings() Problems {
 	v.openAdmin()
 	for i, network := range c.TrustedProxies {
 		if p, err := netip.ParsePrefix(network); err == nil && p.Bits() == 0 {
-			v.fault(element("trusted_proxies", i), show(network), "this believes what every client says about itself", "")
+			v.fault(option.Element("trusted_proxies", i), option.Show(network), "this believes what every client says about itself", "")
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Upstreams)) {
-		v.upstreamWarnings(child("upstreams", name), name, c.Upstreams[name])
+		v.upstreamWarnings(option.Child("upstreams", name), name, c.Upstreams[name])
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Routes)) {
 		for i, up := range c.Routes[name].UpstreamNames() {
@@ -28,17 +30,17 @@ func (c *Config) Warnings() Problems {
 			if len(r.Upstreams) > 0 && r.Upstreams[i].Straight(r.Bridge) {
 				r.Bridge = Bridge{}
 			}
-			v.doubledPath(child(child("routes", name), "path_prefix"), r, c.Upstreams[up].URL)
+			v.doubledPath(option.Child(option.Child("routes", name), "path_prefix"), r, c.Upstreams[up].URL)
 		}
-		v.corsWarnings(child(child("routes", name), "cors"), c.Routes[name].CORS)
+		v.corsWarnings(option.Child(option.Child("routes", name), "cors"), c.Routes[name].CORS)
 		if b := c.Routes[name].Bridge; b.To == "" && (len(b.Models) > 0 || b.Default != "" || b.Prefix != "") {
-			v.fault(child(child("routes", name), "bridge"), "", "nothing here has an effect while to is empty", "")
+			v.fault(option.Child(option.Child("routes", name), "bridge"), "", "nothing here has an effect while to is empty", "")
 		}
 		if r := c.Routes[name]; !r.Usage && len(r.UsageModels) > 0 {
-			v.fault(child(child("routes", name), "usage_models"), "", "nothing here has an effect while usage is false", "")
+			v.fault(option.Child(option.Child("routes", name), "usage_models"), "", "nothing here has an effect while usage is false", "")
 		}
 		for _, f := range c.Routes[name].Bridge.Options().Doubts() {
-			v.fault(child(child("routes", name), "bridge")+"."+bridgeKey(f), show(f.Found), f.Text, f.Meant)
+			v.option(option.Child(option.Child("routes", name), "bridge"), f)
 		}
 	}
 	v.identityWarnings()
@@ -54,7 +56,7 @@ func (v *checker) openAdmin() {
 	admin := v.config.Admin
 	host, _, _ := net.SplitHostPort(admin.Address)
 	if admin.Address != "" && !isLoopback(host) && admin.Token == "" {
-		v.fault("admin.address", show(admin.Address),
+		v.fault("admin.address", option.Show(admin.Address),
 			"without admin.token everybody who reaches this address can read metrics and configuration", "")
 	}
 }
@@ -68,10 +70,10 @@ func (v *checker) upstreamWarnings(key, name string, up Upstream) {
 		v.fault(key, "", "no route leads to this upstream", "")
 	}
 	if proxy, fault := ParseProxy(up.Proxy); fault == "" && proxy.User != nil {
-		v.fault(child(key, "proxy"), "", "the password of the proxy stands in the configuration; write env:NAME or file:/path of the whole URL", "")
+		v.fault(option.Child(key, "proxy"), "", "the password of the proxy stands in the configuration; write env:NAME or file:/path of the whole URL", "")
 	}
 	if u, err := url.Parse(up.URL); err == nil {
-		v.urlWarnings(child(key, "url"), up.URL, u)
+		v.urlWarnings(option.Child(key, "url"), up.URL, u)
 	}
 }
 
@@ -79,14 +81,14 @@ var portsOfTheOther = map[string]string{"https": "80", "http": "443"}
 
 func (v *checker) urlWarnings(key, written string, u *url.URL) {
 	if port := u.Port(); port != "" && port == portsOfTheOther[u.Scheme] {
-		v.fault(key, show(written), "port "+port+" is hardly that of "+u.Scheme+"://", strings.Replace(written, ":"+port, "", 1))
+		v.fault(key, option.Show(written), "port "+port+" is hardly that of "+u.Scheme+"://", strings.Replace(written, ":"+port, "", 1))
 	}
 	if meant := withoutOperation(u); meant != "" {
-		v.fault(key, show(written), "this is the URL of one operation, and each request's path is put behind it: "+
+		v.fault(key, option.Show(written), "this is the URL of one operation, and each request's path is put behind it: "+
 			"/models goes to "+written+"/models", meant)
 	}
 	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
-		v.fault(key, show(written), "over http:// keys and answers can be read on the way", "")
+		v.fault(key, option.Show(written), "over http:// keys and answers can be read on the way", "")
 	}
 }
 
@@ -105,11 +107,11 @@ func (v *checker) doubledPath(key string, r Route, base string) {
 		return
 	}
 	if r.Bridge.To != "" {
-		v.fault(child(parent(key), "bridge"), "", "the upstream's url has /"+first+" as well: operations go to "+base+stripped+"/...; "+
+		v.fault(option.Child(parent(key), "bridge"), "", "the upstream's url has /"+first+" as well: operations go to "+base+stripped+"/...; "+
 			"take it off the url, or write another prefix", "")
 		return
 	}
-	v.fault(key, show(r.PathPrefix), "the upstream's url has /"+first+" as well: "+r.PathPrefix+"/models goes to "+base+stripped+"/models; "+
+	v.fault(key, option.Show(r.PathPrefix), "the upstream's url has /"+first+" as well: "+r.PathPrefix+"/models goes to "+base+stripped+"/models; "+
 		"take it off the url, or write strip_prefix: "+strings.TrimSuffix(r.StripPrefix, "/")+"/"+first, "")
 }
 
@@ -119,6 +121,6 @@ func (v *checker) corsWarnings(key string, c CORS) {
 		v.fault(key, "", "nothing here has an effect while allowed_origins names no origin", "")
 	}
 	if c.CheckUpgrades && slices.Contains(c.AllowedOrigins, "*") {
-		v.fault(child(key, "check_upgrades"), "", "this refuses nobody while allowed_origins has \"*\"", "")
+		v.fault(option.Child(key, "check_upgrades"), "", "this refuses nobody while allowed_origins has \"*\"", "")
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/apim-edge/apim-edge/internal/option"
 )
 
 // envPrefix has two underscores at its end: Kubernetes sets APIM_EDGE_PORT and
@@ -73,7 +75,7 @@ func (l *wordLayer) flags(values map[string]any, at origin, given map[string]any
 func (l *wordLayer) put(at origin, path []string, f field, given any) (string, any) {
 	key, want := "", shapeOf(f.typ)
 	for _, segment := range path {
-		key = child(key, segment)
+		key = option.Child(key, segment)
 	}
 	l.origins[key] = at
 	if words, ok := given.([]string); ok && want == list {
@@ -88,7 +90,7 @@ func (l *wordLayer) put(at origin, path []string, f field, given any) (string, a
 	}
 	value, meant, ok := want.parse(word)
 	if !ok {
-		l.problems = append(l.problems, at.problem(key, show(word), want.wanted(), meant))
+		l.problems = append(l.problems, at.problem(key, option.Show(word), want.wanted(), meant))
 		return "", nil
 	}
 	return strings.Join(path, levels), value
@@ -98,7 +100,7 @@ func (l *wordLayer) list(at origin, key string, words []string) []string {
 	values := []string{}
 	for _, word := range words {
 		if word = strings.TrimSpace(word); word != "" {
-			l.origins[element(key, len(values))] = at
+			l.origins[option.Element(key, len(values))] = at
 			values = append(values, word)
 		}
 	}
@@ -111,14 +113,14 @@ func (l *wordLayer) pairs(at origin, key string, path []string, f field, word st
 	for _, pair := range strings.Split(word, ",") {
 		name, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
 		if !ok {
-			found := show(pair)
+			found := option.Show(pair)
 			if f.secret() {
 				found = "something that is no name with a text"
 			}
 			l.problems = append(l.problems, at.problem(key, found, "names and texts, such as a=b,c=d", ""))
 			return "", nil
 		}
-		l.origins[child(key, name)] = at
+		l.origins[option.Child(key, name)] = at
 		values[name] = value
 	}
 	return strings.Join(path, levels), values

@@ -2,12 +2,13 @@ package bridge
 
 import (
 	"cmp"
-	"errors"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/apim-edge/apim-edge/internal/option"
 )
 
 // Options are what a route says about its bridge. Without To there is none.
@@ -69,40 +70,6 @@ func (o Options) Complete() Options {
 	return o
 }
 
-// Fault is one mistake in Options.
-type Fault struct {
-	// Key is the option as the configuration spells it. Name is that of the model
-	// where Key is one of a model's: a name may hold what separates keys.
-	Key, Name string
-	// Found is the value, where it may be shown.
-	Found string
-	// Text says what is wrong with the value. Want says what may stand there,
-	// where that is all there is to say. One of the two is set.
-	Text, Want string
-	// Meant is a likely correction, or empty.
-	Meant string
-}
-
-// Error implements error.
-func (f Fault) Error() string {
-	text := f.Key
-	if f.Name != "" {
-		text = "models." + strconv.Quote(f.Name) + strings.TrimSuffix("."+f.Key, ".")
-	}
-	if f.Found != "" {
-		text += ": found " + strconv.Quote(f.Found)
-	}
-	if f.Want != "" {
-		text += ": want " + f.Want
-	} else {
-		text += ": " + f.Text
-	}
-	if f.Meant != "" {
-		text += "; did you mean " + strconv.Quote(f.Meant) + "?"
-	}
-	return text
-}
-
 // The texts of faults.
 const (
 	wrongNoModels    = "a bridge needs at least one model: {gpt-4o: {deployment: gpt4o-prod, api_version: 2024-10-21}}"
@@ -116,58 +83,56 @@ const (
 
 // Faults returns every mistake in the options, whatever they leave open. Where To is no
 // shape there is no bridge, and no mistake in it.
-func (o Options) Faults() []Fault {
-	var found []Fault
-	add := func(f Fault) { found = append(found, f) }
+func (o Options) Faults() option.Faults {
+	var found option.Faults
 	if o = o.Complete(); o.To != Legacy && o.To != V1 {
 		return nil
 	}
 	if !isPrefix(o.Prefix) {
-		add(Fault{Key: "prefix", Found: o.Prefix, Text: wrongPrefix})
+		found.Add("prefix", o.Prefix, wrongPrefix)
 	}
 	if len(o.Models) == 0 {
-		add(Fault{Key: "models", Text: wrongNoModels})
+		found.Add("models", "", wrongNoModels)
 	}
 	if _, ok := o.Models[o.Default]; !ok && o.Default != "" && len(o.Models) > 0 {
-		add(Fault{Key: "default", Found: o.Default, Text: wrongDefault})
+		found.Add("default", o.Default, wrongDefault)
 	}
 	owner := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(o.Models)) {
-		m := o.Models[name]
-		for _, f := range m.faults(name, o.To) {
-			add(f)
-		}
+		m, key := o.Models[name], option.Child("models", name)
+		found = append(found, m.faults(key, name, o.To)...)
 		if first, taken := owner[m.Deployment]; taken && o.To == V1 {
-			add(Fault{Key: "deployment", Name: name, Found: m.Deployment, Text: strings.Replace(wrongDeployments, "%s", first, 1)})
+			found.Add(key+".deployment", m.Deployment, fmt.Sprintf(wrongDeployments, first))
 		}
 		owner[m.Deployment] = name
 	}
 	return found
 }
 
-func (m Model) faults(name, to string) (found []Fault) {
+func (m Model) faults(key, name, to string) (found option.Faults) {
 	switch {
 	case !isName(name):
-		return []Fault{{Name: name, Text: wrongModelName}}
+		found.Add(key, "", wrongModelName)
+		return found
 	case !isName(m.Deployment):
-		found = append(found, Fault{Key: "deployment", Name: name, Found: m.Deployment, Text: wrongModelName})
+		found.Add(key+".deployment", m.Deployment, wrongModelName)
 	}
 	switch {
 	case m.APIVersion != "" && !isVersion(m.APIVersion):
-		found = append(found, Fault{Key: "api_version", Name: name, Found: m.APIVersion, Text: wrongVersion})
+		found.Add(key+".api_version", m.APIVersion, wrongVersion)
 	case m.APIVersion == "" && to == Legacy:
-		found = append(found, Fault{Key: "api_version", Name: name, Text: wrongNoVersion})
+		found.Add(key+".api_version", "", wrongNoVersion)
 	}
 	return found
 }
 
 // Doubts returns what is allowed and hardly meant: a reasoning model, by its name, with
 // an api-version for which it is not enabled.
-func (o Options) Doubts() (found []Fault) {
+func (o Options) Doubts() (found option.Faults) {
 	o = o.Complete()
 	for _, name := range slices.Sorted(maps.Keys(o.Models)) {
 		if version := o.Models[name].APIVersion; o.To == Legacy && reasoning.MatchString(name) && date(version) < date(reasoningSince) {
-			found = append(found, Fault{Key: "api_version", Name: name, Found: version, Text: doubtVersion})
+			found.Add(option.Child("models", name)+".api_version", version, doubtVersion)
 		}
 	}
 	return found
@@ -215,13 +180,4 @@ func isPrefix(s string) bool {
 		}
 	}
 	return found
-}
-
-// join makes one error of all faults, or nil.
-func join(faults []Fault) error {
-	var errs []error
-	for _, f := range faults {
-		errs = append(errs, f)
-	}
-	return errors.Join(errs...)
 }

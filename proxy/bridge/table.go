@@ -35,7 +35,7 @@ var errShape = errors.New("to: a bridge leads to legacy or to v1")
 
 // New compiles options, or returns every fault in them.
 func New(o Options) (*Table, error) {
-	if err := join(o.Faults()); err != nil {
+	if err := o.Faults().Err(); err != nil {
 		return nil, err
 	}
 	if o.To != Legacy && o.To != V1 {

@@ -122,8 +122,8 @@ func TestFaults(t *testing.T) {
 		{"no hash", map[string]Options{"a": {Keys: []string{"sha256:xyz"}}}, "a.keys[0]: a key is written as"},
 		{"one key twice", map[string]Options{"a": {Keys: []string{Hash(k), Hash(k)}}}, "a.keys[1]: this key stands at clients.a.keys[0]"},
 		{"one key of two clients", map[string]Options{"a": {Keys: []string{Hash(k)}}, "b": {Keys: []string{Hash(k)}}}, "b.keys[0]: this key stands at clients.a.keys[0]"},
-		{"a day that is none", map[string]Options{"a": {Keys: []string{Hash(k)}, Expires: "2027-02-30"}}, "a.expires: a day, such as"},
-		{"a day in another order", map[string]Options{"a": {Keys: []string{Hash(k)}, Expires: "30.06.2027"}}, "a.expires: a day, such as"},
+		{"a day that is none", map[string]Options{"a": {Keys: []string{Hash(k)}, Expires: "2027-02-30"}}, "a.expires: found \"2027-02-30\", want a day, such as"},
+		{"a day in another order", map[string]Options{"a": {Keys: []string{Hash(k)}, Expires: "30.06.2027"}}, "a.expires: found \"30.06.2027\", want a day, such as"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			found := Faults(tc.o)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/option"
 )
 
 // Options are what the configuration says of one client.
@@ -20,22 +22,6 @@ type Options struct {
 	Routes []string
 }
 
-// Fault is one mistake in Options.
-type Fault struct {
-	// Key is the option as the configuration spells it, below clients.
-	Key string
-	// Found is the value, where it may be shown: people paste keys in place of hashes.
-	Found string
-	// Text says what is wrong with the value. Want says what may stand there, where
-	// that is all there is to say. One of the two is set.
-	Text, Want string
-	// Meant is a likely correction, or empty.
-	Meant string
-}
-
-// Error implements error.
-func (f Fault) Error() string { return f.Key + ": " + f.Text + f.Want }
-
 // The texts of faults.
 const (
 	wrongNoKey = "a client has at least one key; apim-edge key new makes one"
@@ -46,15 +32,15 @@ const (
 )
 
 // Faults returns every mistake of all clients, in their order.
-func Faults(clients map[string]Options) (found []Fault) {
+func Faults(clients map[string]Options) (found option.Faults) {
 	owner := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(clients)) {
 		o := clients[name]
 		if len(o.Keys) == 0 {
-			found = append(found, Fault{Key: name + ".keys", Text: wrongNoKey})
+			found = append(found, option.Fault{Key: name + ".keys", Text: wrongNoKey})
 		}
 		for i, k := range o.Keys {
-			f := Fault{Key: name + ".keys[" + strconv.Itoa(i) + "]", Text: HashFault(k)}
+			f := option.Fault{Key: name + ".keys[" + strconv.Itoa(i) + "]", Text: HashFault(k)}
 			if other, twice := owner[strings.ToLower(k)]; f.Text == "" && twice {
 				f.Text = fmt.Sprintf(wrongTwice, other)
 			}
@@ -64,7 +50,7 @@ func Faults(clients map[string]Options) (found []Fault) {
 			owner[strings.ToLower(k)] = "clients." + f.Key
 		}
 		if _, err := ends(o.Expires); err != nil {
-			found = append(found, Fault{Key: name + ".expires", Found: o.Expires, Want: wantEnd})
+			found = append(found, option.Fault{Key: name + ".expires", Found: o.Expires, Want: wantEnd})
 		}
 	}
 	return found

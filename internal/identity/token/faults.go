@@ -8,32 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/option"
 )
-
-// Fault is one mistake in Options.
-type Fault struct {
-	// Key is the option as the configuration spells it, an element by its position.
-	Key string
-	// Found is the value, where it may be shown.
-	Found string
-	// Text says what is wrong with the value. Want says what may stand there, where
-	// that is all there is to say. One of the two is set.
-	Text, Want string
-	// Meant is a likely correction, or empty.
-	Meant string
-}
-
-// Error implements error.
-func (f Fault) Error() string {
-	text := f.Text
-	if f.Want != "" {
-		text = "want " + f.Want
-	}
-	if f.Found != "" {
-		text = "found " + strconv.Quote(f.Found) + ", " + text
-	}
-	return f.Key + ": " + text
-}
 
 // The texts of faults.
 const (
@@ -66,28 +43,20 @@ const (
 	wantSkew         = "at most 10m"
 )
 
-type faults []Fault
-
-func (f *faults) add(key, found, text string) {
-	*f = append(*f, Fault{Key: key, Found: found, Text: text})
-}
-
-func (f *faults) want(key, found, want, meant string) {
-	*f = append(*f, Fault{Key: key, Found: found, Want: want, Meant: meant})
-}
+type faults struct{ option.Faults }
 
 // Faults returns every mistake in the options, whatever they leave open. What only
 // reading a key can tell is not among them.
-func (o Options) Faults() []Fault {
+func (o Options) Faults() option.Faults {
 	var f faults
 	o = o.Complete()
 	f.issuers(o)
 	if len(o.Audiences) == 0 {
-		f.add("audiences", "", wrongNoAudience)
+		f.Add("audiences", "", wrongNoAudience)
 	}
 	for i, a := range o.Audiences {
 		if graph(a) {
-			f.add(element("audiences", i), a, wrongGraph)
+			f.Add(option.Element("audiences", i), a, wrongGraph)
 		}
 	}
 	f.empty("audiences", o.Audiences)
@@ -96,15 +65,15 @@ func (o Options) Faults() []Fault {
 	f.claims(o.RequiredClaims)
 	f.place(o)
 	if o.ClockSkew > maxSkew {
-		f.want("clock_skew", o.ClockSkew.String(), wantSkew, "")
+		f.Want("clock_skew", o.ClockSkew.String(), wantSkew, "")
 	}
 	if s := o.FailedStatus; s < 400 || s > 499 {
-		f.want("failed.status", strconv.Itoa(s), wantStatus, "")
+		f.Want("failed.status", strconv.Itoa(s), wantStatus, "")
 	}
 	if !printable(o.FailedMessage) {
-		f.add("failed.message", "", wrongLine)
+		f.Add("failed.message", "", wrongLine)
 	}
-	return f
+	return f.Faults
 }
 
 const (
@@ -115,7 +84,7 @@ const (
 func (f *faults) empty(key string, values []string) {
 	for i, v := range values {
 		if v == "" {
-			f.add(element(key, i), "", wrongEmpty)
+			f.Add(option.Element(key, i), "", wrongEmpty)
 		}
 	}
 }
@@ -126,29 +95,29 @@ func (f *faults) issuers(o Options) {
 		return
 	}
 	if len(o.Tenants) > 0 {
-		f.add("tenants", "", wrongTenants)
+		f.Add("tenants", "", wrongTenants)
 	}
 	if o.Cloud != "" {
-		f.add("cloud", o.Cloud, wrongCloud)
+		f.Add("cloud", o.Cloud, wrongCloud)
 	}
 	switch {
 	case len(o.OpenIDConfigs) == 0 && len(o.SigningKeys) == 0:
-		f.add("tenant_id", "", wrongNobody)
+		f.Add("tenant_id", "", wrongNobody)
 	case len(o.SigningKeys) > 0 && len(o.Issuers) == 0:
-		f.add("issuers", "", wrongNoIssuer)
+		f.Add("issuers", "", wrongNoIssuer)
 	}
 	for i, u := range o.OpenIDConfigs {
-		key := element("openid_configs", i)
+		key := option.Element("openid_configs", i)
 		f.url(key, u)
 		for _, everybody := range []string{"/common/", "/organizations/"} {
 			if strings.Contains(u, "://login.microsoftonline.") && strings.Contains(u, everybody) {
-				f.add(key, u, wrongEverybody)
+				f.Add(key, u, wrongEverybody)
 			}
 		}
 	}
 	for i, k := range o.SigningKeys {
 		if IsURL(k) {
-			f.url(element("signing_keys", i), k)
+			f.url(option.Element("signing_keys", i), k)
 		}
 	}
 	f.empty("issuers", o.Issuers)
@@ -157,7 +126,7 @@ func (f *faults) issuers(o Options) {
 func (f *faults) tenant(o Options) {
 	for key, list := range map[string][]string{"openid_configs": o.OpenIDConfigs, "issuers": o.Issuers, "signing_keys": o.SigningKeys} {
 		if len(list) > 0 {
-			f.add(key, "", wrongFollows)
+			f.Add(key, "", wrongFollows)
 		}
 	}
 	if o.TenantID != organizations && !isGUID(o.TenantID) {
@@ -165,18 +134,18 @@ func (f *faults) tenant(o Options) {
 		if o.TenantID == "common" {
 			meant = organizations // common has personal accounts as well
 		}
-		f.want("tenant_id", o.TenantID, wantTenant, meant)
+		f.Want("tenant_id", o.TenantID, wantTenant, meant)
 	}
 	if o.TenantID != organizations && len(o.Tenants) > 0 {
-		f.add("tenants", "", wrongOneTenant)
+		f.Add("tenants", "", wrongOneTenant)
 	}
 	for i, t := range o.Tenants {
 		if !isGUID(t) {
-			f.want(element("tenants", i), t, wantGUID, "")
+			f.Want(option.Element("tenants", i), t, wantGUID, "")
 		}
 	}
 	if _, known := clouds[o.Cloud]; !known {
-		f.want("cloud", o.Cloud, wantCloud, "")
+		f.Want("cloud", o.Cloud, wantCloud, "")
 	}
 }
 
@@ -185,11 +154,11 @@ func (f *faults) url(key, raw string) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Hostname() == "":
-		f.want(key, "", wantURL, "")
+		f.Want(key, "", wantURL, "")
 	case u.User != nil || u.Fragment != "":
-		f.add(key, "", wrongURL)
+		f.Add(key, "", wrongURL)
 	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
-		f.add(key, raw, wrongPlain)
+		f.Add(key, raw, wrongPlain)
 	}
 }
 
@@ -213,7 +182,7 @@ func Loopback(host string) bool {
 
 func (f *faults) algorithms(list []string) {
 	if len(list) == 0 {
-		f.add("algorithms", "", wrongNoAlgorithm)
+		f.Add("algorithms", "", wrongNoAlgorithm)
 	}
 	for i, a := range list {
 		if slices.Contains(algorithms, a) {
@@ -224,10 +193,10 @@ func (f *faults) algorithms(list []string) {
 			meant = upper
 		}
 		if strings.HasPrefix(strings.ToUpper(a), "HS") || strings.EqualFold(a, "none") {
-			f.add(element("algorithms", i), a, wrongSymmetric)
+			f.Add(option.Element("algorithms", i), a, wrongSymmetric)
 			continue
 		}
-		f.want(element("algorithms", i), a, wantAlgorithm, meant)
+		f.Want(option.Element("algorithms", i), a, wantAlgorithm, meant)
 	}
 }
 
@@ -235,7 +204,7 @@ func (f *faults) claims(claims map[string]Claim) {
 	for name, c := range claims {
 		key := "required_claims." + name
 		if c.Match != matchAny && c.Match != matchAll {
-			f.want(key+".match", c.Match, wantMatch, "")
+			f.Want(key+".match", c.Match, wantMatch, "")
 		}
 		f.empty(key+".values", c.Values)
 	}
@@ -244,15 +213,15 @@ func (f *faults) claims(claims map[string]Claim) {
 func (f *faults) place(o Options) {
 	switch {
 	case o.Header != "" && o.Query != "":
-		f.add("query", o.Query, wrongPlaces)
+		f.Add("query", o.Query, wrongPlaces)
 	case o.Header != "" && !isFieldName(o.Header):
-		f.add("header", "", wrongName)
+		f.Add("header", "", wrongName)
 	case len(o.Header) > maxPlace:
-		f.add("header", "", wrongLength)
+		f.Add("header", "", wrongLength)
 	case len(o.Query) > maxPlace:
-		f.add("query", "", wrongLength)
+		f.Add("query", "", wrongLength)
 	case o.Query != "" && strings.ContainsFunc(o.Query, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("&=#%+?", r) }):
-		f.add("query", "", wrongParameter)
+		f.Add("query", "", wrongParameter)
 	}
 }
 
@@ -269,5 +238,3 @@ func isFieldName(s string) bool {
 func printable(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
-
-func element(key string, i int) string { return key + "[" + strconv.Itoa(i) + "]" }

@@ -3,7 +3,6 @@ package token
 import (
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -30,12 +29,8 @@ type Policy struct {
 
 // New compiles a policy. decryption are the keys that o.DecryptionKeys refer to.
 func New(name string, o Options, decryption ...*keyset.DecryptionKey) (*Policy, error) {
-	if found := o.Faults(); len(found) > 0 {
-		var errs []error
-		for _, f := range found {
-			errs = append(errs, f)
-		}
-		return nil, errors.Join(errs...)
+	if err := o.Faults().Err(); err != nil {
+		return nil, err
 	}
 	p := &Policy{Name: name, Options: o.Complete(), decryption: decryption}
 	p.cloud = clouds[p.Options.Cloud]
