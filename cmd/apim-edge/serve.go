@@ -108,7 +108,7 @@ func serve(cmd *cobra.Command, from *serving) error {
 			Load: func() (config.Config, error) { return from.load(cmd) }, File: from.file, Log: os.Stderr,
 			Terminal: isatty.IsTerminal(os.Stderr.Fd()), Color: colorWanted(os.Stderr), Version: version,
 			Container: memlimit.FromCgroup, Sockets: shift.sockets,
-			Begin:     func() bool { return decided.CompareAndSwap(false, true) },
+			Begin: func() bool { return decided.CompareAndSwap(false, true) },
 		})
 		started <- running{s, err}
 	}()
