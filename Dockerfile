@@ -1,5 +1,7 @@
 # Two stages: the Go toolchain builds a static binary; the image holds that
 # binary, the CA roots and nothing else: no shell, no package manager, no root.
+# The tag follows the patch releases of Go, which mend faults of TLS and HTTP: build with
+# --pull, or an older one that the machine has is taken.
 FROM docker.io/library/golang:1.26 AS build
 ARG VERSION=development
 WORKDIR /src

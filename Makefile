@@ -28,6 +28,10 @@ race: ## unit tests under the race detector
 generate: ## write the generated references anew
 	go generate ./...
 
+.PHONY: tour
+tour: ## record docs/tour.svg and docs/tour.txt anew, from a run of apim-edge demo --tour
+	go test ./cmd/apim-edge -count=1 -run TestTheTourOfTheReadme -update
+
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck, vulnerabilities of dependencies
 	.ci/lint
@@ -71,7 +75,7 @@ release: ## binaries, packages, image, SBOM and checksums in dist; GO, VERSION, 
 	GO="$(GO)" VERSION="$(VERSION)" build/release
 
 .PHONY: release-check
-release-check: ## does a release have the same bytes twice, and does its signature hold?
+release-check: ## does a release have the same bytes twice, one version, and a signature that holds?
 	GO="$(GO)" build/release-check
 
 .PHONY: package-check

@@ -23,11 +23,19 @@ type instance struct {
 	leg     workload.Leg
 	target  client.Target
 	metrics string
+	log     string // file of its access log; empty: it has none
 }
 
 func (i *instance) stop() {
 	if i.process != nil {
 		i.process.Stop()
+	}
+}
+
+// emptyLog keeps the access logs of a whole run from filling the disk.
+func (i *instance) emptyLog() {
+	if i.log != "" {
+		_ = os.Truncate(i.log, 0) // where it cannot, the disk has room or the next line has none
 	}
 }
 
@@ -57,7 +65,10 @@ func (b *bench) startPeerIn(where place, p *peers.Peer, leg workload.Leg, how ma
 	if err := p.WriteFiles(conf); err != nil {
 		return nil, err
 	}
-	spec := proc.Spec{Argv: where.argv(p.Argv(binary, conf)), Dir: conf.Dir, CPUs: b.peerCPUs, Quiet: p.AccessLog}
+	spec := proc.Spec{Argv: where.argv(p.Argv(binary, conf)), Dir: conf.Dir, CPUs: b.peerCPUs}
+	if p.AccessLog {
+		spec.Output = conf.LogFile()
+	}
 	if p.Env != nil {
 		spec.Env = p.Env(conf)
 	}
@@ -65,7 +76,7 @@ func (b *bench) startPeerIn(where place, p *peers.Peer, leg workload.Leg, how ma
 	if err != nil {
 		return nil, err
 	}
-	i := &instance{peer: p, process: process, leg: leg, target: b.target(where, p, conf)}
+	i := &instance{peer: p, process: process, leg: leg, target: b.target(where, p, conf), log: spec.Output}
 	if how.tokens {
 		if i.target, err = b.withToken(i.target); err != nil {
 			i.stop()

@@ -2,7 +2,7 @@
 // machine and writes tables, plots and raw data. See README.md.
 //
 //	go run ./bench --quick
-//	go run ./bench --peers nginx,haproxy --only small-closed,events-busy --out bench/results/mine
+//	go run ./bench --peers newest --only small-closed,events-busy --out bench/results/mine
 package main
 
 import (
@@ -53,12 +53,13 @@ func command(ctx context.Context, args []string) error {
 	quick := flags.Bool("quick", false, "five minutes instead of hours: one round, short windows, few peers")
 	only := flags.String("only", "", "workloads, separated by commas: "+strings.Join(workload.AllNames(), ","))
 	legs := flags.String("legs", "", "legs, separated by commas: plain,tls-upstream,tls-both")
-	chosen := flags.String("peers", "", "peers, separated by commas: "+strings.Join(peers.Names(), ","))
+	chosen := flags.String("peers", "", "peers, separated by commas: "+strings.Join(append(peers.Names(), peers.Newest), ","))
 	rounds := flags.Int("rounds", 0, "interleaved rounds (5; with --quick 1)")
 	cores := flags.Int("cores", 1, "CPUs for each peer: 1 or more")
 	window := flags.Duration("window", 0, "what is measured of each cell (2s; with --quick 400ms)")
 	out := flags.String("out", "", "folder for the results (bench/results/<date>)")
 	render := flags.String("render", "", "only write tables and plots anew from this results.json")
+	publishing := flags.String("publish", "", "only put the tables of this results.json into README.md and docs/performance.md")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -71,6 +72,9 @@ func command(ctx context.Context, args []string) error {
 	root, err := moduleRoot()
 	if err != nil {
 		return err
+	}
+	if *publishing != "" {
+		return publish(root, *publishing)
 	}
 	o := options{
 		Peers: words(*chosen), Workloads: words(*only), Legs: words(*legs), Rounds: *rounds, Cores: *cores,

@@ -73,6 +73,7 @@ func (b *bench) couldNotStart(p *peers.Peer, leg workload.Leg, err error) {
 func (b *bench) measureCell(ctx context.Context, running map[string]*instance, p *peers.Peer, w workload.Workload, leg workload.Leg, round int) error {
 	i, done, err := b.instanceFor(running, p, w, leg)
 	if err == nil {
+		i.emptyLog()
 		var sample *workload.Sample
 		sample, err = w.Run(ctx, b.cell(i, round))
 		b.upstream.settle()

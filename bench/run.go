@@ -185,7 +185,7 @@ func (b *bench) buildAll() error {
 		b.note("%s", strings.ReplaceAll(failed.Error(), "\n", "; "))
 	}
 	for _, p := range b.peers {
-		info := report.PeerInfo{Name: p.Name, Role: p.Role, Note: p.Note}
+		info := report.PeerInfo{Name: p.Name, Role: p.Role, Note: p.Note, AccessLog: p.AccessLog}
 		if p.Role != peers.Direct {
 			binary, err := p.Find(b.built)
 			if err != nil {

@@ -95,8 +95,8 @@ func (a *attempt) run(x *Exchange) error {
 	return a.awaitHead(x)
 }
 
-// send sends the head, and as much of the body as has come along with it, in one
-// write; the rest of a longer body goes on its way beside the answer. The client may
+// send sends the head, and as much of the body as has come along with it, in as few
+// writes as can be; the rest of a longer body goes on its way beside the answer. The client may
 // have left together with its request: advance has looked before it was admitted, and
 // an upstream that is not asked need not be cancelled.
 func (a *attempt) send(x *Exchange) error {
@@ -112,9 +112,8 @@ func (a *attempt) send(x *Exchange) error {
 	if err := a.connect(x); err != nil {
 		return err
 	}
-	out := x.compose()
-	n, err := a.conn.Write(out.Bytes())
-	out.Release()
+	g := x.gather()
+	n, err := g.Send()
 	a.taken = int64(n)
 	switch {
 	case err == nil, n > 0: // a broken pipe: the upstream may have answered before it closed

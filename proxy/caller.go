@@ -32,10 +32,10 @@ func (x *Exchange) meet() {
 	}
 }
 
-// needed returns what the edge was needed for.
+// needed returns what the edge was needed for, where callers are counted.
 func (x *Exchange) needed() record.Needs {
 	needs := x.needs
-	if x.route == nil {
+	if x.client.store.callers == nil || x.route == nil {
 		return needs
 	}
 	if x.who.Kind == who.Client {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,10 +22,13 @@ type crossing struct {
 	// much of it is the path. Empty before it is known.
 	target []byte
 	path   int
+	end    []byte // of the chunk that stands in place of content
 }
 
 // clear drops all that aliases a head, and what is not worth keeping.
-func (c *crossing) clear() { *c = crossing{content: c.content[:0], target: c.target[:0]} }
+func (c *crossing) clear() {
+	*c = crossing{content: c.content[:0], target: c.target[:0], end: c.end[:0]}
+}
 
 // grown reports whether the body that was looked at has taken more room than is worth
 // keeping.
@@ -200,34 +204,45 @@ func (c *crossing) makeRoom(n int) {
 
 // grows returns by how much the body is longer than the client says.
 func (c *crossing) grows() int {
-	if c == nil {
-		return 0
-	}
-	start, end, with := c.Edit()
-	if with == nil {
-		return 0
-	}
+	start, end, with := c.edit()
 	return len(with) - (end - start)
 }
 
-// appendBodyHead appends what may be sent of the body along with the head, the name of
-// its model replaced where the upstream calls it otherwise. A body in chunks then begins
-// with one chunk of what has come of it.
-func (x *Exchange) appendBodyHead(dst []byte) []byte {
-	held := x.bodyHead()
+// gather returns what the attempt sends, in front of the rest of the body: the head, and
+// what has come of the body, the name of its model replaced where the upstream calls it
+// otherwise. A body in chunks then begins with one chunk of what has come of it.
+func (x *Exchange) gather() wire.Gather {
+	out, held := x.client.Loop().GetBuf(), x.bodyHead()
+	forwarded := x.forwarded()
+	// A head larger than that of known clients gets room at once: growing would
+	// leave a quarter of it unused, and its smaller selves to the collector.
+	front := forwarded.Append(slices.Grow(out.Empty(), x.req.Size+headRoom))
 	c := x.overBridge()
+	start, end, with := c.edit()
+	reframes := with != nil && x.req.Length == relay.Chunked
+	if reframes {
+		held = c.content
+		front = c.seam.AppendLine(front, int64(len(held)+len(with)-(end-start)))
+	}
+	out.Set(front)
+	g := x.attempt.conn.Gather(out)
+	g.Add(held[:start])
+	g.Add(with)
+	g.Add(held[end:])
+	if reframes {
+		c.end = c.seam.AppendEnd(c.end[:0], x.bodyHead())
+		g.Add(c.end)
+	}
+	g.Add(x.upload.Copy.Bytes())
+	return g
+}
+
+// edit is Edit of a crossing, if there is one.
+func (c *crossing) edit() (start, end int, with []byte) {
 	if c == nil {
-		return append(dst, held...)
+		return 0, 0, nil
 	}
-	start, end, with := c.Edit()
-	if with == nil {
-		return append(dst, held...)
-	}
-	content := x.bodyContent()
-	if x.req.Length == relay.Chunked {
-		return c.seam.AppendReframed(dst, held, content[:start], with, content[end:])
-	}
-	return append(append(append(dst, content[:start]...), with...), content[end:]...)
+	return c.Edit()
 }
 
 // bridged tells how the request crosses, and has it cross without its body.

@@ -1,10 +1,6 @@
 package proxy
 
-import (
-	"slices"
-
-	"github.com/apim-edge/apim-edge/proxy/wire"
-)
+import "github.com/apim-edge/apim-edge/proxy/wire"
 
 // A request that was sent is sent once more where nothing of it ran: with another key, or
 // to another upstream. Its head is made anew for that. So until it is ruled out the
@@ -70,19 +66,4 @@ func (x *Exchange) bodyHead() []byte {
 		return x.held.in.Bytes()[:x.held.body]
 	}
 	return x.client.in.Bytes()[:x.upload.Bytes]
-}
-
-// compose returns what the attempt sends in one write: the head, and what has come of
-// the body.
-func (x *Exchange) compose() *wire.Buf {
-	out, rest := x.client.Loop().GetBuf(), x.upload.Copy.Bytes()
-	// A head larger than that of known clients gets room at once: growing would
-	// leave a quarter of it unused, and its smaller selves to the collector.
-	forwarded, room := x.forwarded(), x.req.Size+headRoom+len(rest)
-	if x.crossing != nil {
-		room += len(x.bodyHead()) // which may be much
-	}
-	sent := x.appendBodyHead(forwarded.Append(slices.Grow(out.Empty(), room)))
-	out.Set(append(sent, rest...))
-	return out
 }

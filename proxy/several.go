@@ -3,12 +3,14 @@ package proxy
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
+	"github.com/apim-edge/apim-edge/proxy/relay"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
 )
 
@@ -111,18 +113,16 @@ func (x *Exchange) heard() error {
 	return nil
 }
 
-// wholeBody returns what has been sent of the body, without the framing of chunks as far
-// as that would hide anything.
+// wholeBody returns what has been sent of the body, without its framing.
 func (x *Exchange) wholeBody() []byte {
-	rest := x.upload.Copy.Bytes()
-	if len(rest) == 0 && x.req.Length >= 0 {
+	front, rest := x.bodyHead(), x.upload.Copy.Bytes()
+	switch {
+	case x.req.Length < 0:
+		return relay.Content(front, rest)
+	case len(rest) == 0:
 		return nil // it has been looked at
 	}
-	body := append(append(make([]byte, 0, len(x.bodyHead())+len(rest)), x.bodyHead()...), rest...)
-	if x.req.Length >= 0 {
-		return body
-	}
-	return head.Dechunk(body)
+	return slices.Concat(front, rest)
 }
 
 // failed takes note of an attempt that has come to an error, and reports whether the

@@ -2,7 +2,7 @@
 // its configuration beside it in a folder of its name, kept as well as an
 // expert would. All do the same rewrite: Authorization: Bearer KEY becomes
 // api-key: KEY, connections to the upstream are kept, events are not held back,
-// no access log is written.
+// no access log is written, save by those whose name says so.
 package peers
 
 import (
@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"text/template"
 
@@ -45,6 +46,8 @@ const (
 	Two    Variant = "two"    // two upstreams, with failover
 	Usage  Variant = "usage"  // tokens in answers are counted
 	Limits Variant = "limits" // requests are counted, and none refused
+	// Buffered gathers the lines of the access log.
+	Buffered Variant = "buffered"
 )
 
 // Peer is something that is measured.
@@ -65,7 +68,7 @@ type Peer struct {
 	Fields func(i Instance) []string
 	// Allocations says that the admin address serves go_memstats_mallocs_total.
 	Allocations bool
-	AccessLog   bool
+	AccessLog   bool // a line for each exchange goes to the instance's LogFile
 	Census      bool // callers are counted
 	// Variant has the peer do more than the others; its files say what.
 	Variant Variant
@@ -141,6 +144,10 @@ func (i Instance) WorkerConnections() int { return max(65536/i.Cores, 4096) }
 // File is the path of one of the instance's configuration files.
 func (i Instance) File(name string) string { return filepath.Join(i.Dir, name) }
 
+// LogFile is where the access log goes. A peer that has no setting for it writes to its
+// standard output, which is this file then.
+func (i Instance) LogFile() string { return i.File("access.log") }
+
 // WriteFiles writes the configuration files from the templates in the peer's
 // folder.
 func (p *Peer) WriteFiles(i Instance) error {
@@ -169,11 +176,10 @@ func (p *Peer) WriteFiles(i Instance) error {
 	return nil
 }
 
-// folder is the peer's folder here: variants of one program share it.
-func (p *Peer) folder() string {
-	name, _, _ := strings.Cut(p.Name, "+")
-	return name
-}
+// folder is the peer's folder here: variants and versions of one program share it.
+func (p *Peer) folder() string { return version.ReplaceAllString(p.Name, "") }
+
+var version = regexp.MustCompile(`(-\d.*)?(\+.*)?$`)
 
 // Home is where bench/peers/install puts what it installs.
 func Home() string {
@@ -209,7 +215,13 @@ func (p *Peer) Find(built string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("not installed; bench/peers/install %s", p.Name)
+	return "", fmt.Errorf("not installed; bench/peers/install %s", base(p.Name))
+}
+
+// base is the name of what is installed for a peer.
+func base(name string) string {
+	name, _, _ = strings.Cut(name, "+")
+	return name
 }
 
 // Version returns the first line with a digit that the program prints about

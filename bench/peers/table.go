@@ -14,10 +14,10 @@ var all = []Peer{
 		Note: "its defaults, save the access log: off, as everywhere",
 		Argv: edgeArgv, Env: goEnv, Allocations: true,
 	},
-	{
-		Name: "apim-edge+log", Role: Edge, Package: "./cmd/apim-edge", Note: "its defaults; access log to /dev/null",
-		Argv: edgeArgv, Env: goEnv, Allocations: true, AccessLog: true,
-	},
+	logging(Peer{
+		Name: "apim-edge+log", Role: Edge, Package: "./cmd/apim-edge", Note: "its defaults; standard output is a file",
+		Argv: edgeArgv, Env: goEnv, Allocations: true,
+	}),
 	{
 		Name: "apim-edge+census", Role: Edge, Package: "./cmd/apim-edge", Note: "its defaults; callers are counted and saved",
 		Argv: edgeArgv, Env: goEnv, Allocations: true, Census: true,
@@ -38,21 +38,19 @@ var all = []Peer{
 		Name: "apim-edge+limits", Role: Edge, Package: "./cmd/apim-edge", Note: "requests are counted by credential, and none refused",
 		Argv: edgeArgv, Env: goEnv, Allocations: true, Variant: Limits, Only: variantWorkloads,
 	},
-	{
-		Name: "nginx", Role: General, Binary: []string{"nginx", "/usr/sbin/nginx"}, VersionArgs: []string{"-v"},
-		Argv: func(binary string, i Instance) []string {
-			return []string{binary, "-p", i.Dir, "-c", i.File("nginx.conf"), "-e", "stderr"}
-		},
-	},
-	{
-		Name: "haproxy", Role: General, Binary: []string{"haproxy", "/usr/sbin/haproxy"}, VersionArgs: []string{"-v"},
-		Argv: func(binary string, i Instance) []string {
-			return []string{binary, "-q", "-db", "-f", i.File("haproxy.cfg")}
-		},
-	},
+	{Name: "nginx", Role: General, Binary: []string{"nginx", "/usr/sbin/nginx"}, VersionArgs: []string{"-v"}, Argv: nginxArgv},
+	{Name: "haproxy", Role: General, Binary: []string{"haproxy", "/usr/sbin/haproxy"}, VersionArgs: []string{"-v"}, Argv: haproxyArgv},
+	newest(Peer{Name: "nginx-1.30", Argv: nginxArgv}),
+	newest(Peer{Name: "haproxy-3.2", Argv: haproxyArgv}),
+	logging(newest(Peer{Name: "nginx-1.30+log", Argv: nginxArgv, Note: "access_log: each line is written at once"})),
+	logging(newest(Peer{Name: "nginx-1.30+buffered", Argv: nginxArgv, Note: "access_log buffer=64k flush=1s", Variant: Buffered})),
+	logging(newest(Peer{Name: "haproxy-3.2+log", Argv: haproxyArgv, Note: "httplog to standard output, which is a file"})),
 	{
 		Name: "envoy", Role: General, VersionArgs: []string{"--version"}, Binary: envoyBinary, Argv: envoyArgv,
 	},
+	logging(Peer{
+		Name: "envoy+log", Role: General, Binary: envoyBinary, Argv: envoyArgv, Note: "its default format, into a file",
+	}),
 	{
 		Name: "envoy+two", Role: Variation, Binary: envoyBinary, Argv: envoyArgv, Note: "two clusters by chance, retries",
 		Variant: Two, Only: variantWorkloads,
@@ -98,7 +96,7 @@ var all = []Peer{
 			// Its price list would otherwise be fetched at the start.
 			return []string{"LITELLM_LOCAL_MODEL_COST_MAP=True", "LITELLM_LOG=ERROR", "SSL_CERT_FILE=" + i.CAFile, "NO_DOCS=True"}
 		},
-		Only: []string{"small-closed", "sdk-closed"}, PlainClients: true, // a hundred times slower than the next
+		Only: []string{"small-closed", "sdk-closed", "sdk-model-last"}, PlainClients: true, // a hundred times slower than the next
 	},
 	{
 		Name: "portkey", Role: Gateway, Binary: []string{"portkey/node_modules/.bin/gateway"},
@@ -125,6 +123,31 @@ var parsedWorkloads = []string{"small-closed", "small-open", "sdk-closed", "sdk-
 
 // variantWorkloads are those in which it is seen what a variant costs.
 var variantWorkloads = []string{"sdk-closed", "sdk-model-last"}
+
+// logWorkloads are those that end many exchanges: each writes one line.
+var logWorkloads = []string{"small-closed", "small-open", "sdk-closed", "short-connections"}
+
+// logging has a peer write its usual access line to a file.
+func logging(p Peer) Peer {
+	p.AccessLog, p.Only = true, logWorkloads
+	return p
+}
+
+// newest is a program that bench/peers/install has unpacked beside the machine's own: of
+// nginx-1.30 it is nginx-1.30/nginx.
+func newest(p Peer) Peer {
+	p.Role, p.VersionArgs = General, []string{"-v"}
+	p.Binary = []string{base(p.Name) + "/" + p.folder()}
+	return p
+}
+
+func nginxArgv(binary string, i Instance) []string {
+	return []string{binary, "-p", i.Dir, "-c", i.File("nginx.conf"), "-e", "stderr"}
+}
+
+func haproxyArgv(binary string, i Instance) []string {
+	return []string{binary, "-q", "-db", "-f", i.File("haproxy.cfg")}
+}
 
 var envoyBinary = []string{"envoy/lib/python3*/site-packages/envoy/_bin/envoy", "envoy"}
 
@@ -164,6 +187,15 @@ func goPeerArgv(binary string, i Instance) []string {
 	return argv
 }
 
+// Newest is a word for the peers of the README's tables: the edge and the newest
+// releases of three general proxies, without and with access logs.
+const Newest = "newest"
+
+var newestPeers = []string{
+	"apim-edge", "apim-edge+log", "nginx-1.30", "haproxy-3.2", "nginx-1.30+log", "nginx-1.30+buffered",
+	"haproxy-3.2+log", "envoy", "envoy+log",
+}
+
 // Names returns the names of all peers.
 func Names() []string {
 	var names []string
@@ -175,6 +207,9 @@ func Names() []string {
 
 // Select returns the peers named, in the order of the table.
 func Select(names []string) ([]*Peer, error) {
+	if slices.Contains(names, Newest) {
+		names = append(slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == Newest }), newestPeers...)
+	}
 	for _, name := range names {
 		if !slices.Contains(Names(), name) {
 			return nil, fmt.Errorf("no peer named %q; there are: %s", name, strings.Join(Names(), ", "))

@@ -92,7 +92,7 @@ func demoPage(t *testing.T) (page string) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- demo.Run(ctx, demo.Options{
-			Out: w, Pace: time.Millisecond, EdgeStart: startDemoEdge,
+			Out: w, Pace: time.Millisecond, EdgeStart: startDemoEdge, Doctor: demoDoctor, Report: demoReport,
 			EdgeAddress: "127.0.0.1:0", AdminAddress: "127.0.0.1:0", PageAddress: "127.0.0.1:0", UpstreamAddress: "127.0.0.1:0",
 		})
 		_ = w.Close()

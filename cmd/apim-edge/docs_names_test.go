@@ -184,7 +184,7 @@ func TestNamesExist(t *testing.T) {
 	for n := record.Compressed; n <= record.NotTold; n++ {
 		known = append(known, n.String())
 	}
-	for s := bridge.NoStray; s <= bridge.AlreadyV1; s++ {
+	for _, s := range bridge.Strays() {
 		known = append(known, s.String())
 	}
 	for _, m := range metrics(t) {

@@ -21,6 +21,11 @@ var legacySettings = map[string]func(o *lookalike.Options, value string){
 		o.Shape = map[string]lookalike.Shape{"legacy": lookalike.LegacyShape, "v1": lookalike.V1Shape}[v]
 	},
 	"deployments": func(o *lookalike.Options, v string) { o.Deployments = strings.Split(v, ",") },
+	"versions":    func(o *lookalike.Options, v string) { o.Versions = strings.Split(v, ",") },
+	"since": func(o *lookalike.Options, v string) {
+		name, version, _ := strings.Cut(v, ":")
+		o.Since = map[string]string{name: version}
+	},
 	"cors": func(o *lookalike.Options, v string) {
 		o.CORS = map[string]lookalike.CORS{"legacy": lookalike.CORSLegacy, "twice": lookalike.CORSTwice}[v]
 	},

@@ -54,13 +54,14 @@ func TestParseStore(t *testing.T) {
 	for text, want := range map[string]Store{
 		"redis://store":                          {Address: "store:6379", Host: "store"},
 		"rediss://edge@store.example.com:6380/2": {Address: "store.example.com:6380", Host: "store.example.com", TLS: true, User: "edge", Database: 2},
+		"REDISS://store:":                        {Address: "store:6379", Host: "store", TLS: true},
 		"redis://[::1]:7000/":                    {Address: "[::1]:7000", Host: "::1"},
 	} {
 		if got, fault := ParseStore(text); got != want || fault != "" {
 			t.Errorf("%s: got %+v, %q, want %+v", text, got, fault, want)
 		}
 	}
-	for _, text := range []string{"", "redis://", "redis:store", "redis://:hunter2@store", "redis://store/-1", "redis://store/1/2", "redis://store#x"} {
+	for _, text := range []string{"", "redis://", "redis:store", "redis://:hunter2@store", "redis://store/-1", "redis://store/+1", "redis://store/-0", "redis://store/%31", "redis://store/1/2", "redis://store#x", "redis://store?"} {
 		if got, fault := ParseStore(text); fault == "" || strings.Contains(fault, "hunter2") {
 			t.Errorf("%s: got %+v and the fault %q", text, got, fault)
 		}

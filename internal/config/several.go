@@ -49,7 +49,8 @@ type Failover struct {
 // Breaker leaves an upstream alone that fails, where a route has several.
 type Breaker struct {
 	// So many failures in a row: no connection, no answer, or an answer of 500 and
-	// above. 0: never.
+	// above. They have to be no fewer than what was answered since the requests were
+	// sent. 0: never.
 	Failures int `koanf:"failures" max:"1000"`
 	// The time within which they have to happen.
 	Within Duration `koanf:"within" min:"1s" max:"1h"`
@@ -172,7 +173,10 @@ func (v *checker) probe(key string, p Probe) {
 	if p.Path == "" {
 		return
 	}
-	if fault := pathFault(strings.SplitN(p.Path, "?", 2)[0]); fault != "" {
+	path, query, _ := strings.Cut(p.Path, "?")
+	if fault := pathFault(path); fault != "" {
 		v.fault(option.Child(key, "path"), option.Show(p.Path), fault, meantPath(p.Path))
+	} else if strings.ContainsFunc(query, func(r rune) bool { return r <= ' ' || r > '~' || r == '#' }) { // it stands in a request line
+		v.fault(option.Child(key, "path"), option.Show(p.Path), "a query holds printable ASCII only, and no space and no #", "")
 	}
 }

@@ -51,7 +51,7 @@ func ParseStore(text string) (s Store, fault string) {
 	if port == "" {
 		port = "6379"
 	}
-	database := strings.TrimPrefix(u.Path, "/")
+	database := strings.TrimPrefix(u.EscapedPath(), "/")
 	if database != "" {
 		s.Database, err = strconv.Atoi(database)
 	}
@@ -63,9 +63,9 @@ func ParseStore(text string) (s Store, fault string) {
 		return s, "a password must not stand in the configuration itself; write shared.password: env:NAME or file:/path"
 	case !isHost(s.Host) || !isPort(port):
 		return s, "there is no host in it, or no port that is one; write " + storeWanted
-	case err != nil || s.Database < 0:
+	case err != nil || database != "" && !digits.MatchString(database):
 		return s, "behind the host stands the number of a database, or nothing"
-	case u.RawQuery != "" || u.Fragment != "":
+	case strings.ContainsAny(text, "?#"):
 		return s, "the URL of a store has no query and no fragment here"
 	}
 	s.User = u.User.Username()

@@ -2,9 +2,6 @@ package demo
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"net/http"
 	"strconv"
 	"strings"
 )
@@ -29,28 +26,16 @@ var shownCounters = []counter{
 	{Name: "apim_edge_cuts_total", Means: "answers cut after their head"},
 }
 
-// maxMetrics bounds what is read of the edge's metrics; they take about 50 KB.
-const maxMetrics = 4 << 20
+// maxAdmin bounds what is read of an answer of the admin listener; metrics take about 50 KB.
+const maxAdmin = 4 << 20
 
 // counters asks the edge as Prometheus does.
 func (d *demo) counters(ctx context.Context) ([]counter, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.adminURL+"/metrics", nil)
+	text, err := d.admin(ctx, "/metrics")
 	if err != nil {
 		return nil, err
 	}
-	resp, err := d.scraper.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxMetrics))
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the edge's metrics: %s", resp.Status)
-	}
-	return sums(string(text)), nil
+	return sums(text), nil
 }
 
 // sums reads the shown counters from Prometheus' text format. A series that is not

@@ -1,10 +1,11 @@
 // Package demo shows what apim-edge is for, to a person at a terminal: the 401
 // that a client gets from a legacy API Management, the answer that the same
-// client gets through the edge, word by word, and a page of another origin that
-// chats through the edge. It plays upstream by package lookalike and is handed
-// the edge as a function, so that it shows the edge that users run.
+// client gets through the edge, word by word, a page of another origin that
+// chats through the edge, and what the doctor says. A tour leads through more. It
+// plays upstream by package lookalike and is handed the edge, the doctor and the
+// report as functions, so that it shows those that users run.
 //
-//	err := demo.Run(ctx, demo.Options{Out: os.Stdout, EdgeStart: start})
+//	err := demo.Run(ctx, demo.Options{Out: os.Stdout, EdgeStart: start, Doctor: examine, Report: conclude})
 package demo
 
 import (
@@ -34,12 +35,22 @@ type Options struct {
 	Out io.Writer
 	// Color allows ANSI colours in it.
 	Color bool
-	// Once ends the demo after the show, instead of serving on.
+	// Tour leads through all of it, instead of the show.
+	Tour bool
+	// Once ends the demo after that, instead of serving on.
 	Once bool
+	// Keys are those that somebody presses; nil where nobody can.
+	Keys <-chan byte
+	// Program is how a command line begins that runs this program.
+	Program string
 	// Pace is the pause before each word of a stream; 40 ms if zero.
 	Pace time.Duration
 	// EdgeStart starts the edge that is shown.
 	EdgeStart func(EdgeOptions) (Edge, error)
+	// Doctor examines the API at a URL, with a key.
+	Doctor func(ctx context.Context, api, key string) (Verdict, error)
+	// Report concludes from the census of the edge who needs it.
+	Report func(ctx context.Context, edge Edge) (Account, error)
 	// EdgeAddress, PageAddress and UpstreamAddress are where the three servers
 	// listen, AdminAddress where the edge tells of itself. Where a port is taken,
 	// a free one is used and said.
@@ -64,7 +75,31 @@ type EdgeOptions struct {
 // Edge is an edge that runs.
 type Edge struct {
 	URL, AdminURL string
-	Stop          func()
+	// AdminToken is what the admin listener asks for; empty: it asks for nothing.
+	AdminToken string
+	Stop       func()
+}
+
+// Verdict is what the doctor says.
+type Verdict struct {
+	Asked    int // requests
+	Findings []Finding
+	// KeyField is where the API looks for its key, Way how clients get there.
+	KeyField, Way string
+}
+
+// Finding is one thing that the doctor has found.
+type Finding struct {
+	Kind, Text, Do string
+	Problem        bool
+}
+
+// Account is what the report says.
+type Account struct {
+	Summary string
+	// Callers are those who came, and why each of them needs the edge, if it does.
+	Callers []string
+	Needed  bool
 }
 
 // demo is the three servers and what is known of their exchanges.
@@ -77,6 +112,7 @@ type demo struct {
 	// scraper reads the edge's metrics.
 	scraper *http.Client
 
+	edge                                    Edge
 	upstreamURL, pageURL, edgeURL, adminURL string
 	// firstWord is how long the model slow-reasoning lets one wait for it.
 	firstWord time.Duration
@@ -92,31 +128,35 @@ func Run(ctx context.Context, opt Options) error {
 	if opt.patience == 0 {
 		opt.patience = 10 * time.Second
 	}
-	transport := &http.Transport{}
+	transport := &http.Transport{DisableCompression: true}
 	defer transport.CloseIdleConnections()
 	d := &demo{
-		opt: opt, out: &printer{w: opt.Out, color: opt.Color}, seen: &ledger{}, log: newEdgeLog(),
+		opt: opt, out: &printer{w: opt.Out, color: opt.Color}, seen: newLedger(), log: newEdgeLog(),
 		scraper: &http.Client{Transport: transport, Timeout: opt.patience},
 	}
 	defer d.stop()
 	if err := d.start(); err != nil {
 		return err
 	}
-	broken := d.show(ctx)
-	if ctx.Err() != nil {
-		return nil // Ctrl-C in the middle of the show
+	s := &show{demo: d, ctx: ctx, client: &http.Client{Transport: transport}}
+	if opt.Tour {
+		s.tour()
+	} else {
+		s.story()
+	}
+	if ctx.Err() != nil || s.left {
+		return nil // Ctrl-C in the middle of it
 	}
 	if opt.Once {
-		if broken > 0 {
-			return fmt.Errorf("%d of the things shown are not as promised", broken)
+		if s.broken > 0 {
+			return fmt.Errorf("%d of the things shown are not as promised", s.broken)
 		}
 		return nil
 	}
 	d.invite()
 	d.seen.announce(d.out.ended)
 	d.log.announce(d.out.line)
-	<-ctx.Done()
-	d.out.write("\n") // a terminal has written ^C
+	s.serve()
 	return nil
 }
 
@@ -150,7 +190,7 @@ func (d *demo) startEdge() error {
 		if err != nil {
 			return fmt.Errorf("start the edge: %w", err)
 		}
-		d.edgeURL, d.adminURL = openable(edge.URL), openable(edge.AdminURL)
+		d.edge, d.edgeURL, d.adminURL = edge, openable(edge.URL), openable(edge.AdminURL)
 		d.stops = append(d.stops, edge.Stop)
 		return nil
 	})

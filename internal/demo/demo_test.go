@@ -24,7 +24,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func anyPorts(out io.Writer) Options {
 	return Options{
-		Out: out, Pace: time.Millisecond, EdgeStart: startEdge(nil),
+		Out: out, Pace: time.Millisecond, Program: "apim-edge",
+		EdgeStart: startEdge(nil), Doctor: fakeDoctor, Report: fakeReport,
 		EdgeAddress: "127.0.0.1:0", AdminAddress: "127.0.0.1:0", PageAddress: "127.0.0.1:0", UpstreamAddress: "127.0.0.1:0",
 	}
 }
@@ -151,7 +152,7 @@ func serving(t *testing.T, change func(*Options)) served {
 		line := s.lines.Text()
 		fmt.Fprintln(&text, line)
 		for what, address := range map[string]*string{
-			"a stand-in for": &s.upstreamURL, "apim-edge in front": &s.edgeURL, "metrics, configuration": &s.adminURL,
+			"a stand-in for": &s.upstreamURL, "apim-edge in front": &s.edgeURL, "its operator's page": &s.adminURL,
 		} {
 			if before, _, found := strings.Cut(line, what); found && strings.HasPrefix(line, "  http://") {
 				*address = strings.TrimSpace(before)
@@ -208,7 +209,7 @@ func TestEveryLineIsAsItShouldBe(t *testing.T) {
 func TestLinesToCopyStandOut(t *testing.T) {
 	s := serving(t, func(o *Options) { o.Pace, o.Color = time.Millisecond, true })
 	for _, lines := range []string{
-		curl(s.upstreamURL), curl(s.edgeURL), python(s.edgeURL), node(s.edgeURL), s.pageURL, s.adminURL + "/metrics\n" + s.adminURL + "/config",
+		curl(s.upstreamURL), curl(s.edgeURL), python(s.edgeURL), node(s.edgeURL), s.pageURL, s.adminURL + "/\n" + s.adminURL + "/metrics\n" + s.adminURL + "/config", "apim-edge demo --tour",
 	} {
 		for line := range strings.SplitSeq(lines, "\n") {
 			if !strings.Contains(s.text, "\n"+bold+line+plain+"\n") {

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -15,6 +16,19 @@ import (
 
 // twist changes what the edge of a test does, to see that the demo notices.
 type twist func(out *http.Request)
+
+// fakeDoctor and fakeReport say what the real ones say of the demo's API, in short; those
+// are shown by cmd/apim-edge.
+func fakeDoctor(context.Context, string, string) (Verdict, error) {
+	return Verdict{Asked: 14, KeyField: "api-key", Way: "one with more words than the lines of a narrow screen have room for", Findings: []Finding{
+		{Kind: "ok", Text: "key: it is looked for in api-key"},
+		{Kind: "problem", Text: "cors: no page may call", Do: "say which pages may", Problem: true},
+	}}, nil
+}
+
+func fakeReport(context.Context, Edge) (Account, error) {
+	return Account{Summary: "The edge is still needed.", Callers: []string{"key:ab, go: its key comes as Authorization: Bearer"}, Needed: true}, nil
+}
 
 // fakeMetrics is what the edge of a test tells of itself.
 const fakeMetrics = `# HELP apim_edge_requests_total Finished exchanges.
@@ -59,11 +73,14 @@ func startEdge(change twist) func(EdgeOptions) (Edge, error) {
 			return Edge{}, err
 		}
 		adminURL, stopAdmin, err := serve(o.AdminAddress, func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path != "/metrics" {
+			switch r.URL.Path {
+			case "/metrics":
+				_, _ = io.WriteString(w, fakeMetrics)
+			case "/":
+				_, _ = io.WriteString(w, "<title>apim-edge: ready</title>")
+			default:
 				w.WriteHeader(http.StatusNotFound)
-				return
 			}
-			_, _ = io.WriteString(w, fakeMetrics)
 		})
 		if err != nil {
 			stopEdge()

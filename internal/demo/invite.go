@@ -15,8 +15,15 @@ func (d *demo) invite() {
 	d.out.command(node(d.edgeURL))
 	d.out.explain("Other models: slow-reasoning (first word after %v), 429, 500, backend-401, cut-chunked, hang. The name says what the look-alike does.", d.firstWord)
 	d.out.write("\n")
-	d.out.say("Metrics, and the configuration in use")
-	d.out.command(d.adminURL + "/metrics\n" + d.adminURL + "/config")
+	d.out.say("The operator's page, the metrics, and the configuration in use")
+	d.out.command(d.adminURL + "/\n" + d.adminURL + "/metrics\n" + d.adminURL + "/config")
+	d.logIn()
+	d.out.say("Who needs apim-edge, and a tour of all of it in two minutes")
+	d.out.command(d.opt.Program + " report " + d.adminURL + "\n" + d.opt.Program + " demo --tour")
+	if d.opt.Keys != nil {
+		d.out.explain("%s", keysLine())
+		d.out.write("\n")
+	}
 	d.out.say("Serving until Ctrl-C. The log of apim-edge, and what the look-alike saw:")
 	d.out.write("\n")
 }

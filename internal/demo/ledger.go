@@ -1,6 +1,8 @@
 package demo
 
 import (
+	"context"
+	"strings"
 	"sync"
 
 	"github.com/apim-edge/apim-edge/internal/lookalike"
@@ -16,6 +18,11 @@ type ledger struct {
 	requests  map[string]lookalike.Request // by ID, until their end
 	ends      []seenEnd                    // oldest first
 	announced func(seenEnd)
+	more      chan struct{} // closed by the next end
+}
+
+func newLedger() *ledger {
+	return &ledger{requests: map[string]lookalike.Request{}, more: make(chan struct{})}
 }
 
 // seenEnd is an exchange that is over.
@@ -27,22 +34,22 @@ type seenEnd struct {
 func (l *ledger) request(r lookalike.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.requests == nil {
-		l.requests = map[string]lookalike.Request{}
-	}
 	l.latest, l.requests[r.ID] = r, r
 }
 
 func (l *ledger) end(e lookalike.End) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	end := seenEnd{e, l.requests[e.ID].Credential}
+	request := l.requests[e.ID]
+	end := seenEnd{e, request.Credential}
 	delete(l.requests, e.ID)
 	if len(l.ends) == remembered {
 		l.ends = append(l.ends[:0], l.ends[1:]...)
 	}
 	l.ends = append(l.ends, end)
-	if l.announced != nil {
+	close(l.more)
+	l.more = make(chan struct{})
+	if l.announced != nil && !strings.HasPrefix(request.Get("User-Agent"), "apim-edge-doctor/") { // it tells of its own
 		l.announced(end)
 	}
 }
@@ -63,12 +70,33 @@ func (l *ledger) last() lookalike.Request {
 
 // find returns the end of the exchange with that apim-request-id.
 func (l *ledger) find(id string) (seenEnd, bool) {
+	end, found, _ := l.look(id)
+	return end, found
+}
+
+// await waits for that end until ctx ends.
+func (l *ledger) await(ctx context.Context, id string) (seenEnd, bool) {
+	for {
+		end, found, more := l.look(id)
+		if found {
+			return end, true
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return seenEnd{}, false
+		}
+	}
+}
+
+// look returns the end if it is there, and what is closed by the next one.
+func (l *ledger) look(id string) (end seenEnd, found bool, more <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range l.ends {
 		if e.ID == id {
-			return e, true
+			return e, true, l.more
 		}
 	}
-	return seenEnd{}, false
+	return seenEnd{}, false, l.more
 }

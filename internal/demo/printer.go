@@ -53,10 +53,17 @@ func (p *printer) explain(format string, args ...any) { p.wrapped(fmt.Sprintf(fo
 // line prints a line of the edge's log, wrapped, so that its beginning stands out.
 func (p *printer) line(text string) { p.wrapped(text, "      ") }
 
+// hanging prints a text behind a label, and its other lines below its beginning.
+func (p *printer) hanging(label, text string) {
+	p.paragraph(text, "  "+label, strings.Repeat(" ", 2+utf8.RuneCountInString(withoutColor(label))))
+}
+
 // wrapped prints text at once, as others print between words.
-func (p *printer) wrapped(text, next string) {
+func (p *printer) wrapped(text, next string) { p.paragraph(text, "  ", next) }
+
+func (p *printer) paragraph(text, indent, next string) {
 	var all strings.Builder
-	w := wrapper{p: &printer{w: &all}, indent: "  ", next: next}
+	w := wrapper{p: &printer{w: &all}, indent: indent, next: next, limit: width}
 	w.put(text)
 	w.close()
 	p.write(all.String())
@@ -113,6 +120,7 @@ type wrapper struct {
 	p      *printer
 	indent string // of the first line
 	next   string // of those after it
+	limit  int    // of a line
 	column int
 	word   strings.Builder
 }
@@ -143,8 +151,8 @@ func (w *wrapper) flushWord() {
 	switch {
 	case w.column == 0:
 		w.p.write(w.indent + word)
-		w.column = len(w.indent) + length
-	case w.column+1+length > width:
+		w.column = utf8.RuneCountInString(withoutColor(w.indent)) + length
+	case w.column+1+length > w.limit:
 		w.p.write("\n" + w.next + word)
 		w.column = len(w.next) + length
 	default:

@@ -10,7 +10,7 @@ import (
 
 func TestWordsAreOnTheScreenAsSoonAsTheyEnd(t *testing.T) {
 	var out strings.Builder
-	w := wrapper{p: &printer{w: &out}, indent: "  ", next: "  "}
+	w := wrapper{p: &printer{w: &out}, indent: "  ", next: "  ", limit: width}
 	for _, tc := range []struct{ piece, want string }{
 		{"You ", "  You"},
 		{"sa", "  You"},

@@ -19,32 +19,12 @@ const path = "/openai/v1/chat/completions"
 
 const question = `{"model": "gpt-4o", "stream": true, "messages": [{"role": "user", "content": "Hello"}]}`
 
-// show tells the story and counts what is not as promised.
-func (d *demo) show(ctx context.Context) (broken int) {
-	transport := &http.Transport{DisableCompression: true}
-	defer transport.CloseIdleConnections()
-	s := &show{demo: d, ctx: ctx, client: &http.Client{Transport: transport}}
-	d.out.headline("apim-edge demo")
-	d.out.say("%-24s a stand-in for API Management with Azure OpenAI", d.upstreamURL)
-	d.out.say("%-24s apim-edge in front of it", d.edgeURL)
-	d.out.say("%-24s metrics, configuration and health of apim-edge", d.adminURL)
-	for _, step := range []func() error{s.without, s.through, s.fromAPage} {
-		err := step()
-		if ctx.Err() != nil {
-			return s.broken
-		}
-		if err != nil {
-			s.promise(false, err.Error())
-		}
-	}
-	return s.broken
-}
-
 type show struct {
 	*demo
 	ctx    context.Context
 	client *http.Client
 	broken int
+	left   bool // by a key
 }
 
 // promise says so where something shown is not what was promised.
@@ -58,7 +38,6 @@ func (s *show) promise(kept bool, what string) {
 
 // without sends a client's request straight to the look-alike.
 func (s *show) without() error {
-	s.out.headline("1. Without the edge: a client sends its subscription key as Bearer")
 	s.out.command(curl(s.upstreamURL))
 	resp, err := s.ask(s.upstreamURL)
 	if err != nil {
@@ -80,7 +59,6 @@ func (s *show) without() error {
 
 // through sends the same request to the edge and prints the stream as it comes.
 func (s *show) through() error {
-	s.out.headline("2. Through the edge: the same request, another base URL")
 	s.out.command(curl(s.edgeURL))
 	logged, begin := s.log.count(), time.Now()
 	resp, err := s.ask(s.edgeURL)
@@ -129,7 +107,6 @@ func (s *show) accessLine(behind int) error {
 // fromAPage asks the edge what a browser asks before a page may chat, and gets
 // the page.
 func (s *show) fromAPage() error {
-	s.out.headline("3. From a browser page of another origin")
 	req, err := http.NewRequestWithContext(s.ctx, http.MethodOptions, s.edgeURL+path, nil)
 	if err != nil {
 		return err
@@ -175,13 +152,21 @@ func (s *show) pageIsThere() error {
 
 // ask sends the question as an OpenAI client does.
 func (s *show) ask(base string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(s.ctx, http.MethodPost, base+path, strings.NewReader(question))
+	req, err := s.request(s.ctx, base)
+	if err != nil {
+		return nil, err
+	}
+	return s.client.Do(req)
+}
+
+func (s *show) request(ctx context.Context, base string) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+path, strings.NewReader(question))
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+subscriptionKey)
 	req.Header.Set("Content-Type", "application/json")
-	return s.client.Do(req)
+	return req, nil
 }
 
 // heard is what came of a stream.
@@ -198,7 +183,7 @@ func (s *show) listen(body io.Reader, begin time.Time) (heard, error) {
 	var h heard
 	sum := sha256.New()
 	lines := bufio.NewScanner(io.TeeReader(body, sum))
-	screen := wrapper{p: s.out, indent: "  ", next: "  "}
+	screen := wrapper{p: s.out, indent: "  ", next: "  ", limit: width}
 	for lines.Scan() {
 		data, isData := strings.CutPrefix(lines.Text(), "data: ")
 		if !isData {

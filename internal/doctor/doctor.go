@@ -64,6 +64,7 @@ type Examination struct {
 	Edge     string    `json:"edge,omitempty"`
 	Network  Network   `json:"network"`
 	Answers  []Answer  `json:"answers"`
+	Models   []Model   `json:"models,omitempty"`
 	Streams  []Stream  `json:"streams,omitempty"`
 	Idle     []Idle    `json:"idle,omitempty"`
 	Findings []Finding `json:"findings"`
@@ -134,6 +135,7 @@ func examine(ctx context.Context, t *Target, opt *Options) Examination {
 		p.credentials(ctx, &f)
 		p.pages(ctx, &f)
 		p.throughEdge(ctx, &f)
+		e.Models = p.models(ctx, &f)
 		if opt.Stream {
 			e.Streams = p.streams(ctx, &f)
 		}
@@ -146,6 +148,7 @@ func examine(ctx context.Context, t *Target, opt *Options) Examination {
 	}
 	e.Answers = p.answers
 	v := judge(&f)
+	v.judgeModels(e.Models)
 	v.judgeStreams(e.Streams)
 	v.judgeIdle(e.Idle)
 	e.Findings, e.Way, e.KeyField, e.Configuration, e.WhyNone = v.findings, v.way, v.keyField, v.configuration, v.whyNone

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -42,13 +43,14 @@ func (p Printer) examination(e *Examination) {
 		p.line("what was asked, and what came back")
 		p.answers(e)
 	}
+	p.models(e.Models)
 	p.line("")
 	p.line("what that means")
 	for _, f := range e.Findings {
 		p.finding(f)
 	}
 	p.line("")
-	p.line("%-14s%s", "way", e.Way.meaning())
+	p.line("%-14s%s", "way", e.Way.Meaning())
 	if e.Configuration == "" {
 		p.line("%-14s%s", "configuration", "none: "+strings.TrimPrefix(e.WhyNone, "none is needed: "))
 		return
@@ -102,6 +104,27 @@ func (p Printer) answers(e *Examination) {
 	}
 }
 
+// models are printed as a table. One that nobody has shows a version alone.
+func (p Printer) models(all []Model) {
+	if len(all) == 0 {
+		return
+	}
+	p.line("")
+	p.line("what is reached through which api-version")
+	rows := make([][3]string, len(all))
+	var width [2]int
+	for i, m := range all {
+		rows[i] = [3]string{cmp.Or(m.Model, "any"), cmp.Or(m.APIVersion, "v1"), reachedTexts[m.Reached]}
+		if m.Model != "" && m.Deployment != "" && m.Deployment != m.Model {
+			rows[i][0] += ", deployment " + m.Deployment
+		}
+		width[0], width[1] = max(width[0], len(rows[i][0])), max(width[1], len(rows[i][1]))
+	}
+	for _, r := range rows {
+		p.line("  %-*s  %-*s  %s", width[0], r[0], width[1], r[1], r[2])
+	}
+}
+
 // result is an answer in a few words.
 func (a *Answer) result() string {
 	switch {
@@ -132,7 +155,8 @@ func (p Printer) finding(f Finding) {
 	}
 }
 
-func (w Way) meaning() string {
+// Meaning says it in a sentence.
+func (w Way) Meaning() string {
 	switch w {
 	case ByClients:
 		return "clients: only those get through that also send the key in the API's own field (way 1); an edge in front is way 3"

@@ -84,13 +84,10 @@ func (x *exchange) serve() answer {
 	if refusal := x.s.refused(byService); refusal != nil {
 		return *refusal
 	}
-	if x.op.deployment != "" && x.r.URL.Query().Get("api-version") == "" {
-		return serviceError(http.StatusNotFound, "Resource not found")
-	}
-	if d := x.op.deployment; d != "" && len(x.s.opt.Deployments) > 0 && !slices.Contains(x.s.opt.Deployments, d) {
-		a := jsonAnswer(http.StatusNotFound, nil)
-		a.frames = one([]byte(deploymentNotFound))
-		return a
+	if x.op.deployment != "" {
+		if refusal := x.checkDeployment(); refusal != nil {
+			return *refusal
+		}
 	}
 	if err := x.readWish(); err != nil {
 		return invalidRequest(err.Error())
@@ -104,6 +101,33 @@ func (x *exchange) serve() answer {
 	x.request.BodyBytes = x.bytes.n
 	x.request.BodySHA256 = hex.EncodeToString(x.sum.Sum(nil))
 	return x.underFault(a)
+}
+
+// checkDeployment is what the service asks first of a path of the legacy shape.
+func (x *exchange) checkDeployment() *answer {
+	o, name, version := &x.s.opt, x.op.deployment, x.r.URL.Query().Get("api-version")
+	switch {
+	case version == "", len(o.Versions) > 0 && !slices.Contains(o.Versions, version):
+		a := serviceError(http.StatusNotFound, "Resource not found")
+		return &a
+	case !o.has(name):
+		return noDeployment()
+	case version < o.Since[name]:
+		a := jsonAnswer(http.StatusBadRequest, nil)
+		a.frames = one([]byte(refusals["old-version"].body))
+		return &a
+	}
+	return nil
+}
+
+func (o *Options) has(deployment string) bool {
+	return len(o.Deployments) == 0 || slices.Contains(o.Deployments, deployment)
+}
+
+func noDeployment() *answer {
+	a := jsonAnswer(http.StatusNotFound, nil)
+	a.frames = one([]byte(deploymentNotFound))
+	return &a
 }
 
 func (x *exchange) end() {

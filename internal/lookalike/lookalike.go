@@ -89,8 +89,13 @@ type Options struct {
 	// Shape is which operations the import has.
 	Shape Shape
 	// Deployments are the names that the resource knows; with none given it
-	// knows every one. They count in the legacy shape.
+	// knows every one. In the v1 shape bodies name them.
 	Deployments []string
+	// Versions are the api-versions that the legacy shape is served with; with
+	// none given every one is. Since names, for a deployment, the first that
+	// reaches it.
+	Versions []string
+	Since    map[string]string
 	// ValidateJWT has APIM ask for something of the shape of a token in
 	// Authorization, by validate-jwt, besides the key.
 	ValidateJWT bool

@@ -68,6 +68,9 @@ func (x *exchange) decode(v any) *answer {
 	if x.model == "" {
 		return refuse(http.StatusBadRequest, "you must provide a model parameter")
 	}
+	if !x.s.opt.has(x.model) {
+		return noDeployment()
+	}
 	return nil
 }
 

@@ -1,10 +1,11 @@
 //go:build e2e
 
-// With a real redis-server: go test -tags e2e ./internal/shares
+// With a real redis-server and valkey-server: go test -tags e2e ./internal/shares
 
 package shares
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -24,15 +25,33 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/admit"
 )
 
-// server is a redis-server, one life after the other.
+// server is a redis-server or valkey-server, one life after the other.
 type server struct {
 	t          *testing.T
+	program    string
 	file, port string
 	cmd        *exec.Cmd
 }
 
+// onEach runs a test on both. Valkey is where e2e/install has put it, if not in PATH.
+func onEach(t *testing.T, test func(t *testing.T, program string)) {
+	t.Helper()
+	for _, name := range []string{"redis-server", "valkey-server"} {
+		t.Run(name, func(t *testing.T) {
+			program, err := exec.LookPath(name)
+			if err != nil {
+				program, err = exec.LookPath(filepath.Join(cmp.Or(os.Getenv("E2E_CACHE"), "../../e2e/.cache"), "valkey", name))
+			}
+			if err != nil {
+				t.Fatalf("%v; e2e/install installs it", err)
+			}
+			test(t, program)
+		})
+	}
+}
+
 // newServer starts one with further lines in its configuration.
-func newServer(t *testing.T, lines ...string) *server {
+func newServer(t *testing.T, program string, lines ...string) *server {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -41,7 +60,7 @@ func newServer(t *testing.T, lines ...string) *server {
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	_ = l.Close()
 	dir := t.TempDir()
-	s := &server{t: t, port: port, file: filepath.Join(dir, "redis.conf")}
+	s := &server{t: t, program: program, port: port, file: filepath.Join(dir, "redis.conf")}
 	lines = append([]string{"bind 127.0.0.1", "port PORT", `save ""`, "dir " + dir}, lines...)
 	if err := os.WriteFile(s.file, []byte(strings.ReplaceAll(strings.Join(lines, "\n"), "PORT", port)), 0o600); err != nil {
 		t.Fatal(err)
@@ -53,9 +72,9 @@ func newServer(t *testing.T, lines ...string) *server {
 
 func (s *server) start() {
 	s.t.Helper()
-	s.cmd = exec.Command("redis-server", s.file)
+	s.cmd = exec.Command(s.program, s.file)
 	if err := s.cmd.Start(); err != nil {
-		s.t.Fatalf("%v; e2e/install installs it", err)
+		s.t.Fatal(err)
 	}
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if c, err := net.Dial("tcp", "127.0.0.1:"+s.port); err == nil {
@@ -63,7 +82,7 @@ func (s *server) start() {
 			return
 		}
 	}
-	s.t.Fatal("redis-server does not listen")
+	s.t.Fatal(s.program + " does not listen")
 }
 
 func (s *server) kill() {
@@ -81,9 +100,11 @@ const (
 
 // TestAStoreIsKilledAndComesBack holds what is told, and that a password, a killed server
 // and one that hangs are each seen.
-func TestAStoreIsKilledAndComesBack(t *testing.T) {
+func TestAStoreIsKilledAndComesBack(t *testing.T) { onEach(t, aStoreIsKilledAndComesBack) }
+
+func aStoreIsKilledAndComesBack(t *testing.T, program string) {
 	t.Setenv("PASSWORD", "s3cret")
-	server := newServer(t, "requirepass s3cret")
+	server := newServer(t, program, "requirepass s3cret")
 	k := newKeeper(t)
 	s, _ := k.open(config.Shared{Redis: "redis://127.0.0.1:" + server.port, Password: "env:PASSWORD"})
 	k.await(s, reached, false)
@@ -121,7 +142,9 @@ func (k *keeper) awaitMetric(name string, want float64) {
 	}
 }
 
-func TestAStoreThatRefuses(t *testing.T) {
+func TestAStoreThatRefuses(t *testing.T) { onEach(t, aStoreThatRefuses) }
+
+func aStoreThatRefuses(t *testing.T, program string) {
 	t.Setenv("PASSWORD", "wr0ng")
 	for name, tc := range map[string]struct {
 		line string
@@ -132,7 +155,7 @@ func TestAStoreThatRefuses(t *testing.T) {
 		"who may not have the key": {"user default on >wr0ng ~other:* +@all", "permission"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := newServer(t, tc.line)
+			server := newServer(t, program, tc.line)
 			k := newKeeper(t)
 			s, _ := k.open(config.Shared{Redis: "redis://127.0.0.1:" + server.port, Password: "env:PASSWORD"})
 			k.await(s, tc.want, true)
@@ -143,12 +166,14 @@ func TestAStoreThatRefuses(t *testing.T) {
 	}
 }
 
-func TestAStoreOverTLS(t *testing.T) {
+func TestAStoreOverTLS(t *testing.T) { onEach(t, aStoreOverTLS) }
+
+func aStoreOverTLS(t *testing.T, program string) {
 	certificate, err := testcert.New(t.TempDir(), "store")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := newServer(t, "port 0", "tls-port PORT", "tls-cert-file "+certificate.CertFile, "tls-key-file "+certificate.KeyFile,
+	server := newServer(t, program, "port 0", "tls-port PORT", "tls-cert-file "+certificate.CertFile, "tls-key-file "+certificate.KeyFile,
 		"tls-ca-cert-file "+certificate.CertFile, "tls-auth-clients no")
 	k := newKeeper(t)
 	url := "rediss://127.0.0.1:" + server.port
@@ -162,9 +187,45 @@ func TestAStoreOverTLS(t *testing.T) {
 	other.await(s, gone, true)
 }
 
+// TestAClusterOfStores holds that a cluster is a store like any: each question has one key, so
+// that the library finds who has it.
+func TestAClusterOfStores(t *testing.T) { onEach(t, aClusterOfStores) }
+
+func aClusterOfStores(t *testing.T, program string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, bus, _ := net.SplitHostPort(l.Addr().String())
+	_ = l.Close()
+	server := newServer(t, program, "cluster-enabled yes", "cluster-config-file nodes.conf", "cluster-port "+bus)
+	one, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{"127.0.0.1:" + server.port}, ForceSingleClient: true, DisableCache: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer one.Close()
+	if err := one.Do(t.Context(), one.B().ClusterAddslotsrange().StartSlotEndSlot().StartSlotEndSlot(0, 16383).Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	k := newKeeper(t)
+	s, _ := k.open(config.Shared{Redis: "redis://127.0.0.1:" + server.port})
+	k.await(s, reached, false)
+	r := admit.NewRate("r", time.Hour, 8, true, s.Lender)
+	for n := range byte(20) { // keys of different slots, in few questions
+		_, _ = r.Take(admit.Key{n}, time.Now())
+	}
+	k.awaitMetric("apim_edge_shared_store_shares_total lent", 20)
+	keys, err := one.Do(t.Context(), one.B().Dbsize().Build()).AsInt64()
+	if err != nil || keys < 20 {
+		t.Errorf("%d keys in the cluster, %v, want 20", keys, err)
+	}
+}
+
 // TestTheScript holds what it lends and counts, with a rate of one an hour.
-func TestTheScript(t *testing.T) {
-	server := newServer(t)
+func TestTheScript(t *testing.T) { onEach(t, theScript) }
+
+func theScript(t *testing.T, program string) {
+	server := newServer(t, program)
 	k := newKeeper(t)
 	conf := config.Shared{Redis: "redis://127.0.0.1:" + server.port}
 	s, _ := k.open(conf)

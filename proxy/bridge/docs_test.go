@@ -73,7 +73,7 @@ func operationsTable() string {
 func straysTable() string {
 	var out strings.Builder
 	out.WriteString("\n| name | what is wrong, and what to do |\n|---|---|\n")
-	for s := NoStray + 1; s <= AlreadyV1; s++ {
+	for _, s := range Strays() {
 		fmt.Fprintf(&out, "| `%s` | %s |\n", s, s.Advice())
 	}
 	return out.String() + "\n"

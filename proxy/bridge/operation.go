@@ -53,11 +53,12 @@ const (
 	responsesSince = "2025-03-01-preview"
 	noteBatches    = "the endpoint of a batch and the lines of its file stay as they are: endpoint is /chat/completions for a legacy API and /v1/chat/completions for v1, " +
 		"and the model in each line has to be a name that the upstream knows"
-	noLegacy = "the legacy API has no such operation; it needs an upstream that speaks v1"
-	onlyV1   = "legacy clients have no such operation; call it by its v1 path"
-	retired  = "Azure retired assistants and threads on 2026-08-26; use responses"
-	notAzure = "Azure OpenAI does not offer this operation"
-	events   = "the events of the Realtime API have other names in v1 than in the legacy API; connect to an upstream of the client's own shape"
+	noLegacy  = "the legacy API has no such operation; it needs an upstream that speaks v1"
+	onlyV1    = "legacy clients have no such operation; call it by its v1 path"
+	retired   = "Azure retired assistants and threads on 2026-08-26; use responses"
+	inference = "only Azure AI Model Inference (/models/images/embeddings) has this operation; it needs an upstream of that API"
+	notAzure  = "Azure OpenAI does not offer this operation"
+	events    = "the events of the Realtime API have other names in v1 than in the legacy API; connect to an upstream of the client's own shape"
 )
 
 // operations has every operation that clients of either shape are known to call. Where
@@ -88,7 +89,7 @@ var operations = []operation{
 	{name: "files", path: "/files/*"},
 	{name: "uploads", path: "/uploads/*", since: "2024-08-01-preview",
 		v1: way{Lossy, "the published v1 API does not list it: the upstream may answer 404"}},
-	{name: "batches", path: "/batches", below: stray, since: "2024-07-01-preview",
+	{name: "batches", methods: "POST", path: "/batches", below: stray, since: "2024-07-01-preview",
 		legacy: way{Lossy, noteBatches}, v1: way{Lossy, noteBatches}},
 	{name: "batch", path: "/batches/*", since: "2024-07-01-preview"},
 	{name: "fine-tuning", path: "/fine_tuning/*"}, // its model is a base model and no deployment
@@ -108,6 +109,7 @@ var operations = []operation{
 		legacy: way{Impossible, notAzure}, v1: way{Impossible, "images are no longer made behind a submit; call images/generations"}},
 	{name: "conversations", path: "/conversations/*", legacy: way{Impossible, notAzure}, v1: way{Impossible, notAzure}},
 	{name: "moderations", path: "/moderations", legacy: way{Impossible, notAzure}, v1: way{Impossible, notAzure}},
+	{name: "image embeddings", path: "/images/embeddings", legacy: way{Impossible, inference}, v1: way{Impossible, inference}},
 	{name: "image variations", path: "/images/variations", legacy: way{Impossible, notAzure}, v1: way{Impossible, notAzure}},
 }
 

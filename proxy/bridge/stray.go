@@ -31,13 +31,25 @@ const (
 	DeploymentForV1
 	// AlreadyV1: a v1 path where legacy clients are expected.
 	AlreadyV1
+	// ModelInference: /models/chat/completions or /models/embeddings, the third shape of
+	// Azure. As in v1 the body names the model.
+	ModelInference
 )
+
+// Strays returns each of them.
+func Strays() []Stray {
+	all := make([]Stray, ModelInference)
+	for i := range all {
+		all[i] = Stray(i + 1)
+	}
+	return all
+}
 
 // String returns the name by which it is counted.
 func (s Stray) String() string {
 	return [...]string{
 		"none", "deployment_on_v1", "v1_below_deployment", "no_api_version", "not_below_deployment",
-		"no_deployment", "deployment_for_v1", "already_v1",
+		"no_deployment", "deployment_for_v1", "already_v1", "model_inference",
 	}[s]
 }
 
@@ -52,22 +64,26 @@ func (s Stray) Advice() string {
 		"the operation stands below a deployment in the legacy API; the name was taken from the body",
 		"the client speaks legacy, the route is for clients of v1",
 		"the client speaks v1 already; a route without bridge fits it",
+		"the client is one of Azure AI Model Inference, whose paths begin with /models; use an OpenAI class",
 	}[s]
 }
 
-// findOperation reads what stands in the path behind the prefix: [/openai][/v1] and an
-// operation, or [/openai][/v1]/deployments/{name}[/v1] and an operation.
+// findOperation reads what stands in the path behind the prefix: [/openai][/v1][/models]
+// and an operation, or [/openai][/v1]/deployments/{name}[/v1] and an operation.
 func (c *Crossing) findOperation(r *Request) error {
 	path, _ := cutSegment(r.Path[r.Prefix:], "/openai")
 	path, onV1 := cutSegment(path, "/v1")
 	if rest, found := bytes.CutPrefix(path, []byte("/deployments/")); found {
 		return c.findBelow(r, rest, onV1 || bytes.HasSuffix(r.Path[:r.Prefix], []byte("/v1")))
 	}
+	path, inference := cutInference(r.Method, path)
 	if c.operation = at(r.Method, path); c.operation == nil {
 		return impossible("the bridge knows no operation with this method and path; it knows those of the OpenAI API, such as POST /chat/completions")
 	}
 	c.rest = path
 	switch {
+	case inference:
+		c.stray = ModelInference
 	case c.table.toV1 && onV1:
 		c.stray = AlreadyV1
 	case c.table.toV1 && c.operation.below == deployment:
@@ -110,6 +126,15 @@ func (c *Crossing) lookUp(name []byte) bool {
 	var room [maxName]byte
 	c.model = c.table.named(decodePercent(room[:], name), true)
 	return c.model != nil
+}
+
+// cutInference takes /models off, where a client asks a model for something: whoever lists
+// models does not post.
+func cutInference(method, path []byte) (rest []byte, found bool) {
+	if string(method) != "POST" {
+		return path, false
+	}
+	return cutSegment(path, "/models")
 }
 
 // cutSegment takes a segment off the front.

@@ -1,9 +1,6 @@
 package head
 
-import (
-	"bytes"
-	"strconv"
-)
+import "bytes"
 
 // What lives on one resource of several: files, stored responses, batches and the like.
 // Their ids mean nothing elsewhere. A request that is taken for one of these although it
@@ -97,26 +94,4 @@ func valueOf(rest []byte) []byte {
 		return nil
 	}
 	return bytes.TrimLeft(rest[1:], " \t\r\n")
-}
-
-// Dechunk takes the framing of chunks off a body that a tracker has passed, in place. What
-// is not whole stays.
-func Dechunk(body []byte) []byte {
-	out := body[:0]
-	for rest := body; ; {
-		line, after, ok := bytes.Cut(rest, []byte("\r\n"))
-		digits, _, _ := bytes.Cut(line, []byte{';'})
-		n, err := strconv.ParseUint(string(bytes.TrimSpace(digits[:min(len(digits), 16)])), 16, 31)
-		switch {
-		case !ok || err != nil:
-			return append(out, rest...)
-		case n == 0:
-			return out
-		}
-		out = append(out, after[:min(int(n), len(after))]...)
-		rest = after[min(int(n)+2, len(after)):]
-		if len(rest) == 0 {
-			return out
-		}
-	}
 }

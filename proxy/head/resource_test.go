@@ -78,16 +78,6 @@ func TestNamesID(t *testing.T) {
 	}
 }
 
-func TestDechunk(t *testing.T) {
-	for body, want := range map[string]string{
-		"": "", "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n": "abcde", "3\r\nabc\r\n5\r\nde": "abcde", "3\r\nabc\r\n": "abc", "3\r\na": "a", "3": "3", "A\r\n0123456789\r\nzz\r\n": "0123456789zz\r\n",
-	} {
-		if got := string(Dechunk([]byte(body))); got != want {
-			t.Errorf("Dechunk(%q) = %q, want %q", body, got, want)
-		}
-	}
-}
-
 // FuzzNamesID holds that no body harms it.
 func FuzzNamesID(f *testing.F) {
 	for _, seed := range []string{`{"previous_response_id":"r"}`, `"container":"`, `_id"_id`, `"conversation"`} {
@@ -95,7 +85,6 @@ func FuzzNamesID(f *testing.F) {
 	}
 	f.Fuzz(func(_ *testing.T, body []byte) {
 		NamesID(body)
-		NamesID(Dechunk(body))
 	})
 }
 

@@ -116,6 +116,9 @@ func addCaller(line *zerolog.Event, r *Record) {
 // causeOf returns what the log says of an error. It can hold what an upstream has
 // said, such as the names in its certificate.
 func causeOf(err error) string {
+	if err == nil {
+		return "" // most exchanges have none; looking into one allocates
+	}
 	var e *edgeerr.Error
 	switch {
 	case !errors.As(err, &e):

@@ -44,17 +44,19 @@ var marks = []struct {
 	{"litellm", familyLiteLLM},
 	{"ai-sdk/", familyVercelAI},
 	{"codex", familyCodex},
+	{"azsdk-", familyAzureSDK}, // azsdk-net-AI.OpenAI/2.0.0 (.NET ...) is one
 	{"OpenAI/Python", familyOpenAIPython},
 	{"OpenAI/JS", familyOpenAINode},
 	{"OpenAI/Go", familyOpenAIGo},
 	{"OpenAI/Java", familyOpenAIJava},
-	{"OpenAI/.NET", familyOpenAIDotNet},
-	{"OpenAI/", familyOther},
-	{"azsdk-", familyAzureSDK},
+	{"OpenAI/", familyOpenAIDotNet}, // OpenAI/2.0.0 (.NET ...) names its language elsewhere
+	{"GitHubCopilotChat/", familyVSCode}, // what the editor's chat calls itself
 	{"vscode", familyVSCode},
 	{"Mozilla/", familyBrowser},
 	{"curl/", familyCurl},
 	{"Go-http-client/", familyGo},
+	{"Anthropic/", familyOther},
+	{"/JS ", familyOpenAINode}, // a bundler has renamed its class: ls/JS 5.23.2
 }
 
 // FamilyOf tells the client's family. It looks for the marks that most clients
@@ -69,9 +71,13 @@ func FamilyOf(agent []byte) Family {
 		return familyOpenAINode
 	}
 	for _, m := range marks {
-		if bytes.Contains(agent, []byte(m.mark)) {
-			return m.family
+		if !bytes.Contains(agent, []byte(m.mark)) {
+			continue
 		}
+		if m.family == familyOpenAIDotNet && !bytes.Contains(agent, []byte("(.NET ")) {
+			return familyOther
+		}
+		return m.family
 	}
 	return familyOther
 }

@@ -4,12 +4,18 @@ import (
 	"bytes"
 	"io"
 	"net/http/httputil"
+	"strings"
 	"testing"
 )
 
-// TestAppendReframed replaces what has come of a body in chunks, wherever that ends, and
+// reframed is what stands in front of the seam, with data in place of what was raw.
+func reframed(s Seam, raw []byte, data string) []byte {
+	return s.AppendEnd(append(s.AppendLine(nil, int64(len(data))), data...), raw)
+}
+
+// TestReframing replaces what has come of a body in chunks, wherever that ends, and
 // holds that a reader of the whole finds the new data and then the rest as it was.
-func TestAppendReframed(t *testing.T) {
+func TestReframing(t *testing.T) {
 	const new = "data that has another length"
 	for _, body := range []string{
 		"5\r\nhello\r\n6;a=b\r\n, you \r\n1\r\n!\r\n0\r\n\r\n",
@@ -36,7 +42,7 @@ func TestAppendReframed(t *testing.T) {
 				continue
 			}
 			seam := track.Seam()
-			out := seam.AppendReframed(nil, []byte(body[:pass]), []byte(new[:4]), nil, []byte(new[4:]))
+			out := reframed(seam, []byte(body[:pass]), new)
 			from := pass
 			if track.Done() {
 				pass = len(body)
@@ -49,9 +55,26 @@ func TestAppendReframed(t *testing.T) {
 			}
 			first := out[:len(out):len(out)]
 			_, _ = track.Scan([]byte(body[pass:])) // for another upstream it begins again, wherever the body has come
-			if again := seam.AppendReframed(nil, []byte(body[:from]), []byte(new)); string(again) != string(first) {
+			if again := reframed(seam, []byte(body[:from]), new); string(again) != string(first) {
 				t.Errorf("%q cut at %d: got %q the second time, want %q", body, cut, again, first)
 			}
 		}
+	}
+}
+
+// TestContent holds that the data of a body is found wherever it is cut in two, and as far as
+// it has come.
+func TestContent(t *testing.T) {
+	const body, data = "3\r\nabc\r\n2;x=y\r\nde\r\nA\r\n0123456789\r\n0\r\nX: y\r\n\r\n", "abcde0123456789"
+	for end := range len(body) + 1 {
+		want, _ := io.ReadAll(httputil.NewChunkedReader(strings.NewReader(body[:end])))
+		for cut := range end + 1 {
+			if got := Content([]byte(body[:cut]), []byte(body[cut:end])); string(got) != string(want) {
+				t.Errorf("%q and %q: got %q, want %q", body[:cut], body[cut:end], got, want)
+			}
+		}
+	}
+	if got := Content([]byte(body)); string(got) != data {
+		t.Errorf("%q: got %q, want %q", body, got, data)
 	}
 }

@@ -93,7 +93,14 @@ func (u *Up) Go(in **wire.Buf) error {
 			u.From.Loop().Again(u.From)
 			return wire.ErrWait
 		}
-		if (*in).Len() == 0 && u.Hold == 0 && u.serves(&u.Track, u.From, u.To) {
+		switch {
+		case (*in).Len() > 0:
+		case u.Hold > 0 && !u.Track.InTrailer():
+			if err := u.passHeld(in); err != nil {
+				return err
+			}
+			continue
+		case u.serves(&u.Track, u.From, u.To):
 			if err := u.spliceTurn(); err != nil {
 				return err
 			}
@@ -210,10 +217,8 @@ func (u *Up) pass(in **wire.Buf) error {
 			return err
 		}
 		if pass > 0 {
-			// Not Send: what stands behind the body is the client's next request, and
-			// stays in this buffer.
-			if _, err := u.To.Write((*in).Bytes()[:pass]); err != nil {
-				return ErrUpstreamWrite
+			if err := u.send((*in).Bytes()[:pass]); err != nil {
+				return err
 			}
 			u.keep((*in).Bytes()[:pass])
 		}
@@ -235,10 +240,48 @@ func (u *Up) pass(in **wire.Buf) error {
 	u.Track.EndTrailer()
 	(*in).Consume((*in).Len() - excess)
 	release(in)
-	if _, err := u.To.Write(section); err != nil {
-		return ErrUpstreamWrite
+	if err := u.send(section); err != nil {
+		return err
 	}
 	u.keep(section)
+	return nil
+}
+
+// passHeld reads into Copy, and sends from there what may be sent. What is left has a place
+// in *in.
+func (u *Up) passHeld(in **wire.Buf) error {
+	before := u.Copy.Len()
+	if u.Copy != nil {
+		u.Copy.MakeRoom(int(u.Hold) + 1) // there is less in it than may be kept
+	}
+	if err := u.Read(&u.Copy); err != nil {
+		return err
+	}
+	came := u.Copy.Bytes()[before:]
+	pass, err := u.Take(came)
+	if rest := came[pass:]; len(rest) > 0 && err == nil {
+		if *in == nil {
+			*in = u.From.Loop().GetBuf()
+		}
+		(*in).Add(rest)
+	}
+	u.Copy.Cut(before + pass)
+	if err == nil && pass > 0 {
+		err = u.send(came[:pass])
+	}
+	if u.Bytes > u.Hold {
+		u.Forget()
+	}
+	release(&u.Copy)
+	return err
+}
+
+// send sends what the caller keeps. Not Send: what stands behind the body is the client's
+// next request, and stays where it is.
+func (u *Up) send(p []byte) error {
+	if _, err := u.To.Write(p); err != nil {
+		return ErrUpstreamWrite
+	}
 	return nil
 }
 

@@ -103,6 +103,7 @@ type Choice struct {
 	barred uint16 // a bit for each to which the request cannot go, whatever happens
 	seeing bool   // it is the one that sees how the member is
 	at     int8   // the member that was chosen last
+	since  int64  // what Answers of its Health was then
 }
 
 // Next chooses the next member for the request, nil if there is none: each is chosen
@@ -151,7 +152,7 @@ func (c *Choice) Named() bool { return c.mine&(1<<c.at) != 0 }
 
 func (g *Group) take(c *Choice, i int) *Member {
 	c.tried |= 1 << i
-	c.at = int8(i)
+	c.at, c.since = int8(i), g.Members[i].Health.Answers()
 	return &g.Members[i]
 }
 
@@ -271,7 +272,7 @@ func (g *Group) Throttled(c *Choice, told time.Duration) {
 // Failed tells of a failure.
 func (g *Group) Failed(c *Choice, cause Cause, told time.Duration) {
 	c.seeing = false
-	g.Members[c.at].Health.Failed(cause, told)
+	g.Members[c.at].Health.Failed(cause, told, c.since)
 }
 
 // Undecided tells that the attempt has shown nothing of the member.

@@ -34,7 +34,7 @@ func (g *Group) health(name string) *Health {
 func (g *Group) open(names ...string) {
 	for _, name := range names {
 		for range usual.Failures {
-			g.health(name).Failed(CauseConnect, 0)
+			g.health(name).Failed(CauseConnect, 0, g.health(name).Answers())
 		}
 	}
 }
@@ -151,7 +151,7 @@ func TestTheOrderOfOneRequest(t *testing.T) {
 			"nor where it has said that it is unavailable",
 			func(g *Group) {
 				g.open("east", "west", "far")
-				g.health("ptu").Failed(CauseServerError, time.Second)
+				g.health("ptu").Failed(CauseServerError, time.Second, g.health("ptu").Answers())
 			},
 			false, "east",
 		},
@@ -255,6 +255,30 @@ func TestWhoseFailureItIs(t *testing.T) {
 			t.Errorf("b is %v behind an answer", s)
 		}
 	})
+}
+
+// TestAFailureCountsFromWhereItWasSent holds that what was answered while requests were on
+// their way is counted against those of them that fail.
+func TestAFailureCountsFromWhereItWasSent(t *testing.T) {
+	for answered, want := range map[int]State{0: Open, 2: Open, 100: Closed} {
+		g := groupOf(true, "a 1 1", "b 2 1")
+		var hang [3]Choice
+		for i := range hang {
+			hang[i] = Choice{Caller: g.CallerOf([]byte("me"))}
+			g.Next(&hang[i])
+		}
+		for range answered {
+			c := Choice{Caller: g.CallerOf([]byte("me"))}
+			g.Next(&c)
+			g.Succeeded(&c)
+		}
+		for i := range hang {
+			g.Failed(&hang[i], CauseNoAnswer, 0)
+		}
+		if s := g.health("a").Condition().State; s != want {
+			t.Errorf("with %d answers: %v, want %v", answered, s, want)
+		}
+	}
 }
 
 // TestAChoiceAllocatesNothing holds it with as many members as there may be.

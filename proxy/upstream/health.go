@@ -53,8 +53,14 @@ type Condition struct {
 	State State
 	Cause Cause
 	Until time.Duration // by the clock of the upstream; where it is not Closed
-	// failures are when those in a row have happened, as far as they count.
-	failures []time.Duration
+	row   row           // where it is Closed
+}
+
+// A row is failures with no answer between them, as they were told.
+type row struct {
+	at     []time.Duration // when the last of them were, as many as open a breaker and within its time
+	length int64
+	since  int64 // how many answers there had been when the oldest of them was sent
 }
 
 // well is the condition of an upstream of which nothing bad is known: whoever finds it
@@ -62,10 +68,14 @@ type Condition struct {
 var well = &Condition{}
 
 // Health is what is known of an upstream from its answers. All loops read and write it,
-// and none waits for another: where the upstream is well an exchange reads two words.
+// and none waits for another: where the upstream is well an exchange reads two words and
+// counts one.
 //
 // A breaker counts failures in a row and not a share, so that of an upstream with much
-// to do a few lost requests do not close it to all. A 429 is no failure and has a time
+// to do a few lost requests do not close it to all. Loops look at bounds once per tick:
+// requests that hang among many others are told of together, as are those that a process
+// takes with it when it dies. So a row counts only if it is no shorter than what was
+// answered since its requests were sent. A 429 is no failure and has a time
 // of its own (slots): it may be about one caller's quota alone, and then nobody else is
 // to be kept away. Callers are told apart by a hash of their credential, in few enough
 // slots to be bounded; where the upstream sees one credential of the edge's own, there
@@ -78,6 +88,7 @@ type Health struct {
 	chosen  atomic.Bool // it is, or was, one of several
 	now     atomic.Pointer[Condition]
 	slots   [slots]atomic.Uint64
+	answers atomic.Int64 // those that are no failures; apart from now, which is read as often
 
 	Opened [len(Causes) + 1]atomic.Int64 // by cause
 	// Throttled counts answers of 429, Moved the requests that went to another upstream
@@ -166,8 +177,12 @@ func (h *Health) try(c *Condition, now time.Duration) bool {
 	return h.now.CompareAndSwap(c, &Condition{State: HalfOpen, Cause: c.Cause, Until: now + h.breaker.Open})
 }
 
+// Answers returns how many answers there were so far that are no failures.
+func (h *Health) Answers() int64 { return h.answers.Load() }
+
 // Succeeded tells of an answer that is no failure.
 func (h *Health) Succeeded(caller uint64) {
+	h.answers.Add(1)
 	for c := h.now.Load(); c != well && c.State != Open; c = h.now.Load() {
 		if h.close(c) {
 			break
@@ -183,11 +198,11 @@ func (h *Health) Succeeded(caller uint64) {
 
 // Failed tells of a failure: so many in a row open the breaker, and so does one that was
 // to show how the upstream is. told is how long the upstream has said that it is
-// unavailable; 0: it has not.
-func (h *Health) Failed(cause Cause, told time.Duration) {
+// unavailable; 0: it has not. since is what Answers was when the request was sent.
+func (h *Health) Failed(cause Cause, told time.Duration, since int64) {
 	for {
 		c, now := h.now.Load(), h.clock()
-		next := h.after(c, now, cause, told)
+		next := h.after(c, now, cause, told, since)
 		if !h.now.CompareAndSwap(c, next) {
 			continue
 		}
@@ -199,7 +214,7 @@ func (h *Health) Failed(cause Cause, told time.Duration) {
 	}
 }
 
-func (h *Health) after(c *Condition, now time.Duration, cause Cause, told time.Duration) *Condition {
+func (h *Health) after(c *Condition, now time.Duration, cause Cause, told time.Duration, since int64) *Condition {
 	open := &Condition{State: Open, Cause: cause, Until: now + h.breaker.Open}
 	switch {
 	case told > 0:
@@ -213,14 +228,26 @@ func (h *Health) after(c *Condition, now time.Duration, cause Cause, told time.D
 	case c.State == Open, h.breaker.Failures == 0:
 		return c
 	}
-	count := slices.Clone(c.failures)
-	for len(count) > 0 && now-count[0] > h.breaker.Within {
-		count = count[1:]
-	}
-	if count = append(count, now); len(count) >= h.breaker.Failures {
+	r := c.row.and(now, h.breaker, since, h.answers.Load())
+	if len(r.at) >= h.breaker.Failures && r.length >= h.answers.Load()-r.since {
 		return open
 	}
-	return &Condition{failures: count}
+	return &Condition{row: r}
+}
+
+// and returns the row with another failure. It begins anew with that one where a row of one
+// says more: what was sent before the upstream has ended its service has many answers
+// beside it, and what was sent behind that has none.
+func (r row) and(now time.Duration, b Breaker, since, answers int64) row {
+	at := append(slices.Clone(r.at), now)
+	for now-at[0] > b.Within || len(at) > b.Failures {
+		at = at[1:]
+	}
+	next := row{at, r.length + 1, min(r.since, since)}
+	if r.length == 0 || next.length*(answers-since+1) < answers-next.since+1 {
+		next.length, next.since = 1, since
+	}
+	return next
 }
 
 // Undecided tells that whoever was to see how the upstream is has seen nothing, as

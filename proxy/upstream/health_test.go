@@ -34,7 +34,7 @@ func TestFailuresInARowOpenTheBreaker(t *testing.T) {
 		h := healthy(usual)
 		fail := func(n int) {
 			for range n {
-				h.Failed(CauseServerError, 0)
+				h.Failed(CauseServerError, 0, h.Answers())
 			}
 		}
 		fail(2)
@@ -60,6 +60,42 @@ func TestFailuresInARowOpenTheBreaker(t *testing.T) {
 	})
 }
 
+// TestAFewThatHangOpenNothing holds that requests which were told of together count by what was
+// answered since they were sent: a loop looks at bounds once per tick, and what hangs among
+// many others is told of in a row.
+func TestAFewThatHangOpenNothing(t *testing.T) {
+	type told struct{ answered, failed, ago int } // failed: sent so many answers before the last
+	for _, tc := range []struct {
+		name  string
+		told  []told
+		state State
+	}{
+		{"a few of thousands", []told{{100_000, 20, 60_000}}, Closed},
+		{"all of an upstream that no longer serves", []told{{1000, 2, 10}, {0, 3, 0}}, Open},
+		{"of one that had much to do what was sent before", []told{{100_000, 2000, 99_000}}, Closed},
+		{"and then what was sent behind it", []told{{100_000, 2000, 99_000}, {0, 1, 0}}, Open},
+		{"most of them", []told{{10, 24, 10}}, Open},
+		{"fewer than were answered", []told{{10, 9, 10}}, Closed},
+		{"what a process takes with it that has served for long", []told{{5000, 50, 4000}, {0, 50, 3000}, {0, 50, 100}}, Closed},
+		{"one after the other", []told{{5000, 1, 0}, {0, 1, 0}, {0, 1, 0}}, Open},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := healthy(usual)
+			for _, told := range tc.told {
+				for range told.answered {
+					h.Succeeded(1)
+				}
+				for range told.failed {
+					h.Failed(CauseNoAnswer, 0, h.Answers()-int64(told.ago))
+				}
+			}
+			if c := h.Condition(); c.State != tc.state {
+				t.Errorf("%v, want %v", c.State, tc.state)
+			}
+		})
+	}
+}
+
 // TestOneRequestSeesHowItIs holds the way back: one at a time, and what each outcome
 // means.
 func TestOneRequestSeesHowItIs(t *testing.T) {
@@ -71,7 +107,7 @@ func TestOneRequestSeesHowItIs(t *testing.T) {
 	}{
 		{"it answers", func(h *Health) { h.Succeeded(1) }, Closed, free},
 		{"it throttles, so it is there", func(h *Health) { h.Throttle(2, time.Second) }, Closed, free},
-		{"it fails", func(h *Health) { h.Failed(CauseConnect, 0) }, Open, broken},
+		{"it fails", func(h *Health) { h.Failed(CauseConnect, 0, h.Answers()) }, Open, broken},
 		{"the client leaves", (*Health).Undecided, HalfOpen, due},
 		{"nothing is heard", func(*Health) {}, HalfOpen, broken},
 		{"nothing is heard for long", func(*Health) { time.Sleep(usual.Open) }, HalfOpen, due},
@@ -80,7 +116,7 @@ func TestOneRequestSeesHowItIs(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := healthy(usual)
 				for range usual.Failures {
-					h.Failed(CauseConnect, 0)
+					h.Failed(CauseConnect, 0, h.Answers())
 				}
 				if h.claim() {
 					t.Fatal("somebody was let through before the time")
@@ -104,7 +140,7 @@ func TestOneRequestSeesHowItIs(t *testing.T) {
 // TestManyAskAtOnce holds that of many who find that the time is up one is let through.
 func TestManyAskAtOnce(t *testing.T) {
 	h := healthy(Breaker{Failures: 1, Open: time.Hour})
-	h.Failed(CauseConnect, 0)
+	h.Failed(CauseConnect, 0, h.Answers())
 	h.now.Store(&Condition{State: Open, Cause: CauseConnect})
 	var wg sync.WaitGroup
 	through := make(chan bool, 64)
@@ -127,12 +163,12 @@ func TestWithoutABreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := healthy(Breaker{})
 		for range 1000 {
-			h.Failed(CauseNoAnswer, 0)
+			h.Failed(CauseNoAnswer, 0, h.Answers())
 		}
 		wantState(t, h, Closed, CauseNone)
-		h.Failed(CauseServerError, 5*time.Second)
+		h.Failed(CauseServerError, 5*time.Second, h.Answers())
 		wantState(t, h, Open, CauseUnavailable)
-		h.Failed(CauseServerError, time.Second)
+		h.Failed(CauseServerError, time.Second, h.Answers())
 		if left := h.Left(1); left != 5*time.Second {
 			t.Errorf("left alone for %v, want what was said first", left)
 		}

@@ -47,7 +47,7 @@ func (u *Upstream) probe() {
 	switch {
 	case u.closed.Load(), edgeerr.CodeOf(err) == edgeerr.EdgeOverloaded: // that says nothing of the upstream
 	case err != nil, status >= 500:
-		u.Health.Failed(CauseProbe, 0)
+		u.Health.Failed(CauseProbe, 0, u.Health.Answers())
 	default:
 		u.Health.Alive()
 	}

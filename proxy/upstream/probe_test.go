@@ -69,9 +69,9 @@ func aProbe(t *testing.T, secure bool, answer string, before, now State) {
 	defer u.Close()
 	switch before {
 	case Open:
-		u.Health.Failed(CauseConnect, 0)
+		u.Health.Failed(CauseConnect, 0, u.Health.Answers())
 	case HalfOpen: // here: open, because it has said so
-		u.Health.Failed(CauseServerError, time.Minute)
+		u.Health.Failed(CauseServerError, time.Minute, u.Health.Answers())
 	}
 	u.probe()
 	if got := <-asked; got != "GET /prefix/status HTTP/1.1" {

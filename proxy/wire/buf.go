@@ -15,10 +15,13 @@ const BufSize = 16 << 10
 // MakeRoom) or all of it is replaced (Set). Held bytes never move: what makes room
 // leaves them where they are, and takes the rest elsewhere if it must.
 type Buf struct {
-	data []byte // BufSize, or grown; only the former goes back to the loop
-	r, w int    // 0 <= r <= w <= len(data); both 0 where it is empty and nothing held
-	held bool   // what stands in front of r stays where it is
-	loop *Loop  // whose store it goes back to
+	data  []byte // own, or what it has grown to
+	r, w  int    // 0 <= r <= w <= len(data); both 0 where it is empty and nothing held
+	held  bool   // what stood in front of r stays where it is
+	moved bool   // and that is no longer in data
+	own   []byte // of BufSize, the buffer's for ever
+	space *space // whose data it is; nil: own, or a slice that goes to the collector
+	loop  *Loop  // whose store it goes back to
 }
 
 // keepBufs bounds the free buffers that a loop keeps: one stalled client after
@@ -33,17 +36,21 @@ func (l *Loop) GetBuf() *Buf {
 		l.bufs = l.bufs[:n-1]
 		return b
 	}
-	return &Buf{data: make([]byte, BufSize), loop: l}
+	own := make([]byte, BufSize)
+	return &Buf{data: own, own: own, loop: l}
 }
 
-// Release gives the buffer back; b may be nil. Grown ones go to the collector,
-// so that one large head does not stay for ever.
+// Release gives the buffer back; b may be nil. What it has grown to is not the
+// buffer's, so that one large head does not stay for ever.
 func (b *Buf) Release() {
-	if b == nil || len(b.data) != BufSize || len(b.loop.bufs) == keepBufs {
+	if b == nil {
 		return
 	}
-	b.r, b.w, b.held = 0, 0, false
-	b.loop.bufs = append(b.loop.bufs, b)
+	b.held = false
+	b.moveTo(b.own, nil)
+	if b.r, b.w = 0, 0; len(b.loop.bufs) < keepBufs {
+		b.loop.bufs = append(b.loop.bufs, b)
+	}
 }
 
 // Bytes returns what has been read and not yet consumed. It is valid until the
@@ -77,13 +84,16 @@ func (b *Buf) Consume(n int) {
 	}
 }
 
+// Cut drops what stands behind the first n bytes.
+func (b *Buf) Cut(n int) { b.w = b.r + n }
+
 // Hold takes the first n bytes, a head, out of Bytes and returns them. Until Let
 // they stay where they are, whatever is read in behind them: the slices of a
 // parsed head alias them. What is returned has no room behind it, so that nobody who
 // appends to it writes into the body.
 func (b *Buf) Hold(n int) []byte {
 	head := b.data[b.r : b.r+n : b.r+n]
-	b.r, b.held = b.r+n, true
+	b.r, b.held, b.moved = b.r+n, true, false
 	return head
 }
 
@@ -91,13 +101,18 @@ func (b *Buf) Hold(n int) []byte {
 // let go before: the next read may write over it.
 func (b *Buf) Let() {
 	if b != nil {
-		b.held = false
+		b.held, b.moved = false, false
 		b.Consume(0)
 	}
 }
 
 // Set makes p the content. p must have been appended to Empty().
-func (b *Buf) Set(p []byte) { b.data, b.r, b.w = p[:cap(p)], 0, len(p) }
+func (b *Buf) Set(p []byte) {
+	if data := p[:cap(p)]; &data[0] != &b.data[0] { // append has grown it
+		b.moveTo(data, nil)
+	}
+	b.r, b.w = 0, len(p)
+}
 
 // Empty returns the whole space with length 0, to append to; Set takes it back. There
 // must be nothing in b, and nothing held: it would be written over.
@@ -115,9 +130,9 @@ func (b *Buf) Add(p []byte) {
 		return
 	}
 	// append would grow a large one by a quarter, and leave twice as much behind.
-	data := make([]byte, max(2*len(b.data), b.w+len(p)))
+	data, s := b.loop.getSpace(max(2*len(b.data), b.w+len(p)))
 	b.w = copy(data, b.data[:b.w]) + copy(data[b.w:], p)
-	b.data = data
+	b.moveTo(data, s)
 }
 
 // MakeRoom leaves at least one free byte, growing by doubling up to limit bytes
@@ -130,13 +145,25 @@ func (b *Buf) MakeRoom(limit int) bool {
 	if b.w < len(b.data) {
 		return true
 	}
-	data := b.data
-	if b.r == 0 || b.held { // what is held stays in the old one, for as long as it is looked at
-		data = make([]byte, 2*len(b.data))
+	if b.r > 0 && !b.held {
+		b.w = copy(b.data, b.data[b.r:b.w])
+		b.r = 0
+		return true
 	}
-	b.w = copy(data, b.data[b.r:b.w])
-	b.r, b.data = 0, data
+	data, s := b.loop.getSpace(2 * len(b.data))
+	b.w = copy(data, b.data[b.r:b.w]) // what is held stays in the old one
+	b.r = 0
+	b.moveTo(data, s)
 	return true
+}
+
+// moveTo has the content, which is there already, in data, of s. Where a head that is
+// held stands in what it has grown to before, that goes to the collector.
+func (b *Buf) moveTo(data []byte, s *space) {
+	if b.space != nil && (!b.held || b.moved) {
+		b.loop.putSpace(b.space)
+	}
+	b.data, b.space, b.moved = data, s, b.held
 }
 
 // dropEmpty releases b if there is nothing in it, and nothing held: a silent stream

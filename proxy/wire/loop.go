@@ -18,10 +18,11 @@ type Loop struct {
 	// seats has each open connection at its number, and nil where the number stands in
 	// free, once. It is as long as there ever were connections at a time: numbers are
 	// given out again, and free has those given back last on top.
-	seats []*Conn
-	free  []int32
-	gen   int32  // of the connection seated last; every one has its own
-	bufs  []*Buf // free, empty, of BufSize, at most keepBufs
+	seats  []*Conn
+	free   []int32
+	gen    int32  // of the connection seated last; every one has its own
+	bufs   []*Buf // free, empty, of BufSize, at most keepBufs
+	spaces spaces // what they grow to
 	// again are woken once more before the loop waits. It changes places with spare,
 	// so that who asks while it runs has to wait for the next turn, and a closed
 	// connection may stand in it.

@@ -110,15 +110,20 @@ var (
 	Streamed = Shape{Body: 256, Stream: "true"}
 )
 
+// talk is what messages are made of: gateways count tokens, and a word of 200 KB is none that
+// anybody writes.
+const talk = "She said that nobody knew why, and then she left. "
+
 // Request returns a whole request that makes the upstream do what marker says.
 func (t Target) Request(shape Shape, marker string) []byte {
 	before := fmt.Sprintf(`{"model":"bench:%s","stream":%s,"messages":[{"role":"user","content":"`, marker, shape.Stream)
 	after := `"}]}`
-	if shape.Last { // the marker stands first in any case: the upstream looks for it there
+	if shape.Last { // the marker stands first in any case: the upstream finds it there at once
 		before = fmt.Sprintf(`{"user":"bench:%s","stream":%s,"messages":[{"role":"user","content":"`, marker, shape.Stream)
 		after = fmt.Sprintf(`"}],"model":"bench:%s"}`, marker)
 	}
-	body := before + strings.Repeat("x", max(0, shape.Body-len(before)-len(after))) + after
+	room := max(0, shape.Body-len(before)-len(after))
+	body := before + strings.Repeat(talk, room/len(talk)+1)[:room] + after
 	return append(t.head(shape, int64(len(body))), body...)
 }
 

@@ -2,6 +2,7 @@ package mock
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"net"
@@ -144,7 +145,8 @@ func isName(name []byte, want string) bool {
 	return len(name) == len(want) && strings.EqualFold(string(name), want)
 }
 
-// readBody takes the body and finds the marker in what comes first of it.
+// readBody takes the body and finds the marker in what comes first of it, or last: gateways
+// that write the body anew choose their own order.
 func (c *conn) readBody(storage []byte, length int64, chunked bool) (string, error) {
 	marker := ""
 	for {
@@ -160,7 +162,8 @@ func (c *conn) readBody(storage []byte, length int64, chunked bool) (string, err
 			return marker, nil
 		}
 		if len(c.buf) > headBuffer/2 {
-			return marker, c.discardBody(storage, length, chunked)
+			tail, err := c.discardBody(storage, length, chunked)
+			return cmp.Or(marker, findMarker(tail)), err
 		}
 		if err := c.fill(storage); err != nil {
 			return "", err
@@ -170,28 +173,29 @@ func (c *conn) readBody(storage []byte, length int64, chunked bool) (string, err
 
 var discardBuffers = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }}
 
-// discardBody reads the rest of a large body.
-func (c *conn) discardBody(storage []byte, length int64, chunked bool) error {
+// tailBytes is how much of the end of a large body is looked at.
+const tailBytes = 512
+
+// discardBody reads the rest of a large body and returns its end.
+func (c *conn) discardBody(storage []byte, length int64, chunked bool) (tail []byte, err error) {
 	buffer := discardBuffers.Get().(*[]byte)
 	defer discardBuffers.Put(buffer)
-	tail := append([]byte(nil), c.buf...)
+	tail = append(tail, c.buf...)
 	left := length - int64(len(c.buf))
 	c.buf = storage[:0]
 	for left > 0 || chunked {
 		n, err := c.Read(*buffer)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		left -= int64(n)
-		if chunked {
-			tail = append(tail, (*buffer)[:n]...)
-			tail = tail[max(0, len(tail)-5):]
-			if string(tail) == "0\r\n\r\n" {
-				return nil
-			}
+		tail = append(tail, (*buffer)[max(0, n-tailBytes):n]...)
+		tail = append(tail[:0], tail[max(0, len(tail)-tailBytes):]...)
+		if chunked && bytes.HasSuffix(tail, []byte("0\r\n\r\n")) {
+			return tail, nil
 		}
 	}
-	return nil
+	return tail, nil
 }
 
 // findMarker returns the words behind "bench:", up to the quote that ends them.

@@ -1,6 +1,6 @@
 // Package mock is the upstream of the bench: an HTTP/1.1 server that does what
 // a marker in the request body says, as cheaply as it can. The marker is a word
-// such as bench:json:512 anywhere near the start of the body, in practice the
+// such as bench:json:512 near the start of the body or at its end, in practice the
 // request's model, so that it also survives gateways that write the body anew:
 //
 //	bench:json:SIZE           one JSON answer

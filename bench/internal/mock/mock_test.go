@@ -63,6 +63,7 @@ func TestMarkersSayWhatIsAnswered(t *testing.T) {
 		{"bytes", request(field, `{"model":"bench:bytes:100000"}`), 100000, "\x00"},
 		{"a marker after a space, as gateways write JSON", request(field, `{"x": 1, "model": "bench:json:300"}`), 300, "}}"},
 		{"a large body", request(field, `{"model":"bench:sink","x":"`+strings.Repeat("y", 100_000)+`"}`), 256, "}}"},
+		{"a marker behind a large body", request(field, `{"messages":"`+strings.Repeat("y", 200_000)+`","model": "bench:json:300"}`), 300, "}}"},
 		{"a chunked body", "POST / HTTP/1.1\r\n" + field + "Transfer-Encoding: chunked\r\n\r\n1a\r\n" + `{"model":"bench:json:300"}` + "\r\n0\r\n\r\n", 300, "}}"},
 		{"events", request(field, `{"model":"bench:events:1000:3"}`), 3*len(fmt.Sprintf(eventText, 0)) + len("data: [DONE]\n\n"), "data: [DONE]\n\n"},
 	} {

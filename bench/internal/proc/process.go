@@ -20,9 +20,9 @@ type Spec struct {
 	Env  []string // added to the bench's own
 	Dir  string
 	CPUs []int // empty: all
-	// Quiet sends standard output to /dev/null; else its end is kept, as the
-	// end of standard error always is.
-	Quiet bool
+	// Output is a file that standard output is appended to; empty: its end is kept, as
+	// the end of standard error always is.
+	Output string
 }
 
 // Process is a running process with all its descendants: they share its
@@ -40,9 +40,14 @@ func Start(spec Spec) (*Process, error) {
 	cmd.Env = append(os.Environ(), spec.Env...)
 	cmd.SysProcAttr = together()
 	p := &Process{exited: make(chan struct{})}
-	cmd.Stderr = &p.output
-	if !spec.Quiet {
-		cmd.Stdout = &p.output
+	cmd.Stdout, cmd.Stderr = &p.output, &p.output
+	if spec.Output != "" {
+		file, err := os.OpenFile(spec.Output, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		cmd.Stdout = file
 	}
 	if err := startOn(cmd, spec.CPUs); err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec.Argv[0], err)

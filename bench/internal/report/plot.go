@@ -21,7 +21,9 @@ var hues = map[string]color.RGBA{
 	"apim-edge":     {0xd5, 0x5e, 0x00, 0xff},
 	"apim-edge+log": {0xe6, 0x9f, 0x00, 0xff},
 	"nginx":         {0x00, 0x9e, 0x73, 0xff},
+	"nginx-1.30":    {0x00, 0x6b, 0x4e, 0xff},
 	"haproxy":       {0x00, 0x72, 0xb2, 0xff},
+	"haproxy-3.2":   {0x00, 0x4c, 0x78, 0xff},
 	"envoy":         {0xcc, 0x79, 0xa7, 0xff},
 	"direct":        {0x00, 0x00, 0x00, 0xff},
 	"relay":         {0x88, 0x88, 0x88, 0xff},
@@ -149,7 +151,7 @@ const longestBar = 5
 // barPlot shows the first figure of each peer.
 func (b *block) barPlot() (*plot.Plot, error) {
 	limit := math.Inf(1)
-	if best := b.best(); best != nil {
+	if best := b.best(false); best != nil {
 		limit = longestBar * b.figure(*best, b.Figures[0]).Median
 	}
 	var names []string

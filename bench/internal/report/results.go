@@ -50,6 +50,8 @@ type PeerInfo struct {
 	Note    string     `json:"note,omitempty"`
 	Version string     `json:"version,omitempty"`
 	Absent  string     `json:"absent,omitempty"`
+	// AccessLog: it writes a line for each exchange, and is compared with those that do.
+	AccessLog bool `json:"access_log,omitempty"`
 }
 
 // Info is a workload of the run.
@@ -236,12 +238,13 @@ func (b *block) direct() *line {
 	return nil
 }
 
-// best returns the general proxy with the least median of the first figure.
-func (b *block) best() *line {
+// best returns the general proxy with the least median of the first figure, of those with
+// an access log or of those without.
+func (b *block) best(logs bool) *line {
 	var best *line
 	var least float64
 	for i := range b.lines {
-		if b.lines[i].Role != peers.General {
+		if b.lines[i].Role != peers.General || b.lines[i].AccessLog != logs {
 			continue
 		}
 		s := b.figure(b.lines[i], b.Figures[0])
@@ -258,7 +261,7 @@ func (b *block) ratio(l line) Spread {
 	if l.Role == peers.Direct {
 		return Spread{}
 	}
-	return b.between(l, b.best())
+	return b.between(l, b.best(l.AccessLog))
 }
 
 // toPlain compares a line with the same program that does no more than the others, whose

@@ -41,7 +41,7 @@ func threeRounds() *Results {
 
 func TestRatiosArePairedAndToTheBestGeneralProxy(t *testing.T) {
 	b := threeRounds().blocks()[0]
-	if best := b.best(); best == nil || best.Name != "nginx" {
+	if best := b.best(false); best == nil || best.Name != "nginx" {
 		t.Fatalf("best = %v, want nginx: the relay is a floor and no proxy", best)
 	}
 	for name, want := range map[string]float64{"apim-edge": 0.9, "nginx": 1, "haproxy": 1.2, "relay": 0.5} {
@@ -53,6 +53,34 @@ func TestRatiosArePairedAndToTheBestGeneralProxy(t *testing.T) {
 				t.Errorf("ratio of %s = %+v, want %v in each of 3 rounds", name, got, want)
 			}
 		}
+	}
+}
+
+// TestPeersWithAnAccessLogAreComparedWithEachOther: the best of those without one is no
+// measure for those that write.
+func TestPeersWithAnAccessLogAreComparedWithEachOther(t *testing.T) {
+	r := threeRounds()
+	r.Peers = append(r.Peers, PeerInfo{Name: "apim-edge+log", Role: peers.Edge, AccessLog: true}, PeerInfo{Name: "nginx+log", Role: peers.General, AccessLog: true})
+	for peer, cpu := range map[string]float64{"apim-edge+log": 10, "nginx+log": 16} {
+		r.Rows = append(r.Rows, Row{Workload: "w", Leg: workload.Plain, Peer: peer, Figures: map[string]float64{"cpu_us": cpu}})
+	}
+	r.Workloads = append(r.Workloads, Info{Name: "streams", Figures: []workload.Figure{{Key: "cpu_us", Title: "CPU"}}})
+	r.Rows = append(r.Rows, Row{Workload: "streams", Leg: workload.Plain, Peer: "nginx", Figures: map[string]float64{"cpu_us": 3}})
+	var summary strings.Builder
+	r.Summary(&summary)
+	want := `| workload | legs | figure | apim-edge | nginx | haproxy | relay | edge / best |
+|---|---|---|---:|---:|---:|---:|---:|
+| w | plain | CPU | 9.0 | 10.0 | 12.0 | 5.0 | 0.90 (nginx) |
+| streams | plain | CPU | – | 3 | – | – | – |
+
+With access logs, each into a file:
+
+| workload | legs | figure | apim-edge+log | nginx+log | edge / best |
+|---|---|---|---:|---:|---:|
+| w | plain | CPU | 10.0 | 16.0 | 0.62 (nginx+log) |
+`
+	if got := summary.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 

@@ -45,24 +45,45 @@ func list(cpus []int) string {
 }
 
 // Summary writes one line per workload and leg with the first figure of every
-// peer, and what the edge is in relation to the best general proxy.
+// peer, and what the edge is in relation to the best general proxy. Those that write an
+// access log have a table of their own.
 func (r *Results) Summary(w io.Writer) {
+	r.Excerpt(w, nil, nil)
+}
+
+// Excerpt is the summary of some workloads on some legs; nil: of all.
+func (r *Results) Excerpt(w io.Writer, workloads []string, legs []workload.Leg) {
+	blocks := slices.DeleteFunc(r.blocks(), func(b block) bool {
+		return workloads != nil && !slices.Contains(workloads, b.Name) || legs != nil && !slices.Contains(legs, b.leg)
+	})
+	r.summary(w, blocks, false)
+	logged := slices.DeleteFunc(blocks, func(b block) bool {
+		return !slices.ContainsFunc(b.lines, func(l line) bool { return l.AccessLog })
+	})
+	if len(logged) > 0 {
+		fmt.Fprintf(w, "\n%s\n\n", withLogs)
+		r.summary(w, logged, true)
+	}
+}
+
+const withLogs = "With access logs, each into a file:"
+
+func (r *Results) summary(w io.Writer, blocks []block, logs bool) {
 	var names []string
 	for _, p := range r.Peers {
-		if p.Absent == "" && p.Role != peers.Direct {
+		if p.Absent == "" && p.Role != peers.Direct && p.AccessLog == logs {
 			names = append(names, p.Name)
 		}
 	}
 	fmt.Fprintf(w, "| workload | legs | figure | %s | edge / best |\n", strings.Join(names, " | "))
 	fmt.Fprintf(w, "|---|---|---|%s---:|\n", strings.Repeat("---:|", len(names)))
-	blocks := r.blocks()
 	for i := range blocks {
 		b := &blocks[i]
 		fmt.Fprintf(w, "| %s | %s | %s |", b.Name, b.leg, b.Figures[0].Title)
 		for _, name := range names {
 			fmt.Fprintf(w, " %s |", b.summaryCell(name))
 		}
-		fmt.Fprintf(w, " %s |\n", b.edgeRatio())
+		fmt.Fprintf(w, " %s |\n", b.edgeRatio(logs))
 	}
 }
 
@@ -75,10 +96,11 @@ func (b *block) summaryCell(name string) string {
 	return "–"
 }
 
-func (b *block) edgeRatio() string {
-	best := b.best()
+// edgeRatio is that of the edge without anything more, or with its log.
+func (b *block) edgeRatio(logs bool) string {
+	best := b.best(logs)
 	for _, l := range b.lines {
-		if l.Role == peers.Edge && best != nil {
+		if l.Role == peers.Edge && l.AccessLog == logs && best != nil {
 			if s := b.ratio(l); s.Rounds > 0 {
 				return fmt.Sprintf("%.2f (%s)", s.Median, best.Name)
 			}

@@ -12,7 +12,7 @@ import (
 func nameMoves() Workload {
 	return Workload{
 		Name: "name-moves", Unit: "exchange", SkipDirect: true, OnRequest: true, OwnNetwork: true, Legs: []Leg{Plain},
-		Peers: []string{"apim-edge", "nginx", "haproxy"},
+		Peers: []string{"apim-edge", "nginx", "haproxy", "nginx-1.30", "haproxy-3.2"},
 		About: "the name of the upstream (TTL 1 s) is given another address, under 200 exchanges/s: first while the old upstream goes on, " +
 			"then at the moment at which it ends. How long the old one is still asked, and how many exchanges fail",
 		Figures: []Figure{

@@ -11,7 +11,7 @@ import (
 )
 
 // guarding are the peers that validate tokens, and whose files have it.
-var guarding = []string{"apim-edge", "haproxy", "envoy"}
+var guarding = []string{"apim-edge", "haproxy", "haproxy-3.2", "envoy"}
 
 func tokenRepeated() Workload {
 	return Workload{

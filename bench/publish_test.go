@@ -1,0 +1,117 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestPagesShowTheirRuns holds that the tables and the plots of a page are those of the
+// folder of results that it links to, word for word.
+func TestPagesShowTheirRuns(t *testing.T) {
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range pages {
+		_, section, _, err := p.section(read(t, filepath.Join(root, p.page)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		folders := resultsFolder.FindAllString(section, -1)
+		slices.Sort(folders)
+		if folders = slices.Compact(folders); len(folders) != 1 {
+			t.Fatalf("%s: the section links to %q, want one run", p.page, folders)
+		}
+		results := read(t, filepath.Join(root, folders[0], "results.md"))
+		rows := 0
+		for line := range strings.Lines(section) {
+			if strings.HasPrefix(line, "|") {
+				if rows++; !strings.Contains(results, line) {
+					t.Errorf("%s: %s does not have the row %s", p.page, folders[0], line)
+				}
+			}
+		}
+		if rows < 3 {
+			t.Errorf("%s: %d rows of a table", p.page, rows)
+		}
+	}
+}
+
+// TestReadmeShowsTheNewestRun: a folder that is named after more than its date is a run of
+// a part, for another page.
+func TestReadmeShowsTheNewestRun(t *testing.T) {
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs, err := filepath.Glob(filepath.Join(root, "bench/results/????-??-??/results.md"))
+	if err != nil || len(runs) == 0 {
+		t.Fatal("no results", err)
+	}
+	_, section, _, err := pages[0].section(read(t, filepath.Join(root, "README.md")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	newest := filepath.Base(filepath.Dir(slices.Max(runs))) // folders are named after dates
+	if strings.Count(section, "](bench/results/"+newest+"/") < 2 {
+		t.Errorf("README.md does not link to table and plot of %s", newest)
+	}
+}
+
+func TestPublishingRenewsATable(t *testing.T) {
+	const page = `# Page
+
+## Other
+
+| old | of another run |
+
+[it](bench/results/2026-01-01/results.md)
+
+## What it costs
+
+Words.
+
+| old |
+|---|
+| 1 |
+
+With access logs:
+
+| old, logs |
+|---|
+| 2 |
+
+![plot](bench/results/2026-01-01/plot.svg) and [the run](../bench/results/2026-01-01-some/results.md).
+
+## More
+
+| kept |
+`
+	got, err := pages[0].renew(page, "| new |\n|---|\n| 3 |\n", "2026-02-02")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.ReplaceAll(page, page[strings.Index(page, "| old |\n"):strings.Index(page, "\n![plot]")], "| new |\n|---|\n| 3 |\n")
+	want = strings.Replace(want, "(bench/results/2026-01-01/plot", "(bench/results/2026-02-02/plot", 1)
+	want = strings.Replace(want, "2026-01-01-some/", "2026-02-02/", 1)
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	for _, text := range []string{"# Page\n", "\n## What it costs\n\nWords.\n"} {
+		if _, err := pages[0].renew(text, "", ""); err == nil {
+			t.Errorf("%q is renewed", text)
+		}
+	}
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

@@ -1,0 +1,43 @@
+//go:build !race
+
+package service
+
+import (
+	"io"
+	"testing"
+	"time"
+
+	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/proxy/record"
+	"github.com/apim-edge/apim-edge/rewrite"
+)
+
+// accessLine returns a function that writes the line of a plain exchange, through the log
+// that serve has, to an output that takes everything.
+func accessLine(tb testing.TB) func() {
+	l, log := newLog(config.Default().Log, Options{Log: io.Discard})
+	tb.Cleanup(l.sink.Close)
+	access := record.NewAccessLog(log)
+	r := &record.Record{
+		ID: []byte("0123456789abcdef0123456789abcdef"), Method: []byte("POST"), Path: []byte("/openai/deployments/gpt-4o/chat/completions"),
+		Route: &record.Route{Name: "openai"}, Upstream: "legacy", Reason: rewrite.ReasonBearerKey, Status: 200, UpstreamStatus: 200,
+		Up: 1500, Down: 512, FirstByte: 1234567 * time.Nanosecond, Duration: 2345678 * time.Nanosecond,
+	}
+	return func() { access.Observe(r) }
+}
+
+// TestAnAccessLineAllocatesNothing holds the log to what the exchange itself keeps to. Not
+// under the race detector, which empties pools by chance.
+func TestAnAccessLineAllocatesNothing(t *testing.T) {
+	if n := testing.AllocsPerRun(1000, accessLine(t)); n > 0 {
+		t.Errorf("an access line allocates %v times, want 0", n)
+	}
+}
+
+func BenchmarkAccessLine(b *testing.B) {
+	write := accessLine(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		write()
+	}
+}
