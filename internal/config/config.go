@@ -340,7 +340,9 @@ type Timeouts struct {
 	// Time that running exchanges get to finish after SIGTERM.
 	Drain Duration `koanf:"drain"`
 	// Time between failing /readyz and closing the listener after SIGTERM, so
-	// that a load balancer sees it first.
+	// that a load balancer sees it first, and clients read in their next answer that
+	// the connection ends. The default is one second more than HAProxy takes with its
+	// own defaults: three checks, two seconds apart. Ctrl-C does without.
 	DrainDelay Duration `koanf:"drain_delay"`
 }
 
