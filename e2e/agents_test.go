@@ -20,19 +20,19 @@ func TestVSCodeChatGetsThrough(t *testing.T) {
 
 func TestCopilotCLIGetsThrough(t *testing.T) {
 	cases := slices.Concat(
-		kind("openai_key", "bearer_key", keyOnly, 401, "chat", "responses"),
-		kind("openai_token", "token", tokenOnly, 200, "chat"),
-		kind("azure_key", "explicit_key", keyOnly, 200, "chat", "responses"),
-		kind("azure_key_legacy", "explicit_key", keyOnly, 200, "chat"),
-		kind("azure_ad_token", "token", tokenOnly, 200, "chat"),
+		by("openai-node", kind("openai_key", "bearer_key", keyOnly, 401, "chat", "responses")),
+		by("openai-node", kind("openai_token", "token", tokenOnly, 200, "chat")),
+		by("openai-node", kind("azure_key", "explicit_key", keyOnly, 200, "chat", "responses")),
+		by("openai-node", kind("azure_key_legacy", "explicit_key", keyOnly, 200, "chat")),
+		by("openai-node", kind("azure_ad_token", "token", tokenOnly, 200, "chat")),
 	)
 	runCases(t, cases, node(t), "sdk/agents/copilot_cases.mjs")
 }
 
 func TestCodexGetsThrough(t *testing.T) {
 	cases := slices.Concat(
-		kind("openai_key", "bearer_key", keyOnly, 401, "responses"),
-		kind("openai_token", "token", tokenOnly, 200, "responses"),
+		by("codex", kind("openai_key", "bearer_key", keyOnly, 401, "responses")),
+		by("codex", kind("openai_token", "token", tokenOnly, 200, "responses")),
 	)
 	runCases(t, cases, node(t), "sdk/agents/codex_cases.mjs")
 }
@@ -41,9 +41,9 @@ func TestCodexGetsThrough(t *testing.T) {
 // with the key as Bearer.
 func TestContinueGetsThrough(t *testing.T) {
 	cases := slices.Concat(
-		kind("openai_key", "bearer_key", keyOnly, 401, "chat"),
-		kind("openai_token", "token", tokenOnly, 200, "chat"),
-		kind("azure_key", "bearer_key", keyOnly, 401, "chat"),
+		by("openai-node", kind("openai_key", "bearer_key", keyOnly, 401, "chat")),
+		by("openai-node", kind("openai_token", "token", tokenOnly, 200, "chat")),
+		by("openai-node", kind("azure_key", "bearer_key", keyOnly, 401, "chat")),
 	)
 	runCases(t, cases, node(t), "sdk/agents/continue_cases.mjs")
 }

@@ -131,6 +131,26 @@ func causeIs(cause string) func(*testing.T, *stage, []seenRequest) {
 	}
 }
 
+// clientIs asks for the kind of client in the access line of each request.
+func clientIs(kind string) func(*testing.T, *stage, []seenRequest) {
+	return func(t *testing.T, s *stage, seen []seenRequest) {
+		t.Helper()
+		for _, r := range seen {
+			if line := access(t, s.Edge, r.Get("x-request-id")); line.Client != kind {
+				t.Errorf("client in the access line: got %q, want %q", line.Client, kind)
+			}
+		}
+	}
+}
+
+// by has each of the cases look for the kind of client.
+func by(client string, cases []sdkCase) []sdkCase {
+	for i := range cases {
+		cases[i].more = clientIs(client)
+	}
+	return cases
+}
+
 // wasCancelled asks upstream whether it was told that the client left.
 func wasCancelled(t *testing.T, s *stage, seen []seenRequest) {
 	t.Helper()

@@ -115,7 +115,7 @@ func TestTheDemoInTheBackground(t *testing.T) {
 	if got := settings(); got != before {
 		t.Errorf("the terminal of the shell is %+v, and was %+v", got, before)
 	}
-	if shown.Has("Press 4") {
+	if shown.Has("Keys to press") {
 		t.Error("it asks for keys that the shell gets")
 	}
 	press(t, master, "\n")

@@ -21,8 +21,7 @@ func (d *demo) invite() {
 	d.out.say("Who needs apim-edge, and a tour of all of it in two minutes")
 	d.out.command(d.opt.Program + " report " + d.adminURL + "\n" + d.opt.Program + " demo --tour")
 	if d.opt.Keys != nil {
-		d.out.explain("%s", keysLine())
-		d.out.write("\n")
+		d.sayKeys()
 	}
 	d.out.say("Serving until Ctrl-C. The log of apim-edge, and what the look-alike saw:")
 	d.out.write("\n")

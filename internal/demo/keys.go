@@ -1,7 +1,5 @@
 package demo
 
-import "strings"
-
 // key is one that does something while the demo serves.
 type key struct {
 	name byte
@@ -9,7 +7,6 @@ type key struct {
 	run  func(*show) error
 }
 
-// keys are few, so that they fit a line.
 var keys = []key{
 	{'4', "what the 401 would look like, beside the answer through the edge", (*show).sides},
 	{'d', "the doctor", (*show).doctor},
@@ -17,13 +14,13 @@ var keys = []key{
 	{'q', "leave", nil},
 }
 
-// keysLine names the keys.
-func keysLine() string {
-	var all []string
+// sayKeys names the keys.
+func (d *demo) sayKeys() {
+	d.out.say("Keys to press")
 	for _, k := range keys {
-		all = append(all, string(k.name)+" "+k.does)
+		d.out.say("%s  %s", d.out.style(bold, string(k.name)), k.does)
 	}
-	return "Press " + strings.Join(all, "; ") + "."
+	d.out.write("\n")
 }
 
 // serve serves until ctx ends or somebody leaves, and does what keys ask for.
@@ -52,7 +49,7 @@ func (s *show) press(name byte) {
 			return
 		}
 	}
-	s.out.explain("%s", keysLine())
+	s.sayKeys()
 }
 
 // goesOn waits for a key, where somebody can press one, and reports whether to go on.

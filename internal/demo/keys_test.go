@@ -45,7 +45,7 @@ func pressing(t *testing.T, change func(*Options), keys string) (shown []string)
 	for i := range keys {
 		pressed <- keys[i]
 		pressed <- '?' // its answer is the end of that of the key before it
-		shown = append(shown, until("q leave."))
+		shown = append(shown, until("q  leave"))
 	}
 	pressed <- 'q'
 	for lines.Scan() { // what came late
@@ -59,7 +59,7 @@ func pressing(t *testing.T, change func(*Options), keys string) (shown []string)
 // TestTheKeyForThe401 holds what the README says that 4 shows: one request, two answers.
 func TestTheKeyForThe401(t *testing.T) {
 	shown := pressing(t, func(*Options) {}, "4")
-	if !strings.Contains(shown[0], "Press 4 what the 401 would look like") {
+	if !strings.Contains(shown[0], "\n  4  what the 401 would look like") {
 		t.Errorf("got\n%s\nwant the keys", shown[0])
 	}
 	for _, want := range []string{
@@ -95,7 +95,7 @@ func TestColumnsStandBesideEachOtherInColour(t *testing.T) {
 
 func TestEachKeyDoesWhatItSays(t *testing.T) {
 	shown := pressing(t, func(*Options) {}, "drx")
-	for i, want := range []string{"apim-edge doctor --upstream", "The edge is still needed.", "Press 4"} {
+	for i, want := range []string{"apim-edge doctor --upstream", "The edge is still needed.", "4  what the 401"} {
 		if !strings.Contains(shown[1+i], want) {
 			t.Errorf("got\n%s\nwant %q in it", shown[1+i], want)
 		}
@@ -104,7 +104,7 @@ func TestEachKeyDoesWhatItSays(t *testing.T) {
 
 // TestNoKeysWithoutAKeyboard holds that nobody is told to press what cannot be pressed.
 func TestNoKeysWithoutAKeyboard(t *testing.T) {
-	if s := serving(t, atOnce); strings.Contains(s.text, "Press") {
+	if s := serving(t, atOnce); strings.Contains(s.text, "Keys to press") {
 		t.Errorf("got\n%s\nwant no word of keys", s.text)
 	}
 }

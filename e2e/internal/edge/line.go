@@ -7,6 +7,7 @@ type Line struct {
 	Level, Message, Listener, Address string
 	RequestID                         string `json:"request_id"`
 	Method, Path, Reason, Cause       string
+	Client                            string
 	Status                            int
 	Bytes, Events, Aborted            int64
 	Upstream                          string
