@@ -50,6 +50,14 @@ trace-check: ## spans in a real OpenTelemetry collector, which it builds first (
 soak: ## hold a mixed load with faults for DURATION (default 20m): are memory, goroutines and descriptors flat?
 	go run ./e2e/soak --duration $(or $(DURATION),20m) --out e2e/artifacts/soak $(SOAK)
 
+.PHONY: scale-check
+scale-check: ## replicas behind HAProxy, restarted, killed and added under load: is anything lost? (5 minutes)
+	go run ./e2e/scale --mode tcp $(SCALE)
+	go run ./e2e/scale --mode http $(SCALE)
+.PHONY: upgrade-check
+upgrade-check: ## replace an edge UPGRADES (default 10) times under load, in each way: what fails, what runs twice?
+	go test -tags e2e -count=1 -v -timeout 30m -run 'TestUpgradeByTakeover|TestRestartWithASocket' ./e2e/faults -faults.upgrades $(or $(UPGRADES),10)
+
 .PHONY: image
 image: ## build the container image and start it, without a Docker engine
 	.ci/image-check
@@ -65,6 +73,10 @@ manifest: ## write deploy/kubernetes.yaml anew from the chart
 .PHONY: kubernetes-check
 kubernetes-check: ## a real API server judges deploy/kubernetes.yaml (builds it once: ten minutes)
 	.ci/kubernetes-check
+
+.PHONY: compose-check
+compose-check: ## a real Docker engine runs deploy/compose.yaml (as root, on Debian; unpacks 1 GB once)
+	.ci/compose-check
 
 .PHONY: release
 release: ## binaries, packages, image, SBOM and checksums in dist; GO, VERSION, PLATFORMS, SIGNING_KEY

@@ -15,12 +15,13 @@ import (
 type shown struct {
 	page, heading string
 	legs          []workload.Leg // nil: all
+	newest        bool           // without older releases of the same programs
 }
 
 // pages are what a newcomer reads of a run; results.md has the rest.
 var pages = []shown{
-	{"README.md", "What it costs", []workload.Leg{workload.TLSUpstream}},
-	{"docs/performance.md", "Beside the newest releases", nil},
+	{"README.md", "What it costs", []workload.Leg{workload.TLSUpstream}, true},
+	{"docs/performance.md", "Beside the newest releases", nil, false},
 }
 
 // shownWorkloads are the rows of these tables.
@@ -40,14 +41,12 @@ func publish(root, path string) error {
 		return err
 	}
 	for _, p := range pages {
-		var tables strings.Builder
-		results.Excerpt(&tables, shownWorkloads, p.legs)
 		name := filepath.Join(root, p.page)
 		text, err := os.ReadFile(name)
 		if err != nil {
 			return err
 		}
-		renewed, err := p.renew(string(text), tables.String(), filepath.Base(filepath.Dir(path)))
+		renewed, err := p.renew(string(text), p.tables(results), filepath.Base(filepath.Dir(path)))
 		if err != nil {
 			return err
 		}
@@ -56,6 +55,16 @@ func publish(root, path string) error {
 		}
 	}
 	return nil
+}
+
+// tables are what the page shows of a run.
+func (p shown) tables(r *report.Results) string {
+	if p.newest {
+		r = r.Newest()
+	}
+	var tables strings.Builder
+	r.Excerpt(&tables, shownWorkloads, p.legs)
+	return tables.String()
 }
 
 var resultsFolder = regexp.MustCompile(`bench/results/[\w-]+/`)

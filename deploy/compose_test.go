@@ -101,4 +101,8 @@ func TestGrafanaFindsWhatIsMounted(t *testing.T) {
 	if !strings.Contains(compose, "../configs/monitoring/dashboard.json:"+folder+"/") {
 		t.Errorf("no dashboard is mounted in %s", folder)
 	}
+	home := parse(t, compose).at("services", "grafana", "environment", "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH").text()
+	if !strings.Contains(compose, "../configs/monitoring/dashboard.json:"+home+":") {
+		t.Errorf("the first page is %s, which is not mounted", home)
+	}
 }

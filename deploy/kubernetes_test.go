@@ -1,12 +1,15 @@
 package deploy
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -61,7 +64,8 @@ func TestManifestsKeepTheirRules(t *testing.T) {
 			m := manifestOf(t, read(t, file))
 			for _, rule := range []func(manifest, *testing.T){
 				manifest.isRestricted, manifest.servesItsPorts, manifest.outlivesTheDrain, manifest.guardsTheAdminListener,
-				manifest.selectsItsPods, manifest.mountsFolders, manifest.scalesByStreams,
+				manifest.selectsItsPods, manifest.mountsFolders, manifest.scalesByStreams, manifest.spreads,
+				manifest.takesVariablesFromSecrets, manifest.rollsWithItsConfiguration,
 			} {
 				rule(m, t)
 			}
@@ -211,6 +215,45 @@ func (m manifest) scalesByStreams(t *testing.T) {
 	if hpa.at("spec", "behavior", "scaleDown", "stabilizationWindowSeconds").int() < 600 {
 		t.Error("pods are taken away before fewer have been enough for ten minutes")
 	}
+}
+
+// spreads: over zones and over nodes.
+func (m manifest) spreads(t *testing.T) {
+	var over []string
+	for _, spread := range m.pod().at("topologySpreadConstraints").list() {
+		over = append(over, spread.at("topologyKey").text())
+	}
+	if wanted := []string{"topology.kubernetes.io/zone", "kubernetes.io/hostname"}; !slices.Equal(over, wanted) {
+		t.Errorf("the pods are spread over %q, want %q", over, wanted)
+	}
+}
+
+// takesVariablesFromSecrets: each variable that the configuration names is there, and its
+// value stands in a Secret.
+func (m manifest) takesVariablesFromSecrets(t *testing.T) {
+	there := map[string]bool{}
+	for _, variable := range m.container().at("env").list() {
+		there[variable.at("name").text()] = true
+		if variable.at("value").value != nil || variable.at("valueFrom", "secretKeyRef", "name").value == nil {
+			t.Errorf("the variable %v is of no Secret", variable.value)
+		}
+	}
+	for _, m := range regexp.MustCompile(`\benv:(\w+)`).FindAllStringSubmatch(m["ConfigMap"].at("data", "config.yaml").text(), -1) {
+		if !there[m[1]] {
+			t.Errorf("the configuration asks for %s, which no container has", m[1])
+		}
+	}
+}
+
+// rollsWithItsConfiguration: where the pods are replaced for a change of it, their template
+// has its hash.
+func (m manifest) rollsWithItsConfiguration(t *testing.T) {
+	hash := m["Deployment"].at("spec", "template", "metadata", "annotations", "checksum/config")
+	if hash.value == nil {
+		return // reload: watch
+	}
+	sum := sha256.Sum256([]byte(strings.TrimSuffix(m["ConfigMap"].at("data", "config.yaml").text(), "\n")))
+	want(t, "checksum/config", hash, hex.EncodeToString(sum[:]))
 }
 
 const scaledBy = "apim_edge_streams_open"

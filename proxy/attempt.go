@@ -54,8 +54,7 @@ var errLost = errors.New("the connection ended where an answer was due")
 // tried once, and each of several upstreams.
 func (x *Exchange) ask() error {
 	for {
-		err, again := x.attempt.run(x), false
-		x.traceFailed(err)
+		err, again := x.try(), false
 		switch err { // none is ever wrapped
 		case nil, wire.ErrWait:
 			return err
@@ -66,7 +65,7 @@ func (x *Exchange) ask() error {
 			again = true
 		case errRefusedKey, errMoved: // which are counted elsewhere
 		default:
-			if !x.failed(err) {
+			if err = x.onward(err); err != nil {
 				return err
 			}
 		}

@@ -26,7 +26,7 @@ type Client struct {
 	// trusted_proxies.
 	address netip.Addr
 	tls     bool
-	served  bool // has carried an exchange: a drain lets it wait for no other
+	age     age // see retiring
 	// lingering is until when what comes in behind the last answer is read, by the clock
 	// of the loop; 0: not lingering.
 	lingering time.Duration
@@ -49,6 +49,7 @@ func (e *Edge) Accept(l *wire.Loop, sock *wire.Socket, secured *wire.Secured, cl
 		return nil, err
 	}
 	c.Conn = conn
+	c.age = newAge(l.Now())
 	c.TakeAtLeast(slowest(conf))
 	c.WantAcks()
 	c.ExpireAfter(timeouts.ClientHead.Duration)
@@ -142,7 +143,7 @@ func (c *Client) awaitRequest() bool {
 		in, err := c.Read(c.in)
 		c.in = in
 		switch {
-		case errors.Is(err, wire.ErrWait) && !c.Expired() && (!c.served || !c.edge.draining.Load()):
+		case errors.Is(err, wire.ErrWait) && !c.Expired():
 			return false
 		case err != nil:
 			c.Close()
@@ -165,16 +166,17 @@ func (c *Client) nothingAsked() bool {
 // awaitNext bounds the wait for the next request. What bounded the exchange is gone
 // with that: a connection has one bound at a time.
 func (c *Client) awaitNext() {
-	c.served = true
 	c.ExpireAfter(c.edge.snapshot.Load().Config.Timeouts.ClientKeepAlive.Duration)
+	c.HearLastCall()
 }
 
-// CloseIfIdle ends the connection if it waits for a request. One of which a byte has
-// come is let finish: its client could not tell whether it has run.
-func (c *Client) CloseIfIdle() {
-	if c.x == nil && c.nothingAsked() && c.lingering == 0 {
-		c.Close()
-		c.run()
+// HearLastCall bounds the wait for a request where the edge has made its last call. Its
+// client was not told that the connection ends: a request may be on its way, and is
+// answered, with that word. One of which a byte has come is let finish in any case: its
+// client could not tell whether it has run.
+func (c *Client) HearLastCall() {
+	if idle := time.Duration(c.edge.lastCall.Load()); idle > 0 && c.x == nil && c.lingering == 0 && !c.Closing() && !c.cutting {
+		c.ExpireAfter(idle)
 	}
 }
 

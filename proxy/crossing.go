@@ -16,8 +16,10 @@ import (
 type crossing struct {
 	bridge.Crossing
 	content []byte // of a body in chunks what was looked at, without its framing
-	// seam is where that ends. More of the body goes up before it is sent once more.
+	// seam is where that ends, behind raw bytes of the body. More of it may have come when it
+	// is sent, or gone up before it is sent once more.
 	seam relay.Seam
+	raw  int
 	// target is the path and behind it the query that the upstream is sent; path says how
 	// much of it is the path. Empty before it is known.
 	target []byte
@@ -122,7 +124,7 @@ func (x *Exchange) findModel() error {
 		if err != nil || x.crossing == nil {
 			return err
 		}
-		c.seam = x.upload.Track.Seam()
+		c.seam, c.raw = x.upload.Track.Seam(), int(x.upload.Bytes)
 	}
 	c.aim()
 	x.model, _ = c.Model()
@@ -219,19 +221,21 @@ func (x *Exchange) gather() wire.Gather {
 	front := forwarded.Append(slices.Grow(out.Empty(), x.req.Size+headRoom))
 	c := x.overBridge()
 	start, end, with := c.edit()
-	reframes := with != nil && x.req.Length == relay.Chunked
-	if reframes {
-		held = c.content
-		front = c.seam.AppendLine(front, int64(len(held)+len(with)-(end-start)))
+	if with != nil && x.req.Length == relay.Chunked {
+		front = c.seam.AppendLine(front, int64(len(c.content)+len(with)-(end-start)))
+		c.end = c.seam.AppendEnd(c.end[:0], held[:c.raw])
+		out.Set(front)
+		return x.gatherAll(out, c.content[:start], with, c.content[end:], c.end, held[c.raw:])
 	}
 	out.Set(front)
-	g := x.attempt.conn.Gather(out)
-	g.Add(held[:start])
-	g.Add(with)
-	g.Add(held[end:])
-	if reframes {
-		c.end = c.seam.AppendEnd(c.end[:0], x.bodyHead())
-		g.Add(c.end)
+	return x.gatherAll(out, held[:start], with, held[end:])
+}
+
+// gatherAll gathers the pieces of the body's beginning, and what has gone up of the rest.
+func (x *Exchange) gatherAll(front *wire.Buf, pieces ...[]byte) wire.Gather {
+	g := x.attempt.conn.Gather(front)
+	for _, p := range pieces {
+		g.Add(p)
 	}
 	g.Add(x.upload.Copy.Bytes())
 	return g

@@ -32,6 +32,7 @@ type Edge struct {
 
 	running  admit.Running
 	draining atomic.Bool                  // never taken back
+	lastCall atomic.Int64                 // see LastCall; 0: not yet
 	ready    atomic.Pointer[func() error] // nil: it always is
 	// unreached is told which issuers were never reached; nil: nobody wants to know.
 	unreached atomic.Pointer[func(which string)]
@@ -133,6 +134,10 @@ func (e *Edge) mostConnections() int {
 	}
 	return 0
 }
+
+// LastCall has clients wait for at most idle for their next request, from now on; those
+// who wait already are told by HearLastCall.
+func (e *Edge) LastCall(idle time.Duration) { e.lastCall.Store(int64(idle)) }
 
 // Draining reports whether Drain has been called.
 func (e *Edge) Draining() bool { return e.draining.Load() }

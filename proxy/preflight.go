@@ -69,7 +69,7 @@ func (x *Exchange) answerLastHop() error {
 func (x *Exchange) answerHere(out *wire.Buf, answer []byte, body string) error {
 	answer = append(answer, "Date: "...)
 	answer = append(append(answer, x.client.store.date.at(x.client.Loop().Now())...), "\r\n"...)
-	if !x.endsInBuffer() || x.edge.draining.Load() {
+	if !x.endsInBuffer() || x.client.retiring() {
 		x.closing(nextClose)
 	}
 	if x.next != nextRequest {

@@ -70,7 +70,7 @@ func (x *Exchange) prepareRelay() {
 	if x.traits.HTTP10 {
 		x.closing(nextClose)
 	}
-	if r.Length == head.UntilClose || x.edge.draining.Load() {
+	if r.Length == head.UntilClose || x.client.retiring() {
 		x.closing(nextLinger) // who could not know may have sent more
 	}
 	if x.upload.abandoned() {

@@ -37,7 +37,7 @@ func (x *Exchange) composeError(err error) {
 		e = edgeerr.Wrap(edgeerr.Internal, err)
 	}
 	x.status = e.Answer()
-	if endsConnection(e.Code) || !x.endsInBuffer() || x.edge.draining.Load() {
+	if endsConnection(e.Code) || !x.endsInBuffer() || x.client.retiring() {
 		x.closing(nextClose)
 	}
 	if x.next != nextRequest { // a reset over unread bytes would take the answer with it

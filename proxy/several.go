@@ -26,6 +26,7 @@ type several struct {
 	target   *upstream.Target // where the attempt goes; nil until that is chosen
 	straight bool             // it is sent what the client sends
 	before   []record.Attempt // each at another upstream
+	failure  error            // of the attempt, behind which the rest of the body is looked at
 	// soonest is when one of them can be asked again, where none can now; 0: what the
 	// upstream says of that passes.
 	soonest time.Duration
@@ -113,25 +114,23 @@ func (x *Exchange) heard() error {
 	return nil
 }
 
-// wholeBody returns what has been sent of the body, without its framing.
+// wholeBody returns what there is of the body beyond what was looked at for the first choice,
+// without its framing.
 func (x *Exchange) wholeBody() []byte {
 	front, rest := x.bodyHead(), x.upload.Copy.Bytes()
 	switch {
 	case x.req.Length < 0:
 		return relay.Content(front, rest)
 	case len(rest) == 0:
-		return nil // it has been looked at
+		return front
 	}
 	return slices.Concat(front, rest)
 }
 
 // failed takes note of an attempt that has come to an error, and reports whether the
-// request moves on.
+// request may move on.
 func (x *Exchange) failed(err error) bool {
 	g := x.route.Group
-	if g == nil || x.several.target == nil {
-		return false
-	}
 	code := edgeerr.CodeOf(err)
 	nothing := x.attempt.taken == 0 && x.attempt.resp == nil // was taken of the request
 	switch code {
@@ -148,7 +147,7 @@ func (x *Exchange) failed(err error) bool {
 	default:
 		return false
 	}
-	return nothing && g.OnConnect && x.req != nil && x.moveOn(record.Attempt{Code: code, Err: err})
+	return nothing && g.OnConnect && x.req != nil
 }
 
 // moveOn chooses another upstream, and reports whether there is one.

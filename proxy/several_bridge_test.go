@@ -72,6 +72,35 @@ func TestARequestCrossesForEachUpstream(t *testing.T) {
 	}
 }
 
+// TestALargeBodyIsSentFromWhereItLies holds of a body that is larger than buffers, records and
+// what the kernel takes at once that it arrives whole, its model replaced, at the one who
+// refuses it and at the next, and that its length is right.
+func TestALargeBodyIsSentFromWhereItLies(t *testing.T) {
+	var text strings.Builder // no two pieces of it are alike
+	for i := 0; text.Len() < 250_000; i++ {
+		fmt.Fprintf(&text, "%d ", i)
+	}
+	body := `{"input":"` + text.String() + `","model":"gpt-5","user":"me"}`
+	want := asked{responsesOfFive, strings.Replace(body, "gpt-5", "five", 1)}
+	for leg, start := range map[string]func(testing.TB, ...func(*proxytest.Peer)) string{"plain": proxytest.StartUpstream, "TLS": proxytest.StartTLSUpstream} {
+		for name, request := range map[string]string{
+			"a length": sized("/v1/responses", body), "chunks": inChunks("/v1/responses", body, 9_000), "one chunk": inChunks("/v1/responses", body, len(body)),
+		} {
+			t.Run(leg+", "+name, func(t *testing.T) {
+				a, b := startMemberOn(t, start, says(429, throttle, "full")), startMemberOn(t, start, says(200, "", "right"))
+				e := proxytest.StartEdge(t, nobody, and(several(a.URL, b.URL), toLegacy, route(func(r *config.Route) {
+					r.Bridge.BodyHead.Bytes, r.Failover.BodyHead.Bytes = 1<<20, 1<<20
+				})))
+				if m := e.Ask(request); m.Body != "right" {
+					t.Fatalf("the answer is %v", m)
+				}
+				e.WantExchange(200, "complete")
+				wantAsked(t, append(a.requests(), b.requests()...), want, want)
+			})
+		}
+	}
+}
+
 // TestACrossingIsShownWithTheSecondKey is the same for two keys of one upstream.
 func TestACrossingIsShownWithTheSecondKey(t *testing.T) {
 	for name, tc := range crossings() {

@@ -93,6 +93,70 @@ func TestAnIdStays(t *testing.T) {
 	}
 }
 
+// TestAnIdThatComesLaterStays holds that a request which no upstream has taken goes on only
+// when its body was looked at.
+func TestAnIdThatComesLaterStays(t *testing.T) {
+	const long = 60_000
+	framed := map[string]func(body string) string{
+		"a length": func(body string) string { return "Content-Length: " + strconv.Itoa(len(body)) + "\n\n" + body },
+		"chunks": func(body string) string {
+			return "Transfer-Encoding: chunked\n\n" + fmt.Sprintf("%x\n%s\n%x\n%s\n0\n\n", long, body[:long], len(body)-long, body[long:])
+		},
+	}
+	for name, frame := range framed {
+		for end, stays := range map[string]bool{`","previous_response_id":"resp_1"}`: true, `","user":"me"}`: false} {
+			t.Run(fmt.Sprint(name, ", stays ", stays), func(t *testing.T) {
+				t.Parallel()
+				b := startMember(t, func(up *proxytest.Peer, m proxytest.Message) {
+					up.Send(fmt.Sprintf("HTTP/1.1 200 OK\nContent-Length: %d\n\n%s", len(m.Body), m.Body))
+				})
+				e := startSeveral(t, nobody, b.URL)
+				body := `{"input":"` + strings.Repeat("x", long) + end
+				text := "POST /openai/v1/responses HTTP/1.1\nHost: edge\napi-key: 0123abcd\n" + frame(body)
+				c, next := e.Dial(), proxytest.Request
+				if stays {
+					next = ""
+				}
+				for _, part := range []string{text[:100], text[100:20_000], text[20_000 : len(text)-10], text[len(text)-10:] + next} {
+					c.Send(part)
+				}
+				m := c.Answer("POST")
+				if stays {
+					proxytest.WantError(t, m, 502, "upstream_connect_failed", "true")
+					e.WantExchange(502, "upstream_connect_failed")
+					if n := len(b.requests()); n != 0 {
+						t.Errorf("another upstream was asked %d times", n)
+					}
+					return
+				}
+				if m.Body != body {
+					t.Errorf("the answer has status %d and %d bytes, want the %d of the request", m.Status(), len(m.Body), len(body))
+				}
+				if l := e.WantExchange(200, "complete"); fmt.Sprint(l["moved"]) != "[a=upstream_connect_failed]" {
+					t.Errorf("the access line is %v", l)
+				}
+				if m := c.Answer("POST"); m.Status() != 200 { // what stood behind it
+					t.Errorf("the next answer is %v", m)
+				}
+				e.WantExchange(200, "complete")
+			})
+		}
+	}
+}
+
+// TestAClientThatLeavesBeforeItsRequestMoves holds that nobody waits for the rest of its body.
+func TestAClientThatLeavesBeforeItsRequestMoves(t *testing.T) {
+	b := startMember(t, says(200, "", "right"))
+	e := startSeveral(t, nobody, b.URL)
+	c := e.Dial()
+	c.Send("POST / HTTP/1.1\nHost: edge\nContent-Length: 100\n\n{")
+	c.Close() //nolint:errcheck // that is the test
+	e.WantExchange(0, "client_left")
+	if n := len(b.requests()); n != 0 {
+		t.Errorf("an upstream was asked %d times", n)
+	}
+}
+
 // TestAnUploadMovesOn holds that a body which still comes goes on to the next upstream.
 func TestAnUploadMovesOn(t *testing.T) {
 	part := make(chan struct{})

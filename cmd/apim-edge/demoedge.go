@@ -48,7 +48,8 @@ func startDemoEdge(o demo.EdgeOptions) (demo.Edge, error) {
 		return demo.Edge{}, err
 	}
 	return demo.Edge{
-		URL: "http://" + s.Address, AdminURL: "http://" + s.AdminAddress, AdminToken: token, Stop: func() { s.Stop("signal") },
+		URL: "http://" + s.Address, AdminURL: "http://" + s.AdminAddress, AdminToken: token,
+		Stop: func() { s.Stop(service.ByInterrupt) },
 	}, nil
 }
 

@@ -50,7 +50,7 @@ func newProcess(t *testing.T, flags ...string) *process {
 	t.Cleanup(func() { _ = legacy.Close() })
 	p := &process{t: t, dir: t.TempDir(), edge: freeAddress(t), admin: freeAddress(t), end: make(chan error, 1)}
 	p.client.Transport = &http.Transport{DisableKeepAlives: true}
-	p.write("edge.yaml", "upstreams: {legacy: {url: '"+url+"'}}\ntimeouts: {drain: 1s}\n")
+	p.write("edge.yaml", "upstreams: {legacy: {url: '"+url+"'}}\ntimeouts: {drain: 1s, drain_delay: 0}\n")
 	args := append([]string{"serve", "--config", filepath.Join(p.dir, "edge.yaml"), "--listen", p.edge, "--admin", p.admin}, flags...)
 	p.Cmd = exec.Command("apim-edge", args...)
 	p.Env = []string{"PATH=" + os.Getenv("PATH")}

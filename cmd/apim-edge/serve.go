@@ -3,9 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/signal"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
@@ -49,8 +47,19 @@ func (s *source) load(cmd *cobra.Command) (config.Config, error) {
 	return config.Load(config.Options{File: s.file, Environ: os.Environ(), Overrides: overrides, Upstream: s.upstream})
 }
 
+// serving are the flags of serve.
+type serving struct {
+	source
+	takeover string
+}
+
+func (s *serving) addTo(cmd *cobra.Command) {
+	s.source.addTo(cmd)
+	cmd.Flags().StringVar(&s.takeover, "takeover", "", "file that names the edge to relieve once this one serves (Linux)")
+}
+
 func newServeCommand() *cobra.Command {
-	var from source
+	var from serving
 	cmd := &cobra.Command{
 		Use: "serve", Aliases: []string{"run", "start"}, SuggestFor: []string{"proxy", "up", "server"},
 		Short: "Serve clients in front of the legacy API",
@@ -62,6 +71,10 @@ func newServeCommand() *cobra.Command {
 SIGHUP, or a change of the file, reloads the configuration; SIGTERM drains. Where
 the terminal that it was started in hangs up, it drains, too; with nohup it goes on.
 Whatever becomes of the reader of the log, clients are served.
+With --takeover FILE an edge listens beside the one that FILE names, has it drain as
+soon as it serves itself, and stands in FILE from then on. Sockets that systemd hands
+over are served as well (docs/upgrades.md).
+
 Every key can also be set in the environment: listen.address is
 APIM_EDGE__LISTEN__ADDRESS. The log goes to standard error; colours are off where
 that is no terminal or NO_COLOR is set.
@@ -80,28 +93,35 @@ type running struct {
 	err error
 }
 
-func serve(cmd *cobra.Command, from *source) error {
+func serve(cmd *cobra.Command, from *serving) error {
 	told := signals.Take()
 	term := ownTerminal(told.Nohup)
+	shift, err := newShift(from.takeover)
+	if err != nil {
+		return err
+	}
+	defer shift.end()
 	started := make(chan running, 1)
 	var decided atomic.Bool // whether it serves, or ends without
 	go func() {
 		s, err := service.Start(service.Options{
 			Load: func() (config.Config, error) { return from.load(cmd) }, File: from.file, Log: os.Stderr,
 			Terminal: isatty.IsTerminal(os.Stderr.Fd()), Color: colorWanted(os.Stderr), Version: version,
-			Container: memlimit.FromCgroup,
-			Begin:     func() bool { return decided.CompareAndSwap(false, true) },
+			Container: memlimit.FromCgroup, Sockets: shift.sockets,
+			Begin: func() bool { return decided.CompareAndSwap(false, true) },
 		})
 		started <- running{s, err}
 	}()
+	var by os.Signal
 	select {
 	case s := <-started:
 		if s.err != nil {
 			return s.err
 		}
-		untilTold(s.Service, told, term)
+		shift.begin(s.Service)
+		untilTold(s.Service, told, term, shift)
 		return nil
-	case <-told.End:
+	case by = <-told.End:
 	}
 	if decided.CompareAndSwap(false, true) { // a file that it reads may be stuck, so that is not waited for
 		fmt.Fprintln(os.Stderr, "apim-edge: told to end before it served") //nolint:errcheck // nobody is left to tell
@@ -109,14 +129,22 @@ func serve(cmd *cobra.Command, from *source) error {
 	}
 	s := <-started // nothing can be stuck any more, and clients may be served already
 	if s.err == nil {
-		stop(s.Service, "signal")
+		shift.stop(s.Service, triggerOf(by))
 	}
 	return s.err
 }
 
+// triggerOf tells who sends a signal to end.
+func triggerOf(by os.Signal) string {
+	if by == os.Interrupt {
+		return service.ByInterrupt
+	}
+	return service.BySignal
+}
+
 // untilTold serves until the process is told to end. A reload may have to wait for
 // a file; meanwhile the other signals are heard.
-func untilTold(s *service.Service, told signals.Told, term *terminal) {
+func untilTold(s *service.Service, told signals.Told, term *terminal, shift *shift) {
 	reload := make(chan struct{}, 1)
 	defer close(reload)
 	go func() {
@@ -131,12 +159,12 @@ func untilTold(s *service.Service, told signals.Told, term *terminal) {
 	}
 	for {
 		select {
-		case <-told.End:
-			stop(s, "signal")
+		case by := <-told.End:
+			shift.stop(s, triggerOf(by))
 			return
 		case <-told.Reload:
 			if term.hungUp() {
-				stop(s, "terminal")
+				shift.stop(s, service.ByTerminal)
 				return
 			}
 			select {
@@ -150,11 +178,4 @@ func untilTold(s *service.Service, told signals.Told, term *terminal) {
 			}
 		}
 	}
-}
-
-// stop drains. A second SIGTERM or SIGINT ends the process at once; a hang-up may
-// come more than once and means the same.
-func stop(s *service.Service, trigger string) {
-	signal.Reset(syscall.SIGTERM, syscall.SIGINT)
-	s.Stop(trigger)
 }

@@ -28,6 +28,9 @@ type server struct {
 
 type serverKey struct{}
 
+// noDelay has an edge not wait for a balancer that is not there.
+const noDelay = "APIM_EDGE__TIMEOUTS__DRAIN_DELAY=0"
+
 func theServer(ts *testscript.TestScript) *server {
 	s, ok := ts.Value(serverKey{}).(*server)
 	if !ok {
@@ -39,7 +42,7 @@ func theServer(ts *testscript.TestScript) *server {
 func (s *server) start(ts *testscript.TestScript, args []string) {
 	s.end()
 	s.cmd = exec.Command(program(ts), args...)
-	s.cmd.Dir, s.cmd.Env = ts.MkAbs("."), s.environ
+	s.cmd.Dir, s.cmd.Env = ts.MkAbs("."), append(s.environ, noDelay)
 	stderr, err := s.cmd.StderrPipe()
 	ts.Check(err)
 	s.done, s.changed, s.log = make(chan struct{}), make(chan struct{}), nil

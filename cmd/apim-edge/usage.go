@@ -106,7 +106,7 @@ func alsoFile(f *pflag.FlagSet) {
 // serveUnsaid has the program serve where flags alone say what: containers are
 // often given these and no command.
 func serveUnsaid(root *cobra.Command) {
-	var from source
+	var from serving
 	from.addTo(root)
 	root.RunE = func(cmd *cobra.Command, _ []string) error {
 		if cmd.Flags().NFlag() == 0 {

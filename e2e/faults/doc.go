@@ -2,7 +2,7 @@
 // hundreds of clients with mixed work, while the upstream is killed, hung, slow,
 // truncating or talking nonsense, while the configuration changes, while file
 // descriptors run out, while clients leave, while one of several upstreams throttles,
-// dies and hangs, during a drain and behind a SIGKILL;
+// dies and hangs, during a drain, behind a SIGKILL and while one edge takes over from another;
 // and what it must not let anyone do to the others: slow heads and bodies,
 // answers that nobody reads, connections that say nothing, floods.
 //
@@ -13,6 +13,7 @@
 //
 //	go test -tags e2e -count 1 ./e2e/faults
 //	go test -tags e2e -count 1 ./e2e/faults -run UnderLoad -faults.for 2m -faults.clients 1000
+//	go test -tags e2e -count 1 ./e2e/faults -run 'Upgrade|Restart' -faults.upgrades 10
 //
 // EDGE_BINARY names another binary than the one that the tests build, for example
 // one built with -race; the bounds of memory are for one without.

@@ -38,6 +38,12 @@ type sides struct{ client, upstream *testcert.Certificate }
 // configuration.
 func start(t *testing.T, secure sides, change func(s *load.Settings)) *stage {
 	t.Helper()
+	return startEdge(t, &edge.Edge{Binary: edge.Built}, secure, change)
+}
+
+// startEdge is start for this one.
+func startEdge(t *testing.T, e *edge.Edge, secure sides, change func(s *load.Settings)) *stage {
+	t.Helper()
 	s := &stage{t: t, ledger: load.NewLedger()}
 	var err error
 	if s.up, err = load.NewUpstream(s.ledger, secure.upstream); err != nil {
@@ -50,7 +56,7 @@ func start(t *testing.T, secure sides, change func(s *load.Settings)) *stage {
 		{Name: "patient", Upstream: s.up, Patient: true},
 	}}
 	change(settings)
-	if s.Stage, err = load.NewStage(s.ledger, &edge.Edge{Binary: edge.Built}, settings, 1); err != nil {
+	if s.Stage, err = load.NewStage(s.ledger, e, settings, 1); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Kill)
@@ -61,12 +67,16 @@ func start(t *testing.T, secure sides, change func(s *load.Settings)) *stage {
 // the configuration.
 func (l leg) stage(t *testing.T, timeouts, more string) *stage {
 	t.Helper()
-	secure := sides{}
-	if l.secure {
-		id := newCertificate(t)
-		secure = sides{id, id}
+	return start(t, l.sides(t), func(s *load.Settings) { s.Timeouts, s.More = timeouts, more })
+}
+
+func (l leg) sides(t *testing.T) sides {
+	t.Helper()
+	if !l.secure {
+		return sides{}
 	}
-	return start(t, secure, func(s *load.Settings) { s.Timeouts, s.More = timeouts, more })
+	id := newCertificate(t)
+	return sides{id, id}
 }
 
 func newCertificate(t *testing.T) *testcert.Certificate {

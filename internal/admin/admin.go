@@ -69,6 +69,13 @@ func New(o Options) (*Server, error) {
 // Serve serves l until Close.
 func (s *Server) Serve(l net.Listener) error { return s.http.Serve(listener{l, s.conns}) }
 
+// Leave stops accepting on l, and has each connection end behind its next answer: whoever
+// asks again is answered by another edge there.
+func (s *Server) Leave(l net.Listener) {
+	_ = l.Close()
+	s.http.SetKeepAlivesEnabled(false)
+}
+
 // Close closes the listener and its connections.
 func (s *Server) Close() error { return s.http.Close() }
 

@@ -27,6 +27,8 @@ var mayImport = []row{
 	{"proxy/usage", []pattern{"proxy/jsonskip"}, "it is pure: bytes of an answer in, numbers out"},
 	{"internal/secret", nil, "a secret must not meet a logger on its way"},
 	{"internal/logsink", nil, "it moves lines and knows nothing of their content"},
+	{"internal/sockets", nil, "it opens what is listened on, or takes it over, and knows nobody who accepts"},
+	{"internal/takeover", nil, "it tells one process from another and knows no server"},
 	{"internal/signals", nil, "what it imports is initialised before it, and delays it"},
 	{"internal/health", nil, "it holds causes and knows nobody who has one"},
 	{"internal/identity/keyset", nil, "it reads keys and knows nobody who has published them"},
@@ -91,7 +93,7 @@ var mayImport = []row{
 	{"internal/export", []pattern{"internal/config"}, "it writes text of a configuration, and knows no program that reads it"},
 	{"internal/service", []pattern{
 		"internal/admin", "internal/census", "internal/config", "internal/edgeerr", "internal/health", "internal/logsink", "internal/otlp", "internal/page", "internal/secret",
-		"internal/identity/azure", "internal/identity/keyring", "internal/report", "internal/shares",
+		"internal/identity/azure", "internal/identity/keyring", "internal/report", "internal/shares", "internal/sockets",
 		"proxy", "proxy/front", "proxy/record", "proxy/route", "proxy/wire",
 	}, "it puts a running edge together"},
 	{"configs", nil, "it is two files, for the binary"},
@@ -120,6 +122,7 @@ var onlyIn = []struct {
 	{"github.com/Azure/...", []pattern{"internal/identity/azure"}, "it is large, and the rest of the code sees readings"},
 	{"github.com/AzureAD/...", []pattern{"internal/identity/azure"}, "it is large, and the rest of the code sees readings"},
 	{"go.opentelemetry.io/...", []pattern{"internal/otlp", "e2e"}, "the rest of the code sees times of an exchange"},
+	{"github.com/coreos/...", []pattern{"internal/sockets", "cmd/..."}, "only who starts and ends the process speaks with systemd"},
 	{"github.com/redis/...", []pattern{"internal/shares"}, "the rest of the code sees what was lent"},
 	{"github.com/rs/cors", []pattern{"corsx"}, "CORS is decided in one place"},
 	{"net/http", []pattern{

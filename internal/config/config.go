@@ -84,6 +84,13 @@ type ListenTLS struct {
 	CertFile string `koanf:"cert_file"`
 	// PEM file with the private key.
 	KeyFile string `koanf:"key_file"`
+	// What session tickets are sealed with: env:NAME or file:/path of 32 characters
+	// or more that nobody can guess, the same for all replicas. With it a client
+	// resumes its session on another replica, and after a restart. The first seals,
+	// and all open: put a new one in front from time to time, and take the last
+	// away a day later, since who learns a key can read what was sent in sessions
+	// that were resumed by it. Empty: each replica makes up its own.
+	TicketKeys []string `koanf:"ticket_keys" secret:"reference"`
 }
 
 // Admin is the operator's listener.
@@ -322,12 +329,20 @@ type Timeouts struct {
 	ClientWriteStall Duration `koanf:"client_write_stall" min:"1ms"`
 	// Time that an idle connection of a client is kept open.
 	ClientKeepAlive Duration `koanf:"client_keep_alive" min:"1ms"`
+	// Age from which a client's connection carries no further exchange: the next
+	// answer on it is the last, and says so. Clients then connect anew, which
+	// spreads them over replicas that have been added. Each connection lives up to a
+	// fifth less, so that they do not leave together. What runs is never cut, and an
+	// idle connection is left to client_keep_alive. 0: no bound.
+	ClientMaxAge Duration `koanf:"client_max_age" min:"1ms" zero:"ok"`
 	// Time that an idle connection to the upstream is kept open.
 	UpstreamKeepAlive Duration `koanf:"upstream_keep_alive" min:"1ms"`
 	// Time that running exchanges get to finish after SIGTERM.
 	Drain Duration `koanf:"drain"`
 	// Time between failing /readyz and closing the listener after SIGTERM, so
-	// that a load balancer sees it first.
+	// that a load balancer sees it first, and clients read in their next answer that
+	// the connection ends. The default is one second more than HAProxy takes with its
+	// own defaults: three checks, two seconds apart. Ctrl-C does without.
 	DrainDelay Duration `koanf:"drain_delay"`
 }
 

@@ -19,6 +19,7 @@ func Default() Config {
 			ClientKeepAlive:   Seconds(75),
 			UpstreamKeepAlive: Seconds(100),
 			Drain:             Seconds(30),
+			DrainDelay:        Seconds(7),
 		},
 		Limits: Limits{Head: Size{64 << 10}},
 		Loops:  Loops{Busy: true},

@@ -18,6 +18,9 @@ import (
 func Files(c Config, file string) []string {
 	files := []string{file, c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile}
 	files = append(files, fileOf(c.Admin.Token), c.Traces.CAFile, fileOf(c.Shared.Password), c.Shared.CAFile)
+	for _, ref := range c.Listen.TLS.TicketKeys {
+		files = append(files, fileOf(ref))
+	}
 	for _, ref := range c.Traces.Headers {
 		files = append(files, fileOf(ref))
 	}
@@ -50,6 +53,7 @@ func fileOf(ref string) string {
 func (c *Config) CheckFiles() Problems {
 	v := &checker{config: c}
 	v.certificate("listen.tls", c.Listen.TLS.CertFile, c.Listen.TLS.KeyFile)
+	v.ticketFiles("listen.tls.ticket_keys", c.Listen.TLS)
 	v.secret("admin.token", c.Admin.Token)
 	v.traceFiles()
 	v.secret("shared.password", c.Shared.Password)

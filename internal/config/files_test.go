@@ -11,7 +11,7 @@ import (
 
 func TestFilesOfAConfiguration(t *testing.T) {
 	cfg := mustLoad(t, Options{File: write(t, "edge.yaml", `
-listen: {tls: {cert_file: /tls/b.pem, key_file: /tls/b.key}}
+listen: {tls: {cert_file: /tls/b.pem, key_file: /tls/b.key, ticket_keys: ["file:/run/secrets/tickets", "env:OLD"]}}
 admin: {token: file:/run/secrets/token}
 upstreams:
   a: {url: https://a.azure-api.net, tls: {ca_file: /tls/ca.pem, cert_file: /tls/b.pem, key_file: /tls/b.key}}
@@ -19,7 +19,7 @@ upstreams:
 routes: {all: {upstream: a}}
 traces: {endpoint: "https://collector", ca_file: /tls/collector.pem, headers: {a: file:/run/secrets/otlp, b: "env:X"}}
 `)})
-	want := []string{"/etc/edge.yaml", "/run/secrets/otlp", "/run/secrets/token", "/tls/b.key", "/tls/b.pem", "/tls/ca.pem", "/tls/collector.pem"}
+	want := []string{"/etc/edge.yaml", "/run/secrets/otlp", "/run/secrets/tickets", "/run/secrets/token", "/tls/b.key", "/tls/b.pem", "/tls/ca.pem", "/tls/collector.pem"}
 	if got := Files(cfg, "/etc/edge.yaml"); !reflect.DeepEqual(got, want) {
 		t.Errorf("Files: got %q, want %q", got, want)
 	}
@@ -41,7 +41,7 @@ func TestCheckFiles(t *testing.T) {
 	certificate, key := keyPair(t)
 	_, otherKey := keyPair(t)
 	for name, content := range map[string]string{
-		"tls.pem": certificate, "tls.key": key, "other.key": otherKey, "text": "hello\n", "token": "0123abcd\n", "empty": "\n",
+		"tls.pem": certificate, "tls.key": key, "other.key": otherKey, "text": "hello\n", "token": "0123abcd\n", "long": "01234567890123456789012345678901\n", "empty": "\n",
 	} {
 		put(t, filepath.Join(dir, name), content)
 	}
@@ -56,6 +56,8 @@ func TestCheckFiles(t *testing.T) {
 			`edge.yaml:2: listen.tls.cert_file: found "DIR/tls.pem", but it does not fit key_file: private key does not match public key`},
 		{"a certificate that is none", oneUpstream + "listen: {tls: {cert_file: DIR/text, key_file: DIR/tls.key}}\n",
 			`edge.yaml:2: listen.tls.cert_file: found "DIR/text", but it does not fit key_file: failed to find any PEM data in certificate input`},
+		{"a key of tickets that can be guessed", oneUpstream + "listen: {tls: {cert_file: DIR/tls.pem, key_file: DIR/tls.key, ticket_keys: ['file:DIR/long', 'file:DIR/token']}}\n",
+			`edge.yaml:2: listen.tls.ticket_keys[1]: the secret cannot be used: file:DIR/token: it has less than 32 characters; make one with openssl rand -base64 48`},
 		{"an authority that is none", "upstreams: {a: {url: https://a.azure-api.net, tls: {ca_file: DIR/text}}}\n",
 			`edge.yaml:1: upstreams.a.tls.ca_file: found "DIR/text", but there is no PEM certificate in it`},
 		{"an upstream's client certificate", "upstreams: {a: {url: https://a.azure-api.net, tls: {cert_file: DIR/tls.pem, key_file: DIR/text}}}\n",

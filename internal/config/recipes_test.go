@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/sockets"
 )
 
 const configs = "../../configs"
@@ -32,7 +35,7 @@ func TestRecipes(t *testing.T) {
 			return c.Routes["research"].Timeouts, RouteTimeouts{ResponseHead: Seconds(600), StreamIdle: Seconds(300)}
 		},
 		"recipes/tls-towards-clients.yaml": func(c Config) (any, any) {
-			return c.Listen.TLS, ListenTLS{"/etc/apim-edge/tls.crt", "/etc/apim-edge/tls.key"}
+			return c.Listen.TLS, ListenTLS{CertFile: "/etc/apim-edge/tls.crt", KeyFile: "/etc/apim-edge/tls.key"}
 		},
 		"recipes/corporate-ca.yaml": func(c Config) (any, any) {
 			return c.Upstreams["legacy"].TLS.ServerName, "contoso.azure-api.net"
@@ -102,7 +105,8 @@ func TestRecipes(t *testing.T) {
 }
 
 // TestUnitWaitsForTheDrain holds that systemd kills later than the drain ends,
-// and that a reload is the signal that apim-edge knows.
+// that a reload is the signal that apim-edge knows, and that the socket is the one that
+// the defaults ask for.
 func TestUnitWaitsForTheDrain(t *testing.T) {
 	data, err := os.ReadFile(configs + "/apim-edge.service")
 	do(t, err)
@@ -116,7 +120,16 @@ func TestUnitWaitsForTheDrain(t *testing.T) {
 	if drain := Default().Timeouts.Drain.Duration + Default().Timeouts.DrainDelay.Duration; stop <= drain {
 		t.Errorf("systemd kills after %v, but the drain takes up to %v", stop, drain)
 	}
-	for _, line := range []string{"Type=exec", "ExecReload=/bin/kill -HUP $MAINPID", "DynamicUser=yes",
+	socket, err := os.ReadFile(configs + "/apim-edge.socket")
+	do(t, err)
+	_, port, err := net.SplitHostPort(Default().Listen.Address)
+	do(t, err)
+	for _, line := range []string{"ListenStream=" + port, "FileDescriptorName=" + sockets.Clients} {
+		if !strings.Contains(string(socket), "\n"+line+"\n") {
+			t.Errorf("the socket lacks %q", line)
+		}
+	}
+	for _, line := range []string{"Type=notify", "ExecReload=/bin/kill -HUP $MAINPID", "DynamicUser=yes",
 		"ExecStart=/usr/local/bin/apim-edge serve --config /etc/apim-edge/config.yaml"} {
 		if !strings.Contains(unit, "\n"+line+"\n") {
 			t.Errorf("the unit lacks %q", line)

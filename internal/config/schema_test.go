@@ -36,7 +36,7 @@ var unseen = reasons(map[string]string{
 		variable-wrong-pairs variable-wrong-truth-value`,
 	ofYAML: `comments-only duplicate-key duplicate-name empty-file key-is-a-list not-yaml tab two-documents unclosed-quote`,
 	merges: `merge-key`,
-	missing: `shared-without-store auth-identity-without-resource auth-of-nothing auth-secondary-alone bridge-without-api-version
+	missing: `shared-without-store ticket-keys-without-tls auth-identity-without-resource auth-of-nothing auth-secondary-alone bridge-without-api-version
 		bridge-without-models client-without-key listen-certificate-without-key listen-key-without-certificate
 		no-route no-upstream route-without-upstream token-policy-cloud-without-tenant token-policy-keys-without-issuer
 		token-policy-of-nobody token-policy-tenants-without-tenant token-policy-without-audience

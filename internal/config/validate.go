@@ -186,6 +186,7 @@ func (v *checker) listeners() {
 	listen, admin := v.config.Listen, v.config.Admin
 	v.address("listen.address", listen.Address)
 	v.pair("listen.tls", listen.TLS.CertFile, listen.TLS.KeyFile)
+	v.ticketKeys("listen.tls.ticket_keys", listen.TLS)
 	v.healthPath("listen.health_path", listen.HealthPath)
 	if admin.Token != "" {
 		v.fault("admin.token", "", referenceFault(admin.Token), "")

@@ -82,4 +82,8 @@ func spread(instead string) map[string]fate {
 
 func hasClientCertificate(v *view) bool { return v.up.TLS.CertFile != "" }
 
+func noMaxAge(v *view) bool { return v.conf.Timeouts.ClientMaxAge.Duration == 0 }
+
+func noTicketKeys(v *view) bool { return len(v.conf.Listen.TLS.TicketKeys) == 0 }
+
 func direct(v *view) bool { return v.up.Proxy == "" || v.up.Proxy == "none" }

@@ -2,11 +2,12 @@ package export
 
 // haproxyKeys says what becomes of each key in HAProxy.
 var haproxyKeys = merged(proxies, spread("others can be servers of its backend, but a credential, a prefix and a bridge of their own cannot"), map[string]fate{
-	"listen.address":       does("bind"),
-	"listen.tls.cert_file": does("bind ... ssl crt, one file with both, which you make; a changed file needs a reload"),
-	"listen.tls.key_file":  does("bind ... ssl crt, one file with both, which you make; a changed file needs a reload"),
-	"listen.health_path":   cant("monitor-uri: it answers 200 as long as HAProxy runs, also while the credential or the upstream is missing"),
-	"trusted_proxies":      does("src, for X-Forwarded-For, -Proto and -Host; Forwarded and the fields of single vendors are dropped from everybody"),
+	"listen.address":         does("bind"),
+	"listen.tls.cert_file":   does("bind ... ssl crt, one file with both, which you make; a changed file needs a reload"),
+	"listen.tls.key_file":    does("bind ... ssl crt, one file with both, which you make; a changed file needs a reload"),
+	"listen.tls.ticket_keys": cant("tls-ticket-keys wants a file of its own form, which you make").but(noTicketKeys, spare("tickets are sealed with keys that nobody else has")),
+	"listen.health_path":     cant("monitor-uri: it answers 200 as long as HAProxy runs, also while the credential or the upstream is missing"),
+	"trusted_proxies":        does("src, for X-Forwarded-For, -Proto and -Host; Forwarded and the fields of single vendors are dropped from everybody"),
 
 	"upstreams.<name>.url":              does("server and replace-path"),
 	"upstreams.<name>.tls.ca_file":      does("ca-file; where it is empty, the system's authorities"),
@@ -55,6 +56,7 @@ var haproxyKeys = merged(proxies, spread("others can be servers of its backend, 
 	"timeouts.tls_handshake":               does("timeout connect, the longer of the two"),
 	"timeouts.client_write_stall":          cant("timeout client bounds all silence of a client, and must not be shorter than a stream may be silent").but(shortSilence, does("timeout client")),
 	"timeouts.client_keep_alive":           does("timeout http-keep-alive"),
+	"timeouts.client_max_age":              cant("a client that keeps its connection busy keeps it for ever").but(noMaxAge, spare("a client's connection has no bound")),
 	"timeouts.upstream_keep_alive":         does("pool-purge-delay, which halves the pool each time: some live longer"),
 	"timeouts.drain":                       cant("hard-stop-after stands in the global section of all files: set it there, and end HAProxy by SIGUSR1"),
 

@@ -72,6 +72,9 @@ func (n *nginx) server() {
 	n.line("client_body_timeout %s;", seconds(t.RequestBodyIdle))
 	n.line("send_timeout %s;", seconds(t.ClientWriteStall))
 	n.line("keepalive_timeout %s;", seconds(t.ClientKeepAlive))
+	if t.ClientMaxAge.Duration > 0 {
+		n.line("keepalive_time %s;", seconds(t.ClientMaxAge))
+	}
 	n.line("large_client_header_buffers 4 %dk; # each field, and four times that in all", (n.conf.Limits.Head.Bytes+1023)>>10)
 	n.line("client_max_body_size %d;", n.route.RequestBody.Bytes)
 	n.line("default_type application/json;")

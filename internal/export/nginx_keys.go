@@ -8,11 +8,12 @@ func unreadable(v *view) bool {
 
 // nginxKeys says what becomes of each key in nginx.
 var nginxKeys = merged(proxies, spread("nginx has one Host, one prefix, one credential and one name of a certificate for all servers of an upstream"), map[string]fate{
-	"listen.address":       does("listen"),
-	"listen.tls.cert_file": does("ssl_certificate; a changed file needs a reload"),
-	"listen.tls.key_file":  does("ssl_certificate_key; a changed file needs a reload"),
-	"listen.health_path":   cant("location: it answers 200 as long as nginx runs, also while the credential or the upstream is missing"),
-	"trusted_proxies":      does("geo, for X-Forwarded-For, -Proto and -Host; Forwarded and the fields of single vendors are dropped from everybody"),
+	"listen.address":         does("listen"),
+	"listen.tls.cert_file":   does("ssl_certificate; a changed file needs a reload"),
+	"listen.tls.key_file":    does("ssl_certificate_key; a changed file needs a reload"),
+	"listen.tls.ticket_keys": cant("ssl_session_ticket_key wants files of 80 bytes, which you make").but(noTicketKeys, spare("tickets are sealed with keys that nobody else has")),
+	"listen.health_path":     cant("location: it answers 200 as long as nginx runs, also while the credential or the upstream is missing"),
+	"trusted_proxies":        does("geo, for X-Forwarded-For, -Proto and -Host; Forwarded and the fields of single vendors are dropped from everybody"),
 
 	"upstreams.<name>.url":             does("upstream, proxy_pass and the map of the path"),
 	"upstreams.<name>.tls.ca_file":     does("proxy_ssl_trusted_certificate; where it is empty, Debian's file of authorities"),
@@ -63,6 +64,7 @@ var nginxKeys = merged(proxies, spread("nginx has one Host, one prefix, one cred
 	"timeouts.tls_handshake":               does("proxy_connect_timeout, the longer of the two"),
 	"timeouts.client_write_stall":          does("send_timeout"),
 	"timeouts.client_keep_alive":           does("keepalive_timeout"),
+	"timeouts.client_max_age":              does("keepalive_time").but(noMaxAge, spare("nginx ends a client's connection after an hour or 1000 requests, and says so")),
 	"timeouts.upstream_keep_alive":         does("keepalive_timeout of the upstream"),
 	"timeouts.drain":                       cant("worker_shutdown_timeout stands in the main context, outside of this file: set it there, and end nginx by SIGQUIT"),
 

@@ -62,10 +62,13 @@ func startWith(t *testing.T, url, text string, o Options) *running {
 	return r
 }
 
+// load has the edge wait for a balancer only where the file says so.
 func (r *running) load() (config.Config, error) {
-	return config.Load(config.Options{File: r.file, Overrides: map[string]any{
-		"listen.address": "127.0.0.1:0", "admin.address": "127.0.0.1:0", "log.level": "debug",
-	}})
+	overrides := map[string]any{"listen.address": "127.0.0.1:0", "admin.address": "127.0.0.1:0", "log.level": "debug"}
+	if text, err := os.ReadFile(r.file); err == nil && !strings.Contains(string(text), "drain_delay") {
+		overrides["timeouts.drain_delay"] = config.Seconds(0)
+	}
+	return config.Load(config.Options{File: r.file, Overrides: overrides})
 }
 
 // write replaces the file in one step, as editors and ConfigMaps do.

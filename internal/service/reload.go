@@ -118,6 +118,9 @@ func needRestart(a, b config.Config) (keys []string) {
 	if (a.Listen.TLS.CertFile == "") != (b.Listen.TLS.CertFile == "") {
 		keys = append(keys, "listen.tls")
 	}
+	if len(a.Listen.TLS.TicketKeys) > 0 && len(b.Listen.TLS.TicketKeys) == 0 && b.Listen.TLS.CertFile != "" {
+		keys = append(keys, "listen.tls.ticket_keys")
+	}
 	if !reflect.DeepEqual(a.Admin, b.Admin) {
 		keys = append(keys, "admin")
 	}

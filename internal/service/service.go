@@ -23,6 +23,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/otlp"
 	"github.com/apim-edge/apim-edge/internal/page"
 	"github.com/apim-edge/apim-edge/internal/shares"
+	"github.com/apim-edge/apim-edge/internal/sockets"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/front"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -46,6 +47,8 @@ type Options struct {
 	// Begin is asked once, before clients can connect; false: Start ends with
 	// ErrNotBegun. nil: begin.
 	Begin func() bool
+	// Sockets has what is listened on; nil: none was handed over.
+	Sockets *sockets.Sockets
 	// Container returns the memory that the container may use, for the collector;
 	// nil: it is not told.
 	Container func() (uint64, error)
@@ -53,24 +56,26 @@ type Options struct {
 
 // Service is a running edge.
 type Service struct {
-	o           Options
-	log         zerolog.Logger
-	output      *logOutput
-	loops       []*wire.Loop
-	edge        *proxy.Edge
-	metrics     *record.Metrics
-	front       *front.Server
-	admin       *admin.Server
-	page        *page.Page // nil without an admin listener
-	certificate front.Certificate
-	traces      *otlp.Exporter
-	health      health.Set
-	draining    *health.Cause
-	keys        *health.Cause  // of issuers that were never reached
-	ring        *keyring.Ring  // the credentials that the edge itself shows to upstreams
-	forget      func()         // has vaults not be asked any more
-	census      *census.Census // nil: off
-	shares      *shares.Keeper
+	o       Options
+	log     zerolog.Logger
+	output  *logOutput
+	loops   []*wire.Loop
+	edge    *proxy.Edge
+	metrics *record.Metrics
+	front   *front.Server
+	admin   *admin.Server
+	// adminListener is admin's, which closes it as well.
+	adminListener net.Listener
+	page          *page.Page // nil without an admin listener
+	certificate   front.Certificate
+	traces        *otlp.Exporter
+	health        health.Set
+	draining      *health.Cause
+	keys          *health.Cause  // of issuers that were never reached
+	ring          *keyring.Ring  // the credentials that the edge itself shows to upstreams
+	forget        func()         // has vaults not be asked any more
+	census        *census.Census // nil: off
+	shares        *shares.Keeper
 
 	// Address is where clients connect, AdminAddress the admin listener ("" if
 	// there is none).
@@ -93,6 +98,9 @@ func Start(o Options) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{o: o}
+	if s.o.Sockets == nil {
+		s.o.Sockets = &sockets.Sockets{}
+	}
 	s.draining = s.health.Register("draining")
 	s.keys = s.health.Register("no keys of issuers")
 	s.output, s.log = newLog(conf.Log, o)
@@ -173,7 +181,11 @@ func (s *Service) start(conf config.Config) error {
 		return err
 	}
 	if err := s.listenAdmin(conf); err != nil {
-		s.front.Drain(0)
+		s.front.Drain(0, 0)
+		return err
+	}
+	if err := s.o.Sockets.Unused(); err != nil {
+		s.front.Drain(0, 0)
 		return err
 	}
 	for _, w := range conf.Warnings() {
@@ -181,7 +193,7 @@ func (s *Service) start(conf config.Config) error {
 	}
 	s.inUse(s.log.Info()).Msg("configuration in use")
 	if err := s.front.Serve(); err != nil {
-		s.front.Drain(0)
+		s.front.Drain(0, 0)
 		return err
 	}
 	s.log.Info().Str("listener", "clients").Str("address", s.Address).Str("version", s.o.Version).Msg("listening")
@@ -200,25 +212,32 @@ func (s *Service) watch(looked config.Looked) {
 
 // loadCertificate says where the files stand that cannot be used.
 func (s *Service) loadCertificate(conf config.Config) error {
-	if err := s.certificate.Load(conf.Listen.TLS); err != nil {
+	tickets, err := conf.Listen.TLS.Tickets()
+	if err == nil {
+		err = s.certificate.Load(conf.Listen.TLS)
+	}
+	if err != nil {
 		return conf.Locate(config.Problem{Key: "listen.tls", Text: err.Error()})
 	}
+	s.certificate.ShareTickets(tickets)
 	return nil
 }
 
 func (s *Service) listen(conf config.Config) error {
 	s.front = front.New(s.edge, s.loops, s.log, nil, s.metrics.Clients().Add)
 	if conf.Listen.TLS.CertFile != "" {
+		secure := s.certificate.Config()
 		if err := s.loadCertificate(conf); err != nil {
 			return err
 		}
-		s.front = front.New(s.edge, s.loops, s.log, s.certificate.Config(), s.metrics.Clients().Add)
+		s.front = front.New(s.edge, s.loops, s.log, secure, s.metrics.Clients().Add)
 	}
-	addr, err := s.front.Listen(conf.Listen.Address)
+	l, given, err := s.o.Sockets.Open(sockets.Clients, conf.Listen.Address)
 	if err != nil {
 		return bindError("listen.address", err, "Choose another with --listen")
 	}
-	s.Address = addr.String()
+	s.front.Listen(l, given)
+	s.Address = l.Addr().String()
 	return nil
 }
 
@@ -237,31 +256,51 @@ func (s *Service) listenAdmin(conf config.Config) error {
 	if err != nil {
 		return fmt.Errorf("admin.token: %w", err)
 	}
-	l, err := net.Listen("tcp", conf.Admin.Address)
+	l, _, err := s.o.Sockets.Open(sockets.Admin, conf.Admin.Address)
 	if err != nil {
 		return bindError("admin.address", err, `Choose another with --admin, or switch the listener off with --admin ""`)
 	}
 	s.AdminAddress = l.Addr().String()
 	s.log.Info().Str("listener", "admin").Str("address", s.AdminAddress).Msg("listening")
+	s.adminListener = l
 	go func() {
-		if err := s.admin.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		err := s.admin.Serve(l)
+		if !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			s.log.Error().Err(err).Msg("the admin listener has ended")
 		}
 	}()
 	return nil
 }
 
+// Who asks for the end. Stop says it in the log.
+const (
+	BySignal    = "signal"    // a supervisor
+	ByInterrupt = "interrupt" // a person at the keyboard
+	ByTerminal  = "terminal"  // it has hung up
+)
+
+// lastCall is how long the end of a drain waits for those who are idle, each in turn: for
+// longer than a request is on its way that had no word of the end when it was sent.
+const lastCall = time.Second
+
 // Stop drains and ends the service: it fails readiness, waits drain_delay, stops
-// accepting, lets exchanges finish within the drain timeout and aborts the rest.
-// trigger says in the log who asked: signal or terminal.
+// accepting, lets exchanges finish within the drain timeout and aborts the rest. A
+// terminal has no balancer that would have to see it first, and a person who waits.
 func (s *Service) Stop(trigger string) {
 	conf := s.edge.Config()
+	delay, idle := conf.Timeouts.DrainDelay.Duration, lastCall
+	if trigger != BySignal {
+		delay, idle = 0, time.Millisecond
+	}
 	s.stopWatch()
 	s.draining.Raise("")
 	s.edge.Drain()
+	if s.o.Sockets.Beside && s.admin != nil {
+		s.admin.Leave(s.adminListener) // who asks for readiness means the edge that has taken over
+	}
 	s.log.Info().Str("trigger", trigger).Int64("exchanges", s.edge.Inflight()).Dur("within_ms", conf.Timeouts.Drain.Duration).Msg("draining")
-	time.Sleep(conf.Timeouts.DrainDelay.Duration)
-	aborted := s.front.Drain(conf.Timeouts.Drain.Duration)
+	time.Sleep(delay)
+	aborted := s.front.Drain(idle, conf.Timeouts.Drain.Duration)
 	s.log.Info().Int("aborted", aborted).Msg("stopped")
 	s.end()
 	select {

@@ -182,6 +182,18 @@ func TestReadinessFailsFirst(t *testing.T) {
 	}
 }
 
+// TestAPersonIsNotKeptWaiting holds that drain_delay is for supervisors: a keyboard has no
+// balancer.
+func TestAPersonIsNotKeptWaiting(t *testing.T) {
+	for _, trigger := range []string{ByInterrupt, ByTerminal} {
+		r := start(t, upstream(t), minimal+"timeouts: {drain_delay: 1h}\n")
+		r.Stop(trigger)
+		if !r.log.Has(`"trigger":"` + trigger + `"`) {
+			t.Errorf("the log does not tell who asked:\n%s", r.log)
+		}
+	}
+}
+
 // TestAServiceThatCannotStart holds that the error says what to do, and that
 // nothing is left running.
 func TestAServiceThatCannotStart(t *testing.T) {

@@ -32,6 +32,7 @@ type Server struct {
 	refusals int            // how many of them are on their way out; on the loop that accepts
 
 	own      *net.TCPListener // until Serve; then listener has its socket
+	shared   bool             // other processes have that socket as well
 	listener *wire.Listener   // nil before Serve
 	// load and open count a connection from accept to gone, its handshake included:
 	// only the loop that accepts counts in, so that open cannot pass the limit.
@@ -65,20 +66,9 @@ func New(edge *proxy.Edge, loops []*wire.Loop, log zerolog.Logger, conf *tls.Con
 	return s
 }
 
-// Listen opens the listener, for example on "127.0.0.1:0".
-func (s *Server) Listen(address string) (net.Addr, error) {
-	lc := net.ListenConfig{KeepAlive: -1} // what is accepted is set up by package wire
-	l, err := lc.Listen(context.Background(), "tcp", address)
-	if err != nil {
-		return nil, err
-	}
-	own, ok := l.(*net.TCPListener)
-	if !ok {
-		panic("BUG: a TCP listener of another kind")
-	}
-	s.own = own
-	return l.Addr(), nil
-}
+// Listen takes the listener over. shared: other processes have its socket as well, and who
+// waits in it at the end is theirs.
+func (s *Server) Listen(own *net.TCPListener, shared bool) { s.own, s.shared = own, shared }
 
 // Serve begins to accept connections; Drain ends it. The first loop accepts, for
 // all of them.
@@ -190,7 +180,7 @@ func (s *Server) take(l int, sock *wire.Socket, secured *wire.Secured) {
 	case s.handshakes.Err() != nil:
 		c.End() // it came too late for the others' end
 	case s.draining.Load():
-		c.CloseIfIdle()
+		c.HearLastCall()
 	}
 }
 
@@ -221,18 +211,15 @@ func (s *Server) gone(l int) {
 }
 
 // Drain stops accepting, lets exchanges finish within grace, and aborts those
-// that do not. It returns how many were aborted. It waits for loops, and must not run
-// on one. Answers are told to be the last of their connection before the idle ones are
-// closed, or an exchange that ends in between would leave its connection open.
-func (s *Server) Drain(grace time.Duration) (aborted int) {
+// that do not. It returns how many were aborted. Who waits for a request is waited for
+// in turn, for up to idle: no more can be done for a client whose request is under way
+// (RFC 9112 section 9.3.1). It waits for loops, and must not run on one.
+func (s *Server) Drain(idle, grace time.Duration) (aborted int) {
 	s.edge.Drain()
-	s.draining.Store(true)
-	if s.listener != nil {
-		s.listener.Close()
-	} else if s.own != nil {
-		_ = s.own.Close()
-	}
-	s.each((*proxy.Client).CloseIfIdle)
+	s.edge.LastCall(idle)
+	s.draining.Store(true) // behind the last call, which take repeats to those who come later
+	s.stopAccepting()
+	s.each((*proxy.Client).HearLastCall)
 	if s.empty(grace) {
 		return 0
 	}
@@ -242,6 +229,18 @@ func (s *Server) Drain(grace time.Duration) (aborted int) {
 	s.each((*proxy.Client).End)
 	s.empty(5 * time.Second)
 	return aborted
+}
+
+func (s *Server) stopAccepting() {
+	switch {
+	case s.listener == nil && s.own != nil:
+		_ = s.own.Close()
+	case s.listener == nil:
+	case s.shared:
+		s.listener.Leave()
+	default:
+		s.listener.Close()
+	}
 }
 
 // each has do run for every client, on the client's loop. It does not wait for that.

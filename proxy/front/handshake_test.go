@@ -74,6 +74,6 @@ func TestADrainDoesNotWaitForAHandshake(t *testing.T) {
 	e.Secure = nil
 	c := e.Dial()
 	e.WantMetric("apim_edge_client_connections", 1)
-	e.Front.Drain(time.Millisecond)
+	e.Front.Drain(proxytest.LastCall, time.Millisecond)
 	c.Gone()
 }

@@ -6,6 +6,7 @@ package proxytest
 
 import (
 	"crypto/tls"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -91,11 +92,12 @@ func startEdge(t testing.TB, n int, url string, own *upstream.Credential, change
 		server, e.Secure = certificate.Config(), authority().Client()
 	}
 	e.Front = front.New(e.Edge, loops, logger, server, e.metrics.Clients().Add)
-	addr, err := e.Front.Listen("127.0.0.1:0")
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.Address = addr.String()
+	e.Front.Listen(l, false)
+	e.Address = l.Addr().String()
 	if err := e.Front.Serve(); err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +140,7 @@ func (e *Edge) End() {
 		return
 	}
 	e.ended = true
-	if n := e.Front.Drain(Patience); n != 0 {
+	if n := e.Front.Drain(LastCall, Patience); n != 0 {
 		e.T.Errorf("%d exchanges were still running when the test ended", n)
 	}
 	if n := e.Edge.Inflight(); n != 0 {
@@ -157,11 +159,17 @@ func (e *Edge) End() {
 	e.Edge.Close()
 }
 
+// LastCall is how long a drain waits for idle clients: until its loops have looked.
+const LastCall = time.Millisecond
+
 // Drain drains the edge beside the test, once it has begun to; what comes is how many
 // exchanges were aborted.
-func (e *Edge) Drain(grace time.Duration) <-chan int {
+func (e *Edge) Drain(grace time.Duration) <-chan int { return e.DrainIdle(LastCall, grace) }
+
+// DrainIdle is Drain that waits so long for clients that are idle.
+func (e *Edge) DrainIdle(idle, grace time.Duration) <-chan int {
 	aborted := make(chan int, 1)
-	go func() { aborted <- e.Front.Drain(grace) }()
+	go func() { aborted <- e.Front.Drain(idle, grace) }()
 	Eventually(e.T, e.Edge.Draining, func() string { return "the drain has not begun" })
 	return aborted
 }

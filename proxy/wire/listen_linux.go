@@ -155,13 +155,10 @@ func (n *Listener) acceptAll() {
 		if n.fd < 0 || n.again {
 			return
 		}
-		fd, address, err := unix.Accept4(n.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-		switch err {
+		switch err := n.acceptOne(); err {
 		case nil:
-			n.hand(&Socket{fd: fd, Peer: addrPort(address)}, nil)
 		case unix.EAGAIN:
 			return
-		case unix.EINTR, unix.ECONNABORTED: // the latter gave up while it waited
 		default:
 			n.again = true // one look for all who wait: each of them is an event as well
 			time.AfterFunc(acceptAgain, func() { n.loop.Post(n.lookAgain) })
@@ -171,6 +168,18 @@ func (n *Listener) acceptAll() {
 	}
 	n.again = true
 	n.loop.Post(n.lookAgain)
+}
+
+// acceptOne accepts one connection, or none that gave up while it waited.
+func (n *Listener) acceptOne() error {
+	fd, address, err := unix.Accept4(n.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	switch err {
+	case nil:
+		n.hand(&Socket{fd: fd, Peer: addrPort(address)}, nil)
+	case unix.EINTR, unix.ECONNABORTED:
+		err = nil
+	}
+	return err
 }
 
 func (n *Listener) lookAgain() {
@@ -195,11 +204,33 @@ func addrPort(a unix.Sockaddr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// Close stops accepting. It must not be called on the loop.
-func (n *Listener) Close() { n.loop.Do(n.closeNow) }
+// Close stops accepting, behind those who wait: the kernel would reset them. Between the
+// last of them and the end nobody but the kernel can step in. It must not be called on
+// the loop.
+func (n *Listener) Close() {
+	n.loop.Do(func() {
+		for left := mostWaiting; n.fd >= 0 && left > 0; left-- {
+			if n.acceptOne() != nil {
+				break
+			}
+		}
+		n.closeNow()
+	})
+}
 
+// Leave stops accepting where another process has the socket as well, and those who wait
+// are served there. It must not be called on the loop.
+func (n *Listener) Leave() { n.loop.Do(n.closeNow) }
+
+// mostWaiting is how many are accepted at the end: more than a kernel lets wait, so that
+// a flood has an end as well.
+const mostWaiting = 1 << 16
+
+// closeNow takes the socket out of the epoll instance itself: closing does that only
+// where nobody else has it.
 func (n *Listener) closeNow() {
 	if n.fd >= 0 {
+		_ = unix.EpollCtl(n.loop.ep, unix.EPOLL_CTL_DEL, n.fd, nil)
 		_ = unix.Close(n.fd)
 		n.fd = -1
 	}

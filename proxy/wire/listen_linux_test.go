@@ -3,7 +3,10 @@
 package wire
 
 import (
+	"fmt"
 	"net"
+	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -101,4 +104,82 @@ func noDescriptors(t *testing.T) (giveBack func()) {
 			t.Error(err)
 		}
 	}
+}
+
+// TestThoseWhoWaitAreAcceptedAtTheEnd holds that closing a listener loses nobody whom the
+// kernel has let in: it would reset them.
+func TestThoseWhoWaitAreAcceptedAtTheEnd(t *testing.T) {
+	const calls = 4 * acceptShare
+	l := startLoop(t)
+	tcp, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, accepted := tcp.Addr().String(), make(chan *Socket, calls)
+	own, err := l.Listen(tcp, func(sock *Socket, _ error) { accepted <- sock })
+	if err != nil {
+		t.Fatal(err)
+	}
+	release, closed := hold(l), make(chan struct{})
+	for range calls {
+		dial(t, address)
+	}
+	go func() {
+		defer close(closed)
+		own.Close()
+	}()
+	release()
+	<-closed
+	if n := len(accepted); n != calls {
+		t.Errorf("%d connections accepted, want all %d who were in", n, calls)
+	}
+	for range len(accepted) {
+		(<-accepted).Close()
+	}
+}
+
+// TestAListenerMayBeLeftToAnother holds that who waits then is for the other one who has
+// the socket, and that the loop hears no more of it.
+func TestAListenerMayBeLeftToAnother(t *testing.T) {
+	l := startLoop(t)
+	tcp, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := tcp.Addr().String()
+	f, err := tcp.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := l.Listen(tcp, func(*Socket, error) { t.Error("the one who has left has accepted") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := watched(t, l)
+	own.Leave()
+	if n := watched(t, l); n != before-1 {
+		t.Errorf("the loop watches %d descriptors behind its leave, and %d before", n, before)
+	}
+	dial(t, address)
+	other, err := net.FileListener(f)
+	_ = f.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close() //nolint:errcheck // a test's end
+	c, err := other.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close()
+}
+
+// watched returns how many descriptors the loop's epoll instance has in it.
+func watched(t *testing.T, l *Loop) (n int) {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", l.ep))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(string(text), "tfd:")
 }

@@ -68,3 +68,6 @@ func (l *Loop) Listen(own *net.TCPListener, accept func(*Socket, error)) (*Liste
 
 // Close stops accepting.
 func (n *Listener) Close() { _ = n.own.Close() }
+
+// Leave stops accepting where another process has the socket as well.
+func (n *Listener) Leave() { n.Close() }

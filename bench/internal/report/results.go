@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
@@ -189,6 +190,15 @@ func (r *Results) line(name string, leg workload.Leg, peer PeerInfo) line {
 		}
 	}
 	return l
+}
+
+// Newest is the run without the peers of whose program it has a newer release as well.
+func (r *Results) Newest() *Results {
+	newest := *r
+	newest.Peers = slices.DeleteFunc(slices.Clone(r.Peers), func(p PeerInfo) bool {
+		return slices.ContainsFunc(r.Peers, func(other PeerInfo) bool { return strings.HasPrefix(other.Name, p.Name+"-") })
+	})
+	return &newest
 }
 
 // Spread is a figure over the rounds.

@@ -84,6 +84,21 @@ With access logs, each into a file:
 	}
 }
 
+// TestTheNewestReleaseTakesThePlaceOfTheOlder, as a column and as the best.
+func TestTheNewestReleaseTakesThePlaceOfTheOlder(t *testing.T) {
+	r := threeRounds()
+	r.Peers = append(r.Peers, PeerInfo{Name: "nginx-1.30", Role: peers.General})
+	r.Rows = append(r.Rows, Row{Workload: "w", Leg: workload.Plain, Peer: "nginx-1.30", Figures: map[string]float64{"cpu_us": 11.25}})
+	var summary strings.Builder
+	r.Newest().Summary(&summary)
+	if want := "| w | plain | CPU | 9.0 | 12.0 | 5.0 | 11.2 | 0.80 (nginx-1.30) |\n"; !strings.HasSuffix(summary.String(), want) {
+		t.Errorf("got\n%s\nwant at its end\n%s", summary.String(), want)
+	}
+	if len(r.Peers) != 6 {
+		t.Errorf("the run has lost peers: %v", r.Peers)
+	}
+}
+
 func TestWhatIsAddedIsTakenOffRoundByRound(t *testing.T) {
 	b := threeRounds().blocks()[0]
 	for _, l := range b.lines {

@@ -139,5 +139,8 @@ func (r release) layer(from, to string, mode int64) ([]byte, error) {
 	if _, err := w.Write(data); err != nil {
 		return nil, err
 	}
-	return out.Bytes(), w.Close()
+	if err := w.Close(); err != nil { // it writes the end of the archive
+		return nil, err
+	}
+	return out.Bytes(), nil
 }

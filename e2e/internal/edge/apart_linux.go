@@ -2,8 +2,8 @@ package edge
 
 import "syscall"
 
-// apart gives the process a group of its own: Ctrl-C ends the test, not the edge
-// under its load. It dies with the test.
-func apart() *syscall.SysProcAttr {
+// Apart gives the process a group of its own: Ctrl-C ends the test, not what it has
+// started. It dies with the test.
+func Apart() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

@@ -4,6 +4,6 @@ package edge
 
 import "syscall"
 
-// apart gives the process a group of its own. Only Linux can tie its life to that
+// Apart gives the process a group of its own. Only Linux can tie its life to that
 // of the test.
-func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+func Apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

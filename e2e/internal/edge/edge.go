@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -49,6 +50,9 @@ func Build(dir string, flags ...string) (binary string, err error) {
 // Edge is an apim-edge, one life after the other, and all that it logs.
 type Edge struct {
 	Binary, Config string     // the program and its file
+	Flags          []string   // of serve, besides the file
+	Sockets        []*os.File // handed over as systemd does
+	SocketNames    []string   // theirs
 	OnLine         func(Line) // told of each line, in order; may be nil
 	Keep           int        // how many lines are kept; 0: all
 
@@ -73,15 +77,23 @@ func (e *Edge) Start(shell ...string) error {
 	if err != nil {
 		return err
 	}
-	e.cmd = exec.Command(e.Binary, "serve", "--config", e.Config)
-	if len(shell) > 0 {
-		script := strings.Join(append(shell, `exec "$0" serve --config "$1"`), "; ")
-		e.cmd = exec.Command("/bin/sh", "-c", script, e.Binary, e.Config)
+	args := append([]string{"serve", "--config", e.Config}, e.Flags...)
+	e.cmd = exec.Command(e.Binary, args...)
+	if len(e.Sockets) > 0 {
+		shell = append(shell, "export LISTEN_PID=$$ LISTEN_FDS="+strconv.Itoa(len(e.Sockets)), "export LISTEN_FDNAMES="+strings.Join(e.SocketNames, ":"))
 	}
+	if len(shell) > 0 {
+		script := strings.Join(append(shell, `exec "$0" "$@"`), "; ")
+		e.cmd = exec.Command("/bin/sh", append([]string{"-c", script, e.Binary}, args...)...)
+	}
+	e.cmd.ExtraFiles = e.Sockets
 	e.cmd.Stdout, e.cmd.Stderr = writer, writer
 	// A binary with the race detector would sleep for a second at its end.
 	e.cmd.Env = append(os.Environ(), "GOTRACEBACK=all", "GORACE=atexit_sleep_ms=0")
-	e.cmd.SysProcAttr = apart()
+	if text, err := os.ReadFile(e.Config); err == nil && !strings.Contains(string(text), "drain_delay") {
+		e.cmd.Env = append(e.cmd.Env, "APIM_EDGE__TIMEOUTS__DRAIN_DELAY=0") // there is no balancer
+	}
+	e.cmd.SysProcAttr = Apart()
 	e.clients, e.admin, e.exited, e.told, e.err = "", "", make(chan struct{}), false, nil
 	e.other.Reset()
 	e.killed.Store(false)

@@ -2,7 +2,9 @@ package load
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/raw"
@@ -80,7 +83,7 @@ func (p *pool) get() (*conn, error) {
 	for n := len(p.idle); n > 0; n = len(p.idle) {
 		c := p.idle[n-1]
 		p.idle = p.idle[:n-1]
-		if time.Since(c.since) < IdleMost {
+		if time.Since(c.since) < IdleMost && !(p.load.Careful && c.ended()) {
 			p.mu.Unlock()
 			return c, c.SetDeadline(time.Now().Add(Patience))
 		}
@@ -88,6 +91,20 @@ func (p *pool) get() (*conn, error) {
 	}
 	p.mu.Unlock()
 	return p.dial(0)
+}
+
+// ended reports whether the other side has ended the connection, or has said something
+// that nobody has asked for.
+func (c *conn) ended() bool {
+	socket, err := c.TCP().SyscallConn()
+	if err == nil {
+		wrong := socket.Read(func(fd uintptr) bool {
+			_, _, err = syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+			return true
+		})
+		err = cmp.Or(wrong, err)
+	}
+	return !errors.Is(err, syscall.EAGAIN)
 }
 
 // put keeps a connection for the next exchange.
@@ -203,6 +220,9 @@ func (c *conn) receive(x *Exchange) (o outcome, again bool) {
 	o = outcome{status: resp.StatusCode, code: resp.Header.Get("X-Apim-Edge-Error"), id: resp.Header.Get("X-Nonce")}
 	if o.code != "" {
 		return c.receiveError(x, resp, o)
+	}
+	if o.status/100 == 5 && o.id == "" { // it is of who stands in front of the edge, and so is the body
+		return o, false
 	}
 	if x.Kind == "preflight" {
 		o.word, o.id = "preflight", x.id

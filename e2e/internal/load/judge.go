@@ -88,6 +88,8 @@ func judge(p *Plan, id string, o outcome, c circumstances) (ending, fault string
 		return "never ends", fmt.Sprintf("nothing came for %s, status %d, %d bytes before", Patience, o.status, o.bytes)
 	case o.status == 0 && o.mayFail:
 		return "no answer", ""
+	case o.status/100 == 5 && o.id == "" && o.mayFail:
+		return "refused in front of the edge", ""
 	case o.status == 0:
 		return "no answer", fmt.Sprintf("no answer: %v", o.err)
 	case o.id != id:

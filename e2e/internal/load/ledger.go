@@ -163,6 +163,13 @@ func (l *Ledger) settle(closing bool) {
 	}
 }
 
+// Pending returns how many exchanges are not judged yet.
+func (l *Ledger) Pending() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.running)
+}
+
 // isRipe reports whether all has been said of an exchange, or is late.
 func (x *Exchange) isRipe() bool {
 	quiet, o := time.Since(x.last), &x.outcome

@@ -29,6 +29,11 @@ type Load struct {
 	TLS     *tls.Config // nil: plain
 	Legs    []*Leg
 	Seed    uint64
+	// Careful clients are like libraries: they keep their connections, and look
+	// whether one has ended before they use it again. Now and then they pause for up
+	// to Pause in between.
+	Careful bool
+	Pause   time.Duration
 
 	pool    pool           // of arrivals
 	mood    atomic.Value   // string
@@ -193,14 +198,22 @@ func (l *Load) work(c *Crowd, number int, mix *Mix) {
 		select {
 		case <-c.stop:
 			return
-		case <-time.After(upTo(r, 150*time.Millisecond)): // people think, too
+		case <-time.After(l.thinks(r)):
 		}
-		if r.IntN(8) == 0 {
+		if !l.Careful && r.IntN(8) == 0 {
 			p.tidy(0)
 		}
 		k := mix.choose(r)
 		k.visit(&visit{l, r, k, p, c}, l.begin(l.draw(r, k, c)))
 	}
+}
+
+// thinks returns how long a client waits before its next exchange: people think, too.
+func (l *Load) thinks(r *rand.Rand) time.Duration {
+	if l.Pause > 0 && r.IntN(10) == 0 {
+		return upTo(r, l.Pause)
+	}
+	return upTo(r, 150*time.Millisecond)
 }
 
 // mostRunning ends arrivals: if so many exchanges run, nothing comes back any more.

@@ -73,6 +73,27 @@ var Crowded = newMix([]kind{
 var Spread = newMix(append(slices.DeleteFunc(slices.Clone(Crowded.kinds), func(k kind) bool { return k.name == "waits" }),
 	kind{named, 3, func(r *rand.Rand, p *Plan) { crowded(ByLength)(r, p); p.Upload = 1 + r.Int64N(20_000) }, (*visit).ordinary}))
 
+// Served is what goes on at an edge that is well, in front of an upstream that is well:
+// nobody leaves, and nothing is meant to fail. An answer has a length or chunks, since
+// the end of a body that is closed by its connection cannot be told from a cut.
+var Served = newMix([]kind{
+	{"small", 30, planSmall, (*visit).ordinary},
+	{"short", 5, func(r *rand.Rand, p *Plan) { planSmall(r, p); p.lonely = true }, (*visit).ordinary},
+	{"chat", 20, func(r *rand.Rand, p *Plan) {
+		planChat(r, p)
+		if p.Framing == UntilEnd {
+			p.Framing = Chunked
+		}
+	}, (*visit).ordinary},
+	{"stream", 25, planStream, (*visit).ordinary},
+	{"upload", 3, planUpload, (*visit).ordinary},
+	{"large-answer", 3, planLarge, (*visit).ordinary},
+	{"preflight", 3, func(_ *rand.Rand, p *Plan) { p.Framing = NoContent }, (*visit).ordinary},
+	{"tunnel", 3, func(r *rand.Rand, p *Plan) {
+		p.Tunnel, p.Size, p.Gap = true, between(r, 2, 10), 100*time.Millisecond
+	}, (*visit).tunnel},
+})
+
 // Small are POSTs of which none is meant to fail, and whose latency counts.
 var Small = newMix([]kind{{"small", 1, func(r *rand.Rand, p *Plan) {
 	p.Upload, p.Size, p.HangUp, p.Says = between(r, 200, 4000), between(r, 500, 6000), false, false

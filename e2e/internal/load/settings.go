@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -62,6 +63,7 @@ func (l *Leg) targetAt(u *Upstream) string {
 type Settings struct {
 	File     string
 	Listen   string                // address; empty: any
+	Admin    string                // address of the operator's listener; empty: any
 	Secure   *testcert.Certificate // nil: clients speak in plain
 	Legs     []*Leg
 	Timeouts string
@@ -77,15 +79,12 @@ type Settings struct {
 func (s *Settings) Write() error {
 	s.versions++
 	var text strings.Builder
-	listen := s.Listen
-	if listen == "" {
-		listen = "127.0.0.1:0"
-	}
+	listen, admin := cmp.Or(s.Listen, "127.0.0.1:0"), cmp.Or(s.Admin, "127.0.0.1:0")
 	fmt.Fprintf(&text, "listen:\n  address: %q\n", listen)
 	if s.Secure != nil {
 		fmt.Fprintf(&text, "  tls: {cert_file: %q, key_file: %q}\n", s.Secure.CertFile, s.Secure.KeyFile)
 	}
-	text.WriteString("admin: {address: \"127.0.0.1:0\", pprof: true}\nlog: {format: json}\nupstreams:\n")
+	fmt.Fprintf(&text, "admin: {address: %q, pprof: true}\nlog: {format: json}\nupstreams:\n", admin)
 	names := map[*Upstream]string{}
 	for _, leg := range s.Legs {
 		for _, u := range leg.all() {

@@ -115,6 +115,7 @@ var formats = map[string]string{
 	"admin.allowed_hosts":           "host",
 	"trusted_proxies":               "network",
 	"census.key":                    "local?",
+	"listen.tls.ticket_keys":        "local",
 	"traces.endpoint":               "collector?",
 	"shared.redis":                  "store?",
 	"routes.<name>.limits.requests": "rate?",
