@@ -36,7 +36,7 @@ func (a *apim) poolSteps() []string {
 	var members []any
 	for _, s := range a.servers() {
 		steps[0] += " " + a.backendID(s.route.Upstream) + ": " + entity(a.backend(s))
-		members = append(members, map[string]any{"id": "SERVICE/backends/" + a.backendID(s.route.Upstream), "priority": s.Priority, "weight": a.poolWeight(s)})
+		members = append(members, map[string]any{"id": "SERVICE/backends/" + a.backendID(s.route.Upstream), "priority": s.Priority, "weight": a.weight(s, heaviestOfPool)})
 	}
 	return append(steps, "Make the pool "+a.name+" of them in the same way: "+entity(map[string]any{"type": "Pool", "pool": map[string]any{"services": members}}))
 }
@@ -79,17 +79,6 @@ func iso(d time.Duration) string { return fmt.Sprintf("PT%dS", (d+time.Second-1)
 // heaviestOfPool is the largest weight that a pool has.
 const heaviestOfPool = 100
 
-func (a *apim) poolWeight(s server) int {
-	most := 0
-	for _, m := range a.route.Upstreams {
-		most = max(most, m.Weight)
-	}
-	if most <= heaviestOfPool {
-		return s.Weight
-	}
-	return max(s.Weight*heaviestOfPool/most, 1)
-}
-
 // toPool leads to the pool. What each backend is shown stands in its entity, but for an
 // identity that is the same for all.
 func (a *apim) toPool() {
@@ -129,7 +118,7 @@ func (a *apim) forward() {
 var apimSeveral = map[string]fate{
 	"routes.<name>.upstreams[].name":     does("a backend entity, and its place in the pool: see the steps in the document"),
 	"routes.<name>.upstreams[].priority": does("priority in the pool"),
-	"routes.<name>.upstreams[].weight":   does("weight in the pool").but(heavierThanPool, cant("weights above 100 are made smaller, all by one factor, and rounded")),
+	"routes.<name>.upstreams[].weight":   does("weight in the pool").but(heavierThan(heaviestOfPool), cant("weights above 100 are made smaller, all by one factor, and rounded")),
 	"routes.<name>.upstreams[].callers":  cant("no caller has a backend of its own"),
 	"routes.<name>.upstreams[].shape":    cant("a pool does not know the shape of an API"),
 	"routes.<name>.sticky":               cant("each request is for itself: a pool knows a caller by a cookie, which SDKs do not keep").but(turns, does("the pool")),
@@ -142,15 +131,6 @@ var apimSeveral = map[string]fate{
 	"upstreams.<name>.breaker.open":      does("tripDuration of the circuit breaker, or what Retry-After says"),
 	"upstreams.<name>.probe.path":        cant("a pool asks nothing in the background"),
 	"upstreams.<name>.probe.every":       spare("see probe.path"),
-}
-
-func heavierThanPool(v *view) bool {
-	for _, m := range v.route.Upstreams {
-		if m.Weight > heaviestOfPool {
-			return true
-		}
-	}
-	return false
 }
 
 func statusAlone(v *view) bool { return !v.follows("connect") }

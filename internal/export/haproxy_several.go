@@ -51,15 +51,7 @@ func (h *haproxy) severalOptions(s server) (options string) {
 	if !h.spreads() {
 		return ""
 	}
-	most := 0
-	for _, m := range h.route.Upstreams {
-		most = max(most, m.Weight)
-	}
-	weight := s.Weight
-	if most > heaviest {
-		weight = max(weight*heaviest/most, 1)
-	}
-	options = " weight " + itoa(weight)
+	options = " weight " + itoa(h.weight(s, heaviest))
 	if n := s.up.Breaker.Failures; n > 0 {
 		options += " check inter " + milliseconds(s.up.Breaker.Open) + " rise 1 observe layer7 error-limit " + itoa(n) + " on-error mark-down"
 		if s.secure() {
@@ -72,20 +64,11 @@ func (h *haproxy) severalOptions(s server) (options string) {
 	return options
 }
 
-func heavy(v *view) bool {
-	for _, m := range v.route.Upstreams {
-		if m.Weight > heaviest {
-			return true
-		}
-	}
-	return false
-}
-
 // haproxySeveral are the rows where the document leads to all upstreams of the route.
 var haproxySeveral = map[string]fate{
 	"routes.<name>.upstreams[].name":     does("a server"),
 	"routes.<name>.upstreams[].priority": cant("backup: a request moves on to a server of the next priority when all before it are known to be away, and no earlier; all behind the first are asked alike").but(onePriority, spare("all have one priority")),
-	"routes.<name>.upstreams[].weight":   does("weight").but(heavy, cant("weights above 256 are made smaller, all by one factor, and rounded")),
+	"routes.<name>.upstreams[].weight":   does("weight").but(heavierThan(heaviest), cant("weights above 256 are made smaller, all by one factor, and rounded")),
 	"routes.<name>.upstreams[].callers":  cant("no caller has a server of its own"),
 	"routes.<name>.upstreams[].shape":    cant("it does not know the shape of an API"),
 	"routes.<name>.sticky":               does("balance hash, hash-type consistent").but(turns, does("balance roundrobin: by turns, and not by chance")),

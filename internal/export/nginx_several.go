@@ -1,7 +1,5 @@
 package export
 
-import "strconv"
-
 // upstream writes the servers. A server that has no other behind it is never left alone.
 func (n *nginx) upstream() {
 	n.gap()
@@ -40,7 +38,7 @@ func (n *nginx) serverOptions(s server) string {
 		add("max_fails=0")
 		return options
 	}
-	add("weight=" + strconv.Itoa(s.Weight))
+	add("weight=" + itoa(s.Weight))
 	add("max_fails=" + itoa(s.up.Breaker.Failures) + " fail_timeout=" + seconds(s.up.Breaker.Open))
 	if s.backup {
 		add("backup")

@@ -99,6 +99,22 @@ func (v *view) alike(m config.RouteUpstream) bool {
 	return other == v.up
 }
 
+// heaviest is the largest weight of the route's upstreams.
+func (v *view) heaviest() (most int) {
+	for _, m := range v.route.Upstreams {
+		most = max(most, m.Weight)
+	}
+	return most
+}
+
+// weight is that of one server where none is larger than limit: else all are made smaller.
+func (v *view) weight(s server, limit int) int {
+	if most := v.heaviest(); most > limit {
+		return max(s.Weight*limit/most, 1)
+	}
+	return s.Weight
+}
+
 // sticky reports whether a caller stays with one server.
 func (v *view) sticky() bool { return v.spreads() && v.route.Sticky == "credential" }
 
@@ -109,6 +125,10 @@ func (v *view) follows(on string) bool { return slices.Contains(v.route.Failover
 func spreads(v *view) bool        { return v.spreads() }
 func twoPriorities(v *view) bool  { return v.spreads() && len(v.priorities()) > 1 }
 func manyPriorities(v *view) bool { return v.spreads() && len(v.priorities()) > 2 }
+
+func heavierThan(limit int) func(*view) bool {
+	return func(v *view) bool { return v.heaviest() > limit }
+}
 
 // Differences of several upstreams.
 var gapIDs = gap{"ids", "a request that names what is on one resource (a file, a batch, an earlier response) is moved like any other", spreads}
