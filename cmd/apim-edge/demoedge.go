@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"net"
 	"os"
 	"strings"
 	"time"
@@ -33,7 +32,7 @@ func startDemoEdge(o demo.EdgeOptions) (demo.Edge, error) {
 		"census.enabled":                      true,
 	}
 	token := ""
-	if !loopback(o.AdminAddress) {
+	if !config.OnLoopback(o.AdminAddress) {
 		token = rand.Text()
 		if err := os.Setenv(demoToken, token); err != nil {
 			return demo.Edge{}, err
@@ -53,13 +52,6 @@ func startDemoEdge(o demo.EdgeOptions) (demo.Edge, error) {
 	}, nil
 }
 
-// loopback reports whether an address is for this machine alone.
-func loopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	ip := net.ParseIP(host)
-	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
-}
-
 // demoDoctor is what doctor --upstream does.
 func demoDoctor(ctx context.Context, api, key string) (demo.Verdict, error) {
 	conf, err := config.Load(config.Options{Upstream: api})
@@ -70,10 +62,9 @@ func demoDoctor(ctx context.Context, api, key string) (demo.Verdict, error) {
 	if err != nil {
 		return demo.Verdict{}, err
 	}
-	examined := doctor.Examine(ctx, targets, doctor.Options{
-		Key: secret.New(key), Origin: "https://chat.example.com", APIVersion: doctor.LegacyAPIVersion, Timeout: 20 * time.Second,
-		Agent: "apim-edge-doctor/" + version, Progress: func(string) {},
-	}).Examined[0]
+	opt := doctorDefaults()
+	opt.Key, opt.Progress = secret.New(key), func(string) {}
+	examined := doctor.Examine(ctx, targets, opt).Examined[0]
 	v := demo.Verdict{Asked: len(examined.Answers), KeyField: examined.KeyField, Way: examined.Way.Meaning()}
 	for _, f := range examined.Findings {
 		v.Findings = append(v.Findings, demo.Finding{
@@ -85,7 +76,7 @@ func demoDoctor(ctx context.Context, api, key string) (demo.Verdict, error) {
 
 // demoReport is what report URL does.
 func demoReport(ctx context.Context, edge demo.Edge) (demo.Account, error) {
-	q := inquiry{timeout: 20 * time.Second}
+	q := inquiry{timeout: answerPatience}
 	if edge.AdminToken != "" {
 		q.adminToken = "env:" + demoToken
 	}

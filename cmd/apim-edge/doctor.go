@@ -27,8 +27,18 @@ type patient struct {
 	opt                           doctor.Options
 }
 
+// answerPatience is how long one answer is awaited where nobody says otherwise.
+const answerPatience = 20 * time.Second
+
+// doctorDefaults are the options of an examination of which nothing is said.
+func doctorDefaults() doctor.Options {
+	return doctor.Options{
+		Origin: "https://chat.example.com", APIVersion: doctor.LegacyAPIVersion, Timeout: answerPatience, Agent: "apim-edge-doctor/" + version,
+	}
+}
+
 func newDoctorCommand() *cobra.Command {
-	var p patient
+	p := patient{opt: doctorDefaults()}
 	cmd := &cobra.Command{
 		Use: "doctor", Aliases: []string{"diagnose"}, SuggestFor: []string{"probe", "debug", "troubleshoot", "diagnostics"},
 		Short: "Examine an API, or an error text, and say what to change",
@@ -72,9 +82,9 @@ has, or the text is not known; 2 wrong usage.`,
 	f.BoolVar(&p.opt.Stream, "stream", false, "ask for a streamed answer, which costs a few tokens")
 	f.StringVar(&p.opt.Deployment, "model", "", "model (v1) or deployment (legacy) to ask for (default one that does not exist)")
 	f.DurationVar(&p.opt.Idle, "idle", 0, "hold connections and half-sent requests silent for so long, to see who cuts them, such as 6m")
-	f.StringVar(&p.opt.Origin, "origin", "https://chat.example.com", "origin of the page whose preflight is asked")
-	f.StringVar(&p.opt.APIVersion, "api-version", doctor.LegacyAPIVersion, "api-version of legacy paths")
-	f.DurationVar(&p.opt.Timeout, "timeout", 20*time.Second, "the longest that one answer is awaited")
+	f.StringVar(&p.opt.Origin, "origin", p.opt.Origin, "origin of the page whose preflight is asked")
+	f.StringVar(&p.opt.APIVersion, "api-version", p.opt.APIVersion, "api-version of legacy paths")
+	f.DurationVar(&p.opt.Timeout, "timeout", p.opt.Timeout, "the longest that one answer is awaited")
 	f.StringVarP(&p.write, "write", "w", "", "write the configuration to this file, which must not exist")
 	f.BoolVar(&p.json, "json", false, "print JSON")
 	return cmd
@@ -99,7 +109,6 @@ func (p *patient) run(cmd *cobra.Command) error {
 	}
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	p.opt.Agent = "apim-edge-doctor/" + version
 	p.opt.Progress = func(text string) { fmt.Fprintln(cmd.ErrOrStderr(), "apim-edge:", text) } //nolint:errcheck // nobody is left to tell
 	report := doctor.Examine(ctx, targets, p.opt)
 	if ctx.Err() != nil {

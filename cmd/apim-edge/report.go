@@ -71,7 +71,7 @@ has not looked for that long; 1 failed; 2 wrong usage.`,
 	f.StringVar(&q.key, "key", "", "subscription key to prove with: env:NAME or file:/path")
 	f.StringVar(&q.token, "token", "", "token to prove with: env:NAME or file:/path")
 	f.StringVar(&q.adminToken, "admin-token", "", "token of the admin listeners: env:NAME or file:/path")
-	f.DurationVar(&q.timeout, "timeout", 20*time.Second, "the longest that one answer is awaited")
+	f.DurationVar(&q.timeout, "timeout", answerPatience, "the longest that one answer is awaited")
 	return cmd
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -40,6 +41,12 @@ func isHost(s string) bool {
 		}
 	}
 	return len(s) <= 253 && !digits.MatchString(labels[len(labels)-1])
+}
+
+// OnLoopback reports whether only this machine reaches an address to listen on, host:port.
+func OnLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && isLoopback(host)
 }
 
 // isLoopback reports whether only this machine reaches the host.

@@ -2,7 +2,6 @@ package config
 
 import (
 	"maps"
-	"net"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -54,8 +53,7 @@ func (c *Config) Warnings() Problems {
 
 func (v *checker) openAdmin() {
 	admin := v.config.Admin
-	host, _, _ := net.SplitHostPort(admin.Address)
-	if admin.Address != "" && !isLoopback(host) && admin.Token == "" {
+	if admin.Address != "" && !OnLoopback(admin.Address) && admin.Token == "" {
 		v.fault("admin.address", option.Show(admin.Address),
 			"without admin.token everybody who reaches this address can read metrics and configuration", "")
 	}

@@ -44,7 +44,7 @@ var reachedTexts = map[Reached]string{
 
 // versions are those at which the legacy API has changed for models: the last one without
 // preview, the first for reasoning models, the first for responses, the newest.
-var versions = []string{"2024-10-21", "2024-12-01-preview", "2025-03-01-preview", "2025-04-01-preview"}
+var versions = []string{LegacyAPIVersion, "2024-12-01-preview", "2025-03-01-preview", "2025-04-01-preview"}
 
 // mostModels bounds what is asked where a table is long.
 const mostModels = 50
