@@ -12,13 +12,14 @@ import (
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 )
 
-// debian returns the path of a program that Debian has. It keeps some where users do not look.
+// debian returns the path of a program that Debian has.
 func debian(t *testing.T, name string) string {
 	t.Helper()
-	if path, err := exec.LookPath(name); err == nil {
-		return path
+	path, err := edge.Program(name)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return installed(t, "/usr/sbin/"+name)
+	return path
 }
 
 // startProgram runs a program until the end of the test, and waits until it listens at the

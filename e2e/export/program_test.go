@@ -79,15 +79,12 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// find returns the path of a program; Debian keeps servers where users do not look.
+// find returns the path of a program that Debian has.
 func find(t *testing.T, name string) string {
 	t.Helper()
-	if path, err := exec.LookPath(name); err == nil {
-		return path
-	}
-	path := "/usr/sbin/" + name
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%s is missing: run e2e/install", name)
+	path, err := edge.Program(name)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return path
 }

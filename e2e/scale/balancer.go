@@ -70,21 +70,9 @@ type balancer struct {
 	gone   chan struct{}
 }
 
-// program is where HAProxy is: Debian keeps servers where users do not look.
-func program() (string, error) {
-	if path, err := exec.LookPath("haproxy"); err == nil {
-		return path, nil
-	}
-	const path = "/usr/sbin/haproxy"
-	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("%w; run e2e/install first", err)
-	}
-	return path, nil
-}
-
 // startBalancer runs HAProxy at a site until end.
 func startBalancer(dir string, s site) (*balancer, error) {
-	path, err := program()
+	path, err := edge.Program("haproxy")
 	if err != nil {
 		return nil, err
 	}
