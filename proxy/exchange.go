@@ -125,10 +125,7 @@ func (x *Exchange) note() {
 	r, k := x.req, &x.kept
 	k.path = x.keepShown(r.Path, r.Query)
 	k.method = k.keepMethod(r.Method)
-	k.family = record.FamilyOf(r.UserAgent)
-	if x.client.store.callers != nil {
-		k.version = k.keep(record.VersionOf(r.UserAgent, k.family), record.VersionBytes)
-	}
+	k.family, k.version = x.client.store.agents.Look(r.UserAgent)
 	if len(r.ID) == 0 {
 		k.makeID()
 	} else {

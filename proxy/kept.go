@@ -17,7 +17,7 @@ type kept struct {
 	id, method, path, origin, apim []byte
 	asked                          []byte // in vain, by a preflight
 	family                         record.Family
-	version                        []byte // of the client, where callers are counted
+	version                        record.Version
 }
 
 // maxOrigin is what is kept of an origin to decide by it; corsx takes no more.

@@ -28,6 +28,7 @@ type store struct {
 	explains  *Explanation    // of the request that a person asks about; nil on every loop
 	seen      *identity.Cache // nil until a route asks for tokens
 	callers   *who.Cache      // nil where nobody counts them
+	agents    record.Agents
 	number    int             // of the loop
 	keys      limitKeys       // of routes with limits
 }

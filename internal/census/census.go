@@ -1,6 +1,6 @@
 // Package census counts who uses the edge and what for, so that its owner learns when it
-// can go. It observes the records of exchanges: a loop hands over a small fixed value, and
-// everything else is done beside the loops. The rows are bounded, saved to a file, and
+// can go. It observes the records of exchanges: a loop notes how often what is alike came,
+// and everything else is done beside the loops. The rows are bounded, saved to a file, and
 // merged across replicas.
 //
 //	c, err := census.Start(census.Options{Loops: 2, Rows: 5000, File: "/var/lib/apim-edge/census.jsonl"})
@@ -45,7 +45,7 @@ type Options struct {
 	Now func() time.Time
 }
 
-// look is how often rings are looked at that nobody calls for.
+// look is how often is counted what nobody calls for.
 const look = 500 * time.Millisecond
 
 // longestSave bounds the last save: an end does not wait for a disk that hangs.
@@ -55,8 +55,8 @@ const longestSave = 10 * time.Second
 type Census struct {
 	o      Options
 	hasher *who.Hasher
-	rings  []*ring
-	urgent chan struct{} // a ring is half full
+	loops  []*tally
+	urgent chan struct{} // a tally is half full
 	end    chan struct{}
 	ended  sync.WaitGroup
 	closed sync.Once
@@ -89,7 +89,7 @@ func Start(o Options) *Census {
 	c.hasher = who.NewHasher(o.Key)
 	c.header.Key = c.hasher.Fingerprint()
 	for range o.Loops {
-		c.rings = append(c.rings, new(ring))
+		c.loops = append(c.loops, newTally())
 	}
 	c.table = newTable(o.Rows, newHistory(o.Rows))
 	if o.File != "" {
@@ -115,7 +115,7 @@ func (c *Census) Observe(r *record.Record) {
 	if r.Route == nil || r.Ending == record.Preflight {
 		return
 	}
-	if c.rings[r.Loop].add(r) {
+	if c.loops[r.Loop].add(r) {
 		select {
 		case c.urgent <- struct{}{}:
 		default:
@@ -147,13 +147,13 @@ func (c *Census) run() {
 	}
 }
 
-// drain counts what waits in the rings; mu is held. Day by day there is one even if
+// drain counts what waits in the tallies; mu is held. Day by day there is one even if
 // nobody calls: that the edge ran is worth knowing, too.
 func (c *Census) drain() {
 	now := c.o.Now().Truncate(time.Second).UTC()
 	c.table.history.all.today(now)
-	for _, r := range c.rings {
-		r.drain(func(s *sighting) { c.table.count(s, now) })
+	for _, t := range c.loops {
+		t.drain(func(s *sighting, times int64) { c.table.count(s, times, now) })
 	}
 }
 
@@ -182,8 +182,8 @@ func (c *Census) copy() Document {
 }
 
 func (c *Census) lostNow() (n int64) {
-	for _, r := range c.rings {
-		n += int64(r.lost.Load())
+	for _, t := range c.loops {
+		n += t.lost.Load()
 	}
 	return n
 }

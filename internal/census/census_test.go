@@ -1,7 +1,9 @@
 package census
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -56,7 +58,7 @@ func TestWhatTellsRowsApart(t *testing.T) {
 		func(r *record.Record) { r.Who = who.ID{Kind: who.Client, Name: "a"} },
 		func(r *record.Record) { r.Who = who.ID{Kind: who.Application, Name: "b"} },
 		func(r *record.Record) { r.Client++ },
-		func(r *record.Record) { r.Version = []byte("2.34.1") },
+		func(r *record.Record) { r.Version = record.Version{'2', '.', '1'} },
 		func(r *record.Record) { r.Reason = rewrite.ReasonSwapped },
 		func(r *record.Record) { r.Needs |= record.NeedsCORS },
 		func(r *record.Record) { r.Path = []byte("/openai/v1/embeddings") },
@@ -97,34 +99,46 @@ func TestWhatIsNotCounted(t *testing.T) {
 }
 
 // TestALoopNeverWaits: what comes faster than it is counted is lost, and that is told.
+// What has come before needs no further place.
 func TestALoopNeverWaits(t *testing.T) {
 	c := start(t, nil)
-	r := c.chat("0123abcd")
 	c.mu.Lock() // nobody counts
-	for range ringSize + 100 {
+	for i := range tallySize + 100 {
+		r := c.chat(strconv.Itoa(i))
+		c.Observe(&r)
+	}
+	r := c.chat(strconv.Itoa(tallySize - 1))
+	for range 100 * tallySize {
 		c.Observe(&r)
 	}
 	c.mu.Unlock()
 	d := c.Document()
-	if total(d) != ringSize || d.Lost != 100 {
-		t.Errorf("%d counted and %d lost, want %d and 100", total(d), d.Lost, ringSize)
+	if total(d) != 101*tallySize || d.Lost != 100 {
+		t.Errorf("%d counted and %d lost, want %d and 100", total(d), d.Lost, 101*tallySize)
 	}
-	if c.tell(r, 1); total(c.Document()) != ringSize+1 {
+	if c.tell(r, 1); total(c.Document()) != 101*tallySize+1 {
 		t.Error("it does not go on")
 	}
 }
 
 // TestNothingIsCountedTwiceOrLostBetweenLoops runs loops beside one another, and readers
-// beside them.
+// beside them: some loops see one caller, others see more than can wait, each at a model
+// of his own.
 func TestNothingIsCountedTwiceOrLostBetweenLoops(t *testing.T) {
-	const loops, each = 4, 20000
-	c := start(t, func(o *Options) { o.Loops = loops })
+	const loops, each, callers = 4, 20000, 2 * tallySize
+	c := start(t, func(o *Options) { o.Loops, o.Rows = loops, callers })
+	models, caller := map[string]string{}, make([]record.Record, callers)
+	for i := range caller {
+		r := c.chat(strconv.Itoa(i))
+		r.Path = fmt.Appendf(nil, "/openai/deployments/d-%d/chat/completions", i)
+		models[r.Who.String()], caller[i] = fmt.Sprint("d-", i), r
+	}
 	var all sync.WaitGroup
 	for loop := range loops {
-		r := c.chat("0123abcd")
-		r.Loop = loop
 		all.Go(func() {
-			for range each {
+			for i := range each {
+				r := caller[i*(loop/2)%callers]
+				r.Loop = loop
 				c.Observe(&r)
 			}
 		})
@@ -136,6 +150,11 @@ func TestNothingIsCountedTwiceOrLostBetweenLoops(t *testing.T) {
 	d := c.Document()
 	if got := total(d) + d.Lost; got != loops*each {
 		t.Errorf("%d counted and %d lost, of %d", total(d), d.Lost, loops*each)
+	}
+	for _, r := range d.Rows {
+		if r.Model != models[r.Who] {
+			t.Fatalf("%s at %s, want %s", r.Who, r.Model, models[r.Who])
+		}
 	}
 }
 

@@ -65,12 +65,17 @@ func start(t *testing.T, change func(*Options)) *counted {
 // chat is an exchange of a client with a key.
 func (c *counted) chat(key string) record.Record {
 	return record.Record{
-		Route: c.route, Who: c.cache.Key([]byte(key)), Client: record.FamilyOf([]byte("OpenAI/Python 2.34.0")), Version: []byte("2.34.0"),
+		Route: c.route, Who: c.cache.Key([]byte(key)), Client: record.FamilyOf([]byte("OpenAI/Python 2.34.0")), Version: clientVersion("2.34.0"),
 		Method: []byte("POST"), Path: []byte("/openai/v1/chat/completions"), Reason: rewrite.ReasonBearerKey, Needs: record.NeedsRules, Status: 200, UpstreamStatus: 200,
 	}
 }
 
-// tell observes a record, n times, and waits where it has to: a ring is short.
+func clientVersion(text string) (v record.Version) {
+	copy(v[:], text)
+	return v
+}
+
+// tell observes a record, n times, and waits where it has to: few can wait.
 func (c *counted) tell(r record.Record, n int) {
 	for i := range n {
 		c.Observe(&r)

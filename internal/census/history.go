@@ -57,9 +57,9 @@ func newHistory(bound int) *history {
 
 func dayOf(now time.Time) int64 { return now.Unix() / (24 * 60 * 60) }
 
-// count counts an exchange of a route, which may be nil. fresh says that its caller may be
-// a new one today.
-func (h *history) count(route *routeHistory, needs bool, caller uint64, fresh bool, now time.Time) {
+// count counts exchanges of a caller on a route, which may be nil. fresh says that the
+// caller may be a new one today.
+func (h *history) count(route *routeHistory, times int64, needs bool, caller uint64, fresh bool, now time.Time) {
 	for _, r := range [...]*routeHistory{h.all, route} {
 		if r == nil {
 			continue
@@ -69,9 +69,9 @@ func (h *history) count(route *routeHistory, needs bool, caller uint64, fresh bo
 			r.First = now
 		}
 		r.Last = now
-		d.Exchanges++
+		d.Exchanges += times
 		if needs {
-			d.Needing++
+			d.Needing += times
 			r.LastNeeding = now
 		}
 		if fresh {

@@ -14,7 +14,7 @@ import (
 func (c *counted) hostile(i int) record.Record {
 	r := c.chat(fmt.Sprintf("hostile key %d", i))
 	r.Path = fmt.Appendf(nil, "/openai/deployments/hostile-%d/chat/completions?api-version=2024-10-21", i)
-	r.Version = fmt.Appendf(nil, "1.%d.%d", i%1000, i/1000)
+	r.Version = clientVersion(fmt.Sprintf("1.%d.%d", i%1000, i/1000))
 	return r
 }
 

@@ -8,8 +8,6 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/hint"
 	"github.com/apim-edge/apim-edge/internal/who"
-	"github.com/apim-edge/apim-edge/proxy/record"
-	"github.com/apim-edge/apim-edge/rewrite"
 )
 
 // A table holds at most bound rows, whatever clients send. While there is room every key
@@ -68,45 +66,47 @@ func newTable(bound int, h *history) *table {
 	}
 }
 
-// count counts a sighting.
-func (t *table) count(s *sighting, now time.Time) {
+// count counts a sighting, as often as it was seen.
+func (t *table) count(s *sighting, times int64, now time.Time) {
 	digest := t.digest(s)
 	short := &t.recent[digest%uint64(len(t.recent))]
 	if short.digest != digest || short.row == nil || short.row.at < 0 {
-		r := t.find(s, digest, now)
+		r := t.find(s, times, digest, now)
 		if r == nil {
-			t.countOther(s, now)
+			t.countOther(s, times, now)
 			return
 		}
 		*short = recent{digest, r}
 	}
 	r := short.row
-	*r.Counts.at(int(s.class))++
+	*r.Counts.at(int(s.class)) += times
 	r.Last = now
-	if h := hint.Hint(s.hint); h != hint.None {
-		r.Hint = h.String()
+	if s.hint != hint.None {
+		r.Hint = s.hint.String()
 	}
 	day := dayOf(now)
-	t.history.count(r.history, r.needs, r.caller, r.day != day, now)
+	t.history.count(r.history, times, r.needs, r.caller, r.day != day, now)
 	r.day = day
 }
 
 // digest is that of all that tells rows apart, by a seed that nobody knows.
 func (t *table) digest(s *sighting) uint64 {
-	d := maphash.Bytes(t.seed, s.text[:s.length])
+	var small [4 + len(s.hash) + len(s.version)]byte
+	d := maphash.Bytes(t.seed, s.appendKey(small[:0]))
+	d = d*spread + maphash.Bytes(t.seed, s.path[:s.length]) + 1
 	for _, text := range [...]string{s.route, s.name, s.model} {
-		d = d*0x9e3779b97f4a7c15 + maphash.String(t.seed, text) + 1
+		d = d*spread + maphash.String(t.seed, text) + 1
 	}
 	return d
 }
 
 // find returns the row of a sighting, nil where it gets none.
-func (t *table) find(s *sighting, digest uint64, now time.Time) *row {
+func (t *table) find(s *sighting, times int64, digest uint64, now time.Time) *row {
 	key := keyOf(s)
 	if r := t.rows[key]; r != nil {
 		return r
 	}
-	if len(t.list) >= t.bound && !t.makeRoom(digest, now) {
+	if len(t.list) >= t.bound && !t.makeRoom(digest, times, now) {
 		return nil
 	}
 	return t.add(Row{Key: key, First: now, Last: now})
@@ -122,8 +122,9 @@ func (t *table) add(r Row) *row {
 	return added
 }
 
-// makeRoom reports whether a key without a row may have one, and makes room for it then.
-func (t *table) makeRoom(digest uint64, now time.Time) bool {
+// makeRoom reports whether a key without a row may have one, now that it was seen some
+// times more, and makes room for it then.
+func (t *table) makeRoom(digest uint64, times int64, now time.Time) bool {
 	if t.ghosts == nil {
 		t.ghosts = make([]ghost, ghostsPerRow*t.bound)
 	}
@@ -131,7 +132,7 @@ func (t *table) makeRoom(digest uint64, now time.Time) bool {
 	if g.digest != digest {
 		*g = ghost{digest: digest}
 	}
-	if g.times++; g.times < 2 {
+	if g.times += times; g.times < 2 {
 		return false
 	}
 	least := t.list[t.pick.IntN(len(t.list))]
@@ -174,23 +175,21 @@ func (t *table) addOther(r *Row) {
 }
 
 // countOther counts a sighting that has no row.
-func (t *table) countOther(s *sighting, now time.Time) {
+func (t *table) countOther(s *sighting, times int64, now time.Time) {
 	one := Row{First: now, Last: now}
-	*one.Counts.at(int(s.class)) = 1
+	*one.Counts.at(int(s.class)) = times
 	t.addOther(&one)
 	caller := maphash.String(t.seed, callerOf(s))
-	t.history.count(t.history.route(s.route), s.text[atNeeds] != 0, caller, true, now)
+	t.history.count(t.history.route(s.route), times, s.needs != 0, caller, true, now)
 }
 
 // keyOf returns the key of a sighting. Its texts are of fixed sets, of the configuration,
 // or short and looked at.
 func keyOf(s *sighting) Key {
-	text := &s.text
-	p := placeOf(text[atPath:s.length])
+	p := placeOf(s.path[:s.length])
 	k := Key{
-		Route: s.route, Who: callerOf(s), Client: record.Family(text[atFamily]).String(),
-		Version: string(text[atVersion+1 : atVersion+1+text[atVersion]]),
-		Reason:  rewrite.Reason(text[atReason]).String(), Needs: strings.Join(record.Needs(text[atNeeds]).List(), " "),
+		Route: s.route, Who: callerOf(s), Client: s.family.String(), Version: s.version.String(),
+		Reason: s.reason.String(), Needs: strings.Join(s.needs.List(), " "),
 		Shape: p.shape, Operation: p.operation, APIVersion: p.version, Model: p.model,
 	}
 	if s.model != "" {
@@ -200,7 +199,5 @@ func keyOf(s *sighting) Key {
 }
 
 func callerOf(s *sighting) string {
-	id := who.ID{Kind: who.Kind(s.text[atKind]), Name: strings.Clone(s.name)}
-	copy(id.Hash[:], s.text[atHash:atVersion])
-	return id.String()
+	return who.ID{Kind: s.kind, Hash: s.hash, Name: strings.Clone(s.name)}.String()
 }

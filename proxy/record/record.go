@@ -25,8 +25,8 @@ type Record struct {
 	// APIMRequestID is upstream's own id of the exchange, nil for none.
 	APIMRequestID []byte
 	Client        Family
-	// Version is that of the client, nil where it is not known or nobody counts callers.
-	Version []byte
+	// Version is that of the client.
+	Version Version
 	// Who has called: nobody, where nobody counts them.
 	Who who.ID
 	// Needs are what the caller would miss without the edge.

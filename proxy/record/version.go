@@ -5,19 +5,26 @@ import "bytes"
 // VersionBytes is the longest version of a client that is told.
 const VersionBytes = 16
 
-// VersionOf returns the version that a User-Agent names, or nil: digits and dots behind
-// the mark of its family, such as 2.34.0. What else an agent says of itself is not told:
-// it may be anything. The bytes are those of agent.
-func VersionOf(agent []byte, f Family) []byte {
+// Version is that of a client, filled up with zeros: digits and dots such as 2.34.0.
+// Zeros alone: it is not known.
+type Version [VersionBytes]byte
+
+// String returns the text of the version, empty where it is not known.
+func (v Version) String() string { return string(bytes.TrimRight(v[:], "\x00")) }
+
+// VersionOf returns the version that a User-Agent names behind the mark of its family.
+// What else an agent says of itself is not told: it may be anything.
+func VersionOf(agent []byte, f Family) (v Version) {
 	for _, m := range marks {
 		if m.family != f {
 			continue
 		}
 		if at := bytes.Index(agent, []byte(m.mark)); at >= 0 {
-			return firstVersion(agent[at+len(m.mark):])
+			copy(v[:], firstVersion(agent[at+len(m.mark):]))
+			return v
 		}
 	}
-	return nil
+	return v
 }
 
 // firstVersion returns the first run of digits and dots that looks like a version.

@@ -28,7 +28,7 @@ func TestTheVersionOfAClient(t *testing.T) {
 		{"somebody/1.2", ""},
 		{"", ""},
 	} {
-		if got := string(VersionOf([]byte(tc.agent), FamilyOf([]byte(tc.agent)))); got != tc.want {
+		if got := VersionOf([]byte(tc.agent), FamilyOf([]byte(tc.agent))).String(); got != tc.want {
 			t.Errorf("%q: %q, want %q", tc.agent, got, tc.want)
 		}
 	}
