@@ -145,6 +145,8 @@ func printJSON(out io.Writer, v any) error {
 func (p *patient) targets(cmd *cobra.Command) ([]doctor.Target, error) {
 	var edge *url.URL
 	switch {
+	case p.from.upstream == "" && p.from.file == "" && p.edge != "":
+		return nil, usageError{errors.New("--edge asks the same through an edge: name the API behind it as well, by --upstream URL, or by --config FILE of that edge")}
 	case p.from.upstream == "" && p.from.file == "":
 		return nil, usageError{errors.New("nothing to examine; for example: apim-edge doctor --upstream https://contoso.azure-api.net, or --config FILE, or --error -")}
 	case p.from.upstream != "" && p.from.file != "":

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -266,6 +267,9 @@ func readFragments(dir string) (map[string]*apimpolicy.Document, error) {
 // readFolder reads a folder of APIOps, or one with files of Bicep.
 func readFolder(dir string) (carryover.Input, error) {
 	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return carryover.Input{}, fmt.Errorf("%s: there is no such folder", dir)
+	}
 	if err != nil {
 		return carryover.Input{}, err
 	}
@@ -279,7 +283,7 @@ func readFolder(dir string) (carryover.Input, error) {
 	}
 	in, err := carryover.ReadBicep(os.DirFS(dir), dir)
 	if err == nil && len(in.APIs) == 0 && in.Global == nil && in.Product == nil {
-		err = fmt.Errorf("%s: there are neither policies of APIOps (apis, policy.xml) nor files of Bicep or templates of Resource Manager with APIs or policies", dir)
+		err = fmt.Errorf("%s: there are neither policies of APIOps (apis, policy.xml) nor files of Bicep or templates of Resource Manager with APIs or policies; name documents one by one by their scope, as in --api openai=FILE", dir)
 	}
 	return in, err
 }

@@ -167,6 +167,9 @@ func (q *inquiry) proofs(ctx context.Context, told io.Writer, d *census.Document
 		return nil, usageError{err}
 	}
 	shapes, skipped := report.Shapes(d, q.prove, time.Now().AddDate(0, 0, -q.days))
+	if len(shapes)+len(skipped) == 0 {
+		fmt.Fprintf(told, "apim-edge: nothing to prove: in %d days the census has seen no caller of route %s; look further back by --days, or ask its API by apim-edge doctor\n", q.days, q.prove) //nolint:errcheck // nobody is left to tell
+	}
 	if len(shapes) == 0 {
 		return skipped, nil
 	}

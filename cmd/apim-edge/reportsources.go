@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -36,6 +37,9 @@ func (q *inquiry) census(ctx context.Context, told io.Writer, sources []string) 
 			return census.Document{}, fmt.Errorf("%s: %w", shownSource(source), err)
 		}
 		d, faults, err := census.Read(bytes.NewReader(text))
+		if errors.Is(err, census.ErrNoCensus) {
+			err = fmt.Errorf("%w; want the file that census.file names, or the URL of an admin listener", err)
+		}
 		if err != nil {
 			return census.Document{}, fmt.Errorf("%s: %w", shownSource(source), err)
 		}
@@ -81,9 +85,34 @@ func shownSource(source string) string {
 	return source
 }
 
+// openCensus opens the file of a census.
+func openCensus(file string) (*os.File, error) {
+	f, err := os.Open(file)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	if _, port, wrong := net.SplitHostPort(file); wrong == nil && port != "" {
+		return nil, fmt.Errorf("there is no such file; did you mean http://%s?", file)
+	}
+	return nil, errors.New("there is no such file; an edge writes its census to where its census.file says, once a minute and at its end")
+}
+
+// refusal says what an answer means that is no census.
+func refusal(status int, body []byte, shown bool) error {
+	switch {
+	case status == http.StatusNotFound:
+		return errors.New("no census is there: set census.enabled: true in its configuration, or name the admin listener")
+	case status == http.StatusUnauthorized && shown:
+		return errors.New("it answers 401: the token is not that of its admin.token")
+	case status == http.StatusUnauthorized:
+		return errors.New("it answers 401: give the token of its admin.token, by --config FILE or --admin-token env:NAME")
+	}
+	return fmt.Errorf("it answers %d, as no admin listener does; its address is admin.address: %.200s", status, strings.TrimSpace(string(body)))
+}
+
 func (q *inquiry) read(ctx context.Context, source string) ([]byte, error) {
 	if !strings.HasPrefix(source, "http://") && !strings.HasPrefix(source, "https://") {
-		f, err := os.Open(source)
+		f, err := openCensus(source)
 		if err != nil {
 			return nil, err
 		}
@@ -116,16 +145,16 @@ func (q *inquiry) read(ctx context.Context, source string) ([]byte, error) {
 	}
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }} // the token is on the way
 	resp, err := client.Do(r)
+	if wrapped := new(url.Error); errors.As(err, &wrapped) {
+		return nil, fmt.Errorf("no edge is reached: %w; start it, or name its admin listener (admin.address) or the file of its census", wrapped.Err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close() //nolint:errcheck // it was read
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxCensus))
 	if err == nil && resp.StatusCode != http.StatusOK {
-		if resp.StatusCode == http.StatusNotFound {
-			return nil, errors.New("no census is there: set census.enabled: true in its configuration, or name the admin listener")
-		}
-		return nil, fmt.Errorf("it answers %d: %.200s", resp.StatusCode, strings.TrimSpace(string(body)))
+		return nil, refusal(resp.StatusCode, body, !token.IsZero())
 	}
 	return body, err
 }

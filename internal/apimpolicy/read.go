@@ -210,7 +210,7 @@ func (b *builder) take(token xml.Token, begin, end int) error {
 		text := b.restore(string(t))
 		if len(b.open) == 0 {
 			if strings.TrimSpace(text.all.String()) != "" {
-				return &fault{begin, "there is text outside the outermost element"}
+				return &fault{begin, "there is text outside the outermost element, which is <policies> or <fragment>"}
 			}
 			return nil
 		}

@@ -97,7 +97,7 @@ func TestWhatCannotBeReadHasItsPlace(t *testing.T) {
 		{"no end tag", "<policies>\n  <a>", "p.xml:2:3: the element a is not closed"},
 		{"an end tag too many", "<policies/></a>", "p.xml:1:12: </a> closes nothing"},
 		{"two documents", "<policies/><policies/>", "p.xml:1:12: there is a second outermost element"},
-		{"text outside", "<policies/>x", "p.xml:1:12: there is text outside the outermost element"},
+		{"text outside", "<policies/>x", "p.xml:1:12: there is text outside the outermost element, which is <policies> or <fragment>"},
 		{"a directive in a tag", "<policies>\n<a %{ if x }/></policies>", `p.xml:2:4: this is no attribute: want name="value"`},
 		{"a comment that does not end", "<policies><!-- ", "p.xml:1:11: this comment does not end"},
 		{"CDATA that does not end", "<policies><![CDATA[", "p.xml:1:11: this CDATA section does not end"},

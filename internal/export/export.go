@@ -116,7 +116,7 @@ func Route(conf config.Config, name string, to Target) (*Document, error) {
 		return nil, fmt.Errorf("no system named %q; there are apim, nginx and haproxy", to)
 	}
 	if _, ok := conf.Routes[name]; !ok {
-		return nil, fmt.Errorf("no route named %q; there are %s", name, strings.Join(slices.Sorted(maps.Keys(conf.Routes)), ", "))
+		return nil, fmt.Errorf("no route named %q; the configuration has %s", name, strings.Join(slices.Sorted(maps.Keys(conf.Routes)), ", "))
 	}
 	v := newView(conf, name, to)
 	if v.spreads() {

@@ -223,7 +223,7 @@ func TestNoSecretIsWritten(t *testing.T) {
 
 func TestWhatIsNotThereIsNamed(t *testing.T) {
 	conf := load(t, "testdata/everything.yaml")
-	if _, err := Route(conf, "opnai", Nginx); err == nil || err.Error() != `no route named "opnai"; there are elsewhere, openai` {
+	if _, err := Route(conf, "opnai", Nginx); err == nil || err.Error() != `no route named "opnai"; the configuration has elsewhere, openai` {
 		t.Errorf("a route that is not there: %v", err)
 	}
 	if _, err := Route(conf, "openai", "envoy"); err == nil {
