@@ -87,7 +87,7 @@ func oneFolder(cmd *cobra.Command, args []string) error {
 		return noArguments(cmd, args[1:])
 	}
 	if info, err := os.Stat(args[0]); err == nil && !info.IsDir() {
-		return usageError{fmt.Errorf("%s is a file; name it by its scope, as in --api openai=%s", shownArgument(args[0]), filepath.Base(args[0]))}
+		return usageError{fmt.Errorf("%s is a file; name it by its scope, as in --api openai=%s", shownArgument(args[0]), args[0])}
 	}
 	return nil
 }
@@ -237,6 +237,9 @@ func pathAndFile(text string) (path, file string) {
 }
 
 func readPolicy(file string) (*apimpolicy.Document, error) {
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("%s is a folder; name the document in it, or give a folder of APIOps, Bicep or templates alone: apim-edge import %s", file, file)
+	}
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err

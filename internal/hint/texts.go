@@ -86,7 +86,7 @@ var texts = [Count]struct {
 		"ask for less at a time, or stream", "openai/openai-python issue 937"},
 
 	PageInsteadOfAPI: {"page_instead_of_api", Between, "a page came instead of an API's answer: a firewall, a proxy or a login stands in between",
-		"look for who signs the page, and let the edge's requests through there", "microsoft/azurechat issue 456; zhayujie/CowAgent issue 1529"},
+		"look for who signs the page: correct the URL if it is not the API's, or else have the edge's requests let through there", "microsoft/azurechat issue 456; zhayujie/CowAgent issue 1529"},
 	LoginWanted: {"login_wanted", Between, "somebody on the way wants a login that no OpenAI client can give",
 		"look at WWW-Authenticate for who asks; API Management asks for AzureApiManagementKey", "RFC 9110 section 11.6.1"},
 }
