@@ -38,6 +38,16 @@ func ParseNetwork(text string) (netip.Prefix, error) {
 	return netip.PrefixFrom(a, a.BitLen()), nil
 }
 
+// LastAddress returns the last address of a network.
+func LastAddress(p netip.Prefix) netip.Addr {
+	b := p.Addr().AsSlice()
+	for i := p.Bits(); i < len(b)*8; i++ {
+		b[i/8] |= 0x80 >> (i % 8)
+	}
+	a, _ := netip.AddrFromSlice(b)
+	return a
+}
+
 func (v *checker) addresses(key string, a Addresses) {
 	for i, network := range a.Allow {
 		v.network(option.Element(option.Child(key, "allow"), i), network)

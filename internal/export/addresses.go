@@ -143,19 +143,9 @@ func (a *apim) filter(action string, texts []string) {
 		a.line("<address>%s</address>", p.Addr())
 	}
 	for _, p := range ranges {
-		a.line(`<address-range from="%s" to="%s" />`, p.Addr(), last(p))
+		a.line(`<address-range from="%s" to="%s" />`, p.Addr(), config.LastAddress(p))
 	}
 	a.close("</ip-filter>")
-}
-
-// last is the last address of a network.
-func last(p netip.Prefix) netip.Addr {
-	b := p.Addr().AsSlice()
-	for i := p.Bits(); i < len(b)*8; i++ {
-		b[i/8] |= 0x80 >> (i % 8)
-	}
-	a, _ := netip.AddrFromSlice(b)
-	return a
 }
 
 // byProxiedFilter reports whether the address is one that proxies name.
