@@ -41,7 +41,7 @@ var unseen = reasons(map[string]string{
 		no-route no-upstream route-without-upstream token-policy-cloud-without-tenant token-policy-keys-without-issuer
 		token-policy-of-nobody token-policy-tenants-without-tenant token-policy-without-audience
 		upstream-certificate-without-key upstream-without-url require-all-of-one require-client-without-clients
-		auth-on-an-unguarded-route auth-without-a-route authorization-without-scheme upstreams-of-a-route-guarded
+		auth-on-a-route-by-address auth-on-an-unguarded-route auth-without-a-route authorization-without-scheme upstreams-of-a-route-guarded
 		upstreams-of-a-route-without-name`,
 	compares: `limits-burst-alone shared-ca-without-tls admin-address-taken alias-authorization alias-twice auth-identity-header auth-secondary-same auth-two-kinds
 		bridge-deployment-twice bridge-with-strip-prefix caller-twice client-key-twice exposed-header-star
