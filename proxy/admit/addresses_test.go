@@ -107,3 +107,17 @@ func TestExplainNamesTheRuleOfAddresses(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkAddresses is one look at a thousand networks.
+func BenchmarkAddresses(b *testing.B) {
+	var all []netip.Prefix
+	for i := range 1000 {
+		all = append(all, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 25))
+	}
+	a, from := NewAddresses("gate", all, nil), netip.MustParseAddr("10.1.200.7")
+	for b.Loop() {
+		if !a.Check(from).Passes() {
+			b.Fatal("it is in one of them")
+		}
+	}
+}
