@@ -29,8 +29,8 @@ type store struct {
 	seen      *identity.Cache // nil until a route asks for tokens
 	callers   *who.Cache      // nil where nobody counts them
 	agents    record.Agents
-	number    int             // of the loop
-	keys      limitKeys       // of routes with limits
+	number    int       // of the loop
+	keys      limitKeys // of routes with limits
 }
 
 // date is the text of a Date field, made once a second: 150 ns each are 1 % of an
