@@ -57,6 +57,7 @@ func TestABodyInPiecesArrivesWhole(t *testing.T) {
 		})
 		check("down", got, d.Bytes, err)
 
+		piped = false
 		u := &Up{}
 		u.Track.Begin(int64(len(body)), nil)
 		var in *wire.Buf
