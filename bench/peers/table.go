@@ -96,7 +96,7 @@ var all = []Peer{
 			// Its price list would otherwise be fetched at the start.
 			return []string{"LITELLM_LOCAL_MODEL_COST_MAP=True", "LITELLM_LOG=ERROR", "SSL_CERT_FILE=" + i.CAFile, "NO_DOCS=True"}
 		},
-		Only: []string{"small-closed", "sdk-closed", "sdk-model-last", "sdk-embeddings"}, PlainClients: true, // a hundred times slower than the next
+		Only: []string{"small-closed", "sdk-closed", "sdk-model-last"}, PlainClients: true, // a hundred times slower than the next
 	},
 	{
 		Name: "portkey", Role: Gateway, Binary: []string{"portkey/node_modules/.bin/gateway"},
@@ -119,10 +119,10 @@ var all = []Peer{
 // parsedWorkloads are those whose bodies a gateway can parse. Gateways answer a
 // few hundred requests a second: the workloads that ask how much more than that
 // is possible tell nothing about them.
-var parsedWorkloads = []string{"small-closed", "small-open", "sdk-closed", "sdk-model-last", "sdk-embeddings", "events-paced", "departure"}
+var parsedWorkloads = []string{"small-closed", "small-open", "sdk-closed", "sdk-model-last", "events-paced", "departure"}
 
 // variantWorkloads are those in which it is seen what a variant costs.
-var variantWorkloads = []string{"sdk-closed", "sdk-model-last", "sdk-embeddings"}
+var variantWorkloads = []string{"sdk-closed", "sdk-model-last"}
 
 // logWorkloads are those that end many exchanges: each writes one line.
 var logWorkloads = []string{"small-closed", "small-open", "sdk-closed", "short-connections"}
