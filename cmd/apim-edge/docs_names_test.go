@@ -90,7 +90,7 @@ func metrics(t *testing.T) []metric {
 	t.Helper()
 	quiet := zerolog.New(io.Discard)
 	m := record.NewMetrics("test", func() float64 { return 0 })
-	defer proxy.NewEdge(quiet, quiet, m, nil).Close()
+	defer proxy.NewEdge(quiet, io.Discard, m, nil).Close()
 	descriptions := make(chan *prometheus.Desc, 1000)
 	m.Registry.Describe(descriptions)
 	new(keyring.Ring).Describe(descriptions)
