@@ -114,7 +114,7 @@ func logFields(t *testing.T) []string {
 	t.Helper()
 	code := read(t, "proxy/record/accesslog.go")
 	var all []string
-	for _, m := range regexp.MustCompile(`\b(?:Str|Bytes|Int|Int64|Dur|Bool)\("(\w+)"`).FindAllStringSubmatch(code, -1) {
+	for _, m := range regexp.MustCompile("\\bl\\.\\w+\\(`,\"(\\w+)\":`").FindAllStringSubmatch(code, -1) {
 		all = append(all, m[1])
 	}
 	if len(all) < 15 {
