@@ -58,14 +58,7 @@ func TestARouteThatAsksForTokensComesBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "edge.yaml")
-	if err := os.WriteFile(file, []byte(r.Configuration), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	after, err := config.Load(config.Options{File: file})
-	if err != nil {
-		t.Fatal(err)
-	}
+	after := read(t, r.Configuration)
 	got, want := after.Routes["openai"], before.Routes["openai"]
 	if !reflect.DeepEqual(got.ForwardClaims, want.ForwardClaims) {
 		t.Errorf("claims %v, want %v", got.ForwardClaims, want.ForwardClaims)
@@ -78,4 +71,18 @@ func TestARouteThatAsksForTokensComesBack(t *testing.T) {
 	if gotUpstream.Auth != wantUpstream.Auth || gotUpstream.URL != wantUpstream.URL+got.StripPrefix {
 		t.Errorf("upstream %+v, want %+v", gotUpstream, wantUpstream)
 	}
+}
+
+// read returns a configuration that was written.
+func read(t *testing.T, text string) config.Config {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "edge.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	conf, err := config.Load(config.Options{File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conf
 }
