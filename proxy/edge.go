@@ -101,7 +101,8 @@ func (e *Edge) Compile(conf config.Config) (*route.Snapshot, error) {
 func (e *Edge) Use(s *route.Snapshot) {
 	e.metrics.Use(s.Hash, s.Metrics()) // first: a route counts from its first exchange on
 	old := e.snapshot.Swap(s)
-	e.access.Switch(s.Config.Log.AccessLines())
+	log := s.Config.Log
+	e.access.Switch(log.Access && (log.Level == "info" || log.Level == "debug")) // its lines are of level info
 	if old != nil {
 		e.registry.Release(old)
 	}

@@ -385,9 +385,6 @@ type Log struct {
 	Access bool `koanf:"access"`
 }
 
-// AccessLines reports whether access lines are written, which are of level info.
-func (l Log) AccessLines() bool { return l.Access && (l.Level == "info" || l.Level == "debug") }
-
 // Debug adds fields to responses.
 type Debug struct {
 	// Add X-Apim-Edge-Decision with the credential decision.
