@@ -16,16 +16,17 @@ import (
 
 var allPeers = flag.Bool("every-peer", false, "run the smoke test on every peer and leg that is there, which takes minutes")
 
-// smokeSize is as little as still gives every figure.
+// smokeSize is as little as still gives every figure. A window ends no sooner than with its
+// first unit, so that it may be as short as that.
 func smokeSize() workload.Size {
 	return workload.Size{
-		Warm: 50 * time.Millisecond, Window: 300 * time.Millisecond, Counted: 150 * time.Millisecond, Settle: 20 * time.Millisecond,
+		Warm: 10 * time.Millisecond, Window: 50 * time.Millisecond, Counted: 50 * time.Millisecond, Settle: 10 * time.Millisecond,
 		Never:       30 * time.Second, // the machine may be busy with anything
 		Connections: 4, OpenRate: 500,
 		BusyStreams: 10, BusyEvents: 1000, PacedStreams: 5, PacedEvents: 500,
 		IdleStreams: 20, StalledClients: 3, MixedStreams: 5, Bulk: 4 << 20, Departures: 1,
 		Bursts: [2]int{20, 40}, BurstStreams: 20, Later: 20 * time.Millisecond,
-		Pausing: 10, Storm: 10, Tokens: 50, Long: 600 * time.Millisecond,
+		Pausing: 10, Storm: 10, Tokens: 50, Long: 100 * time.Millisecond,
 	}
 }
 
@@ -77,6 +78,7 @@ func TestTheStormIsMeasured(t *testing.T) {
 // smoke runs the bench and wants it to find nothing wrong.
 func smoke(t *testing.T, o options) *report.Results {
 	t.Helper()
+	t.Setenv("APIM_EDGE__TIMEOUTS__DRAIN_DELAY", "0") // no balancer is waited for at the many ends of an edge
 	results, err := run(context.Background(), o, newProgress(os.Stderr))
 	if err != nil {
 		t.Fatal(err)
