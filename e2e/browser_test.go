@@ -13,8 +13,8 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
-	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 	"github.com/apim-edge/apim-edge/internal/lookalike"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // browserConfig allows one page, and names nothing else: the rest of the
@@ -46,7 +46,7 @@ func TestBrowserOfAnotherOriginGetsThrough(t *testing.T) {
 	}
 	t.Cleanup(upstream.Close)
 	page, stranger := servePage(t), servePage(t)
-	under := edge.Run(t, fmt.Sprintf(browserConfig, upstream.URL, unusedAddress(t), page))
+	under := edge.Run(t, fmt.Sprintf(browserConfig, upstream.URL, testkit.Unused(t), page))
 
 	cases := []browserCase{
 		{name: "streamed_answer_on_screen", reaches: []string{"POST"}, preflight: 204},
@@ -118,16 +118,6 @@ func servePage(t *testing.T) (origin string) {
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return server.URL
-}
-
-// unusedAddress is one at which nobody listens until somebody is told of it.
-func unusedAddress(t *testing.T) string {
-	t.Helper()
-	address, err := raw.Reserve()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address
 }
 
 // artifacts is where screenshots are kept.

@@ -10,12 +10,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const (
@@ -27,10 +27,7 @@ const (
 
 func TestCurlGetsThrough(t *testing.T) {
 	large := []byte(strings.Replace(hello, "Hello", strings.Repeat("0123456789abcde ", 200_000), 1))
-	file := filepath.Join(t.TempDir(), "large.json")
-	if err := os.WriteFile(file, large, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := testkit.File(t, "large.json", string(large))
 	shared.reset()
 	for _, tc := range []struct {
 		sdkCase
@@ -84,7 +81,7 @@ func TestCurlGetsThrough(t *testing.T) {
 // curl returns what curl printed, as a script tells it.
 func curl(t *testing.T, name, url string, args ...string) caseLine {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	all := []string{"-sS", "--noproxy", "*", "-w", "\n%{http_code}", "-H", "Content-Type: application/json", "-H", "x-e2e-case: " + name}
 	cmd := exec.CommandContext(ctx, "curl", append(append(all, args...), url)...)

@@ -6,14 +6,9 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 )
-
-// patience is how long anything may take that ought to happen at once. It is
-// no bound on speed: it ends a test that would otherwise hang.
-const patience = 20 * time.Second
 
 // access waits for the one access line of an exchange.
 func access(t *testing.T, e *edge.Edge, requestID string) edge.Line {

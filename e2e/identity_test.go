@@ -16,13 +16,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // provider is a certified OpenID provider that others have written (npm oidc-provider).
@@ -35,22 +35,7 @@ type provider struct {
 
 func startProvider(t *testing.T) *provider {
 	t.Helper()
-	cmd := exec.Command(node(t), "sdk/node/oidc_provider.mjs")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = in.Close() // it ends with its input
-		_ = cmd.Wait()
-	})
+	in, out := testkit.Talk(t, exec.Command(node(t), "sdk/node/oidc_provider.mjs"))
 	p := &provider{t: t, in: in, out: bufio.NewScanner(out)}
 	p.answer(p)
 	return p
@@ -113,9 +98,7 @@ func decryptionKey(t *testing.T) (file, jwk string) {
 	}
 	file = filepath.Join(t.TempDir(), "decryption.pem")
 	text := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(k)})
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Write(t, file, string(text))
 	b64 := base64.RawURLEncoding.EncodeToString
 	return file, fmt.Sprintf(`{"kty":"RSA","n":%q,"e":%q}`, b64(k.N.Bytes()), b64(big.NewInt(int64(k.E)).Bytes()))
 }
@@ -233,7 +216,7 @@ func TestTokensOfACertifiedProvider(t *testing.T) {
 	}
 	p.do("back")
 	var unready error
-	if !edge.Eventually(edge.Patience, func() bool {
+	if !testkit.Eventually(testkit.Patience, func() bool {
 		_, unready = e.Get("/readyz")
 		return unready == nil
 	}) {

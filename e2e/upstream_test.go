@@ -10,6 +10,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/lookalike"
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // The two kinds of legacy API: keys are asked for at APIM's gate, or tokens by
@@ -101,7 +102,7 @@ func (u *upstream) all() []seenRequest {
 // ended waits for the end of the exchange with that id.
 func (u *upstream) ended(t *testing.T, id string) lookalike.End {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	for {
 		u.mu.Lock()
@@ -116,7 +117,7 @@ func (u *upstream) ended(t *testing.T, id string) lookalike.End {
 		select {
 		case <-more:
 		case <-ctx.Done():
-			t.Fatalf("the exchange %s did not end at upstream within %v", id, patience)
+			t.Fatalf("the exchange %s did not end at upstream within %v", id, testkit.Patience)
 		}
 	}
 }

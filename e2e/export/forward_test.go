@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // fieldsOf returns fields of a request that reached the upstream, as one text.
@@ -170,7 +172,7 @@ func TestAStreamPassesEventByEvent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = conn.SetDeadline(time.Now().Add(patience))
+		_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
 		fmt.Fprintf(conn, "POST /openai/v1/chat/completions HTTP/1.1\r\nHost: edge\r\nAuthorization: Bearer %s\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", keyA)
 		resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: "POST"})
 		if err != nil {
@@ -211,10 +213,6 @@ func TestADepartureEndsTheUpstreamsWork(t *testing.T) {
 			t.Fatalf("%s: %v", s.name, err)
 		}
 		_ = conn.Close()
-		select {
-		case <-gone:
-		case <-time.After(patience):
-			t.Errorf("%s: the upstream still works for a client that has left", s.name)
-		}
+		testkit.Receive(t, gone, s.name+": the upstream works no more for a client that has left")
 	}
 }

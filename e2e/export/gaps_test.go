@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // lines returns the values of a field at the upstream, if it was asked.
@@ -116,7 +118,7 @@ func ending(t *testing.T, address string) string {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
 	_, _ = io.WriteString(conn, head("/a", "", "TE", "trailers", "Connection", "TE"))
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {

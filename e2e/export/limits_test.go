@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const bounded = `
@@ -31,7 +32,7 @@ func hold(t *testing.T, address string) (end func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
 	_, _ = io.WriteString(conn, head("/hold", ""))
 	if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil {
 		t.Fatal(err)
@@ -85,7 +86,7 @@ func TestWebSockets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = conn.SetDeadline(time.Now().Add(patience))
+		_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
 		_, _ = io.WriteString(conn, head("/openai/v1/realtime", "", "Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Version", "13",
 			"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol", "realtime, openai-insecure-api-key."+keyA))
 		in := bufio.NewReader(conn)
@@ -139,16 +140,10 @@ func TestEveryDocumentIsAccepted(t *testing.T) {
 		t.Fatal(err, wrong, len(found), len(more))
 	}
 	own := map[string]string{"cert_file": certificate.CertFile, "key_file": certificate.KeyFile, "ca_file": certificate.CertFile}
-	pair := filepath.Join(t.TempDir(), "pair.pem")
-	if err := os.WriteFile(pair, append(append([]byte{}, certificate.CertPEM...), certificate.KeyPEM...), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	pair := testkit.File(t, "pair.pem", string(append(append([]byte{}, certificate.CertPEM...), certificate.KeyPEM...)))
 	for _, file := range append(found, more...) {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		named := files.ReplaceAllStringFunc(string(text), func(s string) string {
+		text := testkit.Read(t, file)
+		named := files.ReplaceAllStringFunc(text, func(s string) string {
 			key, _, _ := strings.Cut(s, ":")
 			return key + ": " + own[key]
 		})

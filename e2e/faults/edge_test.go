@@ -10,12 +10,13 @@ import (
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/load"
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // stage is an edge between clients and an upstream.
 type stage struct {
 	*load.Stage
-	t      *testing.T
+	t      testing.TB
 	ledger *load.Ledger
 	up     *load.Upstream
 }
@@ -219,7 +220,7 @@ func (s *stage) quiet() quiet {
 func (s *stage) wantQuiet(before quiet) {
 	s.t.Helper()
 	s.wantQuietUpstream()
-	if _, err := s.AwaitRest(before.Rest, 0, edge.Patience); err != nil {
+	if _, err := s.AwaitRest(before.Rest, 0, testkit.Patience); err != nil {
 		stacks, _ := s.Get("/debug/pprof/goroutine?debug=1")
 		s.t.Errorf("%v; goroutines: %s", err, stacks[:min(len(stacks), 6000)])
 	}

@@ -13,17 +13,15 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/load"
 	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const guardedAudience = "api://edge"
@@ -59,7 +57,7 @@ func startGuarded(t *testing.T) *guarded {
 // caller is somebody with an address of his own.
 func caller(network, number int) *http.Client {
 	from := &net.TCPAddr{IP: net.IPv4(127, 0, byte(network), byte(1+number%200))}
-	return &http.Client{Timeout: edge.Patience, Transport: &http.Transport{DialContext: (&net.Dialer{LocalAddr: from}).DialContext}}
+	return &http.Client{Timeout: testkit.Patience, Transport: &http.Transport{DialContext: (&net.Dialer{LocalAddr: from}).DialContext}}
 }
 
 // call asks the guarded route, and returns the status, the edge's error and the body.
@@ -231,10 +229,7 @@ func decryptionKey(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "decryption.pem")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(k)}), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := testkit.File(t, "decryption.pem", string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(k)})))
 	return file
 }
 

@@ -5,23 +5,21 @@ package migration
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // setBack sets every time of a census file back by a day: what happened today then happened
 // yesterday. It knows of the file only that each line is a JSON object.
 func setBack(t *testing.T, file string) {
 	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := testkit.Read(t, file)
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		decoder := json.NewDecoder(strings.NewReader(line))
 		decoder.UseNumber()
 		var object any
@@ -32,9 +30,7 @@ func setBack(t *testing.T, file string) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Write(t, file, out.String())
 }
 
 // aDayEarlier is the value of a member of a JSON object in which each time, and each date
