@@ -14,6 +14,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/identity/keyring"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // running is a service with a configuration file.
 type running struct {
 	*Service
-	t    *testing.T
+	t    testing.TB
 	file string
 	log  *proxytest.Log
 	http *http.Client
@@ -75,9 +76,7 @@ func (r *running) load() (config.Config, error) {
 func (r *running) write(text string) {
 	r.t.Helper()
 	next := r.file + ".next"
-	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
-		r.t.Fatal(err)
-	}
+	testkit.Write(r.t, next, text)
 	if err := os.Rename(next, r.file); err != nil {
 		r.t.Fatal(err)
 	}
@@ -100,6 +99,13 @@ func (r *running) admin(method, path string) (status int, body string) {
 		r.t.Fatal(err)
 	}
 	return resp.StatusCode, string(text)
+}
+
+// aside is r as another goroutine than the test's uses it.
+func (r *running) aside() *running {
+	aside := *r
+	aside.t = testkit.Aside(r.t)
+	return &aside
 }
 
 // get asks the edge on a connection of its own and returns what comes until the
