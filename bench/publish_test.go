@@ -1,13 +1,13 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/bench/internal/report"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestPagesShowTheirRuns holds that the tables of a page are those of the folder of results
@@ -18,7 +18,7 @@ func TestPagesShowTheirRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range pages {
-		_, section, _, err := p.section(read(t, filepath.Join(root, p.page)))
+		_, section, _, err := p.section(testkit.Read(t, filepath.Join(root, p.page)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +48,7 @@ func TestReadmeShowsTheNewestRun(t *testing.T) {
 	if err != nil || len(runs) == 0 {
 		t.Fatal("no results", err)
 	}
-	_, section, _, err := pages[0].section(read(t, filepath.Join(root, "README.md")))
+	_, section, _, err := pages[0].section(testkit.Read(t, filepath.Join(root, "README.md")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,13 +102,4 @@ With access logs:
 			t.Errorf("%q is renewed", text)
 		}
 	}
-}
-
-func read(t *testing.T, name string) string {
-	t.Helper()
-	text, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

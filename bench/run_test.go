@@ -12,6 +12,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/bench/internal/report"
 	"github.com/apim-edge/apim-edge/bench/internal/workload"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 var allPeers = flag.Bool("every-peer", false, "run the smoke test on every peer and leg that is there, which takes minutes")
@@ -136,12 +137,9 @@ func hasFigure(results *report.Results, name string, leg workload.Leg, peer, key
 // and gives the same table.
 func checkFiles(t *testing.T, results *report.Results, o options) {
 	t.Helper()
-	table, err := os.ReadFile(filepath.Join(o.Out, "results.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	table := testkit.Read(t, filepath.Join(o.Out, "results.md"))
 	for _, want := range append(workload.Names(), smokePeer, "**absent**: not installed; bench/peers/install litellm") {
-		if !strings.Contains(string(table), want) {
+		if !strings.Contains(table, want) {
 			t.Errorf("results.md does not speak of %q", want)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const chart = "helm/apim-edge/"
@@ -15,11 +17,11 @@ const chart = "helm/apim-edge/"
 // know no other.
 func TestValuesAreDocumentedAndTyped(t *testing.T) {
 	var document yaml.Node
-	if err := yaml.Unmarshal([]byte(read(t, chart+"values.yaml")), &document); err != nil {
+	if err := yaml.Unmarshal([]byte(testkit.Read(t, chart+"values.yaml")), &document); err != nil {
 		t.Fatal(err)
 	}
 	var schema map[string]any
-	if err := json.Unmarshal([]byte(read(t, chart+"values.schema.json")), &schema); err != nil {
+	if err := json.Unmarshal([]byte(testkit.Read(t, chart+"values.schema.json")), &schema); err != nil {
 		t.Fatal(err)
 	}
 	properties := node{schema}.at("properties").value.(map[string]any)
@@ -64,8 +66,8 @@ func compareValues(t *testing.T, path string, values *yaml.Node, schema map[stri
 // TestTheChartNamesTheBuild: the tag that is pulled where nobody says another is the
 // version that the Dockerfile gives where nobody says another.
 func TestTheChartNamesTheBuild(t *testing.T) {
-	version := parse(t, read(t, chart+"Chart.yaml")).at("appVersion").text()
-	if want := "ARG VERSION=" + version + "\n"; !strings.Contains(read(t, "../Dockerfile"), want) {
+	version := parse(t, testkit.Read(t, chart+"Chart.yaml")).at("appVersion").text()
+	if want := "ARG VERSION=" + version + "\n"; !strings.Contains(testkit.Read(t, "../Dockerfile"), want) {
 		t.Errorf("the Dockerfile has no %q", want)
 	}
 }

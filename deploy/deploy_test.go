@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -15,16 +13,8 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/service"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
-
-func read(t *testing.T, file string) string {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
 
 // parse reads one YAML document into a tree.
 func parse(t *testing.T, text string) node {
@@ -83,10 +73,7 @@ func (n node) int() int {
 // keep it from others.
 func load(t *testing.T, text string) config.Config {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := testkit.File(t, "config.yaml", text)
 	c, err := config.Load(config.Options{File: file})
 	if err != nil {
 		t.Fatalf("the edge refuses its configuration: %v", err)

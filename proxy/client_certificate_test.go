@@ -3,13 +3,13 @@ package proxy_test
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -47,9 +47,7 @@ func TestWhateverChangesInAFileOfTheUpstreamIsUsed(t *testing.T) {
 		for _, p := range parts {
 			all = append(all, p...)
 		}
-		if err := os.WriteFile(file, all, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Write(t, file, string(all))
 	}
 	write(caFile, proxytest.Authority().CertPEM)
 	change := func(c *config.Config) {

@@ -4,13 +4,13 @@ import (
 	"bufio"
 	"io"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -88,9 +88,7 @@ func TestExchangesThroughAForwardProxy(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "proxy")
 			proxy := startForwardProxy(t, "Proxy-Authorization: Basic ZWRnZTpzM2NyZXQtb2YtdGhlLXByb3h5\r\n")
 			write := func(password string) {
-				if err := os.WriteFile(file, []byte("http://edge:"+password+"@"+proxy+"\n"), 0o600); err != nil {
-					t.Fatal(err)
-				}
+				testkit.Write(t, file, "http://edge:"+password+"@"+proxy+"\n")
 			}
 			write("wrong-" + password)
 			e := leg.Start(t, func(c *config.Config) {

@@ -2,13 +2,13 @@ package peers
 
 import (
 	"maps"
-	"os"
 	"slices"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/apim-edge/apim-edge/bench/internal/tokens"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestTheEdgeIsMeasuredWithItsDefaults holds that the edge's file sets what it
@@ -38,12 +38,9 @@ func wantKeys(t *testing.T, shown *tokens.Files, want ...string) {
 	if err := edge[0].WriteFiles(i); err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(i.File("config.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := testkit.Read(t, i.File("config.yaml"))
 	var file map[string]any
-	if err := yaml.Unmarshal(text, &file); err != nil {
+	if err := yaml.Unmarshal([]byte(text), &file); err != nil {
 		t.Fatal(err)
 	}
 	set := map[string]bool{}

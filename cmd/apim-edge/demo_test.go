@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/demo"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestTheDemoShowsTheEdgeAsItIs holds that the page is told what the edge's own log
@@ -48,13 +49,10 @@ func TestTheDemoShowsTheEdgeAsItIs(t *testing.T) {
 		}
 	}
 	raw := ""
-	deadline := time.Now().Add(time.Minute)
-	for strings.Count(raw, config.Path) < 4 { // the show's two and ours
-		if time.Now().After(deadline) {
-			t.Fatalf("the page is told %s", raw)
-		}
+	testkit.Await(t, "the page is told of the show's two exchanges and ours", func() bool {
 		raw = getText(t, page+"/edge.json")
-	}
+		return strings.Count(raw, config.Path) >= 4
+	}, func() string { return raw })
 	if err := json.Unmarshal([]byte(raw), &edge); err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/identity/token"
 	"github.com/apim-edge/apim-edge/internal/otlp"
 	"github.com/apim-edge/apim-edge/internal/shares"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -321,10 +322,7 @@ func containsOneOf(text string, parts ...string) bool {
 
 func loadRecipe(t *testing.T, page, recipe string) config.Config {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "edge.yaml")
-	if err := os.WriteFile(file, []byte(recipe), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := testkit.File(t, "edge.yaml", recipe)
 	conf, err := config.Load(config.Options{File: file})
 	if err != nil {
 		t.Errorf("%s: %v in\n%s", page, err, recipe)

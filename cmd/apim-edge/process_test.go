@@ -15,11 +15,11 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/apim-edge/apim-edge/internal/lookalike"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -75,9 +75,7 @@ func freeAddress(t *testing.T) string {
 
 func (p *process) write(name, text string) {
 	p.t.Helper()
-	if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
-		p.t.Fatal(err)
-	}
+	testkit.Write(p.t, filepath.Join(p.dir, name), text)
 }
 
 // run starts it; serve waits until it serves as well.
@@ -155,17 +153,15 @@ func (p *process) metric(name string) string {
 
 func (p *process) eventually(what string, ok func() bool) {
 	p.t.Helper()
-	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	testkit.Await(p.t, what, func() bool {
 		select {
 		case err := <-p.end:
 			p.end = nil
 			p.t.Fatalf("it has ended (%v) before: %s", err, what)
 		default:
 		}
-		if time.Now().After(end) {
-			p.t.Fatalf("never: %s", what)
-		}
-	}
+		return ok()
+	})
 }
 
 func (p *process) signal(s os.Signal) {
@@ -178,12 +174,8 @@ func (p *process) signal(s os.Signal) {
 // ends waits for the end and wants the exit code.
 func (p *process) ends(want int) {
 	p.t.Helper()
-	select {
-	case <-p.end:
-		p.end = nil
-	case <-time.After(30 * time.Second):
-		p.t.Fatal("it does not end")
-	}
+	testkit.Receive(p.t, p.end, "its end")
+	p.end = nil
 	if got := p.ProcessState.ExitCode(); got != want {
 		p.t.Fatalf("it ended with %s, want exit code %d", p.ProcessState, want)
 	}

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/apim-edge/apim-edge/internal/signals"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -142,21 +143,18 @@ func (p *process) replaceByFIFO() (open func() *os.File) {
 func TestASIGHUPWhileItLoadsIsAReload(t *testing.T) {
 	p := newProcess(t, "--log-format", "json")
 	log := p.logged()
-	text, err := os.ReadFile(filepath.Join(p.dir, "edge.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := testkit.Read(t, filepath.Join(p.dir, "edge.yaml"))
 	open := p.replaceByFIFO()
 	p.run()
 	f := open()
 	for range 100 {
 		p.signal(syscall.SIGHUP)
 	}
-	p.write("next.yaml", string(text)) // what the reload reads
+	p.write("next.yaml", text) // what the reload reads
 	if err := os.Rename(filepath.Join(p.dir, "next.yaml"), filepath.Join(p.dir, "edge.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	_, err = f.Write(text)
+	_, err := f.WriteString(text)
 	if err = errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)
 	}

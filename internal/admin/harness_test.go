@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestMain holds that no test leaves a goroutine behind.
@@ -115,11 +116,7 @@ func (l *listening) answer(c net.Conn) (status int, body string) {
 
 func (l *listening) eventually(what string, ok func() bool) {
 	l.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			l.t.Fatalf("never: %s; the log:\n%s", what, l.log())
-		}
-	}
+	testkit.Await(l.t, what, ok, l.log)
 }
 
 // head is a request for a page by whoever knows the token.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/apimpolicy"
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 var update = flag.Bool("update", false, "write what comes out into testdata")
@@ -167,18 +167,13 @@ func (i *idiom) write(t *testing.T, r Result) {
 		}
 	}
 	i.archive.Files = append(files, txtar.File{Name: "list", Data: []byte(r.List())}, txtar.File{Name: "edge.yaml", Data: []byte(r.Configuration)})
-	if err := os.WriteFile(i.path, txtar.Format(i.archive), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Write(t, i.path, string(txtar.Format(i.archive)))
 }
 
 // load reads a configuration as serve would.
 func load(t testing.TB, text string) error {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "edge.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := testkit.File(t, "edge.yaml", text)
 	_, err := config.Load(config.Options{File: file})
 	return err
 }

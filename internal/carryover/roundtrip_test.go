@@ -1,24 +1,21 @@
 package carryover
 
 import (
-	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/apimpolicy"
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // exported imports a document that export has written.
 func exported(t *testing.T, name string) (Result, *apimpolicy.Document) {
 	t.Helper()
 	file := "../export/testdata/" + name + ".apim"
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	doc, err := apimpolicy.Read(file, data)
+	data := testkit.Read(t, file)
+	doc, err := apimpolicy.Read(file, []byte(data))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,10 +55,7 @@ func TestARouteThatAsksForTokensComesBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "edge.yaml")
-	if err := os.WriteFile(file, []byte(r.Configuration), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := testkit.File(t, "edge.yaml", r.Configuration)
 	after, err := config.Load(config.Options{File: file})
 	if err != nil {
 		t.Fatal(err)

@@ -7,10 +7,11 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func TestFilesOfAConfiguration(t *testing.T) {
-	cfg := mustLoad(t, Options{File: write(t, "edge.yaml", `
+	cfg := mustLoad(t, Options{File: testkit.File(t, "edge.yaml", `
 listen: {tls: {cert_file: /tls/b.pem, key_file: /tls/b.key, ticket_keys: ["file:/run/secrets/tickets", "env:OLD"]}}
 admin: {token: file:/run/secrets/token}
 upstreams:
@@ -43,7 +44,7 @@ func TestCheckFiles(t *testing.T) {
 	for name, content := range map[string]string{
 		"tls.pem": certificate, "tls.key": key, "other.key": otherKey, "text": "hello\n", "token": "0123abcd\n", "long": "01234567890123456789012345678901\n", "empty": "\n",
 	} {
-		put(t, filepath.Join(dir, name), content)
+		testkit.Write(t, filepath.Join(dir, name), content)
 	}
 	for _, tc := range []struct{ name, file, want string }{
 		{"all is well", "listen: {tls: {cert_file: DIR/tls.pem, key_file: DIR/tls.key}}\nadmin: {token: file:DIR/token}\n" +

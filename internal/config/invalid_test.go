@@ -2,12 +2,13 @@ package config
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"golang.org/x/tools/txtar"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestInvalid holds each mistake of testdata/invalid to its exact message, and
@@ -51,9 +52,7 @@ func TestInvalid(t *testing.T) {
 func loadStory(t *testing.T, parts map[string]string) (Config, error) {
 	t.Helper()
 	t.Chdir(t.TempDir())
-	if err := os.WriteFile("edge.yaml", []byte(parts["edge.yaml"]), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Write(t, "edge.yaml", parts["edge.yaml"])
 	o := Options{File: "edge.yaml", Environ: strings.Split(parts["environment"], "\n"), Overrides: map[string]any{}}
 	for line := range strings.Lines(parts["flags"]) {
 		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")

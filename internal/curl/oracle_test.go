@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // spellings are what people paste. {EDGE} is the address of a server, and each is
@@ -213,9 +215,7 @@ func files(t *testing.T) string {
 		"body.json": `{"a": 1}`, "lines": "a b\r\nc\n", "large": strings.Repeat("0123456789abcdef", 1<<17),
 		"fields": "api-key: 0123abcd\r\nX-Other: b\n",
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Write(t, filepath.Join(dir, name), text)
 	}
 	return dir
 }

@@ -18,6 +18,8 @@ import (
 	"unicode/utf8"
 
 	"go.uber.org/goleak"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -189,14 +191,11 @@ func TestEveryLineIsAsItShouldBe(t *testing.T) {
 	// Times are measured, and the paragraph breaks where they let it.
 	took := regexp.MustCompile(`(?s)events in (\S+), the\s+first\s+word\s+after\s+(\S+);\s+the\s+look-alike\s+pauses\s+1ms\s+between\s+two\.`)
 	got = took.ReplaceAllString(got, "events in {TIME}, the first word after {TIME}; the look-alike pauses 1ms between two.")
-	want, err := os.ReadFile("testdata/shown.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got == string(want) {
+	want := testkit.Read(t, "testdata/shown.txt")
+	if got == want {
 		return
 	}
-	gotLines, wantLines := strings.Split(got, "\n"), strings.Split(string(want), "\n")
+	gotLines, wantLines := strings.Split(got, "\n"), strings.Split(want, "\n")
 	for i := range gotLines {
 		if i >= len(wantLines) || gotLines[i] != wantLines[i] {
 			t.Fatalf("line %d differs from testdata/shown.txt; all of it:\n%s", i+1, got)

@@ -19,6 +19,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const configs = "../../configs/monitoring/"
@@ -62,12 +63,9 @@ func alerts(t *testing.T) []rule {
 // TestAlertsSayWhatToDo holds that each has a sentence, something to do, and a
 // paragraph in the docs, and that no paragraph is left over.
 func TestAlertsSayWhatToDo(t *testing.T) {
-	page, err := os.ReadFile("../../docs/alerts.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := testkit.Read(t, "../../docs/alerts.md")
 	left := map[string]string{}
-	for _, part := range strings.Split(string(page), "\n### ")[1:] {
+	for _, part := range strings.Split(page, "\n### ")[1:] {
 		name, text, _ := strings.Cut(part, "\n")
 		text, _, _ = strings.Cut(text, "\n## ")
 		left[name] = strings.TrimSpace(text)
@@ -94,11 +92,8 @@ func TestAlertsSayWhatToDo(t *testing.T) {
 // expressions returns every query of the dashboard, with the text of its legend.
 func expressions(t *testing.T) (all []string) {
 	t.Helper()
-	text, err := os.ReadFile(configs + "dashboard.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, faults := readDashboard(text)
+	text := testkit.Read(t, configs+"dashboard.json")
+	d, faults := readDashboard([]byte(text))
 	if len(faults) > 0 {
 		t.Fatalf("configs/monitoring/dashboard.json: %.2000q", faults)
 	}
@@ -345,10 +340,7 @@ func TestTheDashboardIsReadStrictly(t *testing.T) {
 // TestEachAlertIsTestedBothWays holds that configs/monitoring/alerts_test.yaml has a case in which an
 // alert fires and one in which it does not. promtool runs them (e2e).
 func TestEachAlertIsTestedBothWays(t *testing.T) {
-	text, err := os.ReadFile(configs + "alerts_test.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := testkit.Read(t, configs+"alerts_test.yaml")
 	var file struct {
 		Tests []struct {
 			Series []struct{ Series string } `yaml:"input_series"`
@@ -359,7 +351,7 @@ func TestEachAlertIsTestedBothWays(t *testing.T) {
 			} `yaml:"alert_rule_test"`
 		}
 	}
-	if err := yaml.Unmarshal(text, &file); err != nil {
+	if err := yaml.Unmarshal([]byte(text), &file); err != nil {
 		t.Fatal(err)
 	}
 	fires, silent := map[string]bool{}, map[string]bool{}

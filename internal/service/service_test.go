@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
@@ -250,9 +250,7 @@ func TestACertificateIsReplacedWhileClientsRun(t *testing.T) {
 	}
 	writeCertificate(t, dir, "second")
 	r.eventually("the new certificate", func() bool { return shown() == "second" })
-	if err := os.WriteFile(first.CertFile, []byte("broken"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Write(t, first.CertFile, "broken")
 	r.eventually("the failure in the log", func() bool { return r.log.Has("reload failed") })
 	if got := shown(); got != "second" {
 		t.Errorf("certificate %q after a broken file, want second", got)

@@ -4,12 +4,12 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // resumes opens a connection and reports whether it goes on from a session of the
@@ -40,9 +40,7 @@ func TestTicketsAreSharedByKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"old", "new"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.Repeat(name, 16)), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Write(t, filepath.Join(dir, name), strings.Repeat(name, 16))
 	}
 	with := func(names ...string) string {
 		keys := ""

@@ -5,11 +5,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // collector keeps what it is sent: protobuf, in which texts stand as they are.
@@ -58,10 +58,7 @@ func TestTracesFollowTheConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.get("/while")
-	none := filepath.Join(t.TempDir(), "none.pem")
-	if err := os.WriteFile(none, []byte("x"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	none := testkit.File(t, "none.pem", "x")
 	err := reload(fmt.Sprintf("traces: {endpoint: 'https://127.0.0.1:1', ca_file: '%s'}\n", none))
 	if err == nil || !strings.Contains(err.Error(), "traces") || !strings.Contains(err.Error(), "no PEM certificate") {
 		t.Errorf("the reload says %v", err)

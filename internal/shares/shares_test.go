@@ -2,8 +2,7 @@ package shares
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/admit"
 	"github.com/apim-edge/apim-edge/proxy/route"
 )
@@ -24,10 +24,6 @@ import (
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
 }
-
-// patience is how long anything may take that ought to happen soon. It is no bound on
-// speed.
-const patience = 30 * time.Second
 
 // keeper is one whose log can be read, and of which nothing may be left.
 type keeper struct {
@@ -57,14 +53,9 @@ func (k *keeper) open(conf config.Shared) (s route.Store, stop func()) {
 // await waits for what the log says, and for whether the store is away then.
 func (k *keeper) await(s route.Store, text string, away bool) {
 	k.t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		if strings.Contains(k.log.String(), text) && s.Lender.Away() == away {
-			return
-		}
-		if time.Now().After(end) {
-			k.t.Fatalf("away is %v, and the log has not %q:\n%s", s.Lender.Away(), text, k.log)
-		}
-	}
+	testkit.Await(k.t, fmt.Sprintf("the log has %q, and away is %v", text, away), func() bool {
+		return strings.Contains(k.log.String(), text) && s.Lender.Away() == away
+	}, k.log.String)
 }
 
 type log struct {
@@ -174,10 +165,7 @@ func TestWhatMakesOneStore(t *testing.T) {
 
 // TestSettingsThatCannotBeRead say which, and no secret.
 func TestSettingsThatCannotBeRead(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(file, []byte("no certificate"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := testkit.File(t, "ca.pem", "no certificate")
 	k := newKeeper(t)
 	for want, conf := range map[string]config.Shared{
 		"redis: ":               {Redis: "http://store"},

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const variable = "TEST_TAKEOVER_FILE"
@@ -111,9 +113,7 @@ func TestNobodyElseIsTold(t *testing.T) {
 	pid := bystander.cmd.Process.Pid
 	for _, text := range []string{fmt.Sprint(pid), fmt.Sprint(pid, " 1"), "nonsense", "-1 -1", "0 0", "1 -5", "99999999999999999999 1", strings.Repeat("1", 5000)} {
 		file := filepath.Join(dir, "file")
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Write(t, file, text)
 		start(t, file).says("0 <nil>")
 	}
 	_ = bystander.ask.Close()

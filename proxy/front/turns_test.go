@@ -11,21 +11,13 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
 // patience bounds what a test waits for; nothing takes that long unless it never
 // comes.
 const patience = 20 * time.Second
-
-func eventually(t *testing.T, ok func() bool, state string) {
-	t.Helper()
-	for late := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(late) {
-			t.Fatal(state)
-		}
-	}
-}
 
 // inLine returns how many wait, those included that wait no longer and have not
 // been passed over yet.
@@ -50,7 +42,7 @@ func queue(t *testing.T, ts *turns, places ...place) (called chan int, leave []c
 				called <- i
 			}
 		}()
-		eventually(t, func() bool { return ts.inLine() == before+1 }, "nobody waits in line")
+		testkit.Await(t, "somebody waits in line", func() bool { return ts.inLine() == before+1 })
 	}
 	return called, leave
 }
@@ -79,11 +71,11 @@ func TestWhoLeavesTheLineTakesNoTurn(t *testing.T) {
 	ts := &turns{}
 	called, leave := queue(t, ts, newcomer, newcomer)
 	leave[0]()
-	eventually(t, func() bool {
+	testkit.Await(t, "it has left", func() bool {
 		ts.mu.Lock()
 		defer ts.mu.Unlock()
 		return ts.lines[newcomer][0].left
-	}, "it has not left")
+	})
 	ts.give()
 	if i := <-called; i != 1 {
 		t.Errorf("the turn went to %d, who has left", i)
@@ -188,8 +180,8 @@ func TestHandshakesComputeInTurns(t *testing.T) {
 		far := tls.Client(h.enter(), h.cert.Client())
 		go func() { served <- far.Handshake() }()
 	}
-	eventually(t, func() bool { return len(h.computing) == turns }, "not so many compute as may")
-	eventually(t, func() bool { return h.turns.inLine() == clients-turns }, "the others do not wait for a turn")
+	testkit.Await(t, "as many compute as may", func() bool { return len(h.computing) == turns })
+	testkit.Await(t, "the others wait for a turn", func() bool { return h.turns.inLine() == clients-turns })
 	if n := len(h.computing); n != turns {
 		t.Errorf("%d handshakes compute at a time, want %d", n, turns)
 	}

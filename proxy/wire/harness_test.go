@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestMain holds that no test leaves a goroutine behind.
@@ -202,11 +203,7 @@ func (s *side) until(what string, ok func(c *Conn) bool) {
 // awake waits until the connection was woken.
 func (s *side) awake() {
 	s.t.Helper()
-	select {
-	case <-s.woken:
-	case <-time.After(patience):
-		s.t.Fatal("never woken")
-	}
+	testkit.Receive(s.t, s.woken, "woken")
 }
 
 // read returns what the next Read returns that does not have to wait.
@@ -273,16 +270,6 @@ func hold(l *Loop) (release func()) {
 	l.Post(func() { close(held); <-free })
 	<-held
 	return func() { close(free) }
-}
-
-// eventually waits until ok.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never: %s", what)
-		}
-	}
 }
 
 // pattern returns n bytes of which no two neighbourhoods are alike. They are not

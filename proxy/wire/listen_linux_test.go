@@ -5,13 +5,14 @@ package wire
 import (
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestAnAcceptedConnectionInheritsItsOptions holds what Listen relies on.
@@ -79,7 +80,7 @@ func TestWithoutDescriptorsOneLookServesAll(t *testing.T) {
 		}
 		l.Do(func() {}) // the loop has heard of it
 	}
-	eventually(t, "it looks again", func() bool { return failed.Load() > 3 })
+	testkit.Await(t, "it looks again", func() bool { return failed.Load() > 3 })
 	if n, most := failed.Load(), 1+int64(time.Since(begun)/acceptAgain); n > most {
 		t.Errorf("%d calls of accept have failed, want at most %d", n, most)
 	}
@@ -177,9 +178,5 @@ func TestAListenerMayBeLeftToAnother(t *testing.T) {
 // watched returns how many descriptors the loop's epoll instance has in it.
 func watched(t *testing.T, l *Loop) (n int) {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", l.ep))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Count(string(text), "tfd:")
+	return strings.Count(testkit.Read(t, fmt.Sprintf("/proc/self/fdinfo/%d", l.ep)), "tfd:")
 }

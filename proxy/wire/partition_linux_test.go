@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestTheKernelHoldsToTheStall holds that what the peer does not acknowledge is bounded
@@ -65,7 +67,7 @@ func TestAPeerThatThinksIsNotGivenUp(t *testing.T) {
 	if _, err := io.ReadFull(far, make([]byte, len("what is the answer?"))); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it has been silent for long, or is given up", func() bool {
+	testkit.Await(t, "it has been silent for long, or is given up", func() bool {
 		var silent uint32
 		var left bool
 		s.do(func(c *Conn) {
@@ -137,7 +139,7 @@ func TestAClientBehindACutNetworkHasStalled(t *testing.T) {
 	idle := start(near)
 	idle.write([]byte("an event"))
 
-	eventually(t, "the one behind the cut has stalled", behind.stalled)
+	testkit.Await(t, "the one behind the cut has stalled", behind.stalled)
 	for _, s := range []*side{behind, full} {
 		s.do(func(c *Conn) {
 			if c.backlog != nil || c.unacked() == 0 {
@@ -145,7 +147,7 @@ func TestAClientBehindACutNetworkHasStalled(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "the others have been looked at for as long", func() bool {
+	testkit.Await(t, "the others have been looked at for as long", func() bool {
 		var silent uint32
 		idle.do(func(c *Conn) {
 			if info, err := unix.GetsockoptTCPInfo(c.fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {

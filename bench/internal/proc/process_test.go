@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func TestUsageOfAChildIsSeen(t *testing.T) {
@@ -16,16 +18,9 @@ func TestUsageOfAChildIsSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Stop()
-	end := time.Now().Add(10 * time.Second)
-	for len(p.tree()) < 2 && time.Now().Before(end) {
-		continue // the shell has not forked yet
-	}
+	testkit.Await(t, "the shell has forked", func() bool { return len(p.tree()) >= 2 })
 	before := p.CPU()
-	for p.CPU().Since(before) == 0 {
-		if time.Now().After(end) {
-			t.Fatal("a child that runs in a circle has used no CPU time")
-		}
-	}
+	testkit.Await(t, "a child that runs in a circle has used CPU time", func() bool { return p.CPU().Since(before) > 0 })
 	if size, err := p.PSS(); err != nil || size < 64<<10 {
 		t.Errorf("PSS() = %d, %v; want the memory of two shells", size, err)
 	}
@@ -37,11 +32,7 @@ func TestStopEndsTheWholeTree(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.Stop()
-	for end := time.Now().Add(10 * time.Second); len(p.tree()) > 0; {
-		if time.Now().After(end) {
-			t.Fatalf("still there after Stop: %v", p.tree())
-		}
-	}
+	testkit.Await(t, "nothing is there after Stop", func() bool { return len(p.tree()) == 0 })
 }
 
 func TestTheEndOfTheOutputIsKept(t *testing.T) {

@@ -3,7 +3,6 @@ package keyring
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/identity/azuretest"
 	"github.com/apim-edge/apim-edge/internal/secret"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const aoai = "keyvault:https://contoso.vault.azure.net/secrets/aoai"
@@ -198,9 +198,7 @@ func TestWhatChangesElsewhereKeepsTheValue(t *testing.T) {
 func TestWhatThisMachineHasIsThereAtOnce(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "key")
 	write := func(text string) {
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Write(t, file, text)
 	}
 	write("s3cret-one\n")
 	t.Setenv("KEY", "s3cret-env")
