@@ -1,7 +1,6 @@
 package deploy
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -21,9 +20,7 @@ func TestValuesAreDocumentedAndTyped(t *testing.T) {
 		t.Fatal(err)
 	}
 	var schema map[string]any
-	if err := json.Unmarshal([]byte(testkit.Read(t, chart+"values.schema.json")), &schema); err != nil {
-		t.Fatal(err)
-	}
+	testkit.JSON(t, testkit.Read(t, chart+"values.schema.json"), &schema)
 	properties := node{schema}.at("properties").value.(map[string]any)
 	delete(properties, "global") // helm's own
 	compareValues(t, "", document.Content[0], schema)

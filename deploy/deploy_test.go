@@ -5,7 +5,6 @@ package deploy
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"testing"
 	"time"
 
@@ -105,15 +104,7 @@ func serve(t *testing.T, c config.Config) (get func(path string) (int, string)) 
 	}
 	t.Cleanup(func() { s.Stop("test") })
 	return func(path string) (int, string) {
-		answer, err := http.Get("http://" + s.AdminAddress + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer answer.Body.Close() //nolint:errcheck // read only
-		body, err := io.ReadAll(answer.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return answer.StatusCode, string(body)
+		answer := testkit.Get(t, "http://"+s.AdminAddress+path)
+		return answer.StatusCode, answer.Text
 	}
 }

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -66,9 +65,7 @@ func dashboardQueries(t *testing.T) (queries []string) {
 		Annotations struct{ List []struct{ Expr string } }
 		Panels      []struct{ Targets []struct{ Expr string } }
 	}
-	if err := json.Unmarshal([]byte(testkit.Read(t, "../configs/monitoring/dashboard.json")), &d); err != nil {
-		t.Fatal(err)
-	}
+	testkit.JSON(t, testkit.Read(t, "../configs/monitoring/dashboard.json"), &d)
 	for _, a := range d.Annotations.List {
 		queries = append(queries, a.Expr)
 	}

@@ -91,11 +91,7 @@ routes:
 `
 
 func TestOpenAIPythonWithATokenToAnUpstreamThatWantsAKey(t *testing.T) {
-	upstream, err := startUpstream(keyed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer upstream.Close()
+	upstream := serveUpstream(t, keyed)
 	issuer, keys := entra(t)
 	e := edge.Run(t, fmt.Sprintf(bothWorlds, upstream.URL, testkit.File(t, "key", subscriptionKey), upstream.SecureURL, certificate.CertFile,
 		keys, clientkey.Hash(clientkey.Generate()), "models: {upstream: keyed, require: {token: [staff]}}"))
@@ -120,11 +116,7 @@ func TestOpenAIPythonWithATokenToAnUpstreamThatWantsAKey(t *testing.T) {
 }
 
 func TestOpenAIPythonWithAKeyToAnUpstreamThatWantsAManagedIdentity(t *testing.T) {
-	upstream, err := startUpstream(tokened)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer upstream.Close()
+	upstream := serveUpstream(t, tokened)
 	_, keys := entra(t)
 	key := clientkey.Generate()
 	e := edge.Run(t, fmt.Sprintf(bothWorlds, upstream.URL, testkit.File(t, "key", subscriptionKey), upstream.SecureURL, certificate.CertFile,

@@ -40,11 +40,7 @@ type browserCase struct {
 }
 
 func TestBrowserOfAnotherOriginGetsThrough(t *testing.T) {
-	upstream, err := startUpstream(lookalike.Options{PrimaryKey: subscriptionKey, CORS: lookalike.CORSLegacy})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(upstream.Close)
+	upstream := serveUpstream(t, lookalike.Options{PrimaryKey: subscriptionKey, CORS: lookalike.CORSLegacy})
 	page, stranger := servePage(t), servePage(t)
 	under := edge.Run(t, fmt.Sprintf(browserConfig, upstream.URL, testkit.Unused(t), page))
 

@@ -22,11 +22,7 @@ import (
 // and the text. WWW-Authenticate it reads where exposed_headers names it. A page of
 // another origin reads nothing.
 func TestAPageReadsWhyItsTokenIsRefused(t *testing.T) {
-	upstream, err := startUpstream(keyed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(upstream.Close)
+	upstream := serveUpstream(t, keyed)
 	issuer, keys := entra(t)
 	page, stranger := &scripted{}, &scripted{}
 	origin, other := page.serve(t), stranger.serve(t)

@@ -66,6 +66,17 @@ func startUpstream(opt lookalike.Options) (*upstream, error) {
 	return u, nil
 }
 
+// serveUpstream is startUpstream until the end of a test.
+func serveUpstream(t *testing.T, opt lookalike.Options) *upstream {
+	t.Helper()
+	u, err := startUpstream(opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(u.Close)
+	return u
+}
+
 // Close ends the look-alikes.
 func (u *upstream) Close() {
 	for _, s := range u.servers {

@@ -36,10 +36,7 @@ func TestWhateverChangesInAFileOfTheUpstreamIsUsed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := testcert.New(t.TempDir(), "other.test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	other := testcert.Temp(t, "other.test")
 	caFile := filepath.Join(dir, "ca.pem")
 	write := func(file string, parts ...[]byte) {
 		t.Helper()

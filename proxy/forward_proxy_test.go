@@ -24,10 +24,7 @@ func startForwardProxy(t testing.TB, authorization string) string {
 // returns the address. The test ends when all of them have.
 func listen(t testing.TB, serve func(net.Conn)) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := testkit.Listen(t)
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		for {

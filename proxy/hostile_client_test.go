@@ -2,10 +2,7 @@ package proxy_test
 
 import (
 	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
 	"net/http"
 	"strings"
@@ -14,7 +11,6 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/identity/clientkey"
 	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
-	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
 )
@@ -205,7 +201,8 @@ func TestAFloodIsCountedAgainstWhoSendsIt(t *testing.T) {
 	e := startGuarded(t, i, proxytest.StartUpstream(t, proxytest.NoConnection), func(c *config.Config) {
 		c.TrustedProxies = []string{"127.0.0.0/8"}
 		p := c.TokenPolicies["partner"]
-		p.DecryptionKeys = []string{"file:" + decryptionFile(t)}
+		file, _ := identitytest.DecryptionKey(t)
+		p.DecryptionKeys = []string{"file:" + file}
 		c.TokenPolicies["partner"] = p
 	})
 	ask := func(from string) string {
@@ -235,16 +232,6 @@ func sealedGarbage() string {
 		return b64(b)
 	}
 	return b64([]byte(`{"alg":"RSA-OAEP","enc":"A256GCM"}`)) + "." + random(256) + "." + random(12) + "." + random(100) + "." + random(16)
-}
-
-func decryptionFile(t *testing.T) string {
-	t.Helper()
-	k, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := testkit.File(t, "decryption.pem", string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(k)})))
-	return file
 }
 
 // TestAReloadWhileATokenIsVerified: the request that waits is judged by what held when it

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -53,9 +52,7 @@ func TestTheDemoShowsTheEdgeAsItIs(t *testing.T) {
 		raw = getText(t, page+"/edge.json")
 		return strings.Count(raw, config.Path) >= 4
 	}, func() string { return raw })
-	if err := json.Unmarshal([]byte(raw), &edge); err != nil {
-		t.Fatal(err)
-	}
+	testkit.JSON(t, raw, &edge)
 	for _, secret := range secrets {
 		if strings.Contains(raw, secret) {
 			t.Errorf("the page is told %s", raw)
@@ -117,21 +114,14 @@ func demoPage(t *testing.T) (page string) {
 
 func getText(t *testing.T, url string) string {
 	t.Helper()
-	resp, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
+	answer := testkit.Get(t, url)
+	if answer.StatusCode != 200 {
+		t.Fatalf("%s: got %d %q", url, answer.StatusCode, answer.Text)
 	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != 200 {
-		t.Fatalf("%s: got %d %q, %v", url, resp.StatusCode, body, err)
-	}
-	return string(body)
+	return answer.Text
 }
 
 func getJSON(t *testing.T, url string, into any) {
 	t.Helper()
-	if err := json.Unmarshal([]byte(getText(t, url)), into); err != nil {
-		t.Fatal(err)
-	}
+	testkit.JSON(t, getText(t, url), into)
 }

@@ -3,9 +3,6 @@
 package main
 
 import (
-	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -48,29 +45,13 @@ func newProcess(t *testing.T, flags ...string) *process {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = legacy.Close() })
-	p := &process{t: t, dir: t.TempDir(), edge: freeAddress(t), admin: freeAddress(t), end: make(chan error, 1)}
+	p := &process{t: t, dir: t.TempDir(), edge: testkit.Unused(t), admin: testkit.Unused(t), end: make(chan error, 1)}
 	p.client.Transport = &http.Transport{DisableKeepAlives: true}
 	p.write("edge.yaml", "upstreams: {legacy: {url: '"+url+"'}}\ntimeouts: {drain: 1s, drain_delay: 0}\n")
 	args := append([]string{"serve", "--config", filepath.Join(p.dir, "edge.yaml"), "--listen", p.edge, "--admin", p.admin}, flags...)
 	p.Cmd = exec.Command("apim-edge", args...)
 	p.Env = []string{"PATH=" + os.Getenv("PATH")}
 	return p
-}
-
-// freeAddress returns one at which nobody listens. Its port is below those that the
-// kernel gives to outgoing connections and to whoever asks for any (32768 and more): it
-// cannot be taken by chance before the edge has it.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 1000 {
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(10_000+rand.IntN(22_000)))
-		if l, err := net.Listen("tcp", address); err == nil {
-			_ = l.Close()
-			return address
-		}
-	}
-	t.Fatal("no free port")
-	return ""
 }
 
 func (p *process) write(name, text string) {
@@ -116,18 +97,9 @@ func (p *process) ready() {
 // answers holds that the edge answers.
 func (p *process) answers() {
 	p.t.Helper()
-	req, err := http.NewRequest(http.MethodGet, "http://"+p.edge+"/openai/v1/models", nil)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer 0123abcd")
-	resp, err := p.client.Do(req)
-	if err != nil {
-		p.t.Fatalf("the edge does not answer: %v", err)
-	}
-	defer resp.Body.Close() //nolint:errcheck // a test's end
-	if resp.StatusCode != http.StatusOK {
-		p.t.Fatalf("the edge answers %s", resp.Status)
+	answer := testkit.Ask(p.t, &p.client, http.MethodGet, "http://"+p.edge+"/openai/v1/models", "", "Authorization", "Bearer 0123abcd")
+	if answer.StatusCode != http.StatusOK {
+		p.t.Fatalf("the edge answers %s", answer.Status)
 	}
 }
 
@@ -135,20 +107,12 @@ func (p *process) answers() {
 // is neither 0 nor anything else.
 func (p *process) metric(name string) string {
 	p.t.Helper()
-	resp, err := p.client.Get("http://" + p.admin + "/metrics")
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer resp.Body.Close() //nolint:errcheck // a test's end
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	found := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (.*)$`).FindSubmatch(text)
+	text := testkit.Ask(p.t, &p.client, http.MethodGet, "http://"+p.admin+"/metrics", "").Text
+	found := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (.*)$`).FindStringSubmatch(text)
 	if found == nil {
 		p.t.Fatalf("there is no metric %s in\n%s", name, text)
 	}
-	return string(found[1])
+	return found[1]
 }
 
 func (p *process) eventually(what string, ok func() bool) {

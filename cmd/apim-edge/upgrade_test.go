@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -145,11 +146,7 @@ func TestSystemdHandsASocketOver(t *testing.T) {
 
 // TestASocketThatFitsNothingIsSaid holds that an edge does not serve beside it.
 func TestASocketThatFitsNothingIsSaid(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close() //nolint:errcheck // a test's end
+	l := testkit.Listen(t)
 	f, err := l.(*net.TCPListener).File()
 	if err != nil {
 		t.Fatal(err)

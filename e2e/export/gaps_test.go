@@ -71,11 +71,7 @@ func TestTrailersAndCuts(t *testing.T) {
 	const chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n"
 	for _, tc := range []struct{ id, answer string }{{"trailers", trailing}, {"cuts", short}, {"", chunked}} {
 		t.Run("ends "+tc.id, func(t *testing.T) {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = l.Close() })
+			l := testkit.Listen(t)
 			go answerAll(l, tc.answer)
 			up := startRecorder(t, false)
 			config := strings.Replace(fmt.Sprintf(configuration, `{}`), "UPSTREAM", l.Addr().String(), 1)

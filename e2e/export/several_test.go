@@ -100,11 +100,7 @@ func TestAPostIsNeverSentTwice(t *testing.T) {
 	var asked atomic.Int64
 	var breakers []string
 	for range 2 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = l.Close() })
+		l := testkit.Listen(t)
 		go breakAll(l, &asked)
 		breakers = append(breakers, l.Addr().String())
 	}

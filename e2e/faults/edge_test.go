@@ -82,10 +82,7 @@ func (l leg) sides(t *testing.T) sides {
 
 func newCertificate(t *testing.T) *testcert.Certificate {
 	t.Helper()
-	id, err := testcert.New(t.TempDir(), "faults.test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	id := testcert.Temp(t, "faults.test")
 	return id
 }
 

@@ -4,10 +4,7 @@ package faults
 
 import (
 	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
@@ -87,11 +84,12 @@ func (s *stage) call(c *http.Client, token, nonce string, hostile bool) (status 
 func TestHostileTokensAndNobodyToAsk(t *testing.T) {
 	const holders, hostile = 8, 40
 	v, g, issuer := startVault(t), startGuarded(t), identitytest.Start(t)
+	decrypting, _ := identitytest.DecryptionKey(t)
 	s := start(t, sides{}, func(s *load.Settings) {
 		s.Upstreams = fmt.Sprintf("  vaulted: {url: %q, auth: {value: \"keyvault:https://%s/secrets/aoai\"}}\n", g.URL, vaultHost)
 		s.Routes = "  guarded: {path_prefix: /guarded, strip_prefix: /guarded, upstream: vaulted, require: {token: [partner]}}\n"
 		s.More = fmt.Sprintf("token_policies:\n  partner: {openid_configs: [%q], audiences: [%q], decryption_keys: [\"file:%s\"]}\n",
-			issuer.Metadata, guardedAudience, decryptionKey(t))
+			issuer.Metadata, guardedAudience, decrypting)
 	})
 	if err := s.Await("the keys", s.Logged("keys of an issuer are there")); err != nil {
 		t.Fatal(err)
@@ -220,17 +218,6 @@ func misbehave(issuer *identitytest.Issuer, stop <-chan struct{}) {
 		case <-time.After(2 * time.Second):
 		}
 	}
-}
-
-// decryptionKey returns a file with a private key.
-func decryptionKey(t *testing.T) string {
-	t.Helper()
-	k, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := testkit.File(t, "decryption.pem", string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(k)})))
-	return file
 }
 
 func random(n int) string {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/load"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 var upgrades = flag.Int("faults.upgrades", 2, "how many times an edge is replaced by another one")
@@ -119,11 +120,7 @@ func TestUpgradeByTakeover(t *testing.T) {
 // calls between two of them waits.
 func TestRestartWithASocket(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	l := testkit.Listen(t)
 	f, err := l.(*net.TCPListener).File()
 	if err != nil {
 		t.Fatal(err)

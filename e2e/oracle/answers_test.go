@@ -15,6 +15,7 @@ import (
 	"github.com/apim-edge/apim-edge/e2e/internal/peer"
 	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 	"github.com/apim-edge/apim-edge/e2e/wire"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // told is what Node's parser has read of one answer, or the error that its user
@@ -215,9 +216,7 @@ func newAsker(t *testing.T) func(address, method string, patience time.Duration)
 		if err := json.NewEncoder(in).Encode(map[string]any{"address": address, "method": method, "patience": patience.Milliseconds()}); err != nil {
 			t.Fatal(err)
 		}
-		if err := json.Unmarshal([]byte(firstLine(t, out)), &one); err != nil {
-			t.Fatal(err)
-		}
+		testkit.JSON(t, firstLine(t, out), &one)
 		return one
 	}
 }

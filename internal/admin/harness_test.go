@@ -2,12 +2,10 @@ package admin
 
 import (
 	"bufio"
-	"bytes"
 	"io"
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -30,27 +28,14 @@ type listening struct {
 	address string
 	open    atomic.Int64
 	taken   atomic.Int64 // connections since the start
-	mu      sync.Mutex
-	text    bytes.Buffer
-}
-
-func (l *listening) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *listening) log() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
+	log     testkit.Log
 }
 
 func listen(t *testing.T, conf config.Admin, change func(*Options), bounds func(*http.Server)) *listening {
 	t.Helper()
 	l := &listening{t: t}
 	o := Options{
-		Admin: conf, Registry: prometheus.NewRegistry(), Log: zerolog.New(l),
+		Admin: conf, Registry: prometheus.NewRegistry(), Log: zerolog.New(&l.log),
 		Ready:  func() error { return nil },
 		Config: func() ([]byte, error) { return []byte("listen: {}\n"), nil },
 		Reload: func() error { return nil },
@@ -69,10 +54,7 @@ func listen(t *testing.T, conf config.Admin, change func(*Options), bounds func(
 	if bounds != nil {
 		bounds(l.server.http)
 	}
-	own, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	own := testkit.Listen(t)
 	l.address = own.Addr().String()
 	served := make(chan error)
 	go func() { served <- l.server.Serve(own) }()
@@ -116,7 +98,7 @@ func (l *listening) answer(c net.Conn) (status int, body string) {
 
 func (l *listening) eventually(what string, ok func() bool) {
 	l.t.Helper()
-	testkit.Await(l.t, what, ok, l.log)
+	testkit.Await(l.t, what, ok, l.log.String)
 }
 
 // head is a request for a page by whoever knows the token.

@@ -230,10 +230,7 @@ type server struct {
 
 func listen(t *testing.T) *server {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := testkit.Listen(t)
 	s := &server{address: l.Addr().String(), listener: l, done: make(chan struct{})}
 	t.Cleanup(func() { _ = l.Close() })
 	go func() {

@@ -4,11 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"regexp"
@@ -100,11 +98,7 @@ func TestAnEdgeWithoutALogIsNoticed(t *testing.T) {
 }
 
 func TestTakenPortsAreReplaced(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer taken.Close()
+	taken := testkit.Listen(t)
 	address := taken.Addr().String()
 	var out bytes.Buffer
 	opt := anyPorts(&out)
@@ -275,24 +269,12 @@ func TestServingShowsWhatUpstreamSaw(t *testing.T) {
 		Events      int
 		Credential  string
 	}
-	get(t, client, s.pageURL+"/exchanges/"+id, &end)
+	testkit.JSON(t, testkit.Ask(t, client, http.MethodGet, s.pageURL+"/exchanges/"+id, "").Text, &end)
 	if !end.Ended || !end.Left || end.Events == 0 || end.Credential != "key-field" {
 		t.Errorf("got %+v, want an exchange that the client left, by the key in its field", end)
 	}
-	get(t, client, s.pageURL+"/exchanges/none", &end)
+	testkit.JSON(t, testkit.Ask(t, client, http.MethodGet, s.pageURL+"/exchanges/none", "").Text, &end)
 	if end.Ended {
 		t.Error("an exchange that never was has ended")
-	}
-}
-
-func get(t *testing.T, client *http.Client, url string, into any) {
-	t.Helper()
-	resp, err := client.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
-		t.Fatal(err)
 	}
 }

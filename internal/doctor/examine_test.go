@@ -179,10 +179,7 @@ func TestOwnWords(t *testing.T) {
 
 // TestThroughAForwardProxy: nobody here looks the name up, and TLS shows all the same.
 func TestThroughAForwardProxy(t *testing.T) {
-	cert, err := testcert.New(t.TempDir(), "legacy.test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	cert := testcert.Temp(t, "legacy.test")
 	up, err := url.Parse(legacy(t, lookalike.Options{PrimaryKey: testKey, TLS: cert.Server()}))
 	if err != nil {
 		t.Fatal(err)

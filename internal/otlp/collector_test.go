@@ -188,10 +188,7 @@ func TestACollectorThatDoesNotAnswer(t *testing.T) {
 
 // TestTLS holds that the authorities of ca_file are believed, and nobody else.
 func TestTLS(t *testing.T) {
-	made, err := testcert.New(t.TempDir(), "edge.test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	made := testcert.Temp(t, "edge.test")
 	start := func(h http.Handler) *httptest.Server {
 		s := httptest.NewUnstartedServer(h)
 		s.TLS = made.Server()

@@ -85,20 +85,8 @@ func (r *running) write(text string) {
 // admin asks the admin listener.
 func (r *running) admin(method, path string) (status int, body string) {
 	r.t.Helper()
-	req, err := http.NewRequest(method, "http://"+r.AdminAddress+path, nil)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	resp, err := r.http.Do(req)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer resp.Body.Close() //nolint:errcheck // a test's end
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return resp.StatusCode, string(text)
+	answer := testkit.Ask(r.t, r.http, method, "http://"+r.AdminAddress+path, "")
+	return answer.StatusCode, answer.Text
 }
 
 // aside is r as another goroutine than the test's uses it.

@@ -137,10 +137,7 @@ func scrapeOfAUsedEdge(t *testing.T) scrape {
 		}
 	}))
 	t.Cleanup(api.Close)
-	certificate, err := testcert.New(t.TempDir(), "edge.test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	certificate := testcert.Temp(t, "edge.test")
 	t.Setenv("MONITORED_KEY", "0123456789abcdef")
 	r := start(t, api.URL, fmt.Sprintf(`
 upstreams:

@@ -197,11 +197,7 @@ func TestAPersonIsNotKeptWaiting(t *testing.T) {
 // TestAServiceThatCannotStart holds that the error says what to do, and that
 // nothing is left running.
 func TestAServiceThatCannotStart(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer taken.Close() //nolint:errcheck // a test's end
+	taken := testkit.Listen(t)
 	for _, tc := range []struct {
 		name string
 		set  func(*config.Config)
@@ -290,15 +286,11 @@ func writeCertificate(t *testing.T, dir, name string) *testcert.Certificate {
 
 // TestAServiceThatIsNotToBegin holds that no client could connect then.
 func TestAServiceThatIsNotToBegin(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer taken.Close() //nolint:errcheck // a test's end
+	taken := testkit.Listen(t)
 	conf := config.Default()
 	conf.Listen.Address = taken.Addr().String() // to listen there would be another error
 	conf.Upstreams = map[string]config.Upstream{"legacy": {URL: "http://127.0.0.1:1"}}
-	_, err = Start(Options{Load: func() (config.Config, error) { return conf.Complete(), nil }, Log: &proxytest.Log{},
+	_, err := Start(Options{Load: func() (config.Config, error) { return conf.Complete(), nil }, Log: &proxytest.Log{},
 		Begin: func() bool { return false }})
 	if !errors.Is(err, ErrNotBegun) {
 		t.Errorf("Start = %v, want %v", err, ErrNotBegun)

@@ -111,10 +111,7 @@ func TestAReloadWithoutItsTicketKeyChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := testcert.New(t.TempDir(), "other.test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	other := testcert.Temp(t, "other.test")
 	url := upstream(t)
 	r := start(t, url, minimal+fmt.Sprintf("listen: {tls: {cert_file: %q, key_file: %q}}\n", id.CertFile, id.KeyFile))
 	defer r.Stop("signal")

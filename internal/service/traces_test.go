@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/testkit"
@@ -15,16 +14,13 @@ import (
 // collector keeps what it is sent: protobuf, in which texts stand as they are.
 type collector struct {
 	url  string
-	mu   sync.Mutex
-	text strings.Builder
+	text testkit.Log
 }
 
 func startCollector(t *testing.T) *collector {
 	t.Helper()
 	c := &collector{}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
 		_, _ = io.Copy(&c.text, r.Body)
 		if r.Header.Get("Authorization") == "" {
 			w.WriteHeader(http.StatusUnauthorized)
@@ -33,12 +29,6 @@ func startCollector(t *testing.T) *collector {
 	t.Cleanup(s.Close)
 	c.url = s.URL
 	return c
-}
-
-func (c *collector) told() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.text.String()
 }
 
 // TestTracesFollowTheConfiguration holds that a reload switches traces on and off, that a
@@ -71,7 +61,7 @@ func TestTracesFollowTheConfiguration(t *testing.T) {
 	r.get("/late")
 	r.eventually("the late one", func() bool { return strings.Contains(r.log.String(), "/late") })
 	r.Stop("signal")
-	told := c.told()
+	told := c.text.String()
 	for path, want := range map[string]bool{"/before": false, "/while": true, "/still": true, "/late": true} {
 		if strings.Contains(told, path) != want {
 			t.Errorf("the collector was told of %s: %v, want %v", path, !want, want)

@@ -132,10 +132,7 @@ func aStoreThatRefuses(t *testing.T, program string) {
 func TestAStoreOverTLS(t *testing.T) { onEach(t, aStoreOverTLS) }
 
 func aStoreOverTLS(t *testing.T, program string) {
-	certificate, err := testcert.New(t.TempDir(), "store")
-	if err != nil {
-		t.Fatal(err)
-	}
+	certificate := testcert.Temp(t, "store")
 	server := newServer(t, program, "port 0", "tls-port PORT", "tls-cert-file "+certificate.CertFile, "tls-key-file "+certificate.KeyFile,
 		"tls-ca-cert-file "+certificate.CertFile, "tls-auth-clients no")
 	k := newKeeper(t)

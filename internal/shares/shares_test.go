@@ -1,10 +1,8 @@
 package shares
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -29,12 +27,12 @@ func TestMain(m *testing.M) {
 type keeper struct {
 	*Keeper
 	t   *testing.T
-	log *log
+	log *testkit.Log
 }
 
 func newKeeper(t *testing.T) *keeper {
 	t.Helper()
-	k := &keeper{t: t, log: &log{}}
+	k := &keeper{t: t, log: &testkit.Log{}}
 	k.Keeper = New(zerolog.New(k.log))
 	t.Cleanup(k.Close) // behind all stores
 	return k
@@ -56,23 +54,6 @@ func (k *keeper) await(s route.Store, text string, away bool) {
 	testkit.Await(k.t, fmt.Sprintf("the log has %q, and away is %v", text, away), func() bool {
 		return strings.Contains(k.log.String(), text) && s.Lender.Away() == away
 	}, k.log.String)
-}
-
-type log struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func (k *keeper) metric(name string) float64 {

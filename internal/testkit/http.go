@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
@@ -22,6 +23,10 @@ func Ask(t testing.TB, c *http.Client, method, url, body string, fields ...strin
 		t.Fatal(err)
 	}
 	for i := 0; i < len(fields); i += 2 {
+		if fields[i] == "Host" { // which Go keeps elsewhere
+			req.Host = fields[i+1]
+			continue
+		}
 		req.Header.Add(fields[i], fields[i+1])
 	}
 	resp, err := c.Do(req)
@@ -34,6 +39,14 @@ func Ask(t testing.TB, c *http.Client, method, url, body string, fields ...strin
 		t.Fatalf("%s %s: %s: %v after %d bytes", method, url, resp.Status, err, len(text))
 	}
 	return Answer{resp, string(text)}
+}
+
+// JSON reads a text of JSON.
+func JSON(t testing.TB, text string, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		t.Fatalf("%v in %.1000s", err, text)
+	}
 }
 
 // Get is Ask for a path, by the client that everybody has.

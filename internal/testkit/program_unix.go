@@ -4,12 +4,10 @@ package testkit
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"io"
 	"net"
 	"os/exec"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,19 +18,17 @@ type Program struct {
 	cmd    *exec.Cmd
 	exited chan struct{}
 	err    error // how it ended
-
-	mu   sync.Mutex
-	said bytes.Buffer
+	said   Log
 }
 
 // Start runs a program. What it says is kept, where the command has no other place for it.
 func Start(cmd *exec.Cmd) (*Program, error) {
 	p := &Program{cmd: cmd, exited: make(chan struct{})}
 	if cmd.Stdout == nil {
-		cmd.Stdout = p
+		cmd.Stdout = &p.said
 	}
 	if cmd.Stderr == nil {
-		cmd.Stderr = p
+		cmd.Stderr = &p.said
 	}
 	cmd.SysProcAttr, cmd.WaitDelay = Apart(), time.Second // a child of its own may hold its output
 	if err := cmd.Start(); err != nil {
@@ -94,19 +90,8 @@ func (p *Program) Await(ready func() bool) error {
 	return fmt.Errorf("%s %s, and said\n%s", p.cmd.Path, end, p.Said())
 }
 
-// Write takes what the program says.
-func (p *Program) Write(text []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.said.Write(text)
-}
-
 // Said returns what it has said so far.
-func (p *Program) Said() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.said.String()
-}
+func (p *Program) Said() string { return p.said.String() }
 
 // Exited is closed when it has gone.
 func (p *Program) Exited() <-chan struct{} { return p.exited }

@@ -123,10 +123,7 @@ type hall struct {
 
 func newHall(t *testing.T, free int) *hall {
 	t.Helper()
-	cert, err := testcert.New(t.TempDir(), "front.test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	cert := testcert.Temp(t, "front.test")
 	h := &hall{t: t, turns: turns{free: free}, cert: cert, computing: make(chan struct{}, 100), release: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	h.ctx = ctx

@@ -11,15 +11,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestABurstIsThereAtOnce has a server that answers nobody before all have asked.
 func TestABurstIsThereAtOnce(t *testing.T) {
 	const n, rounds = 50, 2
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := testkit.Listen(t)
 	var served sync.WaitGroup
 	t.Cleanup(func() { listener.Close(); served.Wait() })
 	asked := [rounds]sync.WaitGroup{}

@@ -8,15 +8,14 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // upstream serves on loopback until the test ends.
 func upstream(t *testing.T) (*Server, string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := testkit.Listen(t)
 	server := New()
 	go func() { _ = server.Serve(listener, nil) }()
 	t.Cleanup(func() { listener.Close(); server.pacer.Close() })
