@@ -100,6 +100,12 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 			exchangeAllocatesNothing(t, sdkHead, proxytest.StartEdge, limitTo(config.RouteLimits{Per: per, Requests: "90000/s", Concurrent: 10}))
 		})
 	}
+	for name, lines := range map[string]string{"from where it may be called": "", "from where a proxy says": "X-Forwarded-For: [2001:db8::1]:443, 192.0.2.1:4711, 127.0.0.1\n"} {
+		t.Run(name, func(t *testing.T) {
+			request := strings.Replace(sdkHead, "\nHost:", "\n"+lines+"Host:", 1)
+			exchangeAllocatesNothing(t, request, proxytest.StartEdge, callableFrom(config.Addresses{Allow: []string{"192.0.2.0/24", "127.0.0.0/8"}}))
+		})
+	}
 	for name, second := range map[string][]byte{"a key of the edge's own": nil, "and a second one": []byte("fedcba9876543210")} {
 		t.Run(name, func(t *testing.T) {
 			exchangeAllocatesNothing(t, sdkHead, func(t testing.TB, url string, change func(*config.Config)) *proxytest.Edge {

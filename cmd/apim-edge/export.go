@@ -37,8 +37,8 @@ read it before you switch anything off.
 Where there is one route only, its name may be left out. Every key of the route, of
 its upstream and of the rest of the configuration is expressed, impossible or not
 needed there; --json has them all with the reason. Secrets are never written: what
-has to be filled in is named. A route that asks who may pass (require) comes out
-closed for nginx and HAProxy, since they would let in everybody.
+has to be filled in is named. A route that asks for tokens or keys (require) comes
+out closed for nginx and HAProxy, since they would let in everybody.
 
 Nothing is sent. Exit code: 0 the file does what can be done, 1 it lets nobody in
 until you have changed it, or the configuration has faults; 2 wrong usage.`,

@@ -7,7 +7,7 @@ func carrier(name string) func(*policy) {
 	return map[string]func(*policy){
 		"cors": crossOrigin, "set-header": setHeader, "set-query-parameter": setQuery, "set-backend-service": setBackend,
 		"validate-jwt": validateJWT, "validate-azure-ad-token": validateEntra, "authentication-managed-identity": managedIdentity,
-		"forward-request": forward, "rewrite-uri": rewriteURI, "check-header": checkHeader, "rate-limit": rateLimit,
+		"forward-request": forward, "rewrite-uri": rewriteURI, "check-header": checkHeader, "ip-filter": ipFilter, "rate-limit": rateLimit,
 		"rate-limit-by-key": rateLimitByKey, "retry": retry, "choose": choose, "set-variable": setVariable,
 	}[name]
 }

@@ -42,7 +42,11 @@ func (r *route) otherProducts() {
 // asStrictAs closes the route of an operation that asks for less than that of its API:
 // it is for other methods as well, and for what lies below its path.
 func (r *route) asStrictAs(api *route) {
-	if api == nil || len(r.tokens)+len(r.closed) > 0 || r.orKey != "" || len(api.tokens)+len(api.closed) == 0 {
+	if api == nil || len(r.closed) > 0 {
+		return
+	}
+	lessOfCallers := len(r.tokens) == 0 && r.orKey == "" && len(api.tokens)+len(api.closed) > 0
+	if !lessOfCallers && r.addresses.asStrictAs(&api.addresses) {
 		return
 	}
 	r.remark(Left, "who may call the operation", "its policies ask callers for less than those of the API, and a route of apim-edge is for every method, and for every path below "+r.prefix.value, Access)

@@ -24,8 +24,8 @@ func TestThePageOfCases(t *testing.T) {
 	want := fmt.Sprintf(`# What import carries over, case by case
 
 Each case is a file with a document, the list that [import](import.md) prints, and the configuration
-that it writes. Of %d cases %d are carried over, %d in part, and %d are listed. That the subscription
-keys of callers stay in API Management is listed in each case where it matters, and not counted.
+that it writes. Of %d cases %d are carried over, %d in part, and %d are listed. That the keys of
+subscriptions stay in API Management is listed in each case where it matters, and not counted.
 
 Test: [TestIdioms, TestWhatIsWrittenIsAccepted](../internal/carryover/idioms_test.go). The page is
 written by `+"`go test ./internal/carryover -run TestThePageOfCases -update`"+`.

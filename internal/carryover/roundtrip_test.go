@@ -55,11 +55,7 @@ func TestARouteThatAsksForTokensComesBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := testkit.File(t, "edge.yaml", r.Configuration)
-	after, err := config.Load(config.Options{File: file})
-	if err != nil {
-		t.Fatal(err)
-	}
+	after := read(t, r.Configuration)
 	got, want := after.Routes["openai"], before.Routes["openai"]
 	if !reflect.DeepEqual(got.ForwardClaims, want.ForwardClaims) {
 		t.Errorf("claims %v, want %v", got.ForwardClaims, want.ForwardClaims)
@@ -72,4 +68,15 @@ func TestARouteThatAsksForTokensComesBack(t *testing.T) {
 	if gotUpstream.Auth != wantUpstream.Auth || gotUpstream.URL != wantUpstream.URL+got.StripPrefix {
 		t.Errorf("upstream %+v, want %+v", gotUpstream, wantUpstream)
 	}
+}
+
+// read returns a configuration that was written.
+func read(t *testing.T, text string) config.Config {
+	t.Helper()
+	file := testkit.File(t, "edge.yaml", text)
+	conf, err := config.Load(config.Options{File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conf
 }

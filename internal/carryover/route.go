@@ -20,8 +20,9 @@ type route struct {
 	variables     map[string]variable
 
 	cors        *corsPolicy
-	tokens      []string // names of the token policies that a caller has to pass
-	closed      []string // why nobody passes
+	tokens      []string  // names of the token policies that a caller has to pass
+	closed      []string  // why nobody passes
+	addresses   addresses // from where it may be called
 	credential  credential
 	identity    *sourced[identity] // the token that is shown to the upstream
 	key         *sourced[ownKey]   // or the key

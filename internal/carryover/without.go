@@ -15,7 +15,6 @@ type lacking struct {
 // lacks says of the policies that are never carried over what is missing, and what to
 // do instead where that is known.
 var lacks = map[string]lacking{
-	"ip-filter":                          {Access, "apim-edge does not filter by address; do that in front of it (a network policy, a firewall, a security group)"},
 	"validate-client-certificate":        {Access, "apim-edge asks clients for no certificate"},
 	"validate-content":                   {Request, "apim-edge looks at no body"},
 	"validate-parameters":                {Request, "apim-edge checks no parameters"},

@@ -222,8 +222,9 @@ func (r *route) writeAccess(s section) {
 	if match != "" {
 		require.text("match", match, "")
 	}
+	require.under("addresses", r.addresses.write(), "")
 	s.under("require", require, "")
-	if require.empty() && r.ownCredential() {
+	if len(r.tokens) == 0 && !client && r.ownCredential() {
 		s.plain("open", "true", "the API asks for no subscription key: "+r.api.From)
 	}
 	if len(r.claims) > 0 {

@@ -77,7 +77,7 @@ func (v *checker) entrusted(key string, r Route) {
 		if !v.config.Upstreams[up].Auth.Set() || r.guarded() {
 			continue
 		}
-		v.fault(key, "", "upstreams."+up+".auth would be used by everybody who reaches this route; say who may pass (require), or write open: true if that is meant", "")
+		v.fault(key, "", "upstreams."+up+".auth would be used by everybody who reaches this route; say who may pass (require.token, require.client), or write open: true if that is meant", "")
 	}
 }
 

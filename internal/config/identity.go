@@ -98,4 +98,7 @@ type Require struct {
 	// Where both are asked for: any lets in who has one of them, all asks for a
 	// token in Authorization and a key in the key's field.
 	Match string `koanf:"match" oneof:"any all"`
+	// From where clients may call, whatever they show: others get 403 before that is
+	// looked at.
+	Addresses Addresses `koanf:"addresses"`
 }

@@ -41,7 +41,7 @@ var unseen = reasons(map[string]string{
 		no-route no-upstream route-without-upstream token-policy-cloud-without-tenant token-policy-keys-without-issuer
 		token-policy-of-nobody token-policy-tenants-without-tenant token-policy-without-audience
 		upstream-certificate-without-key upstream-without-url require-all-of-one require-client-without-clients
-		auth-on-an-unguarded-route auth-without-a-route authorization-without-scheme upstreams-of-a-route-guarded
+		auth-on-a-route-by-address auth-on-an-unguarded-route auth-without-a-route authorization-without-scheme upstreams-of-a-route-guarded
 		upstreams-of-a-route-without-name`,
 	compares: `limits-burst-alone shared-ca-without-tls admin-address-taken alias-authorization alias-twice auth-identity-header auth-secondary-same auth-two-kinds
 		bridge-deployment-twice bridge-with-strip-prefix caller-twice client-key-twice exposed-header-star
@@ -239,6 +239,7 @@ func TestSchemaIsNeverStricterThanCheck(t *testing.T) {
 		{"routes: {a: {bridge: {to: v1, models: {%: {}}}}}", "word"},
 		{"routes: {a: {bridge: {to: v1, models: {m: }, body_head: %}}}", "measure"},
 		{"routes: {a: {forward_claims: {oid: %}}}", "word"},
+		{"routes: {a: {require: {addresses: {allow: [%], deny: [%]}}}}", "host"},
 		{"token_policies: {p: {tenant_id: %, audiences: [%]}}", "id"},
 		{"token_policies: {p: {tenant_id: organizations, tenants: [%], cloud: %, audiences: [a]}}", "id"},
 		{"token_policies: {p: {openid_configs: [%], issuers: [%], audiences: [%]}}", "url"},

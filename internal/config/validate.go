@@ -258,20 +258,6 @@ func (v *checker) pair(key, certFile, keyFile string) {
 	v.fault(option.Child(key, given), "", given+" needs "+missing+" beside it", "")
 }
 
-func (v *checker) network(key, network string) {
-	if _, err := netip.ParseAddr(network); err == nil {
-		return
-	}
-	prefix, err := netip.ParsePrefix(network)
-	if err != nil {
-		v.wrong(key, option.Show(network), "an address or a network, such as 10.0.0.0/8", "")
-		return
-	}
-	if prefix != prefix.Masked() {
-		v.wrong(key, option.Show(network), "a network without host bits", prefix.Masked().String())
-	}
-}
-
 func (v *checker) upstreams() {
 	if len(v.config.Upstreams) == 0 {
 		v.fault("upstreams", "", "no upstream is named; add one with its url, or start with --upstream URL", "")

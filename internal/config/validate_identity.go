@@ -58,6 +58,7 @@ func (v *checker) require(key string, r Route) {
 	if r.Require.Match == "all" && (len(r.Require.Token) == 0 || !r.Require.Client) {
 		v.fault(option.Child(require, "match"), "all", "this asks for a token and a client's key, of which one is not asked for", "any")
 	}
+	v.addresses(option.Child(require, "addresses"), r.Require.Addresses)
 	v.forwardClaims(option.Child(key, "forward_claims"), r)
 }
 
@@ -103,6 +104,7 @@ func (v *checker) identityWarnings() {
 		for _, policy := range r.Require.Token {
 			asked[policy] = true
 		}
+		v.addressWarnings(option.Child(option.Child(option.Child("routes", name), "require"), "addresses"), r.Require.Addresses)
 		if len(r.ForwardClaims) > 0 && len(r.Require.Token) == 0 {
 			v.fault(option.Child(option.Child("routes", name), "forward_claims"), "", "no token is asked for (require.token), so that these fields are only dropped", "")
 		}

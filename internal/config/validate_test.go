@@ -42,6 +42,7 @@ func TestValid(t *testing.T) {
 		{"the same port on two addresses", oneUpstream + "listen: {address: '127.0.0.2:9090'}"},
 		{"no time to drain", oneUpstream + "timeouts: {drain: 0, drain_delay: 0}"},
 		{"a heartbeat", route("heartbeat: 15s")},
+		{"addresses that may call", oneUpstream + "routes: {all: {require: {addresses: {allow: [10.0.0.0/8, '::ffff:192.0.2.0/120', '::1'], deny: [10.0.0.9]}}}}"},
 		{"trusted networks", oneUpstream + "trusted_proxies: [10.0.0.0/8, 192.0.2.1, 'fd00::/8', '::1']"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -60,6 +61,8 @@ func TestWarnings(t *testing.T) {
 		{"no admin listener", oneUpstream + "admin: {address: ''}", ""},
 		{"everybody is a trusted proxy", oneUpstream + "trusted_proxies: ['0.0.0.0/0']",
 			`edge.yaml:2: trusted_proxies[0]: found "0.0.0.0/0", but this believes what every client says about itself`},
+		{"addresses that are let in and kept away", oneUpstream + "routes: {all: {require: {addresses: {allow: [10.1.0.0/16, 10.0.0.0/8], deny: [10.1.0.0/16]}}}}",
+			`edge.yaml:2: routes.all.require.addresses.allow[0]: found "10.1.0.0/16", but nobody of these may call, since deny has 10.1.0.0/16`},
 		{"an upstream without route", "upstreams:\n  a: {url: https://a.azure-api.net}\n  b: {url: https://b.azure-api.net}\nroutes: {all: {upstream: a}}",
 			`edge.yaml:3: upstreams.b: no route leads to this upstream`},
 		{"keys over plain HTTP", "upstreams: {legacy: {url: 'http://contoso.example.com'}}",

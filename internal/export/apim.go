@@ -24,6 +24,7 @@ func writeAPIM(v *view) string {
 	a.open("<inbound>")
 	a.line("<base />")
 	a.cors()
+	a.addresses()
 	if why := a.closed(); why != "" {
 		a.remark("CLOSED: " + why + ".")
 		a.open("<return-response>")

@@ -27,8 +27,9 @@ func eitherOr(v *view) bool {
 }
 
 const (
-	ownGateway = "API Management's gateway has its own"
-	oneField   = "API Management looks for the key in one field, before any policy runs"
+	ownGateway  = "API Management's gateway has its own"
+	apimAddress = "ip-filter looks at the address that API Management sees: behind Front Door or another proxy that is the proxy's, and the filter has to stand there"
+	oneField    = "API Management looks for the key in one field, before any policy runs"
 )
 
 // apimKeys says what becomes of each key in API Management.
@@ -87,6 +88,8 @@ var apimKeys = merged(spread("a pool of backend entities is for upstreams that a
 	"routes.<name>.credential.misplaced_token":    cant("a token in the key's field is an invalid key to API Management, before any policy runs").but(notGated, spare("nobody shows a key")),
 	"routes.<name>.credential.keep_authorization": does("Authorization is deleted, or not"),
 	"routes.<name>.credential.placeholders":       spare("nobody shows a key").but(keyGated, cant("a placeholder is an invalid key to API Management")),
+	"routes.<name>.require.addresses.allow":       does("ip-filter that allows").but(byProxiedFilter, cant(apimAddress)),
+	"routes.<name>.require.addresses.deny":        does("ip-filter that forbids").but(byProxiedFilter, cant(apimAddress)),
 	"routes.<name>.require.token":                 does("validate-azure-ad-token or validate-jwt").but(severalTokens, cant("checks that stand one after another must all pass, and the route asks for one of several; the document lets nobody in instead")),
 	"routes.<name>.require.client":                cant("keys of apim-edge are kept as keyed hashes: make a subscription for each client instead"),
 	"routes.<name>.require.match":                 spare("there is one condition only").but(eitherOr, cant("the document asks for the token alone: API Management has no either-or of subscription keys and tokens")),
@@ -141,6 +144,7 @@ var apimGaps = []gap{
 	{"cors-refusal", "an origin that is not allowed gets an empty 200, and a preflight of it no explanation", func(v *view) bool { return v.cors() }},
 	{"ids", gapIDs.text, spreads},
 	gapWindow,
+	{"addresses-ipv6", "the manual of ip-filter shows IPv4 alone: try whether it takes IPv6", hasIPv6},
 	{"limits-refusal", "who asks for too much is told Retry-After, but neither retry-after-ms nor x-should-retry", (*view).paced},
 	{"limits-of-gateways", "instances of the gateway tell each other of their counts with delay, so that more may pass", (*view).paced},
 	{"limits-of-tokens", "a token is counted by its text, and anew when it is renewed", func(v *view) bool { return v.paced() && v.route.Limits.Per == "credential" && !keyGated(v) }},

@@ -51,6 +51,7 @@ var sections = map[string][]string{
 	"set-header":                      {"inbound", "backend", "outbound", "on-error"},
 	"return-response":                 {"inbound", "backend", "outbound", "on-error"},
 	"cors":                            {"inbound"},
+	"ip-filter":                       {"inbound"},
 	"validate-jwt":                    {"inbound"},
 	"validate-azure-ad-token":         {"inbound"},
 	"authentication-managed-identity": {"inbound"},
@@ -68,6 +69,7 @@ var order = map[string][]string{
 	"validate-jwt":            {"openid-config", "issuer-signing-keys", "decryption-keys", "audiences", "issuers", "required-claims"},
 	"validate-azure-ad-token": {"backend-application-ids", "client-application-ids", "audiences", "required-claims", "decryption-keys"},
 	"set-header":              {"value"},
+	"ip-filter":               {"address", "address-range"},
 }
 
 // TestPolicyDocumentsKeepTheRules: each policy stands where it may, its children in their

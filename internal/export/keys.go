@@ -128,7 +128,10 @@ var unused = []struct {
 	{"routes.<name>.limits.", func(v *view) bool { return !v.route.Limits.Set() }, "the route has no limits"},
 	{"census.", func(v *view) bool { return !v.conf.Census.Enabled }, "nobody is counted"},
 	{"traces.", func(v *view) bool { return v.conf.Traces.Endpoint == "" }, "nothing is traced"},
-	{"routes.<name>.require.", func(v *view) bool { return !v.asks() }, "the route asks nobody for anything"},
+	{"routes.<name>.require.addresses.", func(v *view) bool { return !v.addressed() }, "the route may be called from everywhere"},
+	{"routes.<name>.require.token", asksNobody, nobodyIsAsked},
+	{"routes.<name>.require.client", asksNobody, nobodyIsAsked},
+	{"routes.<name>.require.match", asksNobody, nobodyIsAsked},
 	{"upstreams.<name>.auth.", func(v *view) bool { return !v.up.Auth.Set() }, "the edge shows no credential of its own"},
 	{"routes.<name>.sticky", (*view).oneUpstream, oneUpstream},
 	{"routes.<name>.failover.", (*view).oneUpstream, oneUpstream},
@@ -136,6 +139,10 @@ var unused = []struct {
 	{"upstreams.<name>.probe.", (*view).oneUpstream, oneUpstream},
 	{"upstreams.<name>.tls.", func(v *view) bool { return !v.secure() }, "the upstream is not reached over TLS"},
 }
+
+const nobodyIsAsked = "the route asks nobody for anything"
+
+func asksNobody(v *view) bool { return !v.asks() }
 
 const oneUpstream = "the route has one upstream"
 

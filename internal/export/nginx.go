@@ -20,6 +20,7 @@ func writeNginx(v *view) string {
 	n.preface()
 	n.credentialMaps()
 	n.corsMaps()
+	n.addressGeo()
 	n.forwardMaps()
 	n.callerMaps()
 	n.limitMaps()
@@ -136,6 +137,7 @@ func (n *nginx) location() {
 }
 
 func (n *nginx) refusals() {
+	n.addressRefusals()
 	if why := n.closed(); why != "" {
 		n.note("CLOSED: %s. Take this line out when something else does it.", why)
 		n.line("return 403 %s;", refusal(403, closedRoute))

@@ -44,6 +44,8 @@ var nginxKeys = merged(proxies, spread("nginx has one Host, one prefix, one cred
 	"routes.<name>.credential.misplaced_token":    does("the maps of what wins"),
 	"routes.<name>.credential.keep_authorization": does("the map of Authorization"),
 	"routes.<name>.credential.placeholders":       does("the maps of the places"),
+	"routes.<name>.require.addresses.allow":       does("geo, through all trusted_proxies, and 403"),
+	"routes.<name>.require.addresses.deny":        does("geo, through all trusted_proxies, and 403"),
 	"routes.<name>.forward_claims":                cant("it reads no claims"),
 
 	"routes.<name>.cors.allowed_origins":       does("a map of Origin"),

@@ -50,7 +50,7 @@ func (v *view) variable() string { return strings.ReplaceAll(v.name, "-", "_") }
 
 func (v *view) cors() bool { return len(v.route.CORS.AllowedOrigins) > 0 }
 
-// asks reports whether the route says who may pass.
+// asks reports whether the route asks for a token or a key.
 func (v *view) asks() bool { return len(v.route.Require.Token) > 0 || v.route.Require.Client }
 
 // admits reports whether a client of the edge may use the route.
@@ -121,7 +121,7 @@ func (v *view) closed() string {
 	}
 	switch {
 	case v.asks():
-		return "the route says who may pass (require), and the document checks nobody"
+		return "the route asks for tokens or keys (require), and the document checks none"
 	case v.up.Auth.ManagedIdentity.Resource != "":
 		return "the upstream is shown a token of a managed identity, and " + titles[v.target] + " can fetch none"
 	}

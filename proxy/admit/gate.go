@@ -1,5 +1,5 @@
 // Package admit says who may pass, before anything is sent: within the limits of the
-// edge, and within those of a route. Each gate gives a verdict, a value that refuses a
+// edge, from where a route may be called, and within its limits. Each gate gives a verdict, a value that refuses a
 // request or explains to its operator why it may pass.
 //
 // The limits of a route count requests per time ([Rate]) and at a time ([Crowd]), by a
@@ -30,6 +30,8 @@ type Verdict struct {
 	Limit string
 	// Note explains the gate to its operator; empty: its name does.
 	Note string
+	// Cause is what the log says of a refusal, and no client reads; nil: nothing.
+	Cause error
 }
 
 // Passes reports whether the request may go on.
@@ -40,7 +42,7 @@ func (v Verdict) Err() error {
 	if v.Passes() {
 		return nil
 	}
-	return &edgeerr.Error{Code: v.Code, Message: v.Message, After: v.After}
+	return &edgeerr.Error{Code: v.Code, Message: v.Message, Err: v.Cause, After: v.After}
 }
 
 // Running counts the exchanges that run, of all loops, and is the gate of

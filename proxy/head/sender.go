@@ -3,6 +3,7 @@ package head
 import (
 	"bytes"
 	"net/netip"
+	"unsafe"
 )
 
 // Sender returns who has sent the request: whoever is connected, or, where that is a proxy
@@ -28,13 +29,18 @@ func (r *Request) Sender(connected netip.Addr, trusted func(netip.Addr) bool) ne
 	return connected
 }
 
-// address reads an address as proxies write it, with a port or without.
-func address(text []byte) (netip.Addr, bool) {
-	a, err := netip.ParseAddr(string(text))
-	if err != nil {
+// address reads an address as proxies write it, with a port or without. A string of the
+// text would be allocated, because errors hold it; none of them leaves this function, nor
+// does a zone, which netip copies.
+func address(text []byte) (a netip.Addr, ok bool) {
+	var err error
+	s := unsafe.String(unsafe.SliceData(text), len(text))
+	if bytes.HasPrefix(text, []byte("[")) || bytes.Count(text, []byte(":")) == 1 {
 		var with netip.AddrPort
-		with, err = netip.ParseAddrPort(string(text))
+		with, err = netip.ParseAddrPort(s)
 		a = with.Addr()
+	} else {
+		a, err = netip.ParseAddr(s)
 	}
 	return a.Unmap().WithZone(""), err == nil
 }

@@ -2,6 +2,7 @@ package route
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/identity"
 	"github.com/apim-edge/apim-edge/internal/identity/clientkey"
 	"github.com/apim-edge/apim-edge/internal/secret"
+	"github.com/apim-edge/apim-edge/proxy/admit"
 	"github.com/apim-edge/apim-edge/proxy/head"
 )
 
@@ -103,4 +105,25 @@ func claims(r config.Route) (c head.Claims) {
 		c.Of, c.Fields, c.Names = append(c.Of, claim), append(c.Fields, field), append(c.Names, strings.ToLower(field))
 	}
 	return c
+}
+
+// addresses compiles from where clients may call.
+func addresses(gate string, a config.Addresses) (*admit.Addresses, error) {
+	allow, err := networks(a.Allow)
+	if err != nil {
+		return nil, err
+	}
+	deny, err := networks(a.Deny)
+	return admit.NewAddresses(gate, allow, deny), err
+}
+
+func networks(texts []string) (all []netip.Prefix, err error) {
+	for _, text := range texts {
+		p, err := config.ParseNetwork(text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
 }

@@ -42,15 +42,16 @@ type Route struct {
 	Target         *upstream.Target // where there is one upstream; of several the first
 	Group          *upstream.Group  // nil: there is one upstream
 	Credential     *rewrite.Policy
-	KeyField       string         // the field in which Credential sends the key
-	CORS           *corsx.Policy  // nil: upstream's own fields pass
-	Gate           *identity.Gate // nil: everybody may pass
-	Claims         head.Claims    // without what a token says
-	WithholdOrigin bool           // the upstream is not told the Origin
-	CheckUpgrades  bool           // the Origin of a WebSocket handshake has to be allowed
-	Limit          *admit.Limit   // nil: everybody may ask for as much as they like
-	Bridge         *bridge.Table  // nil: requests go on in the shape in which they come
-	Usage          *Usage         // nil: nobody reads the tokens of answers
+	KeyField       string           // the field in which Credential sends the key
+	CORS           *corsx.Policy    // nil: upstream's own fields pass
+	Addresses      *admit.Addresses // nil: everybody may call
+	Gate           *identity.Gate   // nil: everybody may pass
+	Claims         head.Claims      // without what a token says
+	WithholdOrigin bool             // the upstream is not told the Origin
+	CheckUpgrades  bool             // the Origin of a WebSocket handshake has to be allowed
+	Limit          *admit.Limit     // nil: everybody may ask for as much as they like
+	Bridge         *bridge.Table    // nil: requests go on in the shape in which they come
+	Usage          *Usage           // nil: nobody reads the tokens of answers
 	BodyLimit      int64
 	Heartbeat      time.Duration
 
@@ -105,7 +106,7 @@ func (g *Registry) Compile(conf config.Config, metrics *record.Metrics) (*Snapsh
 		s.Sampler = trace.NewSampler(conf.Traces.Sample.Of)
 	}
 	for _, t := range conf.TrustedProxies {
-		p, err := parsePrefix(t)
+		p, err := config.ParseNetwork(t)
 		if err != nil {
 			fail(err.Error(), "trusted_proxies")
 		}
@@ -139,16 +140,6 @@ func moreSpecific(a, b *Route) int {
 	return strings.Compare(a.Name, b.Name)
 }
 
-// parsePrefix takes an address for the prefix that has it alone, in the form in which
-// clients' addresses are: IPv4 is never written as IPv6.
-func parsePrefix(s string) (netip.Prefix, error) {
-	if p, err := netip.ParsePrefix(s); err == nil {
-		return p, nil
-	}
-	a, err := netip.ParseAddr(s)
-	return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), err
-}
-
 // compileRoute compiles what is complete: it has no defaults of its own.
 func compileRoute(name string, r config.Route, to []*handle, metrics *record.Metrics) (*Route, error) {
 	out := &Route{
@@ -176,6 +167,12 @@ func compileRoute(name string, r config.Route, to []*handle, metrics *record.Met
 	}
 	out.Usage = newUsage(r)
 	out.Claims = claims(r)
+	if a := r.Require.Addresses; a.Set() {
+		gate := config.Key("routes", name, "require", "addresses")
+		if out.Addresses, err = addresses(gate, a); err != nil {
+			return nil, err
+		}
+	}
 	out.DropRequestTrailer, out.DropResponseTrailer = head.DropFromRequest(out.Credential, replaced(to), out.Claims), head.DropFromResponse(out.CORS)
 	return out, nil
 }

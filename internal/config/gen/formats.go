@@ -136,6 +136,8 @@ var formats = map[string]string{
 	"routes.<name>.credential.aliases":                    "field",
 	"routes.<name>.credential.query_aliases":              "alias",
 	"routes.<name>.forward_claims":                        "field",
+	"routes.<name>.require.addresses.allow":               "network",
+	"routes.<name>.require.addresses.deny":                "network",
 	"routes.<name>.cors.allowed_origins":                  "origin",
 	"routes.<name>.cors.allowed_methods":                  "method",
 	"routes.<name>.cors.allowed_headers":                  "exposed",
