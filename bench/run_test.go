@@ -84,9 +84,7 @@ func smoke(t *testing.T, o options) *report.Results {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := results.Write(o.Out); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, results.Write(o.Out))
 	for _, row := range results.Rows {
 		if row.Peer == "fasthttp" && row.Workload == "departure" {
 			continue // it does not cancel, and then sends a POST on the dead connection

@@ -16,9 +16,7 @@ const chart = "helm/apim-edge/"
 // know no other.
 func TestValuesAreDocumentedAndTyped(t *testing.T) {
 	var document yaml.Node
-	if err := yaml.Unmarshal([]byte(testkit.Read(t, chart+"values.yaml")), &document); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, yaml.Unmarshal([]byte(testkit.Read(t, chart+"values.yaml")), &document))
 	var schema map[string]any
 	testkit.JSON(t, testkit.Read(t, chart+"values.schema.json"), &schema)
 	properties := node{schema}.at("properties").value.(map[string]any)

@@ -19,9 +19,7 @@ import (
 func parse(t *testing.T, text string) node {
 	t.Helper()
 	var tree any
-	if err := yaml.Unmarshal([]byte(text), &tree); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, yaml.Unmarshal([]byte(text), &tree))
 	return node{tree}
 }
 

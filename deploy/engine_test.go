@@ -130,9 +130,7 @@ func (e *engine) isWatched() {
 func (e *engine) reloads(edges []string) {
 	e.t.Helper()
 	file := filepath.Join(os.Getenv("SOURCE"), "deploy/compose/edge/config.yaml")
-	if err := os.WriteFile(file, []byte(strings.Replace(testkit.Read(e.t, file), "drain: 120s", "drain: 100s", 1)), 0o644); err != nil {
-		e.t.Fatal(err)
-	}
+	testkit.Must(e.t, os.WriteFile(file, []byte(strings.Replace(testkit.Read(e.t, file), "drain: 120s", "drain: 100s", 1)), 0o644))
 	for _, id := range edges {
 		testkit.Await(e.t, "a reload", func() bool { return strings.Contains(e.docker("logs", id), `"message":"reloaded"`) })
 	}

@@ -84,9 +84,7 @@ func alertExpressions(t *testing.T) map[string]string {
 			Rules []struct{ Alert, Expr string }
 		}
 	}
-	if err := yaml.Unmarshal([]byte(testkit.Read(t, "../configs/monitoring/alerts.yaml")), &file); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, yaml.Unmarshal([]byte(testkit.Read(t, "../configs/monitoring/alerts.yaml")), &file))
 	all := map[string]string{}
 	for _, r := range file.Groups[0].Rules {
 		all[r.Alert] = r.Expr

@@ -89,8 +89,6 @@ func startDemo(t *testing.T) (shown string) {
 			t.Errorf("the demo after Ctrl-C: %v", err)
 		}
 	})
-	if err := demo.Await(func() bool { return strings.Contains(demo.Said(), "Serving until Ctrl-C") }); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, demo.Await(func() bool { return strings.Contains(demo.Said(), "Serving until Ctrl-C") }))
 	return demo.Said()
 }

@@ -48,9 +48,7 @@ func TestThePartsOfCompose(t *testing.T) {
 		})
 	}
 	// One drains. Until it has gone, and afterwards, every exchange is answered.
-	if err := edges[0].Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, edges[0].Signal(syscall.SIGTERM))
 	for !edges[0].Gone() {
 		balanced("one edge drains")
 	}

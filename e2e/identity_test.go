@@ -42,9 +42,7 @@ func (p *provider) answer(v any) {
 	p.t.Helper()
 	for p.out.Scan() {
 		if strings.HasPrefix(p.out.Text(), "{") {
-			if err := json.Unmarshal(p.out.Bytes(), v); err != nil {
-				p.t.Fatal(err)
-			}
+			testkit.Must(p.t, json.Unmarshal(p.out.Bytes(), v))
 			return
 		}
 	}
@@ -178,9 +176,7 @@ func TestTokensOfACertifiedProvider(t *testing.T) {
 	if _, err := e.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Start(); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, e.Start())
 	awaitLine(t, e, "an issuer cannot be asked, and has not been reached since the start")
 	want("the provider was never reached", last, 503, "keys_unavailable")
 	if _, err := e.Get("/readyz"); err == nil || !strings.Contains(err.Error(), "no keys of issuers: "+p.Issuer) {

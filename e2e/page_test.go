@@ -55,9 +55,7 @@ func aMonth(t *testing.T) string {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if err := doc.Write(file); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, doc.Write(file))
 	return path
 }
 

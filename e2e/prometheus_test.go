@@ -38,9 +38,7 @@ func TestQueriesOfTheDocs(t *testing.T) {
 	callAs(t, queried, "curl/8", "", 401)
 	p.await(fmt.Sprintf(once, "langchain"), 1)
 	queried.Kill()
-	if err := queried.Start(); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, queried.Start())
 	p.await(fmt.Sprintf(once, "langchain"), 0)
 	callAs(t, queried, "langchain-openai/1.0", subscriptionKey, 200)
 	callAs(t, queried, "curl/8", "", 401)
@@ -116,14 +114,10 @@ func callAs(t *testing.T, e *edge.Edge, agent, key string, want int) {
 // the text that is more than the name of a metric.
 func queriesOfTheDocs(t *testing.T) map[string][]string {
 	t.Helper()
-	pages, err := filepath.Glob("../docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	block := regexp.MustCompile("(?s)```promql\n(.*?)```")
 	inline := regexp.MustCompile("`([^`\n]*apim_edge_[^`\n]*[ \\[({][^`\n]*)`")
 	all, count := map[string][]string{}, 0
-	for _, page := range append(pages, "../README.md") {
+	for _, page := range testkit.Files(t, "../docs/*.md", "../README.md") {
 		text := testkit.Read(t, page)
 		for _, re := range []*regexp.Regexp{block, inline} {
 			for _, m := range re.FindAllStringSubmatch(text, -1) {

@@ -53,9 +53,7 @@ func TestWhateverChangesInAFileOfTheUpstreamIsUsed(t *testing.T) {
 	e := proxytest.StartEdge(t, url, change)
 	reload := func() {
 		t.Helper()
-		if err := e.Use(proxytest.Configuration(url, change)); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, e.Use(proxytest.Configuration(url, change)))
 	}
 	wantShown := func(status, certificates int) {
 		t.Helper()

@@ -100,9 +100,7 @@ func TestExchangesThroughAForwardProxy(t *testing.T) {
 			shown := m.Body
 			e.WantExchange(502, "upstream_connect_failed")
 			write(password)
-			if err := e.Use(e.Edge.Config()); err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, e.Use(e.Edge.Config()))
 			c := e.Dial()
 			for range 3 {
 				c.Send(proxytest.Request)

@@ -11,6 +11,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/identity/clientkey"
 	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
 )
@@ -282,9 +283,7 @@ func TestAReloadThatDropsTheIssuerWhileATokenWaits(t *testing.T) {
 	defer c.Close() //nolint:errcheck // a test's end
 	c.Send(with(bearer(i.Unknown(audience, "new"))))
 	<-asked
-	if err := e.Use(proxytest.Configuration(url, guarded(next, nil))); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, e.Use(proxytest.Configuration(url, guarded(next, nil))))
 	if m := c.Answer("POST"); m.Status() != 401 {
 		t.Errorf("the request that waits: %v", m)
 	}

@@ -35,14 +35,10 @@ func wantKeys(t *testing.T, shown *tokens.Files, want ...string) {
 		t.Fatal(err)
 	}
 	i := Instance{Dir: t.TempDir(), UpstreamTLS: true, ClientTLS: true, CAFile: "ca", CertFile: "cert", KeyFile: "key", UpstreamName: "name", Cores: 1, Tokens: shown}
-	if err := edge[0].WriteFiles(i); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, edge[0].WriteFiles(i))
 	text := testkit.Read(t, i.File("config.yaml"))
 	var file map[string]any
-	if err := yaml.Unmarshal([]byte(text), &file); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, yaml.Unmarshal([]byte(text), &file))
 	set := map[string]bool{}
 	keys(set, "", file)
 	slices.Sort(want)

@@ -56,9 +56,7 @@ func TestMetricsAreListed(t *testing.T) {
 	if !*update {
 		t.Fatalf("the list of metrics in %s is not current; run: go generate ./cmd/apim-edge", operations)
 	}
-	if err := os.WriteFile(filepath.Join(root, operations), []byte(want), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, os.WriteFile(filepath.Join(root, operations), []byte(want), 0o644))
 }
 
 type metric struct{ name, help, labels string }
@@ -134,11 +132,7 @@ func TestLogLinesAreExplained(t *testing.T) {
 		}
 	}
 	for _, folder := range []string{"proxy", "proxy/front", "proxy/record", "internal/admin", "internal/census", "internal/service"} {
-		files, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range files {
+		for _, f := range testkit.Files(t, filepath.Join(root, folder, "*.go")) {
 			if strings.HasSuffix(f, "_test.go") {
 				continue
 			}

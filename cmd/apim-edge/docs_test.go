@@ -27,14 +27,8 @@ func pages(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	files := []string{"README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"}
-	for _, pattern := range []string{"docs/*.md", "docs/decisions/*.md"} {
-		found, err := filepath.Glob(filepath.Join(root, pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range found {
-			files = append(files, strings.TrimPrefix(filepath.ToSlash(f), root+"/"))
-		}
+	for _, f := range testkit.Files(t, root+"/docs/*.md", root+"/docs/decisions/*.md") {
+		files = append(files, strings.TrimPrefix(filepath.ToSlash(f), root+"/"))
 	}
 	for _, f := range files {
 		all[f] = read(t, f)

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -141,9 +142,7 @@ func TestClosedDescriptorsAreNotReused(t *testing.T) {
 func TestALogThatIsReadAgain(t *testing.T) {
 	p := newProcess(t, "--log-format", "json")
 	name := filepath.Join(p.dir, "log")
-	if err := unix.Mkfifo(name, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, unix.Mkfifo(name, 0o600))
 	first, err := os.OpenFile(name, os.O_RDWR, 0) // does not wait
 	if err != nil {
 		t.Fatal(err)
@@ -198,16 +197,12 @@ func TestALogThatIsReadAgain(t *testing.T) {
 func TestALogThatSomebodyMadeNonBlocking(t *testing.T) {
 	p := newProcess(t, "--log-format", "json")
 	var ends [2]int
-	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, unix.Pipe2(ends[:], unix.O_CLOEXEC))
 	r, w := os.NewFile(uintptr(ends[0]), "r"), os.NewFile(uintptr(ends[1]), "w")
 	defer r.Close() //nolint:errcheck // a test's end
 	p.Stderr = w
 	p.serve()
-	if err := unix.SetNonblock(ends[1], true); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, unix.SetNonblock(ends[1], true))
 	_ = w.Close()
 	const asked = 400 // more than a pipe of 64 KiB holds
 	for range asked {

@@ -62,9 +62,7 @@ func (p *process) write(name, text string) {
 // run starts it; serve waits until it serves as well.
 func (p *process) run() {
 	p.t.Helper()
-	if err := p.Start(); err != nil {
-		p.t.Fatal(err)
-	}
+	testkit.Must(p.t, p.Start())
 	go func() { p.end <- p.Wait() }()
 	p.t.Cleanup(func() {
 		_ = p.Process.Kill() // an error: it has ended already
@@ -130,9 +128,7 @@ func (p *process) eventually(what string, ok func() bool) {
 
 func (p *process) signal(s os.Signal) {
 	p.t.Helper()
-	if err := p.Process.Signal(s); err != nil {
-		p.t.Fatal(err)
-	}
+	testkit.Must(p.t, p.Process.Signal(s))
 }
 
 // ends waits for the end and wants the exit code.

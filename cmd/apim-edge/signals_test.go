@@ -122,12 +122,8 @@ func TestWhichCommandsServe(t *testing.T) {
 func (p *process) replaceByFIFO() (open func() *os.File) {
 	p.t.Helper()
 	file := filepath.Join(p.dir, "edge.yaml")
-	if err := unix.Mkfifo(file+".next", 0o600); err != nil {
-		p.t.Fatal(err)
-	}
-	if err := os.Rename(file+".next", file); err != nil {
-		p.t.Fatal(err)
-	}
+	testkit.Must(p.t, unix.Mkfifo(file+".next", 0o600))
+	testkit.Must(p.t, os.Rename(file+".next", file))
 	return func() *os.File {
 		p.t.Helper()
 		f, err := os.OpenFile(file, os.O_WRONLY, 0) // waits for the edge to open it
@@ -151,9 +147,7 @@ func TestASIGHUPWhileItLoadsIsAReload(t *testing.T) {
 		p.signal(syscall.SIGHUP)
 	}
 	p.write("next.yaml", text) // what the reload reads
-	if err := os.Rename(filepath.Join(p.dir, "next.yaml"), filepath.Join(p.dir, "edge.yaml")); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, os.Rename(filepath.Join(p.dir, "next.yaml"), filepath.Join(p.dir, "edge.yaml")))
 	_, err := f.WriteString(text)
 	if err = errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)

@@ -34,11 +34,7 @@ type kept struct {
 
 func (p *process) keep() *kept {
 	p.t.Helper()
-	c, err := net.Dial("tcp", p.edge)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.t.Cleanup(func() { _ = c.Close() })
+	c := testkit.Dial(p.t, p.edge)
 	return &kept{c, bufio.NewReader(c)}
 }
 

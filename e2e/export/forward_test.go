@@ -6,11 +6,9 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/apim-edge/apim-edge/internal/testkit"
 )
@@ -168,11 +166,7 @@ func TestAStreamPassesEventByEvent(t *testing.T) {
 		}
 	}
 	for _, s := range sides(t, up, fmt.Sprintf(configuration, `{}`), secrets{}) {
-		conn, err := net.Dial("tcp", s.address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
+		conn := testkit.Dial(t, s.address)
 		fmt.Fprintf(conn, "POST /openai/v1/chat/completions HTTP/1.1\r\nHost: edge\r\nAuthorization: Bearer %s\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", keyA)
 		resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: "POST"})
 		if err != nil {
@@ -204,10 +198,7 @@ func TestADepartureEndsTheUpstreamsWork(t *testing.T) {
 		gone <- struct{}{}
 	}
 	for _, s := range sides(t, up, fmt.Sprintf(configuration, `{}`), secrets{}) {
-		conn, err := net.Dial("tcp", s.address)
-		if err != nil {
-			t.Fatal(err)
-		}
+		conn := testkit.Dial(t, s.address)
 		fmt.Fprint(conn, head("/openai/v1/models", ""))
 		if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil {
 			t.Fatalf("%s: %v", s.name, err)

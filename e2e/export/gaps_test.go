@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/apim-edge/apim-edge/internal/testkit"
 )
@@ -109,12 +108,7 @@ func answerAll(l net.Listener, answer string) {
 // ending says how the answer to a request ends.
 func ending(t *testing.T, address string) string {
 	t.Helper()
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
+	conn := testkit.Dial(t, address)
 	_, _ = io.WriteString(conn, head("/a", "", "TE", "trailers", "Connection", "TE"))
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {

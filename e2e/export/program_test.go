@@ -108,9 +108,7 @@ func checkedNginx(t *testing.T, dir string, doc *document, secrets map[string]st
 	maps.Copy(files, secrets)
 	for name, content := range files {
 		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		testkit.Write(t, path, content)
 	}
 	words := []string{edge.Find(t, "nginx"), "-p", dir, "-c", dir + "/nginx.conf"}

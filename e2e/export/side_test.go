@@ -88,12 +88,8 @@ func (s *side) ask(t *testing.T, up *recorder, head string) outcome {
 	method, _, _ := strings.Cut(head, " ")
 	for attempt := range 2 {
 		if s.conn == nil {
-			conn, err := net.Dial("tcp", s.address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.conn, s.in = conn, bufio.NewReader(conn)
-			t.Cleanup(func() { _ = conn.Close() })
+			s.conn = testkit.Dial(t, s.address)
+			s.in = bufio.NewReader(s.conn)
 		}
 		_ = s.conn.SetDeadline(time.Now().Add(testkit.Patience))
 		up.take()

@@ -89,9 +89,7 @@ func newCertificate(t *testing.T) *testcert.Certificate {
 // run starts the process, with the shell's commands in front.
 func (s *stage) run(shell ...string) {
 	s.t.Helper()
-	if err := s.Start(shell...); err != nil {
-		s.t.Fatal(err)
-	}
+	testkit.Must(s.t, s.Start(shell...))
 }
 
 func (s *stage) signal(signal syscall.Signal) {

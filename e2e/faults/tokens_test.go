@@ -91,9 +91,7 @@ func TestHostileTokensAndNobodyToAsk(t *testing.T) {
 		s.More = fmt.Sprintf("token_policies:\n  partner: {openid_configs: [%q], audiences: [%q], decryption_keys: [\"file:%s\"]}\n",
 			issuer.Metadata, guardedAudience, decrypting)
 	})
-	if err := s.Await("the keys", s.Logged("keys of an issuer are there")); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, s.Await("the keys", s.Logged("keys of an issuer are there")))
 	before, first := s.quiet(), caller(2, holders)
 	if status, _, _, err := s.call(first, issuer.Token(guardedAudience, nil), "doubt", false); status != http.StatusUnauthorized {
 		t.Fatalf("the upstream's own 401 comes as %d, %v", status, err)

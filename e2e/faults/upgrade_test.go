@@ -101,12 +101,8 @@ func TestUpgradeByTakeover(t *testing.T) {
 				next.Kill()
 			}
 		})
-		if err := next.Start(); err != nil {
-			t.Fatal(err)
-		}
-		if err := next.Await("it takes over", next.Logged(`"message":"has taken over"`)); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, next.Start())
+		testkit.Must(t, next.Await("it takes over", next.Logged(`"message":"has taken over"`)))
 		u.goOn("two edges listening")
 		<-old.Exited()
 		u.ends(old)

@@ -26,9 +26,7 @@ func setBack(t *testing.T, file string) {
 		if err := decoder.Decode(&object); err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-		if err := encoder.Encode(aDayEarlier("", object)); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, encoder.Encode(aDayEarlier("", object)))
 	}
 	testkit.Write(t, file, out.String())
 }
@@ -63,9 +61,7 @@ func TestADayEarlier(t *testing.T) {
 	const from = `{"a":[{"last":"2026-03-01T10:00:00.5Z","date":"2026-03-01","api_version":"2024-10-21","n":12345678901234567}]}`
 	decoder := json.NewDecoder(strings.NewReader(from))
 	decoder.UseNumber()
-	if err := decoder.Decode(&object); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, decoder.Decode(&object))
 	got, err := json.Marshal(aDayEarlier("", object))
 	if err != nil {
 		t.Fatal(err)

@@ -213,9 +213,7 @@ func newAsker(t *testing.T) func(address, method string, patience time.Duration)
 	in, out := startNode(t, "client.mjs")
 	return func(address, method string, patience time.Duration) (one told) {
 		t.Helper()
-		if err := json.NewEncoder(in).Encode(map[string]any{"address": address, "method": method, "patience": patience.Milliseconds()}); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, json.NewEncoder(in).Encode(map[string]any{"address": address, "method": method, "patience": patience.Milliseconds()}))
 		testkit.JSON(t, firstLine(t, out), &one)
 		return one
 	}

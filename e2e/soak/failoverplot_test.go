@@ -18,9 +18,7 @@ func TestThePictureOfAFailover(t *testing.T) {
 		f.whole = append(f.whole, moment{at: time.Duration(i+1) * slice, served: [2]float64{150, float64(i)}, p50: 1, most: 20})
 	}
 	file := filepath.Join(t.TempDir(), "failover.svg")
-	if err := f.draw(file); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, f.draw(file))
 	text := testkit.Read(t, file)
 	for d := xml.NewDecoder(strings.NewReader(text)); ; {
 		if _, err := d.Token(); err == io.EOF {

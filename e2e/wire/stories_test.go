@@ -42,12 +42,8 @@ const atOnce = 8
 
 // TestStories tells every file of testdata against the real binary.
 func TestStories(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join("testdata", "*", "*.txtar"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no stories: %v", err)
-	}
 	slots := make(chan struct{}, atOnce)
-	for _, file := range files {
+	for _, file := range testkit.Files(t, "testdata/*/*.txtar") {
 		name := strings.TrimSuffix(filepath.ToSlash(strings.TrimPrefix(file, "testdata"+string(filepath.Separator))), ".txtar")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -70,9 +66,7 @@ func tellFile(t *testing.T, file string) {
 		rewritten, again := retell(t, []byte(text), end)
 		if len(again.faults) == 0 {
 			t.Logf("%s is rewritten: %s", file, strings.Join(end.faults, "\n  "))
-			if err := os.WriteFile(file, rewritten, 0o644); err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, os.WriteFile(file, rewritten, 0o644))
 			return
 		}
 		t.Errorf("%s cannot be rewritten: as\n%s\nit still says %s", file, rewritten, strings.Join(again.faults, "\n  "))

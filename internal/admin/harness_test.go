@@ -69,11 +69,7 @@ func listen(t *testing.T, conf config.Admin, change func(*Options), bounds func(
 // say opens a connection and sends text on it.
 func (l *listening) say(text string) net.Conn {
 	l.t.Helper()
-	c, err := net.Dial("tcp", l.address)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	l.t.Cleanup(func() { _ = c.Close() })
+	c := testkit.Dial(l.t, l.address)
 	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
 	if _, err := io.WriteString(c, text); err != nil {
 		l.t.Fatal(err)

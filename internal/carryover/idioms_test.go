@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -28,21 +27,13 @@ type idiom struct {
 
 func idioms(t testing.TB) []idiom {
 	t.Helper()
-	files, err := filepath.Glob("testdata/idioms/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no cases: %v", err)
-	}
 	var all []idiom
-	for _, file := range files {
-		a, err := txtar.ParseFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		outcome, sentence, found := strings.Cut(strings.TrimSpace(string(a.Comment)), ": ")
+	for _, s := range testkit.Stories(t, "testdata/idioms/*.txtar") {
+		outcome, sentence, found := strings.Cut(strings.TrimSpace(string(s.Comment)), ": ")
 		if !found {
-			t.Fatalf("%s: no outcome", file)
+			t.Fatalf("%s: no outcome", s.File)
 		}
-		all = append(all, idiom{file, strings.TrimSuffix(filepath.Base(file), ".txtar"), outcome, sentence, a})
+		all = append(all, idiom{s.File, s.Name, outcome, sentence, s.Archive})
 	}
 	return all
 }
@@ -242,9 +233,7 @@ func TestARouteIsClosedWhereWhatKeepsCallersAwayIsMissing(t *testing.T) {
 				}
 			}
 		}
-		if err := yaml.Unmarshal([]byte(r.Configuration), &conf); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, yaml.Unmarshal([]byte(r.Configuration), &conf))
 		for _, item := range r.Items {
 			if item.Affects != Access || item.node == nil {
 				continue

@@ -25,11 +25,7 @@ func exported(t *testing.T, name string) (Result, *apimpolicy.Document) {
 // TestWhatExportWritesIsRead: each document of export is read, each part of it is
 // accounted for, and serve takes what is written.
 func TestWhatExportWritesIsRead(t *testing.T) {
-	files, err := filepath.Glob("../export/testdata/*.apim")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no documents: %v", err)
-	}
-	for _, file := range files {
+	for _, file := range testkit.Files(t, "../export/testdata/*.apim") {
 		name := filepath.Base(file[:len(file)-len(".apim")])
 		r, doc := exported(t, name)
 		if missing := account(r, doc); len(missing) > 0 {

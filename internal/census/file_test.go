@@ -171,9 +171,7 @@ func TestAFolderThatCannotBeWrittenToIsNoEnd(t *testing.T) {
 	if d := c.Document(); total(d) != 1 {
 		t.Errorf("%d counted", total(d))
 	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, os.MkdirAll(folder, 0o700))
 	testkit.Await(t, "it is saved again", func() bool { return strings.Contains(c.log.String(), "the census is saved again") })
 	c.Close()
 	if d := reads(t, filepath.Join(folder, "census.jsonl")); total(d) != 1 {

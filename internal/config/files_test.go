@@ -33,7 +33,7 @@ traces: {endpoint: "https://collector", ca_file: /tls/collector.pem, headers: {a
 func keyPair(t *testing.T) (certificate, key string) {
 	t.Helper()
 	made, err := testcert.New(t.TempDir(), "edge.test")
-	do(t, err)
+	testkit.Must(t, err)
 	return string(made.CertPEM), string(made.KeyPEM)
 }
 

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/tools/txtar"
-
 	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
@@ -102,16 +100,8 @@ func TestEveryFaultOfIdentityHasItsStory(t *testing.T) {
 		missing["clientkey."+name] = text
 	}
 	delete(missing, "wrongNoAlgorithm") // in the configuration an empty list is the default
-	stories, err := filepath.Glob("testdata/invalid/*.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, story := range stories {
-		archive, err := txtar.ParseFile(story)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := string(archive.Files[len(archive.Files)-1].Data)
+	for _, story := range testkit.Stories(t, "testdata/invalid/*.txtar") {
+		want := string(story.Files[len(story.Files)-1].Data)
 		for name, text := range missing {
 			if text.MatchString(want) {
 				delete(missing, name)

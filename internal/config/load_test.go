@@ -223,9 +223,7 @@ func TestFileThatCannotBeRead(t *testing.T) {
 			t.Skip("root reads everything")
 		}
 		file := testkit.File(t, "edge.yaml", oneUpstream)
-		if err := os.Chmod(file, 0); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, os.Chmod(file, 0))
 		if _, err := Load(Options{File: file}); err == nil || !strings.HasSuffix(err.Error(), "permission denied") {
 			t.Errorf("Load: got %v, want permission denied", err)
 		}

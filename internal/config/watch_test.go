@@ -69,15 +69,6 @@ func (w *watched) tells(want tale) {
 	}
 }
 
-func do(t *testing.T, errs ...error) {
-	t.Helper()
-	for _, err := range errs {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 const gone = "no such file or directory"
 
 func TestWatchSeesEveryWayOfChange(t *testing.T) {
@@ -94,39 +85,39 @@ func TestWatchSeesEveryWayOfChange(t *testing.T) {
 		{"replaced by a rename", func(t *testing.T, w *watched, dir string) {
 			for _, content := range []string{"two", "three"} {
 				testkit.Write(t, filepath.Join(dir, "new"), content)
-				do(t, os.Rename(filepath.Join(dir, "new"), w.file))
+				testkit.Must(t, os.Rename(filepath.Join(dir, "new"), w.file))
 				w.tells(tale{content: content})
 			}
 		}},
 		{"removed and made again", func(t *testing.T, w *watched, _ string) {
-			do(t, os.Remove(w.file))
+			testkit.Must(t, os.Remove(w.file))
 			w.tells(tale{err: gone})
 			testkit.Write(t, w.file, "two")
 			w.tells(tale{content: "two"})
 		}},
 		{"removed and made again as it was, since a reload in between has failed", func(t *testing.T, w *watched, _ string) {
-			do(t, os.Remove(w.file))
+			testkit.Must(t, os.Remove(w.file))
 			w.tells(tale{err: gone})
 			testkit.Write(t, w.file, "one")
 			w.tells(tale{content: "one"})
 		}},
 		{"removed with its directory and made again", func(t *testing.T, w *watched, dir string) {
-			do(t, os.RemoveAll(dir))
+			testkit.Must(t, os.RemoveAll(dir))
 			w.tells(tale{err: gone})
-			do(t, os.Mkdir(dir, 0o700))
+			testkit.Must(t, os.Mkdir(dir, 0o700))
 			testkit.Write(t, w.file, "two")
 			w.tells(tale{content: "two"})
 		}},
 		{"in a directory that was replaced", func(t *testing.T, w *watched, dir string) {
-			do(t, os.Mkdir(dir+".new", 0o700))
+			testkit.Must(t, os.Mkdir(dir+".new", 0o700))
 			testkit.Write(t, filepath.Join(dir+".new", "edge.yaml"), "two")
-			do(t, os.Rename(dir, dir+".old"), os.Rename(dir+".new", dir))
+			testkit.Must(t, os.Rename(dir, dir+".old"), os.Rename(dir+".new", dir))
 			w.tells(tale{content: "two"})
 			testkit.Write(t, w.file, "three")
 			w.tells(tale{content: "three"})
 		}},
 		{"touched, which is no change, before it is written", func(t *testing.T, w *watched, dir string) {
-			do(t, os.Chtimes(w.file, time.Unix(1, 0), time.Unix(1, 0)))
+			testkit.Must(t, os.Chtimes(w.file, time.Unix(1, 0), time.Unix(1, 0)))
 			testkit.Write(t, filepath.Join(dir, "neighbour"), "x")
 			testkit.Write(t, w.file, "two")
 			w.tells(tale{content: "two"})
@@ -134,7 +125,7 @@ func TestWatchSeesEveryWayOfChange(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "config")
-			do(t, os.Mkdir(dir, 0o700))
+			testkit.Must(t, os.Mkdir(dir, 0o700))
 			file := filepath.Join(dir, "edge.yaml")
 			testkit.Write(t, file, "one")
 			tc.change(t, watchFile(t, file), dir)
@@ -148,35 +139,35 @@ func TestWatchSeesConfigMapSwap(t *testing.T) {
 	dir := t.TempDir()
 	publish := func(stamp, content string) {
 		t.Helper()
-		do(t, os.Mkdir(filepath.Join(dir, stamp), 0o700))
+		testkit.Must(t, os.Mkdir(filepath.Join(dir, stamp), 0o700))
 		testkit.Write(t, filepath.Join(dir, stamp, "edge.yaml"), content)
-		do(t, os.Symlink(stamp, filepath.Join(dir, "..data_tmp")),
+		testkit.Must(t, os.Symlink(stamp, filepath.Join(dir, "..data_tmp")),
 			os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")))
 	}
 	publish("..2026_11_21_01", "one")
-	do(t, os.Symlink("..data/edge.yaml", filepath.Join(dir, "edge.yaml")))
+	testkit.Must(t, os.Symlink("..data/edge.yaml", filepath.Join(dir, "edge.yaml")))
 	w := watchFile(t, filepath.Join(dir, "edge.yaml"))
 
 	publish("..2026_11_21_02", "two")
-	do(t, os.RemoveAll(filepath.Join(dir, "..2026_11_21_01")))
+	testkit.Must(t, os.RemoveAll(filepath.Join(dir, "..2026_11_21_01")))
 	w.tells(tale{content: "two"})
 	publish("..2026_11_21_03", "three")
-	do(t, os.RemoveAll(filepath.Join(dir, "..2026_11_21_02")))
+	testkit.Must(t, os.RemoveAll(filepath.Join(dir, "..2026_11_21_02")))
 	w.tells(tale{content: "three"})
 }
 
 func TestWatchFollowsLinksElsewhere(t *testing.T) {
 	etc, releases := t.TempDir(), t.TempDir()
 	for _, release := range []string{"one", "two"} {
-		do(t, os.Mkdir(filepath.Join(releases, release), 0o700))
+		testkit.Must(t, os.Mkdir(filepath.Join(releases, release), 0o700))
 		testkit.Write(t, filepath.Join(releases, release, "edge.yaml"), release)
 	}
 	current := filepath.Join(releases, "current")
-	do(t, os.Symlink(filepath.Join(releases, "one"), current),
+	testkit.Must(t, os.Symlink(filepath.Join(releases, "one"), current),
 		os.Symlink(filepath.Join(current, "edge.yaml"), filepath.Join(etc, "edge.yaml")))
 	w := watchFile(t, filepath.Join(etc, "edge.yaml"))
 
-	do(t, os.Symlink("two", current+".new"), os.Rename(current+".new", current))
+	testkit.Must(t, os.Symlink("two", current+".new"), os.Rename(current+".new", current))
 	w.tells(tale{content: "two"})
 	testkit.Write(t, filepath.Join(releases, "two", "edge.yaml"), "three")
 	w.tells(tale{content: "three"})
@@ -228,7 +219,7 @@ func TestWatchSurvivesItsOwnEnd(t *testing.T) {
 		defer close(done)
 		w.run(ctx)
 	}()
-	do(t, first.Close())
+	testkit.Must(t, first.Close())
 	testkit.Write(t, file, "two")
 	if got := testkit.Receive(t, tales, "a change, after it had to begin anew"); got != "change" {
 		t.Errorf("the watch told %q, want a change", got)

@@ -104,9 +104,7 @@ func TestTakenPortsAreReplaced(t *testing.T) {
 	opt := anyPorts(&out)
 	opt.Once = true
 	opt.EdgeAddress, opt.AdminAddress, opt.PageAddress, opt.UpstreamAddress = address, address, address, address
-	if err := Run(t.Context(), opt); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, Run(t.Context(), opt))
 	if n := strings.Count(out.String(), address+" is taken by another program"); n != 4 {
 		t.Errorf("got %d notices of a taken port, want 4:\n%s", n, &out)
 	}

@@ -18,9 +18,7 @@ const referenceFile = "../../docs/errors.md"
 func TestTheReferenceIsCurrent(t *testing.T) {
 	want := reference()
 	if *update {
-		if err := os.WriteFile(referenceFile, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, os.WriteFile(referenceFile, []byte(want), 0o644))
 		return
 	}
 	got := testkit.Read(t, referenceFile)

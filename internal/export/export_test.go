@@ -124,16 +124,9 @@ func golden(t *testing.T, file, got string) {
 }
 
 // recipes are the configurations that the project ships, and those of testdata.
-func recipes(t *testing.T) (files []string) {
+func recipes(t *testing.T) []string {
 	t.Helper()
-	for _, pattern := range []string{"../../configs/recipes/*.yaml", "testdata/*.yaml"} {
-		found, err := filepath.Glob(pattern)
-		if err != nil || len(found) == 0 {
-			t.Fatalf("%s: %d files, %v", pattern, len(found), err)
-		}
-		files = append(files, found...)
-	}
-	return files
+	return testkit.Files(t, "../../configs/recipes/*.yaml", "testdata/*.yaml")
 }
 
 // TestNoKeyIsSilent: whatever the configuration, each key that has to do with the route

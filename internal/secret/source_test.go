@@ -100,9 +100,7 @@ func TestAFileIsReadAgainWhenItChanges(t *testing.T) {
 
 		// As Kubernetes does it: a new file takes the name of the old one.
 		testkit.Write(t, filepath.Join(dir, "next"), "third\n")
-		if err := os.Rename(filepath.Join(dir, "next"), path); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, os.Rename(filepath.Join(dir, "next"), path))
 		time.Sleep(recheck)
 		expect(t, source, "third", "")
 	})
@@ -118,9 +116,7 @@ func TestTheLastGoodValueStaysWhenTheFileFails(t *testing.T) {
 		time.Sleep(recheck)
 		expect(t, source, "first", "")
 
-		if err := os.Remove(path); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, os.Remove(path))
 		time.Sleep(recheck)
 		expect(t, source, "first", "file:"+path+": no such file or directory")
 

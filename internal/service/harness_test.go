@@ -77,9 +77,7 @@ func (r *running) write(text string) {
 	r.t.Helper()
 	next := r.file + ".next"
 	testkit.Write(r.t, next, text)
-	if err := os.Rename(next, r.file); err != nil {
-		r.t.Fatal(err)
-	}
+	testkit.Must(r.t, os.Rename(next, r.file))
 }
 
 // admin asks the admin listener.

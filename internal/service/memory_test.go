@@ -35,9 +35,7 @@ func TestTheContainersLimitIsTheCollectors(t *testing.T) {
 			defer debug.SetMemoryLimit(old)
 			t.Setenv("GOMEMLIMIT", tc.environment)
 			if tc.environment == "" {
-				if err := os.Unsetenv("GOMEMLIMIT"); err != nil {
-					t.Fatal(err)
-				}
+				testkit.Must(t, os.Unsetenv("GOMEMLIMIT"))
 			}
 			r := startIn(t, url, groupFile(t, tc.max))
 			r.Stop("signal")

@@ -51,9 +51,7 @@ func alerts(t *testing.T) []rule {
 	}
 	d := yaml.NewDecoder(file)
 	d.KnownFields(true)
-	if err := d.Decode(&all); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, d.Decode(&all))
 	if len(all.Groups) != 1 || len(all.Groups[0].Rules) < 10 {
 		t.Fatalf("found %d groups, want one with all rules", len(all.Groups))
 	}
@@ -348,9 +346,7 @@ func TestEachAlertIsTestedBothWays(t *testing.T) {
 			} `yaml:"alert_rule_test"`
 		}
 	}
-	if err := yaml.Unmarshal([]byte(text), &file); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, yaml.Unmarshal([]byte(text), &file))
 	fires, silent := map[string]bool{}, map[string]bool{}
 	for _, test := range file.Tests {
 		for _, c := range test.Cases {

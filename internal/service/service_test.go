@@ -101,9 +101,7 @@ func TestAChangeThatNeedsARestartIsNamed(t *testing.T) {
 	r := start(t, url, minimal)
 	defer r.Stop("signal")
 	r.write(strings.ReplaceAll(minimal, "{UPSTREAM}", url) + "admin: {pprof: true}\nloops: {busy: false}\n")
-	if err := r.Reload("signal"); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, r.Reload("signal"))
 	for _, key := range []string{"admin", "loops"} {
 		r.eventually("a warning", func() bool { return r.log.Has(`"key":"`+key+`"`) && r.log.Has("after a restart only") })
 	}
@@ -149,11 +147,7 @@ func TestReadinessFailsFirst(t *testing.T) {
 	if _, metrics := r.admin("GET", "/metrics"); !strings.Contains(metrics, "apim_edge_ready 1\n") || !strings.Contains(metrics, "apim_edge_client_connections_limit 7\n") {
 		t.Error("the metrics do not say that it is ready, or how many clients may connect")
 	}
-	kept, err := net.Dial("tcp", r.Address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer kept.Close() //nolint:errcheck // a test's end
+	testkit.Dial(t, r.Address)
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)

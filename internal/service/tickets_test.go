@@ -98,9 +98,7 @@ func TestTicketsAreSharedByKeys(t *testing.T) {
 func reload(r *running, url, text string) {
 	r.t.Helper()
 	r.write(strings.ReplaceAll(text, "{UPSTREAM}", url))
-	if err := r.Reload("signal"); err != nil {
-		r.t.Fatal(err)
-	}
+	testkit.Must(r.t, r.Reload("signal"))
 }
 
 // TestAReloadWithoutItsTicketKeyChangesNothing holds that the certificate of a

@@ -44,9 +44,7 @@ func TestTracesFollowTheConfiguration(t *testing.T) {
 		return r.Reload("signal")
 	}
 	r.get("/before")
-	if err := reload(fmt.Sprintf("traces: {endpoint: '%s', sample: 1, headers: {Authorization: 'env:OTLP_TOKEN'}}\n", c.url)); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, reload(fmt.Sprintf("traces: {endpoint: '%s', sample: 1, headers: {Authorization: 'env:OTLP_TOKEN'}}\n", c.url)))
 	r.get("/while")
 	none := testkit.File(t, "none.pem", "x")
 	err := reload(fmt.Sprintf("traces: {endpoint: 'https://127.0.0.1:1', ca_file: '%s'}\n", none))

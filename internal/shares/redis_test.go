@@ -158,9 +158,7 @@ func aClusterOfStores(t *testing.T, program string) {
 		t.Fatal(err)
 	}
 	defer one.Close()
-	if err := one.Do(t.Context(), one.B().ClusterAddslotsrange().StartSlotEndSlot().StartSlotEndSlot(0, 16383).Build()).Error(); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, one.Do(t.Context(), one.B().ClusterAddslotsrange().StartSlotEndSlot().StartSlotEndSlot(0, 16383).Build()).Error())
 	k := newKeeper(t)
 	s, _ := k.open(config.Shared{Redis: "redis://127.0.0.1:" + server.port})
 	k.await(s, reached, false)

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestTheYoungerOfTwoIsCalled holds that new connections come to it alone while both
@@ -57,11 +59,7 @@ func beside(t *testing.T, address string) *net.TCPListener {
 func call(t *testing.T, address string, n int) {
 	t.Helper()
 	for range n {
-		c, err := net.Dial("tcp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = c.Close() })
+		testkit.Dial(t, address)
 	}
 }
 

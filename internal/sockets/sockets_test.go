@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // given is what is handed over in a test: sockets by their names, in this order.
@@ -21,11 +23,7 @@ func TestGivenSockets(t *testing.T) {
 	tcp, other := listener(t, "tcp", "127.0.0.1:0"), listener(t, "tcp", "127.0.0.1:0")
 	unix := listener(t, "unix", filepath.Join(t.TempDir(), "socket"))
 	address := tcp.Addr().String()
-	called, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = called.Close() })
+	called := testkit.Dial(t, address)
 	for _, tc := range []struct {
 		name  string
 		given []given

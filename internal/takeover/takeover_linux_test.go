@@ -67,9 +67,7 @@ func start(t *testing.T, file string) *server {
 		t.Fatal(err)
 	}
 	s.ask, s.out = in, bufio.NewReader(out)
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, s.cmd.Start())
 	t.Cleanup(func() {
 		_ = in.Close()
 		_ = s.cmd.Wait() // it has been killed, maybe

@@ -93,9 +93,7 @@ func TestATurnGivenToWhoLeavesIsNotLost(t *testing.T) {
 	ts := &turns{free: 1}
 	for range 1000 {
 		ctx, cancel := context.WithCancel(context.Background())
-		if err := ts.take(context.Background(), begun); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, ts.take(context.Background(), begun))
 		left := make(chan error)
 		go func() { left <- ts.take(ctx, newcomer) }()
 		go cancel()
@@ -139,11 +137,7 @@ func (h *hall) enter() net.Conn {
 		h.t.Fatal(err)
 	}
 	defer l.Close() //nolint:errcheck // a test's end
-	far, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	_ = far.SetDeadline(time.Now().Add(patience))
+	far := testkit.Dial(h.t, l.Addr().String())
 	near, err := l.AcceptTCP()
 	if err != nil {
 		h.t.Fatal(err)

@@ -55,24 +55,12 @@ func tcpPair(t testing.TB) (near, far *net.TCPConn) {
 		t.Fatal(err)
 	}
 	defer l.Close() //nolint:errcheck // a test's end
-	far = dial(t, l.Addr().String()).(*net.TCPConn)
+	far = testkit.Dial(t, l.Addr().String()).(*net.TCPConn)
 	if near, err = l.AcceptTCP(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = near.Close() }) // where no loop has it
 	return near, far
-}
-
-// dial returns the far end of a connection to a listener.
-func dial(t testing.TB, address string) net.Conn {
-	t.Helper()
-	far, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = far.SetDeadline(time.Now().Add(patience))
-	t.Cleanup(func() { _ = far.Close() })
-	return far
 }
 
 // side is a connection on a loop and its handler.
@@ -152,9 +140,7 @@ func shake(t testing.TB, near net.Conn, upgrade func(net.Conn, *tls.Config) *tls
 	conf.Certificates = serverConfig().Certificates
 	conf.ClientSessionCache = tls.NewLRUClientSessionCache(1) // or a server sends no tickets
 	secured, err := Handshake(near, upgrade, conf, patience)
-	if err := errors.Join(err, <-shaken); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, errors.Join(err, <-shaken))
 	return secured
 }
 

@@ -48,9 +48,7 @@ func TestKeyUpdatesThatAreRead(t *testing.T) {
 		waiting := len(s.fill(1 << 20))
 		for range maxOwed / (15 * answerSize) * 3 / 4 {
 			far.updates(15)
-			if err := far.flush(); err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, far.flush())
 		}
 		far.drop(waiting)
 		s.until("all is sent", func(c *Conn) bool { return c.Backlog() == 0 })

@@ -19,7 +19,7 @@ import (
 func TestAnAcceptedConnectionInheritsItsOptions(t *testing.T) {
 	address, own, sides := listen(t, startLoop(t))
 	defer own.Close()
-	dial(t, address)
+	testkit.Dial(t, address)
 	s := <-sides
 	for _, tc := range []struct {
 		name                string
@@ -75,9 +75,7 @@ func TestWithoutDescriptorsOneLookServesAll(t *testing.T) {
 	defer giveBack()
 	begun := time.Now()
 	for _, fd := range calling {
-		if err := unix.Connect(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, unix.Connect(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}))
 		l.Do(func() {}) // the loop has heard of it
 	}
 	testkit.Await(t, "it looks again", func() bool { return failed.Load() > 3 })
@@ -94,12 +92,8 @@ func TestWithoutDescriptorsOneLookServesAll(t *testing.T) {
 func noDescriptors(t *testing.T) (giveBack func()) {
 	t.Helper()
 	var before unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: before.Max}); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &before))
+	testkit.Must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: before.Max}))
 	return func() {
 		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
 			t.Error(err)
@@ -123,7 +117,7 @@ func TestThoseWhoWaitAreAcceptedAtTheEnd(t *testing.T) {
 	}
 	release, closed := hold(l), make(chan struct{})
 	for range calls {
-		dial(t, address)
+		testkit.Dial(t, address)
 	}
 	go func() {
 		defer close(closed)
@@ -161,7 +155,7 @@ func TestAListenerMayBeLeftToAnother(t *testing.T) {
 	if n := watched(t, l); n != before-1 {
 		t.Errorf("the loop watches %d descriptors behind its leave, and %d before", n, before)
 	}
-	dial(t, address)
+	testkit.Dial(t, address)
 	other, err := net.FileListener(f)
 	_ = f.Close()
 	if err != nil {

@@ -51,9 +51,7 @@ func (s *side) probeOften() {
 		errs[1] = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 1)
 		errs[2] = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 100)
 	})
-	if err := errors.Join(errs[:]...); err != nil {
-		s.t.Fatal(err)
-	}
+	testkit.Must(s.t, errors.Join(errs[:]...))
 }
 
 // TestAPeerThatThinksIsNotGivenUp holds that one which says nothing for several times
@@ -130,9 +128,7 @@ func TestAClientBehindACutNetworkHasStalled(t *testing.T) {
 	behind.write([]byte("an event"))
 
 	near, far := tcpPair(t)
-	if err := errors.Join(far.SetReadBuffer(4<<10), near.SetWriteBuffer(1<<20)); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, errors.Join(far.SetReadBuffer(4<<10), near.SetWriteBuffer(1<<20)))
 	full := start(near)
 	full.write(make([]byte, 256<<10)) // the kernel takes it, the peer has no room
 	near, _ = tcpPair(t)

@@ -51,9 +51,7 @@ func TestABurstIsThereAtOnce(t *testing.T) {
 	target := Target{Address: listener.Addr().String(), Credential: "api-key: k"}
 	b := &Burst{Target: target, Request: target.Request(Small, "json:512"), Clients: n, Meter: NewMeter()}
 	b.Meter.Switch(true)
-	if err := b.Connect(); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, b.Connect())
 	defer b.Close()
 	for range rounds {
 		b.Send(time.Minute)

@@ -77,10 +77,7 @@ func TestMarkersSayWhatIsAnswered(t *testing.T) {
 
 func TestTheEndOfASilentExchangeIsSeen(t *testing.T) {
 	server, address := upstream(t)
-	c, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := testkit.Dial(t, address)
 	if _, err := io.WriteString(c, request("api-key: "+Key+"\r\n", `{"model":"bench:silent:one"}`)); err != nil {
 		t.Fatal(err)
 	}
@@ -110,11 +107,7 @@ func TestTheEndOfASilentExchangeIsSeen(t *testing.T) {
 
 func exchange(t *testing.T, address, request string) (*http.Response, string) {
 	t.Helper()
-	c, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c := testkit.Dial(t, address)
 	if _, err := io.WriteString(c, request); err != nil {
 		t.Fatal(err)
 	}

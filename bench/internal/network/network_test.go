@@ -6,6 +6,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestACutIsSilent holds that a connection over the path works until it is cut, and that
@@ -54,9 +56,7 @@ func TestACutIsSilent(t *testing.T) {
 	if !say("whole") {
 		t.Error("nothing comes through")
 	}
-	if err := p.Cut(); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, p.Cut())
 	if say("cut") {
 		t.Error("bytes come through a cut")
 	}

@@ -37,9 +37,7 @@ type vector struct {
 func readVectors(t *testing.T, name string) (v vectors) {
 	t.Helper()
 	data := testkit.Read(t, filepath.Join(os.Getenv("WYCHEPROOF"), "testvectors_v1", name))
-	if err := json.Unmarshal(data, &v); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, json.Unmarshal(data, &v))
 	return v
 }
 
