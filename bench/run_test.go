@@ -44,9 +44,7 @@ func TestEveryFigureIsProduced(t *testing.T) {
 	}
 	t.Setenv("BENCH_PEERS_HOME", t.TempDir()) // where no peer is
 	root, err := moduleRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	o := options{
 		Root: root, Command: "smoke test", Out: filepath.Join(t.TempDir(), "smoke"), Size: smokeSize(), Rounds: 2, Cores: 1,
 		Peers: []string{smokePeer, "litellm"}, Legs: []string{"plain", "tls-upstream"},
@@ -66,9 +64,7 @@ func TestTheStormIsMeasured(t *testing.T) {
 		t.Skip("builds programs and runs them")
 	}
 	root, err := moduleRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	o := options{
 		Root: root, Command: "smoke test", Out: filepath.Join(t.TempDir(), "storm"), Size: smokeSize(), Rounds: 1, Cores: 1,
 		Peers: []string{smokePeer}, Legs: []string{"tls-both"}, Workloads: []string{"handshakes"},
@@ -81,9 +77,7 @@ func smoke(t *testing.T, o options) *report.Results {
 	t.Helper()
 	t.Setenv("APIM_EDGE__TIMEOUTS__DRAIN_DELAY", "0") // no balancer is waited for at the many ends of an edge
 	results, err := run(context.Background(), o, newProgress(os.Stderr))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	testkit.Must(t, results.Write(o.Out))
 	for _, row := range results.Rows {
 		if row.Peer == "fasthttp" && row.Workload == "departure" {
@@ -147,9 +141,7 @@ func checkFiles(t *testing.T, results *report.Results, o options) {
 		}
 	}
 	again, err := report.Read(filepath.Join(o.Out, "results.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	var first, second strings.Builder
 	results.Markdown(&first)
 	again.Markdown(&second)

@@ -109,8 +109,6 @@ func number(t *testing.T, text, pattern string) time.Duration {
 		t.Fatalf("nothing fits %s", pattern)
 	}
 	n, err := strconv.Atoi(m[1])
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return time.Duration(n) * time.Second
 }

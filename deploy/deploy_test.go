@@ -97,9 +97,7 @@ func serve(t *testing.T, c config.Config) (get func(path string) (int, string)) 
 	s, err := service.Start(service.Options{
 		Load: func() (config.Config, error) { return c, nil }, Log: io.Discard, Version: "test",
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	t.Cleanup(func() { s.Stop("test") })
 	return func(path string) (int, string) {
 		answer := testkit.Get(t, "http://"+s.AdminAddress+path)

@@ -150,9 +150,7 @@ func (e *engine) drains(id, key string) {
 	for asked, after := 0, 20; after > 0; asked++ {
 		select {
 		case err := <-stopped:
-			if err != nil {
-				e.t.Fatal(err)
-			}
+			testkit.Must(e.t, err)
 			stopped = nil
 		default:
 		}

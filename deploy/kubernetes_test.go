@@ -21,9 +21,7 @@ import (
 // this test. So it says what it was made from.
 func TestTheManifestIsCurrent(t *testing.T) {
 	hash, err := exec.Command("../.ci/deploy/hash").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	want := "# from: sha256:" + string(hash)
 	if !strings.Contains(testkit.Read(t, "kubernetes.yaml"), want) {
 		t.Error("deploy/kubernetes.yaml is older than the chart or kubernetes-values.yaml; run: make manifest")

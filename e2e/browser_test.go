@@ -89,9 +89,7 @@ func (c browserCase) judge(t *testing.T, e *edge.Edge, u *upstream, line caseLin
 	preflight, err := e.AwaitLine("the access line of the preflight", func(l edge.Line) bool {
 		return l.Message == "exchange" && l.Method == "OPTIONS" && strings.Contains(l.Path, "/"+c.name+"/")
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	if preflight.Status != c.preflight || preflight.Cause != "preflight" || (preflight.Refused != "") != c.refused {
 		t.Errorf("preflight: got %s; want status %d, refused %v", preflight.Text, c.preflight, c.refused)
 	}
@@ -120,9 +118,7 @@ func servePage(t *testing.T) (origin string) {
 func artifacts(t *testing.T) string {
 	t.Helper()
 	folder, err := filepath.Abs("artifacts")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return folder
 }
 

@@ -137,18 +137,14 @@ func TestCurlSeesEachEventAtOnce(t *testing.T) {
 		"-H", "Authorization: Bearer "+subscriptionKey, "-H", "x-lookalike-interval: 10m",
 		"-H", "x-e2e-case: "+name, shared.URL()+chatV1)
 	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	testkit.Must(t, cmd.Start())
 	defer func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}()
 	answer, err := http.ReadResponse(bufio.NewReader(out), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	event, err := bufio.NewReader(answer.Body).ReadString('\n')
 	if err != nil || !strings.HasPrefix(event, "data: ") {
 		t.Fatalf("first event: %q, %v", event, err)
@@ -170,13 +166,9 @@ func TestCurlGetsEveryByteOfAStream(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "curl", "-sS", "-N", "--noproxy", "*", "-i", "--raw", "-d", helloLive,
 		"-H", "Authorization: Bearer "+subscriptionKey, "-H", "x-lookalike-events: 10000", shared.URL()+chatV1)
 	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	answer, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(out)), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	sum := sha256.New()
 	n, err := bufio.NewReader(answer.Body).WriteTo(sum)
 	if err != nil {

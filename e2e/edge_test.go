@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // access waits for the one access line of an exchange.
@@ -16,9 +17,7 @@ func access(t *testing.T, e *edge.Edge, requestID string) edge.Line {
 	line, err := e.AwaitLine("the access line of request "+requestID, func(l edge.Line) bool {
 		return l.Message == "exchange" && l.RequestID == requestID
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return line
 }
 

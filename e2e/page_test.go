@@ -51,9 +51,7 @@ func aMonth(t *testing.T) string {
 	}
 	path := filepath.Join(t.TempDir(), "census.jsonl")
 	file, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer file.Close()
 	testkit.Must(t, doc.Write(file))
 	return path

@@ -81,9 +81,7 @@ func TestQueriesOfTheDocs(t *testing.T) {
 // TestMetricsPassPromtool holds the conventions of Prometheus for names and texts.
 func TestMetricsPassPromtool(t *testing.T) {
 	metrics, err := shared.Edge.Get("/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	lint := exec.Command(edge.Find(t, "promtool"), "check", "metrics")
 	lint.Stdin = strings.NewReader(metrics)
 	if out, err := lint.CombinedOutput(); err != nil || len(out) > 0 {

@@ -213,8 +213,6 @@ func awaitAnswer(t *testing.T, r *edge.Edge) {
 func metric(t *testing.T, r *edge.Edge, name string, labels ...string) int {
 	t.Helper()
 	m, err := r.Scrape()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return m.Sum(name, labels...)
 }

@@ -70,9 +70,7 @@ func startUpstream(opt lookalike.Options) (*upstream, error) {
 func serveUpstream(t *testing.T, opt lookalike.Options) *upstream {
 	t.Helper()
 	u, err := startUpstream(opt)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	t.Cleanup(u.Close)
 	return u
 }

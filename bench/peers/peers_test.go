@@ -31,9 +31,7 @@ func TestTheEdgeIsMeasuredWithItsDefaults(t *testing.T) {
 func wantKeys(t *testing.T, shown *tokens.Files, want ...string) {
 	t.Helper()
 	edge, err := Select([]string{"apim-edge"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	i := Instance{Dir: t.TempDir(), UpstreamTLS: true, ClientTLS: true, CAFile: "ca", CertFile: "cert", KeyFile: "key", UpstreamName: "name", Cores: 1, Tokens: shown}
 	testkit.Must(t, edge[0].WriteFiles(i))
 	text := testkit.Read(t, i.File("config.yaml"))

@@ -25,15 +25,11 @@ func TestTheDemoShowsTheEdgeAsItIs(t *testing.T) {
 	for _, model := range []string{"gpt-4o", "cut-chunked"} {
 		body := fmt.Sprintf(`{"model": %q, "stream": true, "messages": [{"role": "user", "content": "Hello"}]}`, model)
 		req, err := http.NewRequestWithContext(t.Context(), "POST", config.Edge+config.Path+"?api-key="+secrets[1], strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		req.Header.Set("Authorization", "Bearer "+config.Key)
 		req.Header.Set("Content-Type", "application/json")
 		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		_, err = io.Copy(io.Discard, resp.Body)
 		resp.Body.Close()
 		if cut := err != nil; resp.StatusCode != 200 || cut != (model == "cut-chunked") {
@@ -81,9 +77,7 @@ func demoPage(t *testing.T) (page string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	ended := make(chan error, 1)
 	go func() {
 		ended <- demo.Run(ctx, demo.Options{

@@ -304,9 +304,7 @@ func underKey(t *testing.T, page, text, key string) string {
 		t.Fatalf("%s: no %s (%v) in\n%s", page, key, err, text)
 	}
 	value, err := yaml.Marshal(tree[key])
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return string(value)
 }
 

@@ -45,9 +45,7 @@ func read(t *testing.T, path string) string {
 func has(t *testing.T, path, text string) bool {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(root, path, "*.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	if len(files) == 0 {
 		return strings.Contains(read(t, path), text)
 	}
@@ -283,8 +281,6 @@ func foreignImports(t *testing.T) map[string]bool {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return all
 }

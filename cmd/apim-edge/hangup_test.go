@@ -137,9 +137,7 @@ func TestATerminalThatStopsWritersStopsNothing(t *testing.T) {
 	p := newProcess(t)
 	master, slave := openTerminal(t)
 	settings, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	settings.Lflag |= unix.TOSTOP
 	testkit.Must(t, unix.IoctlSetTermios(int(slave.Fd()), unix.TCSETS, settings))
 	p.Stdin, p.Stdout, p.Stderr = slave, slave, slave

@@ -41,9 +41,7 @@ func newProcess(t *testing.T, flags ...string) *process {
 	t.Cleanup(func() { signal.Stop(handled) })
 	legacy := lookalike.New(lookalike.Options{PrimaryKey: "0123abcd"})
 	url, err := legacy.Start("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	t.Cleanup(func() { _ = legacy.Close() })
 	p := &process{t: t, dir: t.TempDir(), edge: testkit.Unused(t), admin: testkit.Unused(t), end: make(chan error, 1)}
 	p.client.Transport = &http.Transport{DisableKeepAlives: true}
@@ -161,9 +159,7 @@ func openTerminal(t *testing.T) (master, slave *os.File) {
 	if err == nil {
 		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	name := filepath.Join("/dev/pts", strconv.Itoa(n))
 	if slave, err = os.OpenFile(name, os.O_RDWR|syscall.O_NOCTTY, 0); err != nil {
 		t.Fatal(err)

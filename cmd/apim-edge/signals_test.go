@@ -35,9 +35,7 @@ func TestASIGHUPWhileItInitialisesIsAReload(t *testing.T) {
 			p.Args = slices.Concat([]string{"apim-edge"}, command, p.Args[2:])
 			p.Env = append(p.Env, "GODEBUG=inittrace=1")
 			read, write, err := os.Pipe()
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			defer read.Close() //nolint:errcheck // a test's end
 			if _, err := unix.FcntlInt(write.Fd(), unix.F_SETPIPE_SZ, 4<<10); err != nil {
 				t.Fatal(err)
@@ -76,9 +74,7 @@ func wantFewBefore(t *testing.T, trace *bufio.Reader, name string) {
 			return
 		}
 		n, err := strconv.Atoi(found[2])
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		if allocs += n; allocs > most || strings.HasPrefix(found[1], "github.com/apim-edge/") {
 			t.Fatalf("before %s comes %s with %d allocations, %d with those before it; want %d at most, and none of the project",
 				name, found[1], n, allocs, most)
@@ -127,9 +123,7 @@ func (p *process) replaceByFIFO() (open func() *os.File) {
 	return func() *os.File {
 		p.t.Helper()
 		f, err := os.OpenFile(file, os.O_WRONLY, 0) // waits for the edge to open it
-		if err != nil {
-			p.t.Fatal(err)
-		}
+		testkit.Must(p.t, err)
 		return f
 	}
 }

@@ -92,9 +92,7 @@ func TestOneEdgeRelievesAnother(t *testing.T) {
 func TestSystemdIsTold(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notify")
 	told, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer told.Close() //nolint:errcheck // a test's end
 	p := newProcess(t)
 	p.Env = append(p.Env, "NOTIFY_SOCKET="+path)
@@ -122,9 +120,7 @@ func TestSystemdHandsASocketOver(t *testing.T) {
 	}
 	p := newProcess(t, "--log-format", "json")
 	program, err := exec.LookPath(p.Args[0])
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	log := &proxytest.Log{}
 	p.Cmd = exec.Command(activate, append([]string{"--listen=" + p.edge, "--fdname=clients", program}, p.Args[1:]...)...)
 	p.Stderr = log
@@ -144,9 +140,7 @@ func TestSystemdHandsASocketOver(t *testing.T) {
 func TestASocketThatFitsNothingIsSaid(t *testing.T) {
 	l := testkit.Listen(t)
 	f, err := l.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer f.Close() //nolint:errcheck // a test's end
 	p := newProcess(t)
 	log := p.logged()

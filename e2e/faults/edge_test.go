@@ -160,9 +160,7 @@ func (s *stage) reach(c *load.Crowd, outcome string, n int, while string) {
 func (s *stage) scrape() edge.Metrics {
 	s.t.Helper()
 	m, err := s.Scrape()
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	testkit.Must(s.t, err)
 	return m
 }
 

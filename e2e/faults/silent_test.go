@@ -33,9 +33,7 @@ func TestTenThousandSilentConnections(t *testing.T) {
 	faults := make(chan error, silent)
 	for i := range silent {
 		conn, err := raw.Dial(s.Address(), raw.Dialer{Client: 1 + i})
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		defer conn.Close()
 		_ = conn.SetDeadline(time.Now().Add(2 * testkit.Patience))
 		all.Go(func() {

@@ -38,9 +38,7 @@ func newUpgrade(t *testing.T, e *edge.Edge, l leg, change func(*load.Settings)) 
 	u := &upgrade{stage: startEdge(t, e, l.sides(t), func(s *load.Settings) { s.Timeouts = calmly; change(s) })}
 	u.Load.Mood(load.Loyal)
 	long, err := load.Everyday.Only([]string{"stream", "tunnel", "upload", "short", "chat"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	u.crowds = []*load.Crowd{u.gather(*crowd/4, nil), u.gatherOf(20, &long, nil), u.gatherOf(*crowd/8, &load.Posts, nil)}
 	u.goOn("before any upgrade")
 	return u
@@ -118,9 +116,7 @@ func TestRestartWithASocket(t *testing.T) {
 	t.Parallel()
 	l := testkit.Listen(t)
 	f, err := l.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer f.Close()
 	e := &edge.Edge{Binary: edge.Built, Sockets: []*os.File{f}, SocketNames: []string{"clients"}}
 	u := newUpgrade(t, e, legs[0], func(s *load.Settings) { s.Listen = l.Addr().String() })

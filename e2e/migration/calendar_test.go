@@ -63,9 +63,7 @@ func TestADayEarlier(t *testing.T) {
 	decoder.UseNumber()
 	testkit.Must(t, decoder.Decode(&object))
 	got, err := json.Marshal(aDayEarlier("", object))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	const want = `{"a":[{"api_version":"2024-10-21","date":"2026-02-28","last":"2026-02-28T10:00:00.5Z","n":12345678901234567}]}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)

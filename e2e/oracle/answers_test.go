@@ -230,9 +230,7 @@ func newSpeaker(t *testing.T) *speaker {
 	t.Helper()
 	u := &speaker{}
 	l, err := peer.Listen("127.0.0.1:0", nil, u.serve)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	t.Cleanup(l.Close)
 	u.address = l.Address
 	return u

@@ -45,9 +45,7 @@ func TestNothingOfTheProcessShowsASecret(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	<-under.Exited()
 	if !asked || !arrived.Load() {
 		t.Fatalf("looked at: %t; the secret arrived: %t: this test has not seen what it is about", asked, arrived.Load())

@@ -30,9 +30,7 @@ func serve(t *testing.T, conf config.Admin, change func(*Options)) http.Handler 
 		change(&o)
 	}
 	server, err := New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return server.http.Handler
 }
 

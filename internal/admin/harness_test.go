@@ -81,14 +81,10 @@ func (l *listening) say(text string) net.Conn {
 func (l *listening) answer(c net.Conn) (status int, body string) {
 	l.t.Helper()
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil {
-		l.t.Fatal(err)
-	}
+	testkit.Must(l.t, err)
 	defer resp.Body.Close() //nolint:errcheck // a test's end
 	read, err := io.ReadAll(resp.Body)
-	if err != nil {
-		l.t.Fatal(err)
-	}
+	testkit.Must(l.t, err)
 	return resp.StatusCode, string(read)
 }
 

@@ -6,13 +6,13 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func TestTheModuleKeepsItsRules(t *testing.T) {
 	faults, err := check(os.DirFS("../.."))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	for _, fault := range faults {
 		t.Error(fault)
 	}

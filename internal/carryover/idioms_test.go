@@ -54,9 +54,7 @@ func (i idiom) document(t testing.TB, name string) *apimpolicy.Document {
 		return nil
 	}
 	doc, err := apimpolicy.Read(name, data)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return doc
 }
 
@@ -95,9 +93,7 @@ func (i idiom) input(t testing.TB) Input {
 	if data := i.file("backends.json"); data != nil {
 		err = errors.Join(err, json.Unmarshal(data, &in.Backends))
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return in
 }
 
@@ -192,9 +188,7 @@ func TestNoSecretIsShown(t *testing.T) {
 		}
 		r := Convert(i.input(t))
 		asJSON, err := json.Marshal(r.Items)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		if strings.Contains(fmt.Sprint(r.List(), r.Configuration, string(asJSON)), "SECRET") {
 			t.Errorf("%s: a secret is shown\n%s", i.name, r.List())
 		}
@@ -207,9 +201,7 @@ func TestNoSecretIsShown(t *testing.T) {
 // TestTheListCommandsNoTerminal: names of files and texts of policies may hold anything.
 func TestTheListCommandsNoTerminal(t *testing.T) {
 	doc, err := apimpolicy.Read("a\x1b[2J\nforged: routes", []byte("<policies><inbound><set-body>@(\"\x1b]0;x\")</set-body><set-status code=\"\u009b\"/></inbound></policies>"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	r := Convert(Input{NoGlobal: true, Upstream: "https://contoso.azure-api.net", APIs: []API{{Path: "openai", From: "b\x1b\nforged: routes", KeyHeader: "api-key", Policy: doc}}})
 	for _, text := range []string{r.List(), r.Configuration} {
 		if strings.ContainsAny(text, "\x1b\u009b") || strings.Contains(text, "\nforged") {

@@ -16,9 +16,7 @@ func exported(t *testing.T, name string) (Result, *apimpolicy.Document) {
 	file := "../export/testdata/" + name + ".apim"
 	data := testkit.Read(t, file)
 	doc, err := apimpolicy.Read(file, []byte(data))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return Convert(Input{NoGlobal: true, Upstream: "https://contoso.azure-api.net", APIs: []API{{Path: "openai", KeyHeader: "api-key", Open: true, Policy: doc}}}), doc
 }
 
@@ -48,9 +46,7 @@ func TestARouteThatAsksForTokensComesBack(t *testing.T) {
 		t.Errorf("not complete:\n%s", r.List())
 	}
 	before, err := config.Load(config.Options{File: "../export/testdata/tokens.yaml"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	after := read(t, r.Configuration)
 	got, want := after.Routes["openai"], before.Routes["openai"]
 	if !reflect.DeepEqual(got.ForwardClaims, want.ForwardClaims) {
@@ -71,8 +67,6 @@ func read(t *testing.T, text string) config.Config {
 	t.Helper()
 	file := testkit.File(t, "edge.yaml", text)
 	conf, err := config.Load(config.Options{File: file})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return conf
 }

@@ -77,9 +77,7 @@ func TestCheckFiles(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg, err := loadBytes([]byte(strings.ReplaceAll(tc.file, "DIR", dir)), Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			if got := strings.ReplaceAll(cfg.CheckFiles().Error(), dir, "DIR"); got != tc.want {
 				t.Errorf("CheckFiles:\ngot  %s\nwant %s", got, tc.want)
 			}

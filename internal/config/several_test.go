@@ -40,9 +40,7 @@ func TestSeveralUpstreams(t *testing.T) {
 				t.Errorf("breakers %v and %v", a, b)
 			}
 			masked, err := Masked(conf)
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			again, err := loadBytes(masked, Options{})
 			if err != nil || Hash(again) != Hash(conf) {
 				t.Errorf("read again: %v\n%s", err, masked)

@@ -105,9 +105,7 @@ func TestWarnings(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg, err := loadBytes([]byte(tc.file), Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			if got := cfg.Warnings().Error(); got != tc.want {
 				t.Errorf("Warnings:\ngot  %s\nwant %s", got, tc.want)
 			}

@@ -173,14 +173,10 @@ func heads(t *testing.T, text string) (all []string) {
 	t.Helper()
 	environ := map[string]string{"EMPTY": "", "NOWHERE": "", "OPENAI_API_KEY": "fromthe-environment", "AZURE_OPENAI_API_KEY": "x"}
 	commands, err := Read(text, POSIX, func(name string) (string, bool) { v, ok := environ[name]; return v, ok })
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	for _, c := range commands {
 		requests, err := c.Requests()
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		for _, r := range requests {
 			all = append(all, string(r.Head(func(name string) string { t.Errorf("%s is not known", name); return "" })))
 		}

@@ -123,9 +123,7 @@ func serving(t *testing.T, change func(*Options)) served {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w, err := os.Pipe() // holds what is printed, so that nobody waits for the reader
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	ended := make(chan error, 1)
 	go func() {
 		opt := anyPorts(w)
@@ -237,14 +235,10 @@ func TestServingShowsWhatUpstreamSaw(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
 	req, err := http.NewRequestWithContext(ctx, "POST", s.edgeURL+path+"?api-key=not-to-be-shown", strings.NewReader(question))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	req.Header.Set("Authorization", "Bearer "+subscriptionKey)
 	resp, err := client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	id := resp.Header.Get("apim-request-id")
 	if _, err := bufio.NewReader(resp.Body).ReadString('\n'); err != nil {
 		t.Fatal(err)

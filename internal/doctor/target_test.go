@@ -22,16 +22,12 @@ func TestPathsOfARoute(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			edge, err := url.Parse("http://edge/")
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			all, err := Targets(config.Config{
 				Upstreams: map[string]config.Upstream{"legacy": {URL: tc.url}},
 				Routes:    map[string]config.Route{"openai": {PathPrefix: tc.prefix, StripPrefix: tc.strip, Upstream: "legacy"}},
 			}, edge, true)
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			target := all[0]
 			if base := target.base(); base != tc.base {
 				t.Errorf("base %q, want %q", base, tc.base)

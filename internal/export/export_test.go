@@ -27,9 +27,7 @@ func load(t *testing.T, file string) config.Config {
 func document(t *testing.T, conf config.Config, route string, to Target) *Document {
 	t.Helper()
 	doc, err := Route(conf, route, to)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return doc
 }
 
@@ -195,9 +193,7 @@ func TestNoSecretIsWritten(t *testing.T) {
 	for _, to := range Targets() {
 		doc := document(t, conf, "openai", to)
 		all, err := json.Marshal(doc)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		list := &strings.Builder{}
 		doc.Print(list)
 		if strings.Contains(string(all)+list.String(), mark) {

@@ -124,9 +124,7 @@ func TestNobodyThere(t *testing.T) {
 		e.settled(t, i+1)
 	}
 	c, err := Compile(config.Traces{Endpoint: s.server.URL, ServiceName: "x"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	e.Use(c)
 	e.Observe(told())
 	e.settled(t, 4)

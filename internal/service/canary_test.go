@@ -254,16 +254,12 @@ func (r *running) failReloads(marks *secrets) {
 func explainAll(t *testing.T, r *running, marks *secrets, paths []string) {
 	t.Helper()
 	loops, err := wire.StartLoops(1, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer wire.CloseLoops(loops)
 	quiet := zerolog.New(io.Discard)
 	edge := proxy.NewEdge(quiet, quiet, record.NewMetrics("test", func() float64 { return 0 }), loops)
 	snapshot, err := edge.Compile(r.edge.Config())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	edge.Use(snapshot)
 	defer edge.Close()
 	for slot, request := range slots {

@@ -55,9 +55,7 @@ func startWith(t *testing.T, url, text string, o Options) *running {
 	r.write(strings.ReplaceAll(text, "{UPSTREAM}", url))
 	o.Load, o.File, o.Log, o.Version = r.load, r.file, r.log, "test"
 	s, err := Start(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	r.Service = s
 	t.Cleanup(r.http.CloseIdleConnections)
 	return r

@@ -39,9 +39,7 @@ type rule struct {
 func alerts(t *testing.T) []rule {
 	t.Helper()
 	file, err := os.Open(configs + "alerts.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer file.Close() //nolint:errcheck // read only
 	var all struct {
 		Groups []struct {
@@ -152,9 +150,7 @@ routes:
 		}
 	}
 	families, err := r.metrics.Registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	found := scrape{"up": {{}}}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {

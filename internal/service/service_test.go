@@ -229,9 +229,7 @@ func TestACertificateIsReplacedWhileClientsRun(t *testing.T) {
 	defer r.Stop("signal")
 	shown := func() string {
 		c, err := tls.Dial("tcp", r.Address, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // it is ours
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		defer c.Close() //nolint:errcheck // a test's end
 		return c.ConnectionState().PeerCertificates[0].Subject.CommonName
 	}
@@ -254,9 +252,7 @@ func TestTheExpiryOfCertificatesIsTold(t *testing.T) {
 	r := start(t, "https://127.0.0.1:1", "upstreams: {legacy: {url: '{UPSTREAM}', "+shown+"}}\nlisten: {"+shown+"}\n")
 	defer r.Stop("signal")
 	pair, err := tls.LoadX509KeyPair(one.CertFile, one.KeyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	series := func(key string) string { return `apim_edge_certificate_expiry_timestamp_seconds{key="` + key + `"} ` }
 	listen := series("listen.tls") + strconv.FormatFloat(float64(pair.Leaf.NotAfter.Unix()), 'g', -1, 64)
 	if _, body := r.admin("GET", "/metrics"); !strings.Contains(body, listen) || !strings.Contains(body, series("upstreams.legacy.tls")) {
@@ -272,9 +268,7 @@ func TestTheExpiryOfCertificatesIsTold(t *testing.T) {
 func writeCertificate(t *testing.T, dir, name string) *testcert.Certificate {
 	t.Helper()
 	certificate, err := testcert.New(dir, name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return certificate
 }
 

@@ -17,9 +17,7 @@ import (
 func (r *running) resumes(client *tls.Config) bool {
 	r.t.Helper()
 	c, err := tls.Dial("tcp", r.Address, client)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	testkit.Must(r.t, err)
 	defer c.Close() //nolint:errcheck // a test's end
 	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: edge\r\nConnection: close\r\n\r\n"); err != nil {
 		r.t.Fatal(err)
@@ -36,9 +34,7 @@ func (r *running) resumes(client *tls.Config) bool {
 func TestTicketsAreSharedByKeys(t *testing.T) {
 	dir := t.TempDir()
 	id, err := testcert.New(dir, "edge.test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	for _, name := range []string{"old", "new"} {
 		testkit.Write(t, filepath.Join(dir, name), strings.Repeat(name, 16))
 	}
@@ -106,9 +102,7 @@ func reload(r *running, url, text string) {
 func TestAReloadWithoutItsTicketKeyChangesNothing(t *testing.T) {
 	dir := t.TempDir()
 	id, err := testcert.New(dir, "edge.test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	other := testcert.Temp(t, "other.test")
 	url := upstream(t)
 	r := start(t, url, minimal+fmt.Sprintf("listen: {tls: {cert_file: %q, key_file: %q}}\n", id.CertFile, id.KeyFile))

@@ -154,9 +154,7 @@ func TestAClusterOfStores(t *testing.T) { onEach(t, aClusterOfStores) }
 func aClusterOfStores(t *testing.T, program string) {
 	server := newServer(t, program, "cluster-enabled yes", "cluster-config-file nodes.conf", "cluster-port "+testkit.UnusedPort(t))
 	one, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{"127.0.0.1:" + server.port}, ForceSingleClient: true, DisableCache: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer one.Close()
 	testkit.Must(t, one.Do(t.Context(), one.B().ClusterAddslotsrange().StartSlotEndSlot().StartSlotEndSlot(0, 16383).Build()).Error())
 	k := newKeeper(t)
@@ -183,13 +181,9 @@ func theScript(t *testing.T, program string) {
 	s, _ := k.open(conf)
 	k.await(s, reached, false)
 	o, _, err := settings(conf)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	client, err := (&store{o: o}).connect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer client.Close()
 	const hour = 3_600_000_000 // microseconds: nothing is paid while the test runs
 	for i, tc := range []struct {

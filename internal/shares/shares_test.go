@@ -41,9 +41,7 @@ func newKeeper(t *testing.T) *keeper {
 func (k *keeper) open(conf config.Shared) (s route.Store, stop func()) {
 	k.t.Helper()
 	s, stop, err := k.Open(conf)
-	if err != nil {
-		k.t.Fatal(err)
-	}
+	testkit.Must(k.t, err)
 	k.t.Cleanup(stop)
 	return s, stop
 }
@@ -61,9 +59,7 @@ func (k *keeper) metric(name string) float64 {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(k.Keeper)
 	families, err := registry.Gather()
-	if err != nil {
-		k.t.Fatal(err)
-	}
+	testkit.Must(k.t, err)
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
 			series := f.GetName()

@@ -59,13 +59,9 @@ func start(t *testing.T, file string) *server {
 	s := &server{t: t, cmd: exec.Command(os.Args[0])}
 	s.cmd.Env = append(os.Environ(), variable+"="+file)
 	in, err := s.cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	out, err := s.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	s.ask, s.out = in, bufio.NewReader(out)
 	testkit.Must(t, s.cmd.Start())
 	t.Cleanup(func() {

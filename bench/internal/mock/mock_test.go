@@ -97,9 +97,7 @@ func TestTheEndOfASilentExchangeIsSeen(t *testing.T) {
 			return
 		}
 		c, err := net.Dial("tcp", address) // lets the server's goroutine run
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		c.Close()
 	}
 	t.Error("the end was never seen")
@@ -112,12 +110,8 @@ func exchange(t *testing.T, address, request string) (*http.Response, string) {
 		t.Fatal(err)
 	}
 	response, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return response, string(body)
 }

@@ -17,9 +17,7 @@ func TestACutIsSilent(t *testing.T) {
 	if errors.Is(err, ErrNotAllowed) {
 		t.Skip(err)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer p.Close()
 	var l net.Listener
 	if err := p.Far.Do(func() (err error) { l, err = net.Listen("tcp", Far+":1024"); return err }); err != nil {
@@ -32,9 +30,7 @@ func TestACutIsSilent(t *testing.T) {
 	}
 	defer near.Close()
 	far, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer far.Close()
 	if host, _, _ := net.SplitHostPort(far.RemoteAddr().String()); host != Near {
 		t.Errorf("the near end is %s, want %s", host, Near)

@@ -10,13 +10,9 @@ import (
 
 func TestUsageOfAChildIsSeen(t *testing.T) {
 	cpus, err := Allowed()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	p, err := Start(Spec{Argv: []string{"sh", "-c", "sh -c 'while :; do :; done' & wait"}, CPUs: cpus[:1]})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer p.Stop()
 	testkit.Await(t, "the shell has forked", func() bool { return len(p.tree()) >= 2 })
 	before := p.CPU()
@@ -28,18 +24,14 @@ func TestUsageOfAChildIsSeen(t *testing.T) {
 
 func TestStopEndsTheWholeTree(t *testing.T) {
 	p, err := Start(Spec{Argv: []string{"sh", "-c", "trap '' TERM; sleep 60 & wait"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	p.Stop()
 	testkit.Await(t, "nothing is there after Stop", func() bool { return len(p.tree()) == 0 })
 }
 
 func TestTheEndOfTheOutputIsKept(t *testing.T) {
 	p, err := Start(Spec{Argv: []string{"sh", "-c", "for i in 1 2 3 4 5; do echo line $i; done; echo wrong >&2; exit 1"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	<-p.Exited()
 	if got := p.Output(); !strings.HasSuffix(got, "wrong") || strings.Contains(got, "line 1") {
 		t.Errorf("Output() = %q, want the last three lines", got)

@@ -163,9 +163,7 @@ func TestNoLatencyIsLostInTheFile(t *testing.T) {
 	folder := t.TempDir()
 	testkit.Must(t, r.Write(folder))
 	again, err := Read(filepath.Join(folder, "results.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	for _, l := range again.blocks()[0].lines {
 		if got := l.percentiles(); !slices.Equal(got, before[l.Name]) {
 			t.Errorf("%s: percentiles %v, want %v", l.Name, got, before[l.Name])

@@ -15,9 +15,7 @@ const root = "../../.."
 
 func TestGeneratedFilesAreFresh(t *testing.T) {
 	files, err := generate("..")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	for name, want := range files {
 		got, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
@@ -58,9 +56,7 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 
 func TestEveryKeyIsExplained(t *testing.T) {
 	texts, err := readComments("..")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	for name, text := range texts {
 		if text == "" {
 			t.Errorf("%s has no comment", name)

@@ -175,13 +175,9 @@ func TestAnEndlessAnswerEnds(t *testing.T) {
 	defer server.Close()
 	p := New(Options{})
 	r, err := http.NewRequestWithContext(t.Context(), "GET", server.URL, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	answer, err := p.web.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	n, err := io.Copy(io.Discard, answer.Body)
 	_ = answer.Body.Close()
 	if n > maxAnswer || err == nil {
