@@ -55,6 +55,8 @@ type Setup struct {
 	Own    string `json:"own,omitempty"`
 	Tokens bool   `json:"tokens,omitempty"`  // callers need one
 	Keys   bool   `json:"clients,omitempty"` // or a key of the edge
+	// Addresses: the edge lets in only who calls from some of them.
+	Addresses bool `json:"addresses,omitempty"`
 }
 
 // format is the one that is written. One that is not known is not read.

@@ -61,6 +61,9 @@ func changes(e *evidence) (all []Change) {
 	if s.Tokens {
 		all = append(all, checkTokens())
 	}
+	if s.Addresses {
+		all = append(all, filterAddresses(s))
+	}
 	return all
 }
 
@@ -195,6 +198,18 @@ func checkTokens() Change {
 		For: "require.token", What: "The edge lets in only those with a good token. Have API Management check the same:", Kind: "xml",
 		Text: "<inbound>\n  <base />\n  <validate-azure-ad-token tenant-id=\"TENANT\">\n    <audiences>\n      <audience>AUDIENCE</audience>\n    </audiences>\n  </validate-azure-ad-token>\n</inbound>",
 		But:  "The values stand in token_policies of the edge's configuration; for issuers other than Entra it is validate-jwt.",
+	}
+}
+
+func filterAddresses(s *census.Setup) Change {
+	route := s.Route
+	if !ofAName.MatchString(route) {
+		route = "ROUTE"
+	}
+	return Change{
+		For: "require.addresses", What: "The edge lets in only who calls from some addresses. Have API Management look at the same, by the ip-filter that this writes:", Kind: "sh",
+		Text: "apim-edge export " + route + " --to apim --config FILE",
+		But:  "API Management looks at the address that it sees itself: behind a gateway of your own that is the gateway's.",
 	}
 }
 

@@ -261,8 +261,6 @@ func (l *Loop) sit(c *Conn) {
 	l.seats[c.seat.number] = c
 }
 
-// remove takes the seat of the connection away, once. What still refers to it (again,
-// an event) finds it closed, or finds nobody.
 // Each calls do with the handler of each open connection. What do opens or closes on the
 // way may be among them or not.
 func (l *Loop) Each(do func(Handler)) {
@@ -273,6 +271,8 @@ func (l *Loop) Each(do func(Handler)) {
 	}
 }
 
+// remove takes the seat of the connection away, once. What still refers to it (again,
+// an event) finds it closed, or finds nobody.
 func (l *Loop) remove(c *Conn) {
 	l.seats[c.seat.number] = nil
 	l.free = append(l.free, c.seat.number)
