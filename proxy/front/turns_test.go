@@ -8,16 +8,11 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/apim-edge/apim-edge/internal/testcert"
 	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
-
-// patience bounds what a test waits for; nothing takes that long unless it never
-// comes.
-const patience = 20 * time.Second
 
 // inLine returns how many wait, those included that wait no longer and have not
 // been passed over yet.
