@@ -25,7 +25,7 @@ func TestAnAccessLineTellsThis(t *testing.T) {
 	m := c.Answer("POST")
 	l := e.Exchange()
 	want := proxytest.Line{
-		"level": "info", "message": "exchange", "request_id": "mine", "method": "POST", "path": "/openai/v1/responses?api-version=1&subscription-key=***",
+		"level": "info", "time": l["time"], "message": "exchange", "request_id": "mine", "method": "POST", "path": "/openai/v1/responses?api-version=1&subscription-key=***",
 		"route": "api", "upstream": "legacy", "status": 200.0, "reason": "explicit_key", "upstream_status": 200.0, "apim_request_id": "7f",
 		"bytes": l["bytes"], "bytes_up": l["bytes_up"], "first_byte_ms": l["first_byte_ms"], "duration_ms": l["duration_ms"],
 		"stream": true, "client": "openai-python", "events": l["events"], "cause": "complete", "credential_notes": l["credential_notes"],
@@ -160,12 +160,19 @@ func TestLinesAreBounded(t *testing.T) {
 
 // TestTheAccessLogCanBeOff holds that it is then off for every exchange.
 func TestTheAccessLogCanBeOff(t *testing.T) {
-	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, proxytest.EchoKey), func(c *config.Config) { c.Log.Access = false })
-	e.Ask(proxytest.PlainGet)
-	e.Ask("GET / HTTP/1.1\nX y: z\n\n")
-	e.WantMetric(`apim_edge_errors_total{code="request_malformed"}`, 1)
-	if all := e.Log.Exchanges(); len(all) != 0 {
-		t.Errorf("access lines %v, want none", all)
+	for name, off := range map[string]func(*config.Log){
+		"by its own switch":                    func(l *config.Log) { l.Access = false },
+		"by a level that its lines are not of": func(l *config.Log) { l.Level = "warn" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := proxytest.StartEdge(t, proxytest.StartUpstream(t, proxytest.EchoKey), func(c *config.Config) { off(&c.Log) })
+			e.Ask(proxytest.PlainGet)
+			e.Ask("GET / HTTP/1.1\nX y: z\n\n")
+			e.WantMetric(`apim_edge_errors_total{code="request_malformed"}`, 1)
+			if all := e.Log.Exchanges(); len(all) != 0 {
+				t.Errorf("access lines %v, want none", all)
+			}
+		})
 	}
 }
 

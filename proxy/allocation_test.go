@@ -115,6 +115,11 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 			}, func(*config.Config) {})
 		})
 	}
+	t.Run("of 200 KB both ways", func(t *testing.T) {
+		length, body := "Content-Length: 200000", strings.Repeat("x", 200_000-6)
+		request := strings.Replace(sdkHead, "Content-Length: 2\n\n", length+"\n\n"+body+"long", 1)
+		repliesAllocateNothing(t, request, proxytest.StartEdge, func(*config.Config) {}, "HTTP/1.1 200 OK\r\n"+length+"\r\n\r\n"+body+"world!")
+	})
 	t.Run("one of several upstreams", func(t *testing.T) {
 		exchangeAllocatesNothing(t, sdkHead, proxytest.StartEdge, func(conf *config.Config) {
 			url := conf.Upstreams["legacy"].URL
@@ -171,12 +176,16 @@ func exchangeAllocatesNothing(t *testing.T, head string, start func(testing.TB, 
 	repliesAllocateNothing(t, head, start, change, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\nhello, world!")
 }
 
-// repliesAllocateNothing holds it for exchanges with this reply, which ends in world!.
+// repliesAllocateNothing holds it for exchanges with this reply, which ends in world!, as
+// head, with a body behind it, does in {}.
 func repliesAllocateNothing(t *testing.T, head string, start func(testing.TB, string, func(*config.Config)) *proxytest.Edge, change func(*config.Config), text string) {
 	reply := []byte(text)
 	sent := make(chan int, 1)
 	first := proxytest.StartUpstream(t, func(c *proxytest.Peer) {
-		n, _ := c.Read(make([]byte, 4096)) // the edge sends head and body in one write
+		request, n := make([]byte, len(head)+4096), 0
+		for m, err := 0, error(nil); err == nil && !bytes.HasSuffix(request[:n], []byte("{}")); n += m {
+			m, err = c.Read(request[n:])
+		}
 		sent <- n
 		_, _ = c.Write(reply)
 	})
@@ -190,7 +199,7 @@ func repliesAllocateNothing(t *testing.T, head string, start func(testing.TB, st
 	})
 	c = e.Dial()
 	request := []byte(strings.ReplaceAll(head, "\n", "\r\n"))
-	answer := make([]byte, 4096)
+	answer := make([]byte, len(reply)+4096)
 	exchange := func() {
 		if _, err := c.Write(request); err != nil {
 			t.Fatal(err)

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,9 +41,9 @@ type Edge struct {
 }
 
 // NewEdge returns an edge without a configuration: Use gives it one. loops are
-// all that its clients will be on.
-func NewEdge(log, access zerolog.Logger, metrics *record.Metrics, loops []*wire.Loop) *Edge {
-	e := &Edge{name: nameEdge(), log: log, access: record.NewAccessLog(access), metrics: metrics}
+// all that its clients will be on. Each access line is one write to access, which is not to wait.
+func NewEdge(log zerolog.Logger, access io.Writer, metrics *record.Metrics, loops []*wire.Loop) *Edge {
+	e := &Edge{name: nameEdge(), log: log, access: record.NewAccessLog(access, len(loops)), metrics: metrics}
 	e.registry = route.NewRegistry(loops)
 	e.registry.Guard = identity.NewGuard(issuer.Options{Notify: e.keysChanged})
 	e.registry.OnOldAnswer = record.NewOldAnswers(log).Tell
@@ -100,7 +101,8 @@ func (e *Edge) Compile(conf config.Config) (*route.Snapshot, error) {
 func (e *Edge) Use(s *route.Snapshot) {
 	e.metrics.Use(s.Hash, s.Metrics()) // first: a route counts from its first exchange on
 	old := e.snapshot.Swap(s)
-	e.access.Switch(s.Config.Log.Access)
+	log := s.Config.Log
+	e.access.Switch(log.Access && (log.Level == "info" || log.Level == "debug")) // its lines are of level info
 	if old != nil {
 		e.registry.Release(old)
 	}

@@ -130,14 +130,14 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 		return
 	}
 	k, a := &x.kept, &x.attempt
-	r := &x.client.store.record
+	r, now := &x.client.store.record, x.client.Loop().Now()
 	*r = record.Record{
 		ID: k.id, Method: k.method, Path: k.path, Origin: k.origin, APIMRequestID: k.apim, Client: k.family,
 		Version: k.version, Who: x.who, Needs: x.needed(), Loop: x.client.store.number,
 		Reason: x.reason, Hint: x.sight.Hint(), Notes: x.notes, Caller: x.caller.name, Check: x.caller.check, CORSRefused: x.refused, CORSAsked: k.asked,
 		Model: x.model, Limit: x.limited,
 		Status: x.status, UpstreamStatus: a.status, Up: a.taken, Down: x.down.Bytes, Events: x.events.Count, Retries: x.retries,
-		FirstByte: a.firstByte, Duration: x.client.Loop().Now() - x.start,
+		FirstByte: a.firstByte, Duration: now - x.start, Now: now,
 		Stream: x.answer == answerUpstream && x.body != head.Plain,
 		Cut:    x.answer == answerUpstream && code != edgeerr.None, Code: code, Err: err,
 	}

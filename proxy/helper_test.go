@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"io"
 	"net/netip"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ func crlf(s string) []byte { return []byte(strings.ReplaceAll(s, "\n", "\r\n")) 
 
 // compiled returns an edge with one route, on which no exchange runs.
 func compiled(tb testing.TB) (*Edge, *route.Snapshot) {
-	e := NewEdge(zerolog.Nop(), zerolog.Nop(), record.NewMetrics("test", func() float64 { return 0 }), nil)
+	e := NewEdge(zerolog.Nop(), io.Discard, record.NewMetrics("test", func() float64 { return 0 }), nil)
 	conf := config.Default()
 	conf.Upstreams = map[string]config.Upstream{"legacy": {URL: "http://contoso.azure-api.net"}}
 	conf.Routes = map[string]config.Route{"route": {Upstream: "legacy", PathPrefix: "/"}}

@@ -36,6 +36,7 @@ func TestARefusalIsTold(t *testing.T) {
 		{"no body", "HTTP/1.1 404 X\nContent-Length: 0\n", "", false, "unknown", false},
 		{"a body that is compressed", fixed(401, keyInvalid) + "Content-Encoding: gzip\n", keyInvalid, false, "unknown", false},
 		{"a text behind much else", fixed(401, strings.Repeat(" ", 2000)+keyInvalid), strings.Repeat(" ", 2000) + keyInvalid, true, "unknown", false},
+		{"much else behind a text", fixed(401, keyInvalid+strings.Repeat(" ", 50_000)), keyInvalid + strings.Repeat(" ", 50_000), true, "key_invalid", false},
 		{"another status", fixed(409, keyInvalid), keyInvalid, true, "", false},
 		{"no error", fixed(200, keyInvalid), keyInvalid, true, "", false},
 	} {

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ import (
 func TestOldAnswersAreTold(t *testing.T) {
 	var log bytes.Buffer
 	m := record.NewMetrics("test", func() float64 { return 0 })
-	e := NewEdge(zerolog.New(&log), zerolog.Nop(), m, nil)
+	e := NewEdge(zerolog.New(&log), io.Discard, m, nil)
 	defer e.Close()
 	conf := config.Default()
 	conf.Upstreams = map[string]config.Upstream{"legacy": {URL: "https://legacy.test"}}

@@ -30,7 +30,7 @@ func TestExplainStopsWhereTheStorySends(t *testing.T) {
 // it, with nobody on the connection.
 func TestExplainComesToWhatTheStoryComesTo(t *testing.T) {
 	quiet := zerolog.New(io.Discard)
-	edge := NewEdge(quiet, quiet, record.NewMetrics("test", func() float64 { return 0 }), nil)
+	edge := NewEdge(quiet, io.Discard, record.NewMetrics("test", func() float64 { return 0 }), nil)
 	conf := config.Default()
 	conf.Limits.Head.Bytes, conf.Limits.RequestBody.Bytes = 1<<10, 10
 	conf.Listen.HealthPath = "/healthz"

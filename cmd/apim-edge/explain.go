@@ -197,7 +197,7 @@ func (a *asked) bare(target string) curl.Command {
 // with online only, and then waited for.
 func compile(conf config.Config, online bool) (edge *proxy.Edge, done func(), err error) {
 	quiet := zerolog.New(io.Discard)
-	edge = proxy.NewEdge(quiet, quiet, record.NewMetrics(version, func() float64 { return 0 }), nil)
+	edge = proxy.NewEdge(quiet, io.Discard, record.NewMetrics(version, func() float64 { return 0 }), nil)
 	if !online {
 		edge.Offline()
 	}

@@ -3,6 +3,7 @@ package logsink
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -153,11 +154,11 @@ func TestAnOutputThatIsNotReadyIsWaitedFor(t *testing.T) {
 		_, _ = s.Write([]byte("line one\nline two\n"))
 		time.Sleep(time.Minute)
 		_, tries := out.state()
-		if perSecond := tries / 60; perSecond > int(time.Second/gather) {
+		if perSecond := tries / 60; perSecond > int(time.Second/soon) {
 			t.Errorf("%d tries a second", perSecond)
 		}
 		out.set(1 << 20)
-		time.Sleep(2 * gather) // a try may come at the same moment
+		time.Sleep(2 * soon) // a try may come at the same moment
 		if text, _ := out.state(); text != "line one\nline two\n" || s.Lost() != 0 {
 			t.Errorf("written %q, %v lost", text, s.Lost())
 		}
@@ -184,9 +185,8 @@ func TestLinesLostToAStuckOutputAreToldOf(t *testing.T) {
 		lost := s.Lost()
 		close(out.stuck)
 		s.Close()
-		lines := out.lines()
-		if got, want := lines[len(lines)-1], fmt.Sprintf("lost %.0f", lost); got != want {
-			t.Errorf("the last line is %q, want %q", got, want)
+		if want := fmt.Sprintf("lost %.0f", lost); lost == 0 || !slices.Contains(out.lines(), want) {
+			t.Errorf("no line is %q", want)
 		}
 	})
 }

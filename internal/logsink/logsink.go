@@ -16,9 +16,16 @@ import (
 
 const (
 	capacity = 8 << 20               // bytes that may wait
-	gather   = 10 * time.Millisecond // so that one write carries many lines
+	soon     = 10 * time.Millisecond // until a line is written where few come
 	rest     = time.Second           // at most, between two tries of an output that fails
 	patience = 2 * time.Second       // with an output that takes nothing, at the end
+
+	// Where many come, gather is how long one write waits for them: to wake the goroutine
+	// costs as much as to write 200 lines does. Of 5,000 lines a second each cost 1.7 µs
+	// when it was woken every 10 ms, and 0.2 µs at 100 ms.
+	gather = 100 * time.Millisecond
+	many   = 4 << 10 // bytes of one write
+	enough = 1 << 20 // bytes that are not waited with, well below capacity
 )
 
 // Sink is an io.Writer for whole lines. Lines of one writer stay in their order.
@@ -26,7 +33,8 @@ type Sink struct {
 	out    io.Writer
 	notice func(lost int64) []byte
 	lost   atomic.Int64
-	wake   chan struct{}
+	wake   chan struct{} // there is a line
+	full   chan struct{} // there is enough
 	closed chan struct{}
 	done   chan struct{}
 	once   sync.Once
@@ -44,7 +52,7 @@ type Sink struct {
 func New(out io.Writer, notice func(lost int64) []byte) *Sink {
 	s := &Sink{
 		out: out, notice: notice,
-		wake: make(chan struct{}, 1), closed: make(chan struct{}), done: make(chan struct{}),
+		wake: make(chan struct{}, 1), full: make(chan struct{}, 1), closed: make(chan struct{}), done: make(chan struct{}),
 	}
 	go s.run()
 	return s
@@ -56,21 +64,30 @@ func (s *Sink) Lost() float64 { return float64(s.lost.Load()) }
 // Write takes one line. It never fails and never waits for the output.
 func (s *Sink) Write(line []byte) (int, error) {
 	s.mu.Lock()
-	first, fits := len(s.waiting) == 0, len(s.waiting)+len(line) <= capacity
-	if fits {
+	before := len(s.waiting)
+	after := before + len(line)
+	if after <= capacity {
 		s.waiting = append(s.waiting, line...)
 	}
 	s.mu.Unlock()
-	if !fits {
+	if after > capacity {
 		s.lost.Add(1)
 	}
-	if first {
-		select {
-		case s.wake <- struct{}{}:
-		default:
-		}
+	if before == 0 {
+		signal(s.wake)
+	}
+	if before < enough && after >= enough {
+		signal(s.full)
 	}
 	return len(line), nil
+}
+
+// signal leaves a word for the goroutine that writes, unless one lies there.
+func signal(to chan<- struct{}) {
+	select {
+	case to <- struct{}{}:
+	default:
+	}
 }
 
 // run writes what waits, a little later than it came. An output that fails is
@@ -78,27 +95,41 @@ func (s *Sink) Write(line []byte) (int, error) {
 func (s *Sink) run() {
 	defer close(s.done)
 	var spare []byte
-	works, pause := true, gather
+	works, pause := true, soon
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-s.wake:
 			timer.Reset(pause)
-			select {
-			case <-timer.C:
-			case <-s.closed:
-			}
+			s.await(timer.C, works)
 			spare, works = s.flush(spare)
 		case <-s.closed:
 			s.flush(spare)
 			return
 		}
-		if works {
-			pause = gather
-		} else {
+		switch {
+		case !works:
 			pause = min(2*pause, rest)
+		case len(spare) >= many:
+			pause = gather
+		default:
+			pause = soon
 		}
+	}
+}
+
+// await waits until it is time to write. An output that fails is not tried because there
+// is enough for it.
+func (s *Sink) await(passed <-chan time.Time, works bool) {
+	full := s.full
+	if !works {
+		full = nil
+	}
+	select {
+	case <-passed:
+	case <-full:
+	case <-s.closed:
 	}
 }
 
@@ -160,7 +191,7 @@ func (s *Sink) lose(lines []byte) { s.lost.Add(int64(bytes.Count(lines, []byte{'
 // terminal that somebody else made non-blocking is waited for, like any other that
 // takes nothing.
 func (s *Sink) push(p []byte) (n int, err error) {
-	for tries := patience / gather; len(p) > 0; time.Sleep(gather) {
+	for tries := patience / soon; len(p) > 0; time.Sleep(soon) {
 		wrote, err := s.out.Write(p)
 		n, p = n+wrote, p[wrote:]
 		if err == nil || !errors.Is(err, syscall.EAGAIN) || tries == 0 {

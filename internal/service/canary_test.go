@@ -257,7 +257,7 @@ func explainAll(t *testing.T, r *running, marks *secrets, paths []string) {
 	testkit.Must(t, err)
 	defer wire.CloseLoops(loops)
 	quiet := zerolog.New(io.Discard)
-	edge := proxy.NewEdge(quiet, quiet, record.NewMetrics("test", func() float64 { return 0 }), loops)
+	edge := proxy.NewEdge(quiet, io.Discard, record.NewMetrics("test", func() float64 { return 0 }), loops)
 	snapshot, err := edge.Compile(r.edge.Config())
 	testkit.Must(t, err)
 	edge.Use(snapshot)

@@ -149,7 +149,7 @@ func (s *Service) start(conf config.Config) error {
 	}
 	s.metrics = record.NewMetrics(s.o.Version, s.output.sink.Lost)
 	s.metrics.WatchCertificates(s.certificate.Current)
-	s.edge = proxy.NewEdge(s.log, s.log, s.metrics, s.loops)
+	s.edge = proxy.NewEdge(s.log, s.output, s.metrics, s.loops)
 	s.edge.FollowReadiness(s.health.Ready)
 	if err := s.startCensus(conf); err != nil {
 		return err

@@ -2,9 +2,8 @@ package record
 
 import (
 	"errors"
+	"io"
 	"sync/atomic"
-
-	"github.com/rs/zerolog"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/internal/hint"
@@ -12,12 +11,16 @@ import (
 
 // AccessLog writes one line for each exchange.
 type AccessLog struct {
-	log zerolog.Logger
-	off atomic.Bool
+	out   io.Writer
+	off   atomic.Bool
+	lines []line // one for each loop: exchanges of one end one after the other
 }
 
-// NewAccessLog returns an access log that is on.
-func NewAccessLog(log zerolog.Logger) *AccessLog { return &AccessLog{log: log} }
+// NewAccessLog returns an access log that is on, for exchanges of so many loops. Each line
+// is one write, which must not wait.
+func NewAccessLog(out io.Writer, loops int) *AccessLog {
+	return &AccessLog{out: out, lines: make([]line, loops)}
+}
 
 // Switch has lines written from now on, or not.
 func (a *AccessLog) Switch(on bool) { a.off.Store(!on) }
@@ -27,90 +30,89 @@ func (a *AccessLog) Observe(r *Record) {
 	if a.off.Load() {
 		return
 	}
-	line := a.log.Info()
-	if line == nil {
-		return
-	}
-	line.Bytes("request_id", r.ID).Bytes("method", r.Method).Bytes("path", r.Path)
+	l := &a.lines[r.Loop]
+	l.begin()
+	l.bytes(`,"request_id":`, r.ID)
+	l.bytes(`,"method":`, r.Method)
+	l.bytes(`,"path":`, r.Path)
 	if r.Route != nil {
-		line.Str("route", r.Route.Name)
-		if r.Upstream != "" {
-			line.Str("upstream", r.Upstream)
-		}
+		l.text(`,"route":`, r.Route.Name)
+		l.some(`,"upstream":`, r.Upstream)
 	}
-	line.Int("status", r.Status)
+	l.number(`,"status":`, int64(r.Status))
 	if r.Reason.Decided() {
-		line.Str("reason", r.Reason.String())
+		l.text(`,"reason":`, r.Reason.String())
 	}
-	addCaller(line, r)
-	asked(line, r)
-	line.Int64("bytes", r.Down).Int64("bytes_up", r.Up).
-		Dur("first_byte_ms", r.FirstByte).Dur("duration_ms", r.Duration).
-		Bool("stream", r.Stream).Str("client", r.Client.String())
-	r.addRead(line)
-	line.Str("cause", r.Cause())
-	if r.CORSRefused != "" {
-		line.Str("cors_refused", r.CORSRefused)
-	}
+	l.caller(r)
+	l.asked(r)
+	l.number(`,"bytes":`, r.Down)
+	l.number(`,"bytes_up":`, r.Up)
+	l.milliseconds(`,"first_byte_ms":`, r.FirstByte)
+	l.milliseconds(`,"duration_ms":`, r.Duration)
+	l.flag(`,"stream":`, r.Stream)
+	l.text(`,"client":`, r.Client.String())
+	l.read(r)
+	l.text(`,"cause":`, r.Cause())
+	l.some(`,"cors_refused":`, r.CORSRefused)
 	if r.Notes != 0 {
-		line.Str("credential_notes", r.Notes.String())
+		l.text(`,"credential_notes":`, r.Notes.String())
 	}
 	if text := causeOf(r.Err); text != "" {
-		line.Bytes("error", Fit([]byte(text), errorBytes))
+		l.bytes(`,"error":`, Fit([]byte(text), errorBytes))
 	}
-	line.Msg("exchange")
+	_, _ = a.out.Write(l.end(r.Now))
 }
 
-// addRead adds what has been read of the answer.
-func (r *Record) addRead(line *zerolog.Event) {
+// read adds what has been read of the answer.
+func (l *line) read(r *Record) {
 	if r.Stream {
-		line.Int64("events", r.Events)
+		l.number(`,"events":`, r.Events)
 	}
 	if r.Tokens != nil {
-		line.Int64("tokens_in", r.Tokens.In()).Int64("tokens_out", r.Tokens.Out())
+		l.number(`,"tokens_in":`, r.Tokens.In())
+		l.number(`,"tokens_out":`, r.Tokens.Out())
 	}
 }
 
 // asked tells what was asked of upstreams, and what came of that.
-func asked(line *zerolog.Event, r *Record) {
+func (l *line) asked(r *Record) {
 	if r.UpstreamStatus != 0 {
-		line.Int("upstream_status", r.UpstreamStatus)
+		l.number(`,"upstream_status":`, int64(r.UpstreamStatus))
 	}
 	if r.Hint != hint.None {
-		line.Str("hint", r.Hint.String())
+		l.text(`,"hint":`, r.Hint.String())
 	}
 	if len(r.APIMRequestID) > 0 {
-		line.Bytes("apim_request_id", r.APIMRequestID)
+		l.bytes(`,"apim_request_id":`, r.APIMRequestID)
 	}
-	if len(r.Moved) > 0 {
-		moved := zerolog.Arr()
-		for _, a := range r.Moved {
-			moved.Str(a.String())
-		}
-		line.Array("moved", moved)
-	}
-	if r.Model != "" {
-		line.Str("model", r.Model)
-	}
-	if r.Stray != "" {
-		line.Str("stray", r.Stray)
-	}
+	l.moved(r.Moved)
+	l.some(`,"model":`, r.Model)
+	l.some(`,"stray":`, r.Stray)
 	if r.Retries > 0 {
-		line.Int("retries", r.Retries)
+		l.number(`,"retries":`, int64(r.Retries))
 	}
 }
 
-// addCaller adds who has called, and what of the edge has refused him.
-func addCaller(line *zerolog.Event, r *Record) {
+// moved tells what was asked in vain before, as a list.
+func (l *line) moved(attempts []Attempt) {
+	if len(attempts) == 0 {
+		return
+	}
+	l.key(`,"moved":`)
+	for i, a := range attempts {
+		l.made = append(l.made, "[,"[min(i, 1)])
+		l.made = appendQuoted(l.made, a.String())
+	}
+	l.made = append(l.made, ']')
+}
+
+// caller adds who has called, and what of the edge has refused him.
+func (l *line) caller(r *Record) {
 	if r.Caller != "" {
-		line.Bytes("caller", Fit([]byte(r.Caller), callerBytes))
+		l.bytes(`,"caller":`, Fit([]byte(r.Caller), callerBytes))
 	}
-	if r.Check != "" {
-		line.Str("check", r.Check)
-	}
-	if r.Limit != "" {
-		line.Str("limit", r.Limit)
-	}
+	l.some(`,"check":`, r.Check)
+	l.some(`,"limit":`, r.Limit)
 }
 
 // causeOf returns what the log says of an error. It can hold what an upstream has

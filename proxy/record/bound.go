@@ -58,7 +58,7 @@ func fitting(text []byte, limit int) int {
 }
 
 // oneWritten returns how long the first character of text is, and how long it
-// will be in a line of the log: at most so long, as zerolog has short escapes for
+// will be in a line of the log: at most so long, as there are short escapes for
 // some control characters.
 func oneWritten(text []byte) (size, width int) {
 	switch c := text[0]; {

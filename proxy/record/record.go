@@ -79,6 +79,8 @@ type Record struct {
 
 	// FirstByte is the time to upstream's response head, Duration that to the end.
 	FirstByte, Duration time.Duration
+	// Now is the loop's clock.
+	Now time.Duration
 
 	Ending Ending
 	// Stream tells of an event stream or a tunnel.

@@ -82,9 +82,9 @@ const ackLaterFrom = 8
 
 // Start sends the response head in out with the first bytes of the body in in,
 // in one write. Both are released. Two writes it takes where the first bytes do not go
-// out as they came, or do not fit behind the head.
+// out as they came, or are many more than fit behind the head.
 func (d *Down) Start(out, in *wire.Buf) error {
-	if d.Dechunk || len(out.Free()) < in.Len() {
+	if d.Dechunk {
 		if _, err := d.To.Send(out); err != nil {
 			in.Release()
 			return clientError(err) // no event is told yet, so nobody leaves in order
@@ -92,9 +92,10 @@ func (d *Down) Start(out, in *wire.Buf) error {
 		return d.pass(in)
 	}
 	pass, err := d.Track.Scan(in.Bytes())
-	out.Add(in.Bytes()[:pass])
+	g := d.To.Gather(out)
+	g.Add(in.Bytes()[:pass])
 	d.Bytes += int64(pass)
-	if _, werr := d.To.Send(out); werr != nil {
+	if _, werr := g.Send(); werr != nil {
 		in.Release()
 		return clientError(werr)
 	}
@@ -134,7 +135,7 @@ func (d *Down) Go() error {
 			d.From.Loop().Again(d.From)
 			return wire.ErrWait
 		}
-		if d.serves(&d.Track, d.From, d.To) && !d.Dechunk {
+		if d.Sight == nil && d.serves(&d.Track, d.From, d.To) {
 			if err := d.spliceTurn(); err != nil {
 				return err
 			}
@@ -144,6 +145,7 @@ func (d *Down) Go() error {
 		if err != nil {
 			return d.noBytes(err)
 		}
+		d.few = len(in.Free()) > 0
 		d.From.ExpireAfter(0) // begins anew where it is waited again
 		d.silent = 0
 		if d.reads++; d.reads == ackLaterFrom && d.Track.events != nil {

@@ -111,6 +111,7 @@ func (u *Up) Go(in **wire.Buf) error {
 		if *in, err = u.From.Read(*in); err != nil {
 			return u.noBytes(err)
 		}
+		u.few = len((*in).Free()) > 0
 		u.From.ExpireAfter(0)
 	}
 }

@@ -1,4 +1,4 @@
-//go:build linux
+//go:build linux && !portable
 
 package wire
 
@@ -10,7 +10,7 @@ import (
 )
 
 // TestALoopLeavesNoDescriptorBehind holds it for connections that were closed, cut
-// and left to the end of the loop, with and without a backlog.
+// and left to the end of the loop, with and without a backlog, and for pipes.
 func TestALoopLeavesNoDescriptorBehind(t *testing.T) {
 	round := func() {
 		l, err := newLoop(time.Hour)
@@ -31,6 +31,14 @@ func TestALoopLeavesNoDescriptorBehind(t *testing.T) {
 				_, _ = far.Close(), tcp.Close()
 			}
 		}
+		l.Do(func() {
+			for range maxPipes {
+				defer l.GetPipe().Release()
+			}
+			if l.GetPipe() != nil {
+				t.Errorf("more than %d pipes", maxPipes)
+			}
+		})
 		l.Close()
 	}
 	round() // whatever the process opens once is open now

@@ -15,15 +15,14 @@ func (c *Conn) Gather(front *Buf) Gather { return Gather{to: c, front: front} }
 // Add adds a piece.
 func (g *Gather) Add(p []byte) {
 	n := min(len(p), len(g.front.Free()))
+	if len(p)-n < BufSize/4 {
+		n = len(p) // front grows: to copy what is in it costs less than a write more
+	}
 	g.front.Add(p[:n])
-	if p = p[n:]; len(p) == 0 {
-		return
+	if p = p[n:]; len(p) > 0 {
+		g.flush()
+		g.write(p)
 	}
-	if g.flush(); len(p) < BufSize/4 {
-		g.front.Add(p)
-		return
-	}
-	g.write(p)
 }
 
 // Send sends what is left, and returns what Write would have, of all.

@@ -23,6 +23,7 @@ type Loop struct {
 	gen    int32  // of the connection seated last; every one has its own
 	bufs   []*Buf // free, empty, of BufSize, at most keepBufs
 	spaces spaces // what they grow to
+	pipes  pipes
 	// again are woken once more before the loop waits. It changes places with spare,
 	// so that who asks while it runs has to wait for the next turn, and a closed
 	// connection may stand in it.

@@ -10,36 +10,77 @@ import (
 )
 
 // Pipe moves bytes between two plain connections inside the kernel. It serves one
-// body, in one direction, on the loop of both.
+// body at a time, in one direction, on the loop of both.
 //
 // Fill and Drain take turns: it is filled only when it is empty, and until it is empty
 // again what it holds stands in front of all else that the other connection gets. What
-// is left in it at Close is lost, so whoever closes one that holds something aborts.
+// is left in it at Release is lost, so whoever releases one that holds something aborts.
 type Pipe struct {
-	r, w int // its two ends; not to be used behind Close
-	held int // bytes in the pipe: read from the one, not yet sent to the other
+	r, w int   // its two ends; not to be used behind Release
+	held int   // bytes in the pipe: read from the one, not yet sent to the other
+	loop *Loop // whose store it goes back to
 }
 
 // pipeSize is asked for; who has no privilege may get it up to fs.pipe-max-size (1 MiB
 // as a rule; pipe(7)).
 const pipeSize = 256 << 10
 
-// NewPipe returns a pipe, or nil if none can be had: then bytes are copied.
-func NewPipe() *Pipe {
-	var fds [2]int
-	if unix.Pipe2(fds[:], unix.O_NONBLOCK|unix.O_CLOEXEC) != nil {
-		return nil
-	}
-	_, _ = unix.FcntlInt(uintptr(fds[1]), unix.F_SETPIPE_SZ, pipeSize) // a smaller one serves as well
-	return &Pipe{r: fds[0], w: fds[1]}
+// keepPipes bounds the free pipes that a loop keeps, maxPipes all of them: each takes two
+// descriptors, and what it holds is the kernel's memory. Who has no privilege gets no
+// more than 256 of that size (pipe-user-pages-soft).
+const (
+	keepPipes = 8
+	maxPipes  = 128
+)
+
+// pipes are those of one loop.
+type pipes struct {
+	free []*Pipe // empty, at most keepPipes
+	open int     // free or not
 }
 
-// Close gives the pipe back, with what is in it; p may be nil.
-func (p *Pipe) Close() {
-	if p != nil {
-		_ = unix.Close(p.r)
-		_ = unix.Close(p.w)
+// GetPipe takes an empty pipe from the loop's own store. It returns nil if none can be
+// had: then bytes are copied.
+func (l *Loop) GetPipe() *Pipe {
+	s := &l.pipes
+	if n := len(s.free); n > 0 {
+		p := s.free[n-1]
+		s.free = s.free[:n-1]
+		return p
 	}
+	var fds [2]int
+	if s.open == maxPipes || unix.Pipe2(fds[:], unix.O_NONBLOCK|unix.O_CLOEXEC) != nil {
+		return nil
+	}
+	s.open++
+	_, _ = unix.FcntlInt(uintptr(fds[1]), unix.F_SETPIPE_SZ, pipeSize) // a smaller one serves as well
+	return &Pipe{r: fds[0], w: fds[1], loop: l}
+}
+
+// Release gives the pipe back; p may be nil. One that holds something is closed, and
+// with it goes what it holds.
+func (p *Pipe) Release() {
+	switch {
+	case p == nil:
+	case p.held == 0 && len(p.loop.pipes.free) < keepPipes:
+		p.loop.pipes.free = append(p.loop.pipes.free, p)
+	default:
+		p.close()
+	}
+}
+
+func (p *Pipe) close() {
+	_ = unix.Close(p.r)
+	_ = unix.Close(p.w)
+	p.loop.pipes.open--
+}
+
+// closeFree closes those that nobody uses, at the end of the loop.
+func (s *pipes) closeFree() {
+	for _, p := range s.free {
+		p.close()
+	}
+	s.free = nil
 }
 
 // Held returns how many bytes have been read and not yet been sent.

@@ -120,6 +120,7 @@ func (l *Loop) run() {
 		}
 	}
 	l.finish()
+	l.pipes.closeFree()
 	if l.listener != nil {
 		l.listener.closeNow()
 	}

@@ -6,7 +6,10 @@ import (
 	"github.com/apim-edge/apim-edge/bench/internal/client"
 )
 
-const answerMarker = "json:512"
+const (
+	answerMarker      = "json:512"
+	largeAnswerMarker = "json:204800"
+)
 
 var exchangeFigures = []Figure{
 	{Key: "cpu_us", Title: "CPU µs/exchange", Decimals: 2},
@@ -22,7 +25,7 @@ func smallClosed() Workload {
 		Name: "small-closed", Unit: "exchange", Figures: exchangeFigures,
 		About: "small JSON exchanges (256 B up, 512 B down) over kept connections, each sending its next request at once",
 		Run: func(ctx context.Context, c *Cell) (*Sample, error) {
-			return c.closedLoop(ctx, client.Small, client.Kept, c.Size.Connections)
+			return c.closedLoop(ctx, client.Small, client.Kept, c.Size.Connections, answerMarker)
 		},
 	}
 }
@@ -32,7 +35,7 @@ func sdkClosed() Workload {
 		Name: "sdk-closed", Unit: "exchange", Figures: exchangeFigures,
 		About: "exchanges as an OpenAI SDK makes them: 14 fields, 1.5 KB body, 512 B down",
 		Run: func(ctx context.Context, c *Cell) (*Sample, error) {
-			return c.closedLoop(ctx, client.SDK, client.Kept, c.Size.Connections)
+			return c.closedLoop(ctx, client.SDK, client.Kept, c.Size.Connections, answerMarker)
 		},
 	}
 }
@@ -42,7 +45,17 @@ func sdkModelLast() Workload {
 		Name: "sdk-model-last", Unit: "exchange", Figures: exchangeFigures, OnRequest: true,
 		About: "exchanges as an OpenAI SDK makes them, of 200 KB with the model behind the messages, 512 B down",
 		Run: func(ctx context.Context, c *Cell) (*Sample, error) {
-			return c.closedLoop(ctx, client.ModelLast, client.Kept, c.Size.Connections)
+			return c.closedLoop(ctx, client.ModelLast, client.Kept, c.Size.Connections, answerMarker)
+		},
+	}
+}
+
+func sdkEmbeddings() Workload {
+	return Workload{
+		Name: "sdk-embeddings", Unit: "exchange", Figures: exchangeFigures, OnRequest: true,
+		About: "exchanges as an OpenAI SDK makes them, 1.5 KB up, 200 KB down with Content-Length",
+		Run: func(ctx context.Context, c *Cell) (*Sample, error) {
+			return c.closedLoop(ctx, client.SDK, client.Kept, c.Size.Connections, largeAnswerMarker)
 		},
 	}
 }
@@ -52,15 +65,15 @@ func shortConnections() Workload {
 		Name: "short-connections", Unit: "exchange", Figures: exchangeFigures,
 		About: "one exchange per client connection; with TLS towards clients a handshake each",
 		Run: func(ctx context.Context, c *Cell) (*Sample, error) {
-			return c.closedLoop(ctx, client.Small, client.ForOneExchange, c.Size.Connections/2)
+			return c.closedLoop(ctx, client.Small, client.ForOneExchange, c.Size.Connections/2, answerMarker)
 		},
 	}
 }
 
-func (c *Cell) closedLoop(ctx context.Context, shape client.Shape, reuse client.Reuse, connections int) (*Sample, error) {
+func (c *Cell) closedLoop(ctx context.Context, shape client.Shape, reuse client.Reuse, connections int, marker string) (*Sample, error) {
 	meter := client.NewMeter()
 	l := &client.Closed{
-		Target: c.Target, Request: c.Target.Request(shape, answerMarker),
+		Target: c.Target, Request: c.Target.Request(shape, marker),
 		Connections: max(1, connections), Connection: reuse, Meter: meter,
 	}
 	s, _, err := c.steady(ctx, l, meter, nil)

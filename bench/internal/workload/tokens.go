@@ -34,7 +34,7 @@ func runTokenRepeated(ctx context.Context, c *Cell) (*Sample, error) {
 		return nil, err
 	}
 	defer stop()
-	s, err := guarded.closedLoop(ctx, client.Small, client.Kept, c.Size.Connections)
+	s, err := guarded.closedLoop(ctx, client.Small, client.Kept, c.Size.Connections, answerMarker)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (c *Cell) beside(ctx context.Context) (plain float64, guarded *Cell, stop f
 func (c *Cell) plainExchange(ctx context.Context) (float64, error) {
 	uncounted := *c
 	uncounted.CountCalls = false
-	s, err := uncounted.closedLoop(ctx, client.Small, client.Kept, c.Size.Connections)
+	s, err := uncounted.closedLoop(ctx, client.Small, client.Kept, c.Size.Connections, answerMarker)
 	if err != nil {
 		return 0, err
 	}

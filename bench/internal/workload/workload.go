@@ -205,7 +205,7 @@ func (w *Workload) On(leg Leg) bool { return len(w.Legs) == 0 || slices.Contains
 // All returns the workloads in the order of the report.
 func All() []Workload {
 	return []Workload{
-		smallClosed(), smallOpen(), sdkClosed(), sdkModelLast(),
+		smallClosed(), smallOpen(), sdkClosed(), sdkModelLast(), sdkEmbeddings(),
 		eventsBusy(), eventsPaced(), growth(),
 		idleStreams(), stalledClients(),
 		shortConnections(),
