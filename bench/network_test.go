@@ -11,6 +11,7 @@ import (
 	"github.com/apim-edge/apim-edge/bench/internal/network"
 	"github.com/apim-edge/apim-edge/bench/internal/report"
 	"github.com/apim-edge/apim-edge/bench/internal/workload"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // onRequest runs one of the workloads that a run has only where it is named.
@@ -26,14 +27,10 @@ func onRequest(t *testing.T, name string, size workload.Size) *report.Results {
 	if errors.Is(err, network.ErrNotAllowed) {
 		t.Skip(err)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	path.Close()
 	root, err := moduleRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return smoke(t, options{
 		Root: root, Command: "smoke test", Out: filepath.Join(t.TempDir(), name), Size: size, Rounds: 1, Cores: 1,
 		Peers: []string{smokePeer}, Legs: []string{"plain"}, Workloads: []string{name},

@@ -1,36 +1,30 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/bench/internal/report"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestPagesShowTheirRuns holds that the tables of a page are those of the folder of results
 // that it links to, word for word.
 func TestPagesShowTheirRuns(t *testing.T) {
 	root, err := moduleRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	for _, p := range pages {
-		_, section, _, err := p.section(read(t, filepath.Join(root, p.page)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		_, section, _, err := p.section(testkit.Read(t, filepath.Join(root, p.page)))
+		testkit.Must(t, err)
 		folders := resultsFolder.FindAllString(section, -1)
 		slices.Sort(folders)
 		if folders = slices.Compact(folders); len(folders) != 1 {
 			t.Fatalf("%s: the section links to %q, want one run", p.page, folders)
 		}
 		results, err := report.Read(filepath.Join(root, folders[0], "results.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		if tables := p.tables(results); !strings.Contains(section, "\n\n"+tables+"\n") {
 			t.Errorf("%s does not show what go run ./bench --publish %sresults.json puts there:\n%s", p.page, folders[0], tables)
 		}
@@ -41,17 +35,13 @@ func TestPagesShowTheirRuns(t *testing.T) {
 // a part, for another page.
 func TestReadmeShowsTheNewestRun(t *testing.T) {
 	root, err := moduleRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	runs, err := filepath.Glob(filepath.Join(root, "bench/results/????-??-??/results.md"))
 	if err != nil || len(runs) == 0 {
 		t.Fatal("no results", err)
 	}
-	_, section, _, err := pages[0].section(read(t, filepath.Join(root, "README.md")))
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, section, _, err := pages[0].section(testkit.Read(t, filepath.Join(root, "README.md")))
+	testkit.Must(t, err)
 	newest := filepath.Base(filepath.Dir(slices.Max(runs))) // folders are named after dates
 	if strings.Count(section, "](bench/results/"+newest+"/") < 2 {
 		t.Errorf("README.md does not link to table and plot of %s", newest)
@@ -88,9 +78,7 @@ With access logs:
 | kept |
 `
 	got, err := pages[0].renew(page, "| new |\n|---|\n| 3 |\n", "2026-02-02")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	want := strings.ReplaceAll(page, page[strings.Index(page, "| old |\n"):strings.Index(page, "\n![plot]")], "| new |\n|---|\n| 3 |\n")
 	want = strings.Replace(want, "(bench/results/2026-01-01/plot", "(bench/results/2026-02-02/plot", 1)
 	want = strings.Replace(want, "2026-01-01-some/", "2026-02-02/", 1)
@@ -102,13 +90,4 @@ With access logs:
 			t.Errorf("%q is renewed", text)
 		}
 	}
-}
-
-func read(t *testing.T, name string) string {
-	t.Helper()
-	text, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

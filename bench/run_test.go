@@ -12,20 +12,22 @@ import (
 
 	"github.com/apim-edge/apim-edge/bench/internal/report"
 	"github.com/apim-edge/apim-edge/bench/internal/workload"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 var allPeers = flag.Bool("every-peer", false, "run the smoke test on every peer and leg that is there, which takes minutes")
 
-// smokeSize is as little as still gives every figure.
+// smokeSize is as little as still gives every figure. A window ends no sooner than with its
+// first unit, so that it may be as short as that.
 func smokeSize() workload.Size {
 	return workload.Size{
-		Warm: 50 * time.Millisecond, Window: 300 * time.Millisecond, Counted: 150 * time.Millisecond, Settle: 20 * time.Millisecond,
+		Warm: 10 * time.Millisecond, Window: 50 * time.Millisecond, Counted: 50 * time.Millisecond, Settle: 10 * time.Millisecond,
 		Never:       30 * time.Second, // the machine may be busy with anything
 		Connections: 4, OpenRate: 500,
 		BusyStreams: 10, BusyEvents: 1000, PacedStreams: 5, PacedEvents: 500,
 		IdleStreams: 20, StalledClients: 3, MixedStreams: 5, Bulk: 4 << 20, Departures: 1,
 		Bursts: [2]int{20, 40}, BurstStreams: 20, Later: 20 * time.Millisecond,
-		Pausing: 10, Storm: 10, Tokens: 50, Long: 600 * time.Millisecond,
+		Pausing: 10, Storm: 10, Tokens: 50, Long: 100 * time.Millisecond,
 	}
 }
 
@@ -42,9 +44,7 @@ func TestEveryFigureIsProduced(t *testing.T) {
 	}
 	t.Setenv("BENCH_PEERS_HOME", t.TempDir()) // where no peer is
 	root, err := moduleRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	o := options{
 		Root: root, Command: "smoke test", Out: filepath.Join(t.TempDir(), "smoke"), Size: smokeSize(), Rounds: 2, Cores: 1,
 		Peers: []string{smokePeer, "litellm"}, Legs: []string{"plain", "tls-upstream"},
@@ -64,9 +64,7 @@ func TestTheStormIsMeasured(t *testing.T) {
 		t.Skip("builds programs and runs them")
 	}
 	root, err := moduleRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	o := options{
 		Root: root, Command: "smoke test", Out: filepath.Join(t.TempDir(), "storm"), Size: smokeSize(), Rounds: 1, Cores: 1,
 		Peers: []string{smokePeer}, Legs: []string{"tls-both"}, Workloads: []string{"handshakes"},
@@ -77,13 +75,10 @@ func TestTheStormIsMeasured(t *testing.T) {
 // smoke runs the bench and wants it to find nothing wrong.
 func smoke(t *testing.T, o options) *report.Results {
 	t.Helper()
+	t.Setenv("APIM_EDGE__TIMEOUTS__DRAIN_DELAY", "0") // no balancer is waited for at the many ends of an edge
 	results, err := run(context.Background(), o, newProgress(os.Stderr))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := results.Write(o.Out); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
+	testkit.Must(t, results.Write(o.Out))
 	for _, row := range results.Rows {
 		if row.Peer == "fasthttp" && row.Workload == "departure" {
 			continue // it does not cancel, and then sends a POST on the dead connection
@@ -134,12 +129,9 @@ func hasFigure(results *report.Results, name string, leg workload.Leg, peer, key
 // and gives the same table.
 func checkFiles(t *testing.T, results *report.Results, o options) {
 	t.Helper()
-	table, err := os.ReadFile(filepath.Join(o.Out, "results.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	table := testkit.Read(t, filepath.Join(o.Out, "results.md"))
 	for _, want := range append(workload.Names(), smokePeer, "**absent**: not installed; bench/peers/install litellm") {
-		if !strings.Contains(string(table), want) {
+		if !strings.Contains(table, want) {
 			t.Errorf("results.md does not speak of %q", want)
 		}
 	}
@@ -149,9 +141,7 @@ func checkFiles(t *testing.T, results *report.Results, o options) {
 		}
 	}
 	again, err := report.Read(filepath.Join(o.Out, "results.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	var first, second strings.Builder
 	results.Markdown(&first)
 	again.Markdown(&second)

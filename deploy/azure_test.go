@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // fromEnvironment loads a configuration that stands in variables alone.
@@ -47,7 +48,7 @@ func speaks(t *testing.T, c config.Config) {
 // TestTheContainerAppFitsTheEdge: the variables of the Bicep file are a configuration,
 // and its probes, port and grace period are those of that configuration.
 func TestTheContainerAppFitsTheEdge(t *testing.T) {
-	bicep := read(t, "azure/container-app.bicep")
+	bicep := testkit.Read(t, "azure/container-app.bicep")
 	variables := regexp.MustCompile(`name: '(APIM_EDGE__\w+)', value: '([^']+)'`).FindAllStringSubmatch(bicep, -1)
 	if len(variables) < 5 || !strings.Contains(bicep, "'APIM_EDGE__UPSTREAMS__LEGACY__URL', value: upstreamUrl") {
 		t.Fatalf("found the variables %q, want all", variables)
@@ -79,7 +80,7 @@ func TestTheContainerAppFitsTheEdge(t *testing.T) {
 // TestTheAppServiceFitsTheEdge: the settings that the page names are a configuration
 // that drains before the platform kills.
 func TestTheAppServiceFitsTheEdge(t *testing.T) {
-	page := read(t, "../docs/azure-hosting.md")
+	page := testkit.Read(t, "../docs/azure-hosting.md")
 	_, part, _ := strings.Cut(page, "\n## App Service\n")
 	part, _, _ = strings.Cut(part, "\n## ")
 	variables := regexp.MustCompile(`(?m)^ +(APIM_EDGE__\w+)=([\w/:.]+)`).FindAllStringSubmatch(part, -1)
@@ -108,8 +109,6 @@ func number(t *testing.T, text, pattern string) time.Duration {
 		t.Fatalf("nothing fits %s", pattern)
 	}
 	n, err := strconv.Atoi(m[1])
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return time.Duration(n) * time.Second
 }

@@ -1,12 +1,13 @@
 package deploy
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const chart = "helm/apim-edge/"
@@ -15,13 +16,9 @@ const chart = "helm/apim-edge/"
 // know no other.
 func TestValuesAreDocumentedAndTyped(t *testing.T) {
 	var document yaml.Node
-	if err := yaml.Unmarshal([]byte(read(t, chart+"values.yaml")), &document); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, yaml.Unmarshal([]byte(testkit.Read(t, chart+"values.yaml")), &document))
 	var schema map[string]any
-	if err := json.Unmarshal([]byte(read(t, chart+"values.schema.json")), &schema); err != nil {
-		t.Fatal(err)
-	}
+	testkit.JSON(t, testkit.Read(t, chart+"values.schema.json"), &schema)
 	properties := node{schema}.at("properties").value.(map[string]any)
 	delete(properties, "global") // helm's own
 	compareValues(t, "", document.Content[0], schema)
@@ -64,8 +61,8 @@ func compareValues(t *testing.T, path string, values *yaml.Node, schema map[stri
 // TestTheChartNamesTheBuild: the tag that is pulled where nobody says another is the
 // version that the Dockerfile gives where nobody says another.
 func TestTheChartNamesTheBuild(t *testing.T) {
-	version := parse(t, read(t, chart+"Chart.yaml")).at("appVersion").text()
-	if want := "ARG VERSION=" + version + "\n"; !strings.Contains(read(t, "../Dockerfile"), want) {
+	version := parse(t, testkit.Read(t, chart+"Chart.yaml")).at("appVersion").text()
+	if want := "ARG VERSION=" + version + "\n"; !strings.Contains(testkit.Read(t, "../Dockerfile"), want) {
 		t.Errorf("the Dockerfile has no %q", want)
 	}
 }

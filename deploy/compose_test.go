@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestComposeFitsTheEdge: what compose.yaml mounts is there, the edge takes its
 // configuration and the variable, and Docker waits for the drain.
 func TestComposeFitsTheEdge(t *testing.T) {
-	compose := parse(t, read(t, "compose.yaml"))
+	compose := parse(t, testkit.Read(t, "compose.yaml"))
 	for _, service := range []string{"edge", "balancer", "prometheus", "grafana"} {
 		volumes := compose.at("services", service, "volumes").list()
 		if len(volumes) == 0 {
@@ -28,7 +29,7 @@ func TestComposeFitsTheEdge(t *testing.T) {
 		}
 	}
 	edge := compose.at("services", "edge")
-	c := load(t, read(t, "compose/edge/config.yaml"))
+	c := load(t, testkit.Read(t, "compose/edge/config.yaml"))
 	if _, port, _ := strings.Cut(c.Admin.Address, ":"); port != "9090" || c.Listen.Address != ":8080" {
 		t.Errorf("the edge listens on %s and %s, the balancer and Prometheus ask 8080 and 9090", c.Listen.Address, c.Admin.Address)
 	}
@@ -54,7 +55,7 @@ func TestComposeFitsTheEdge(t *testing.T) {
 // TestOnlyThisMachineReachesCompose: what is published is on loopback, and the admin
 // listener of no edge is.
 func TestOnlyThisMachineReachesCompose(t *testing.T) {
-	services, _ := parse(t, read(t, "compose.yaml")).at("services").value.(map[string]any)
+	services, _ := parse(t, testkit.Read(t, "compose.yaml")).at("services").value.(map[string]any)
 	for name, service := range services {
 		for _, port := range (node{service}).at("ports").list() {
 			if !strings.HasPrefix(port.text(), "127.0.0.1:") || name == "edge" {
@@ -67,15 +68,15 @@ func TestOnlyThisMachineReachesCompose(t *testing.T) {
 // TestPrometheusFindsTheEdges: each replica is scraped under the name that the alerts
 // expect, and the balancer looks for the service of the same name.
 func TestPrometheusFindsTheEdges(t *testing.T) {
-	job := parse(t, read(t, "compose/prometheus.yml")).at("scrape_configs", 0)
+	job := parse(t, testkit.Read(t, "compose/prometheus.yml")).at("scrape_configs", 0)
 	want(t, "job", job.at("job_name"), "apim-edge")
 	want(t, "targets", job.at("dns_sd_configs", 0, "names"), []any{"edge"})
 	want(t, "port", job.at("dns_sd_configs", 0, "port"), 9090)
-	if alerts := read(t, "../configs/monitoring/alerts.yaml"); !strings.Contains(alerts, `job="apim-edge"`) {
+	if alerts := testkit.Read(t, "../configs/monitoring/alerts.yaml"); !strings.Contains(alerts, `job="apim-edge"`) {
 		t.Error("the alerts expect another job")
 	}
-	balancer := read(t, "compose/haproxy.cfg")
-	replicas := parse(t, read(t, "compose.yaml")).at("services", "edge", "deploy", "replicas").text()
+	balancer := testkit.Read(t, "compose/haproxy.cfg")
+	replicas := parse(t, testkit.Read(t, "compose.yaml")).at("services", "edge", "deploy", "replicas").text()
 	if !strings.Contains(balancer, "server-template edge "+replicas+" edge:8080 ") {
 		t.Errorf("the balancer does not look for %s edges", replicas)
 	}
@@ -93,11 +94,11 @@ func TestPrometheusFindsTheEdges(t *testing.T) {
 // TestGrafanaFindsWhatIsMounted: the files of its provisioning name the services and
 // folders of compose.yaml.
 func TestGrafanaFindsWhatIsMounted(t *testing.T) {
-	compose := read(t, "compose.yaml")
-	source := parse(t, read(t, "compose/grafana/datasources.yaml")).at("datasources", 0)
+	compose := testkit.Read(t, "compose.yaml")
+	source := parse(t, testkit.Read(t, "compose/grafana/datasources.yaml")).at("datasources", 0)
 	want(t, "data source", source.at("url"), "http://prometheus:9090")
 	want(t, "default", source.at("isDefault"), true)
-	folder := parse(t, read(t, "compose/grafana/dashboards.yaml")).at("providers", 0, "options", "path").text()
+	folder := parse(t, testkit.Read(t, "compose/grafana/dashboards.yaml")).at("providers", 0, "options", "path").text()
 	if !strings.Contains(compose, "../configs/monitoring/dashboard.json:"+folder+"/") {
 		t.Errorf("no dashboard is mounted in %s", folder)
 	}

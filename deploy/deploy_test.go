@@ -5,9 +5,6 @@ package deploy
 import (
 	"fmt"
 	"io"
-	"net/http"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -15,24 +12,14 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/service"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
-
-func read(t *testing.T, file string) string {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
 
 // parse reads one YAML document into a tree.
 func parse(t *testing.T, text string) node {
 	t.Helper()
 	var tree any
-	if err := yaml.Unmarshal([]byte(text), &tree); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, yaml.Unmarshal([]byte(text), &tree))
 	return node{tree}
 }
 
@@ -83,10 +70,7 @@ func (n node) int() int {
 // keep it from others.
 func load(t *testing.T, text string) config.Config {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := testkit.File(t, "config.yaml", text)
 	c, err := config.Load(config.Options{File: file})
 	if err != nil {
 		t.Fatalf("the edge refuses its configuration: %v", err)
@@ -113,20 +97,10 @@ func serve(t *testing.T, c config.Config) (get func(path string) (int, string)) 
 	s, err := service.Start(service.Options{
 		Load: func() (config.Config, error) { return c, nil }, Log: io.Discard, Version: "test",
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	t.Cleanup(func() { s.Stop("test") })
 	return func(path string) (int, string) {
-		answer, err := http.Get("http://" + s.AdminAddress + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer answer.Body.Close() //nolint:errcheck // read only
-		body, err := io.ReadAll(answer.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return answer.StatusCode, string(body)
+		answer := testkit.Get(t, "http://"+s.AdminAddress+path)
+		return answer.StatusCode, answer.Text
 	}
 }

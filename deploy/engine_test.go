@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/lookalike"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const patience = 2 * time.Minute
@@ -41,16 +42,6 @@ func (e *engine) docker(args ...string) string {
 func (e *engine) compose(args ...string) string {
 	e.t.Helper()
 	return e.docker(append([]string{"compose", "--file", "/source/deploy/compose.yaml"}, args...)...)
-}
-
-// eventually waits for what other processes do.
-func eventually(t *testing.T, what string, ready func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !ready(); time.Sleep(200 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", patience, what)
-		}
-	}
 }
 
 // ask makes an exchange on a connection of its own.
@@ -100,12 +91,12 @@ func TestComposeAsAWhole(t *testing.T) {
 	if len(edges) != 2 {
 		t.Fatalf("edges %q, want two", edges)
 	}
-	eventually(t, "an answer through the balancer", func() bool { status, err := ask(key); return err == nil && status == http.StatusOK })
+	testkit.Await(t, "an answer through the balancer", func() bool { status, err := ask(key); return err == nil && status == http.StatusOK })
 	if status, err := ask("of nobody"); status != http.StatusBadRequest && status != http.StatusUnauthorized {
 		t.Errorf("a wrong key: %d, %v", status, err)
 	}
 	for _, id := range edges {
-		eventually(t, "an exchange on each edge", func() bool {
+		testkit.Await(t, "an exchange on each edge", func() bool {
 			_, _ = ask(key) // what counts is the log
 			return strings.Contains(e.docker("logs", id), `"message":"exchange"`)
 		})
@@ -118,7 +109,7 @@ func TestComposeAsAWhole(t *testing.T) {
 // isWatched: Prometheus finds both edges, has the alerts, and none of them fires.
 func (e *engine) isWatched() {
 	e.t.Helper()
-	eventually(e.t, "both edges in Prometheus", func() bool {
+	testkit.Await(e.t, "both edges in Prometheus", func() bool {
 		return len(prometheus("/api/v1/query?query="+url.QueryEscape(`apim_edge_ready{job="apim-edge"} == 1`)).at("result").list()) == 2
 	})
 	rules := 0
@@ -130,7 +121,7 @@ func (e *engine) isWatched() {
 			}
 		}
 	}
-	if wanted := strings.Count(read(e.t, "../configs/monitoring/alerts.yaml"), "- alert:"); rules != wanted || wanted == 0 {
+	if wanted := strings.Count(testkit.Read(e.t, "../configs/monitoring/alerts.yaml"), "- alert:"); rules != wanted || wanted == 0 {
 		e.t.Errorf("Prometheus has %d alerts, the file %d", rules, wanted)
 	}
 }
@@ -139,11 +130,9 @@ func (e *engine) isWatched() {
 func (e *engine) reloads(edges []string) {
 	e.t.Helper()
 	file := filepath.Join(os.Getenv("SOURCE"), "deploy/compose/edge/config.yaml")
-	if err := os.WriteFile(file, []byte(strings.Replace(read(e.t, file), "drain: 120s", "drain: 100s", 1)), 0o644); err != nil {
-		e.t.Fatal(err)
-	}
+	testkit.Must(e.t, os.WriteFile(file, []byte(strings.Replace(testkit.Read(e.t, file), "drain: 120s", "drain: 100s", 1)), 0o644))
 	for _, id := range edges {
-		eventually(e.t, "a reload", func() bool { return strings.Contains(e.docker("logs", id), `"message":"reloaded"`) })
+		testkit.Await(e.t, "a reload", func() bool { return strings.Contains(e.docker("logs", id), `"message":"reloaded"`) })
 	}
 }
 
@@ -161,9 +150,7 @@ func (e *engine) drains(id, key string) {
 	for asked, after := 0, 20; after > 0; asked++ {
 		select {
 		case err := <-stopped:
-			if err != nil {
-				e.t.Fatal(err)
-			}
+			testkit.Must(e.t, err)
 			stopped = nil
 		default:
 		}

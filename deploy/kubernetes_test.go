@@ -13,17 +13,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestTheManifestIsCurrent: kubernetes.yaml is made by helm, which is too large for
 // this test. So it says what it was made from.
 func TestTheManifestIsCurrent(t *testing.T) {
 	hash, err := exec.Command("../.ci/deploy/hash").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	want := "# from: sha256:" + string(hash)
-	if !strings.Contains(read(t, "kubernetes.yaml"), want) {
+	if !strings.Contains(testkit.Read(t, "kubernetes.yaml"), want) {
 		t.Error("deploy/kubernetes.yaml is older than the chart or kubernetes-values.yaml; run: make manifest")
 	}
 }
@@ -61,7 +61,7 @@ func TestManifestsKeepTheirRules(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			m := manifestOf(t, read(t, file))
+			m := manifestOf(t, testkit.Read(t, file))
 			for _, rule := range []func(manifest, *testing.T){
 				manifest.isRestricted, manifest.servesItsPorts, manifest.outlivesTheDrain, manifest.guardsTheAdminListener,
 				manifest.selectsItsPods, manifest.mountsFolders, manifest.scalesByStreams, manifest.spreads,
@@ -100,7 +100,7 @@ func (m manifest) isRestricted(t *testing.T) {
 			t.Errorf("the volume %v is neither a ConfigMap nor a Secret", volume.value)
 		}
 	}
-	if !strings.Contains(read(t, "../Dockerfile"), "USER 65532:65532") {
+	if !strings.Contains(testkit.Read(t, "../Dockerfile"), "USER 65532:65532") {
 		t.Error("the image runs as somebody else")
 	}
 }
@@ -261,7 +261,7 @@ const scaledBy = "apim_edge_streams_open"
 // TestAnEdgeAnswersWhatTheManifestAsks runs an edge with the ConfigMap's configuration:
 // probes are answered, and the metric that pods are scaled by is there.
 func TestAnEdgeAnswersWhatTheManifestAsks(t *testing.T) {
-	m := manifestOf(t, read(t, "kubernetes.yaml"))
+	m := manifestOf(t, testkit.Read(t, "kubernetes.yaml"))
 	get := serve(t, load(t, m["ConfigMap"].at("data", "config.yaml").text()))
 	for _, probe := range []string{"readinessProbe", "livenessProbe"} {
 		path := m.container().at(probe, "httpGet", "path").text()

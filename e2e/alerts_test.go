@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -12,12 +11,13 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestPromtoolAcceptsTheAlerts has promtool check the rules and run their tests.
 func TestPromtoolAcceptsTheAlerts(t *testing.T) {
 	for _, args := range [][]string{{"check", "rules", "../configs/monitoring/alerts.yaml"}, {"test", "rules", "../configs/monitoring/alerts_test.yaml"}} {
-		if out, err := exec.Command(debian(t, "promtool"), args...).CombinedOutput(); err != nil {
+		if out, err := exec.Command(edge.Find(t, "promtool"), args...).CombinedOutput(); err != nil {
 			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
 		}
 	}
@@ -30,7 +30,7 @@ var quietPanels = []string{") > 0", "certificate_expiry", `changes(`}
 // TestAlertsAndDashboardRun asks a Prometheus that has scraped a used edge everything that
 // they ask: each panel has something to show, and no alert fires.
 func TestAlertsAndDashboardRun(t *testing.T) {
-	admin := unusedAddress(t)
+	admin := testkit.Unused(t)
 	e := edge.Run(t, fmt.Sprintf(queriedEdge, admin, shared.Key.URL))
 	p := startPrometheus(t, admin)
 	p.await(`apim_edge_ready`, 1)
@@ -65,9 +65,7 @@ func dashboardQueries(t *testing.T) (queries []string) {
 		Annotations struct{ List []struct{ Expr string } }
 		Panels      []struct{ Targets []struct{ Expr string } }
 	}
-	if err := json.Unmarshal(ofProject(t, "configs/monitoring/dashboard.json"), &d); err != nil {
-		t.Fatal(err)
-	}
+	testkit.JSON(t, testkit.Read(t, "../configs/monitoring/dashboard.json"), &d)
 	for _, a := range d.Annotations.List {
 		queries = append(queries, a.Expr)
 	}
@@ -86,9 +84,7 @@ func alertExpressions(t *testing.T) map[string]string {
 			Rules []struct{ Alert, Expr string }
 		}
 	}
-	if err := yaml.Unmarshal(ofProject(t, "configs/monitoring/alerts.yaml"), &file); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, yaml.Unmarshal([]byte(testkit.Read(t, "../configs/monitoring/alerts.yaml")), &file))
 	all := map[string]string{}
 	for _, r := range file.Groups[0].Rules {
 		all[r.Alert] = r.Expr

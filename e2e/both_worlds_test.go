@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/internal/identity/clientkey"
 	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // While clients and upstreams move, each on its own, the one shows what the other does not
@@ -61,7 +61,7 @@ const (
 func entra(t *testing.T) (i *identitytest.Issuer, keys string) {
 	t.Helper()
 	i = identitytest.Offline("https://sts.windows.net/" + entraTenant + "/")
-	return i, textFile(t, "entra.jwks", i.Keys())
+	return i, testkit.File(t, "entra.jwks", i.Keys())
 }
 
 func entraToken(i *identitytest.Issuer, more identitytest.Claims) string {
@@ -70,16 +70,6 @@ func entraToken(i *identitytest.Issuer, more identitytest.Claims) string {
 		claims[name] = value
 	}
 	return i.Token(entraAudience, claims)
-}
-
-// textFile writes a file that the configuration refers to.
-func textFile(t *testing.T, name, text string) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
 }
 
 // bothWorlds has a token in front and a key behind, and the reverse.
@@ -101,13 +91,9 @@ routes:
 `
 
 func TestOpenAIPythonWithATokenToAnUpstreamThatWantsAKey(t *testing.T) {
-	upstream, err := startUpstream(keyed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer upstream.Close()
+	upstream := serveUpstream(t, keyed)
 	issuer, keys := entra(t)
-	e := edge.Run(t, fmt.Sprintf(bothWorlds, upstream.URL, textFile(t, "key", subscriptionKey), upstream.SecureURL, certificate.CertFile,
+	e := edge.Run(t, fmt.Sprintf(bothWorlds, upstream.URL, testkit.File(t, "key", subscriptionKey), upstream.SecureURL, certificate.CertFile,
 		keys, clientkey.Hash(clientkey.Generate()), "models: {upstream: keyed, require: {token: [staff]}}"))
 	wantPython(t, e, []pythonAnswer{
 		{"provider", entraToken(issuer, nil), 200, "You said: hello"},
@@ -130,14 +116,10 @@ func TestOpenAIPythonWithATokenToAnUpstreamThatWantsAKey(t *testing.T) {
 }
 
 func TestOpenAIPythonWithAKeyToAnUpstreamThatWantsAManagedIdentity(t *testing.T) {
-	upstream, err := startUpstream(tokened)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer upstream.Close()
+	upstream := serveUpstream(t, tokened)
 	_, keys := entra(t)
 	key := clientkey.Generate()
-	e := edge.Run(t, fmt.Sprintf(bothWorlds, upstream.URL, textFile(t, "key", subscriptionKey), upstream.SecureURL, certificate.CertFile,
+	e := edge.Run(t, fmt.Sprintf(bothWorlds, upstream.URL, testkit.File(t, "key", subscriptionKey), upstream.SecureURL, certificate.CertFile,
 		keys, clientkey.Hash(key), "models: {upstream: tokened, require: {client: true}}"))
 	wantPython(t, e, []pythonAnswer{
 		{"openai", key, 200, "You said: hello"},

@@ -13,8 +13,8 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
-	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 	"github.com/apim-edge/apim-edge/internal/lookalike"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // browserConfig allows one page, and names nothing else: the rest of the
@@ -40,13 +40,9 @@ type browserCase struct {
 }
 
 func TestBrowserOfAnotherOriginGetsThrough(t *testing.T) {
-	upstream, err := startUpstream(lookalike.Options{PrimaryKey: subscriptionKey, CORS: lookalike.CORSLegacy})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(upstream.Close)
+	upstream := serveUpstream(t, lookalike.Options{PrimaryKey: subscriptionKey, CORS: lookalike.CORSLegacy})
 	page, stranger := servePage(t), servePage(t)
-	under := edge.Run(t, fmt.Sprintf(browserConfig, upstream.URL, unusedAddress(t), page))
+	under := edge.Run(t, fmt.Sprintf(browserConfig, upstream.URL, testkit.Unused(t), page))
 
 	cases := []browserCase{
 		{name: "streamed_answer_on_screen", reaches: []string{"POST"}, preflight: 204},
@@ -93,9 +89,7 @@ func (c browserCase) judge(t *testing.T, e *edge.Edge, u *upstream, line caseLin
 	preflight, err := e.AwaitLine("the access line of the preflight", func(l edge.Line) bool {
 		return l.Message == "exchange" && l.Method == "OPTIONS" && strings.Contains(l.Path, "/"+c.name+"/")
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	if preflight.Status != c.preflight || preflight.Cause != "preflight" || (preflight.Refused != "") != c.refused {
 		t.Errorf("preflight: got %s; want status %d, refused %v", preflight.Text, c.preflight, c.refused)
 	}
@@ -120,23 +114,11 @@ func servePage(t *testing.T) (origin string) {
 	return server.URL
 }
 
-// unusedAddress is one at which nobody listens until somebody is told of it.
-func unusedAddress(t *testing.T) string {
-	t.Helper()
-	address, err := raw.Reserve()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address
-}
-
 // artifacts is where screenshots are kept.
 func artifacts(t *testing.T) string {
 	t.Helper()
 	folder, err := filepath.Abs("artifacts")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return folder
 }
 

@@ -10,12 +10,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const (
@@ -27,10 +27,7 @@ const (
 
 func TestCurlGetsThrough(t *testing.T) {
 	large := []byte(strings.Replace(hello, "Hello", strings.Repeat("0123456789abcde ", 200_000), 1))
-	file := filepath.Join(t.TempDir(), "large.json")
-	if err := os.WriteFile(file, large, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := testkit.File(t, "large.json", string(large))
 	shared.reset()
 	for _, tc := range []struct {
 		sdkCase
@@ -84,7 +81,7 @@ func TestCurlGetsThrough(t *testing.T) {
 // curl returns what curl printed, as a script tells it.
 func curl(t *testing.T, name, url string, args ...string) caseLine {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	all := []string{"-sS", "--noproxy", "*", "-w", "\n%{http_code}", "-H", "Content-Type: application/json", "-H", "x-e2e-case: " + name}
 	cmd := exec.CommandContext(ctx, "curl", append(append(all, args...), url)...)
@@ -140,20 +137,14 @@ func TestCurlSeesEachEventAtOnce(t *testing.T) {
 		"-H", "Authorization: Bearer "+subscriptionKey, "-H", "x-lookalike-interval: 10m",
 		"-H", "x-e2e-case: "+name, shared.URL()+chatV1)
 	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
+	testkit.Must(t, cmd.Start())
 	defer func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}()
 	answer, err := http.ReadResponse(bufio.NewReader(out), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	event, err := bufio.NewReader(answer.Body).ReadString('\n')
 	if err != nil || !strings.HasPrefix(event, "data: ") {
 		t.Fatalf("first event: %q, %v", event, err)
@@ -175,13 +166,9 @@ func TestCurlGetsEveryByteOfAStream(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "curl", "-sS", "-N", "--noproxy", "*", "-i", "--raw", "-d", helloLive,
 		"-H", "Authorization: Bearer "+subscriptionKey, "-H", "x-lookalike-events: 10000", shared.URL()+chatV1)
 	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	answer, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(out)), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	sum := sha256.New()
 	n, err := bufio.NewReader(answer.Body).WriteTo(sum)
 	if err != nil {

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"bufio"
 	"io"
 	"os"
 	"os/exec"
@@ -11,9 +10,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestDemoLinesRunAsPrinted takes the lines that the demo invites to try from
@@ -81,32 +80,15 @@ func TestDemoPageWorks(t *testing.T) {
 // until it only serves.
 func startDemo(t *testing.T) (shown string) {
 	t.Helper()
-	demo := exec.Command(edge.Built, "demo", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--page", "127.0.0.1:0", "--upstream", "127.0.0.1:0")
-	out, err := demo.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := demo.Start(); err != nil {
-		t.Fatal(err)
-	}
-	// A demo that hangs must not hang the suite: its end unblocks every read.
-	killLate := func() *time.Timer { return time.AfterFunc(patience, func() { _ = demo.Process.Kill() }) }
-	defer killLate().Stop()
+	cmd := exec.Command(edge.Built, "demo", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--page", "127.0.0.1:0", "--upstream", "127.0.0.1:0")
+	cmd.Stderr = io.Discard
+	demo := testkit.Run(t, cmd)
 	t.Cleanup(func() {
-		defer killLate().Stop()
-		_ = demo.Process.Signal(syscall.SIGINT)
-		_, _ = io.Copy(io.Discard, out)
+		demo.Signal(syscall.SIGINT)
 		if err := demo.Wait(); err != nil {
 			t.Errorf("the demo after Ctrl-C: %v", err)
 		}
 	})
-	var text strings.Builder
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		text.WriteString(lines.Text() + "\n")
-		if strings.Contains(lines.Text(), "Serving until Ctrl-C") {
-			return text.String()
-		}
-	}
-	t.Fatalf("the demo ended:\n%s", text.String())
-	return ""
+	testkit.Must(t, demo.Await(func() bool { return strings.Contains(demo.Said(), "Serving until Ctrl-C") }))
+	return demo.Said()
 }

@@ -5,7 +5,6 @@ package e2e
 import (
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -14,13 +13,14 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestThePartsOfCompose runs the parts of deploy/compose.yaml with its files, without
 // Docker: two edges, HAProxy in front, and promtool for Prometheus. Only addresses are
 // others, where Docker's DNS would give them.
 func TestThePartsOfCompose(t *testing.T) {
-	balancer := unusedAddress(t)
+	balancer := testkit.Unused(t)
 	var edges []*edge.Edge
 	servers := ""
 	for i := range 2 {
@@ -29,12 +29,12 @@ func TestThePartsOfCompose(t *testing.T) {
 		_, admin, _ := net.SplitHostPort(e.AdminAddress())
 		servers += fmt.Sprintf("    server edge%d %s check addr 127.0.0.1 port %s\n", i+1, e.Address(), admin)
 	}
-	settings := writeFile(t, "haproxy.cfg", replaced(t, deployed(t, "compose/haproxy.cfg"), map[string]string{
+	settings := testkit.File(t, "haproxy.cfg", replaced(t, deployed(t, "compose/haproxy.cfg"), map[string]string{
 		`bind :8080`:                     "bind " + balancer,
 		`(?m)^    server-template .*\n`:  servers,
 		`default-server check port 9090`: "default-server",
 	}))
-	startProgram(t, balancer, debian(t, "haproxy"), "-db", "-f", settings)
+	testkit.Serve(t, balancer, exec.Command(edge.Find(t, "haproxy"), "-db", "-f", settings))
 	balanced := func(what string) {
 		t.Helper()
 		if got := curl(t, "", "http://"+balancer+chatV1, "-d", hello, "-H", "Authorization: Bearer "+subscriptionKey); !got.OK {
@@ -42,17 +42,13 @@ func TestThePartsOfCompose(t *testing.T) {
 		}
 	}
 	for i, e := range edges {
-		if !edge.Eventually(patience, func() bool {
+		testkit.Await(t, fmt.Sprintf("the balancer uses edge %d", i+1), func() bool {
 			balanced("both edges run")
 			return e.Count("exchange") > 0
-		}) {
-			t.Fatalf("the balancer never uses edge %d", i+1)
-		}
+		})
 	}
 	// One drains. Until it has gone, and afterwards, every exchange is answered.
-	if err := edges[0].Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, edges[0].Signal(syscall.SIGTERM))
 	for !edges[0].Gone() {
 		balanced("one edge drains")
 	}
@@ -63,13 +59,11 @@ func TestThePartsOfCompose(t *testing.T) {
 func TestPromtoolTakesThePrometheusOfCompose(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"prometheus.yml": deployed(t, "compose/prometheus.yml"), "alerts.yaml": string(ofProject(t, "configs/monitoring/alerts.yaml")),
+		"prometheus.yml": deployed(t, "compose/prometheus.yml"), "alerts.yaml": testkit.Read(t, "../configs/monitoring/alerts.yaml"),
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Write(t, filepath.Join(dir, name), text)
 	}
-	out, err := exec.Command(debian(t, "promtool"), "check", "config", filepath.Join(dir, "prometheus.yml")).CombinedOutput()
+	out, err := exec.Command(edge.Find(t, "promtool"), "check", "config", filepath.Join(dir, "prometheus.yml")).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "rules found") {
 		t.Errorf("promtool: %v\n%s", err, out)
 	}
@@ -77,7 +71,7 @@ func TestPromtoolTakesThePrometheusOfCompose(t *testing.T) {
 
 func deployed(t *testing.T, file string) string {
 	t.Helper()
-	return string(ofProject(t, "deploy/"+file))
+	return testkit.Read(t, "../deploy/"+file)
 }
 
 // composedEdge is the configuration of compose.yaml with other addresses.

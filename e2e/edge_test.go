@@ -6,14 +6,10 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
-
-// patience is how long anything may take that ought to happen at once. It is
-// no bound on speed: it ends a test that would otherwise hang.
-const patience = 20 * time.Second
 
 // access waits for the one access line of an exchange.
 func access(t *testing.T, e *edge.Edge, requestID string) edge.Line {
@@ -21,9 +17,7 @@ func access(t *testing.T, e *edge.Edge, requestID string) edge.Line {
 	line, err := e.AwaitLine("the access line of request "+requestID, func(l edge.Line) bool {
 		return l.Message == "exchange" && l.RequestID == requestID
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return line
 }
 

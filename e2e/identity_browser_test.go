@@ -14,6 +14,7 @@ import (
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/internal/identity/clientkey"
 	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestAPageReadsWhyItsTokenIsRefused: a page of an allowed origin calls with a token, and
@@ -21,17 +22,13 @@ import (
 // and the text. WWW-Authenticate it reads where exposed_headers names it. A page of
 // another origin reads nothing.
 func TestAPageReadsWhyItsTokenIsRefused(t *testing.T) {
-	upstream, err := startUpstream(keyed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(upstream.Close)
+	upstream := serveUpstream(t, keyed)
 	issuer, keys := entra(t)
 	page, stranger := &scripted{}, &scripted{}
 	origin, other := page.serve(t), stranger.serve(t)
 	routes := fmt.Sprintf(`hidden: {path_prefix: /hidden, strip_prefix: /hidden, upstream: keyed, require: {token: [staff]}, cors: {allowed_origins: [%[1]q]}}
   shown: {path_prefix: /shown, strip_prefix: /shown, upstream: keyed, require: {token: [staff]}, cors: {allowed_origins: [%[1]q], exposed_headers: [WWW-Authenticate]}}`, origin)
-	e := edge.Run(t, fmt.Sprintf(bothWorlds, upstream.URL, textFile(t, "key", subscriptionKey), upstream.SecureURL, certificate.CertFile,
+	e := edge.Run(t, fmt.Sprintf(bothWorlds, upstream.URL, testkit.File(t, "key", subscriptionKey), upstream.SecureURL, certificate.CertFile,
 		keys, clientkey.Hash(clientkey.Generate()), routes))
 	page.script = fmt.Sprintf(`(async () => {
 		const tokens = {good: %q, expired: %q};
@@ -92,7 +89,7 @@ func (s *scripted) serve(t *testing.T) (origin string) {
 // console opens a page in Chromium, and returns what is said on its console.
 func console(t *testing.T, url string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*testkit.Patience)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, chromium(t), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
 		"--no-proxy-server", "--user-data-dir="+t.TempDir(), "--virtual-time-budget=10000", "--dump-dom", url).CombinedOutput()

@@ -4,25 +4,21 @@ package e2e
 
 import (
 	"bufio"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // provider is a certified OpenID provider that others have written (npm oidc-provider).
@@ -35,22 +31,7 @@ type provider struct {
 
 func startProvider(t *testing.T) *provider {
 	t.Helper()
-	cmd := exec.Command(node(t), "sdk/node/oidc_provider.mjs")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = in.Close() // it ends with its input
-		_ = cmd.Wait()
-	})
+	in, out := testkit.Talk(t, exec.Command(node(t), "sdk/node/oidc_provider.mjs"))
 	p := &provider{t: t, in: in, out: bufio.NewScanner(out)}
 	p.answer(p)
 	return p
@@ -61,9 +42,7 @@ func (p *provider) answer(v any) {
 	p.t.Helper()
 	for p.out.Scan() {
 		if strings.HasPrefix(p.out.Text(), "{") {
-			if err := json.Unmarshal(p.out.Bytes(), v); err != nil {
-				p.t.Fatal(err)
-			}
+			testkit.Must(p.t, json.Unmarshal(p.out.Bytes(), v))
 			return
 		}
 	}
@@ -83,23 +62,14 @@ func (p *provider) do(what string) {
 func (p *provider) token() string {
 	p.t.Helper()
 	form := url.Values{"grant_type": {"client_credentials"}, "scope": {"models"}, "resource": {p.Audience}}
-	req, err := http.NewRequest(http.MethodPost, p.Issuer+"/token", strings.NewReader(form.Encode()))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	req.SetBasicAuth("app", "not-a-secret")
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer resp.Body.Close()
+	resp := testkit.Ask(p.t, http.DefaultClient, http.MethodPost, p.Issuer+"/token", form.Encode(),
+		"Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("app:not-a-secret")), "Content-Type", "application/x-www-form-urlencoded")
 	var answer struct {
 		Token string `json:"access_token"`
 		Error string
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.Token == "" {
-		p.t.Fatalf("no token: %v %s", err, answer.Error)
+	if testkit.JSON(p.t, resp.Text, &answer); answer.Token == "" {
+		p.t.Fatalf("no token: %s", answer.Error)
 	}
 	return answer.Token
 }
@@ -107,15 +77,7 @@ func (p *provider) token() string {
 // decryptionKey makes a key: its private half in a file, its public one as a JWK.
 func decryptionKey(t *testing.T) (file, jwk string) {
 	t.Helper()
-	k, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file = filepath.Join(t.TempDir(), "decryption.pem")
-	text := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(k)})
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file, k := identitytest.DecryptionKey(t)
 	b64 := base64.RawURLEncoding.EncodeToString
 	return file, fmt.Sprintf(`{"kty":"RSA","n":%q,"e":%q}`, b64(k.N.Bytes()), b64(big.NewInt(int64(k.E)).Bytes()))
 }
@@ -175,16 +137,7 @@ func TestTokensOfACertifiedProvider(t *testing.T) {
 	e := guarded(t, p, upstream.URL, `decryption_keys: ["file:`+file+`"]`)
 	ask := func(token string) (int, string) {
 		t.Helper()
-		req, err := http.NewRequest(http.MethodGet, "http://"+e.Address()+"/v1/models", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
+		resp := testkit.Ask(t, http.DefaultClient, http.MethodGet, "http://"+e.Address()+"/v1/models", "", "Authorization", "Bearer "+token)
 		if resp.StatusCode == http.StatusOK {
 			if got := <-told; got != "app Model.Use" {
 				t.Errorf("the upstream was told %q", got)
@@ -223,9 +176,7 @@ func TestTokensOfACertifiedProvider(t *testing.T) {
 	if _, err := e.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Start(); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, e.Start())
 	awaitLine(t, e, "an issuer cannot be asked, and has not been reached since the start")
 	want("the provider was never reached", last, 503, "keys_unavailable")
 	if _, err := e.Get("/readyz"); err == nil || !strings.Contains(err.Error(), "no keys of issuers: "+p.Issuer) {
@@ -233,7 +184,7 @@ func TestTokensOfACertifiedProvider(t *testing.T) {
 	}
 	p.do("back")
 	var unready error
-	if !edge.Eventually(edge.Patience, func() bool {
+	if !testkit.Eventually(testkit.Patience, func() bool {
 		_, unready = e.Get("/readyz")
 		return unready == nil
 	}) {

@@ -8,13 +8,13 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func TestOpenAIJavaGetsThrough(t *testing.T) {
 	java, err := exec.LookPath("java")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	operations := []string{
 		"chat", "chat_async", "chat_stream", "responses", "responses_stream", "embeddings", "upload", "models",
 	}

@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"slices"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func TestOpenAINodeGetsThrough(t *testing.T) {
@@ -56,8 +58,6 @@ func node(t *testing.T) string {
 		return installed(t, path)
 	}
 	path, err := exec.LookPath("node") // no such package for this machine
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return path
 }

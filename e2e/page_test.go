@@ -12,6 +12,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/internal/census"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // pageConfig has an edge whose page asks for a token, a route to nobody, one with several
@@ -50,13 +51,9 @@ func aMonth(t *testing.T) string {
 	}
 	path := filepath.Join(t.TempDir(), "census.jsonl")
 	file, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer file.Close()
-	if err := doc.Write(file); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, doc.Write(file))
 	return path
 }
 
@@ -64,7 +61,7 @@ func aMonth(t *testing.T) string {
 func TestThePageWorks(t *testing.T) {
 	const adminToken = "e2e-admin-token-0123456789abcdef"
 	t.Setenv("E2E_PAGE_TOKEN", adminToken)
-	e := edge.Run(t, fmt.Sprintf(pageConfig, aMonth(t), shared.Key.URL, unusedAddress(t)))
+	e := edge.Run(t, fmt.Sprintf(pageConfig, aMonth(t), shared.Key.URL, testkit.Unused(t)))
 	callAs(t, e, "OpenAI/Python 3.0", subscriptionKey, 200)
 	callAs(t, e, "langchain-openai/1.0", otherKey, 401)
 	callAs(t, e, "curl/8", "", 401)

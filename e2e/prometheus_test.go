@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -18,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // quietQueries are those that ask for trouble, by a part of them: they find none.
@@ -27,7 +27,7 @@ var quietQueries = []string{"config_last_reload_successful == 0", "log_lines_los
 // that has scraped an edge: across its birth, a restart, and clients that called
 // once. Each of them is found by the query that says who still needs the edge.
 func TestQueriesOfTheDocs(t *testing.T) {
-	admin := unusedAddress(t)
+	admin := testkit.Unused(t)
 	queried := edge.Run(t, fmt.Sprintf(queriedEdge, admin, shared.Key.URL))
 	callAs(t, queried, "litellm/1.0", subscriptionKey, 200) // before anybody scrapes
 	p := startPrometheus(t, admin)
@@ -38,9 +38,7 @@ func TestQueriesOfTheDocs(t *testing.T) {
 	callAs(t, queried, "curl/8", "", 401)
 	p.await(fmt.Sprintf(once, "langchain"), 1)
 	queried.Kill()
-	if err := queried.Start(); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, queried.Start())
 	p.await(fmt.Sprintf(once, "langchain"), 0)
 	callAs(t, queried, "langchain-openai/1.0", subscriptionKey, 200)
 	callAs(t, queried, "curl/8", "", 401)
@@ -83,10 +81,8 @@ func TestQueriesOfTheDocs(t *testing.T) {
 // TestMetricsPassPromtool holds the conventions of Prometheus for names and texts.
 func TestMetricsPassPromtool(t *testing.T) {
 	metrics, err := shared.Edge.Get("/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	lint := exec.Command(debian(t, "promtool"), "check", "metrics")
+	testkit.Must(t, err)
+	lint := exec.Command(edge.Find(t, "promtool"), "check", "metrics")
 	lint.Stdin = strings.NewReader(metrics)
 	if out, err := lint.CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("promtool: %v\n%s", err, out)
@@ -116,20 +112,13 @@ func callAs(t *testing.T, e *edge.Edge, agent, key string, want int) {
 // the text that is more than the name of a metric.
 func queriesOfTheDocs(t *testing.T) map[string][]string {
 	t.Helper()
-	pages, err := filepath.Glob("../docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	block := regexp.MustCompile("(?s)```promql\n(.*?)```")
 	inline := regexp.MustCompile("`([^`\n]*apim_edge_[^`\n]*[ \\[({][^`\n]*)`")
 	all, count := map[string][]string{}, 0
-	for _, page := range append(pages, "../README.md") {
-		text, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, page := range testkit.Files(t, "../docs/*.md", "../README.md") {
+		text := testkit.Read(t, page)
 		for _, re := range []*regexp.Regexp{block, inline} {
-			for _, m := range re.FindAllStringSubmatch(string(text), -1) {
+			for _, m := range re.FindAllStringSubmatch(text, -1) {
 				all[filepath.Base(page)] = append(all[filepath.Base(page)], m[1])
 				count++
 			}
@@ -159,9 +148,9 @@ type scraper struct {
 // startPrometheus runs Prometheus until the end of the test. It scrapes target.
 func startPrometheus(t *testing.T, target string) *scraper {
 	t.Helper()
-	address := unusedAddress(t)
-	settings := writeFile(t, "prometheus.yml", fmt.Sprintf("global: {scrape_interval: 200ms, scrape_timeout: 200ms}\nscrape_configs: [{job_name: apim-edge, static_configs: [{targets: [%q]}]}]\n", target))
-	startProgram(t, address, debian(t, "prometheus"), "--config.file="+settings, "--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+address)
+	address := testkit.Unused(t)
+	settings := testkit.File(t, "prometheus.yml", fmt.Sprintf("global: {scrape_interval: 200ms, scrape_timeout: 200ms}\nscrape_configs: [{job_name: apim-edge, static_configs: [{targets: [%q]}]}]\n", target))
+	testkit.Serve(t, address, exec.Command(edge.Find(t, "prometheus"), "--config.file="+settings, "--storage.tsdb.path="+t.TempDir(), "--web.listen-address="+address))
 	return &scraper{t, "http://" + address}
 }
 
@@ -170,16 +159,14 @@ func (p *scraper) await(query string, want float64) {
 	p.t.Helper()
 	var found map[string]float64
 	var err error
-	if !edge.Eventually(patience, func() bool {
+	testkit.Await(p.t, fmt.Sprintf("%s is %v", query, want), func() bool {
 		found, err = p.query(query)
 		sum := 0.0
 		for _, v := range found {
 			sum += v
 		}
 		return err == nil && len(found) > 0 && sum == want
-	}) {
-		p.t.Fatalf("%s is %v, %v; want %v", query, found, err, want)
-	}
+	}, func() string { return fmt.Sprint(found, err) })
 }
 
 func (p *scraper) ask(t *testing.T, query string) map[string]float64 {

@@ -14,11 +14,7 @@ import (
 // of a field that are not allowed, and that nothing of it reaches upstream: not even
 // a POST, which browsers send once the origin is allowed and its fields are.
 func TestABrowserNamesWhatWasRefused(t *testing.T) {
-	upstream, err := startUpstream(keyed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(upstream.Close)
+	upstream := serveUpstream(t, keyed)
 	page := &scripted{}
 	origin := page.serve(t)
 	asked := edge.Run(t, fmt.Sprintf(refusingEdge, upstream.URL, origin))

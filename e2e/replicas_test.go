@@ -5,12 +5,12 @@ package e2e
 import (
 	"crypto/tls"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestReplicasResumeEachOthersSessions: a ticket of one process is good at another one with
@@ -35,12 +35,8 @@ func TestReplicasResumeEachOthersSessions(t *testing.T) {
 		{"with one that has another key", alone, false},
 	} {
 		client := &http.Client{Transport: &http.Transport{TLSClientConfig: conf, DisableKeepAlives: true}}
-		resp, err := client.Get("https://" + step.at.Address() + "/openai/v1/models")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _ = io.Copy(io.Discard, resp.Body) // the ticket of the next one stands in front of it
-		_ = resp.Body.Close()
+		// Read to its end: the ticket of the next session stands in front of that.
+		resp := testkit.Ask(t, client, http.MethodGet, "https://"+step.at.Address()+"/openai/v1/models", "")
 		if resp.TLS.DidResume != step.want {
 			t.Errorf("%s: resumed %v, want %v", step.what, resp.TLS.DidResume, step.want)
 		}
@@ -66,23 +62,8 @@ func TestReplicasChooseTheSameUpstream(t *testing.T) {
 		replica := edge.Run(t, fmt.Sprintf(canaryEdge, shared.Key.URL))
 		for n := range callers {
 			id := fmt.Sprintf("caller-%d", n)
-			req, err := http.NewRequest("GET", "http://"+replica.Address()+"/openai/v1/models", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			req.Header.Set("Authorization", "Bearer key-of-"+id)
-			req.Header.Set("X-Request-Id", id)
-			resp, err := http.DefaultClient.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, _ = io.Copy(io.Discard, resp.Body)
-			_ = resp.Body.Close()
-			line, err := replica.AwaitLine("the access line of "+id, func(l edge.Line) bool { return l.RequestID == id })
-			if err != nil {
-				t.Fatal(err)
-			}
-			chosen[i][n] = line.Upstream
+			testkit.Ask(t, http.DefaultClient, http.MethodGet, "http://"+replica.Address()+"/openai/v1/models", "", "Authorization", "Bearer key-of-"+id, "X-Request-Id", id)
+			chosen[i][n] = access(t, replica, id).Upstream
 		}
 	}
 	canary := 0

@@ -4,8 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -14,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // limitedEdge is one replica. A store with TLS and a password is what users have.
@@ -58,7 +57,7 @@ func TestReplicasShareOneLimit(t *testing.T) {
 		t.Errorf("one after the other %d requests pass, want %d", slowly, burst)
 	}
 
-	store.kill()
+	store.Kill()
 	for _, r := range replicas {
 		awaitLine(t, r, "each replica counts for itself")
 	}
@@ -69,7 +68,7 @@ func TestReplicasShareOneLimit(t *testing.T) {
 	for _, r := range replicas {
 		awaitMetric(t, r, "apim_edge_shared_store_up", 1)
 		// There, gone, there: a line each. A busy machine may lose sight of it once more.
-		if !edge.Eventually(patience, func() bool { return strings.HasSuffix(turns(r), "there gone there ") }) {
+		if !testkit.Eventually(testkit.Patience, func() bool { return strings.HasSuffix(turns(r), "there gone there ") }) {
 			t.Fatalf("the log does not say that the store is back: %s\n%s", turns(r), r.Words())
 		}
 		if text := turns(r); strings.Contains(text, "gone gone") || strings.Contains(text, "there there") {
@@ -108,7 +107,7 @@ func TestAClosedStoreLetsNobodyPass(t *testing.T) {
 	if passes(t, r, "a") != 1 {
 		t.Error("a request is refused while the store is there")
 	}
-	store.kill()
+	store.Kill()
 	awaitLine(t, r, "requests of routes with limits are refused")
 	resp := limitedAnswer(t, r, "z")
 	if resp.StatusCode != 503 || resp.Header.Get("x-apim-edge-error") != "limits_unavailable" || resp.Header.Get("Retry-After") == "" {
@@ -139,57 +138,33 @@ user edge on >PASSWORD ~apim-edge:* +@connection +cluster|slots +cluster|shards 
 
 // store is a redis-server with TLS, one life after the other. It keeps nothing.
 type store struct {
+	*testkit.Program
 	t          *testing.T
 	port, file string
-	cmd        *exec.Cmd
 }
 
 func newStore(t *testing.T) *store {
 	t.Helper()
-	_, port, _ := net.SplitHostPort(unusedAddress(t))
+	port := testkit.UnusedPort(t)
 	conf := strings.NewReplacer("PORT", port, "DIR", t.TempDir(), "CERT", certificate.CertFile, "KEY", certificate.KeyFile, "PASSWORD", storePassword).Replace(storeConfig)
-	s := &store{t: t, port: port, file: writeFile(t, "redis.conf", conf)}
+	s := &store{t: t, port: port, file: testkit.File(t, "redis.conf", conf)}
 	s.start()
-	t.Cleanup(s.kill)
 	return s
 }
 
 func (s *store) start() {
 	s.t.Helper()
-	s.cmd = exec.Command(debian(s.t, "redis-server"), s.file)
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	awaitListener(s.t, "redis-server", "127.0.0.1:"+s.port)
+	s.Program = testkit.Serve(s.t, "127.0.0.1:"+s.port, exec.Command(edge.Find(s.t, "redis-server"), s.file))
 }
 
-func (s *store) kill() {
-	if s.cmd != nil {
-		_ = s.cmd.Process.Kill()
-		_ = s.cmd.Wait()
-		s.cmd = nil
-	}
-}
-
-func limitedAnswer(t *testing.T, r *edge.Edge, key string) *http.Response {
+func limitedAnswer(t testing.TB, r *edge.Edge, key string) testkit.Answer {
 	t.Helper()
-	req, err := http.NewRequest("GET", "http://"+r.Address()+"/openai/v1/models", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+key)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, _ = io.Copy(io.Discard, resp.Body)
-	_ = resp.Body.Close()
-	return resp
+	return testkit.Ask(t, http.DefaultClient, "GET", "http://"+r.Address()+"/openai/v1/models", "", "Authorization", "Bearer "+key)
 }
 
 // passes returns 1 where the request was not refused by the edge, which the upstream may
 // do: it does not know these keys.
-func passes(t *testing.T, r *edge.Edge, key string) int {
+func passes(t testing.TB, r *edge.Edge, key string) int {
 	t.Helper()
 	resp := limitedAnswer(t, r, key)
 	switch resp.Header.Get("x-apim-edge-error") {
@@ -213,7 +188,7 @@ func askBoth(t *testing.T, replicas []*edge.Edge, key string, n int) int {
 	for range 8 {
 		all.Go(func() {
 			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
-				passed.Add(int64(passes(t, replicas[i%int64(len(replicas))], key)))
+				passed.Add(int64(passes(testkit.Aside(t), replicas[i%int64(len(replicas))], key)))
 			}
 		})
 	}
@@ -223,13 +198,7 @@ func askBoth(t *testing.T, replicas []*edge.Edge, key string, n int) int {
 
 func awaitMetric(t *testing.T, r *edge.Edge, name string, want int) {
 	t.Helper()
-	got := 0
-	if !edge.Eventually(patience, func() bool {
-		got = metric(t, r, name)
-		return got == want
-	}) {
-		t.Fatalf("%s is %d, want %d", name, got, want)
-	}
+	testkit.Await(t, fmt.Sprintf("%s is %d", name, want), func() bool { return metric(t, r, name) == want }, r.Words)
 }
 
 // awaitAnswer gives the store time to answer once more from now on.
@@ -237,15 +206,13 @@ func awaitAnswer(t *testing.T, r *edge.Edge) {
 	t.Helper()
 	answers := func() int { return metric(t, r, "apim_edge_shared_store_questions_total", `result="ok"`) }
 	before := answers()
-	edge.Eventually(patience, func() bool { return answers() > before })
+	testkit.Eventually(testkit.Patience, func() bool { return answers() > before })
 }
 
 // metric returns what one scrape says of a metric.
 func metric(t *testing.T, r *edge.Edge, name string, labels ...string) int {
 	t.Helper()
 	m, err := r.Scrape()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return m.Sum(name, labels...)
 }

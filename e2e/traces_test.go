@@ -5,10 +5,12 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const (
@@ -34,19 +36,17 @@ func TestACollectorTakesTheSpans(t *testing.T) {
 	if _, err := os.Stat(program); err != nil {
 		t.Skip("there is no collector: make trace-check builds one, in two minutes")
 	}
-	address := unusedAddress(t)
-	settings := writeFile(t, "collector.yaml", fmt.Sprintf(collectorSettings, address))
-	said := startProgram(t, address, program, "--config="+settings)
+	address := testkit.Unused(t)
+	settings := testkit.File(t, "collector.yaml", fmt.Sprintf(collectorSettings, address))
+	collector := testkit.Serve(t, address, exec.Command(program, "--config="+settings))
 	e := edge.Run(t, fmt.Sprintf(tracedEdge, shared.Key.URL, address))
 	const id = "0af7651916cd43dd8448eb211c80319c"
 	got := curl(t, "", "http://"+e.Address()+chatV1+"?subscription-key="+subscriptionKey, "-d", hello, "-H", "traceparent: 00-"+id+"-b7ad6b7169203331-01")
 	if !got.OK {
 		t.Fatalf("the client gets %+v", got)
 	}
-	if !edge.Eventually(patience, func() bool { return strings.Contains(said(), "Name           : connect") }) {
-		t.Fatal("the collector has not got the spans")
-	}
-	text := said()
+	testkit.Await(t, "the collector has got the spans", func() bool { return strings.Contains(collector.Said(), "Name           : connect") })
+	text := collector.Said()
 	for _, want := range []string{
 		"service.name: Str(edge-of-the-test)", "Trace ID       : " + id, "Parent ID      : b7ad6b7169203331",
 		"Kind           : Server", "Kind           : Client", "Kind           : Internal", "Name           : POST /",

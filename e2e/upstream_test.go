@@ -10,6 +10,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/lookalike"
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // The two kinds of legacy API: keys are asked for at APIM's gate, or tokens by
@@ -65,6 +66,15 @@ func startUpstream(opt lookalike.Options) (*upstream, error) {
 	return u, nil
 }
 
+// serveUpstream is startUpstream until the end of a test.
+func serveUpstream(t *testing.T, opt lookalike.Options) *upstream {
+	t.Helper()
+	u, err := startUpstream(opt)
+	testkit.Must(t, err)
+	t.Cleanup(u.Close)
+	return u
+}
+
 // Close ends the look-alikes.
 func (u *upstream) Close() {
 	for _, s := range u.servers {
@@ -101,7 +111,7 @@ func (u *upstream) all() []seenRequest {
 // ended waits for the end of the exchange with that id.
 func (u *upstream) ended(t *testing.T, id string) lookalike.End {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	for {
 		u.mu.Lock()
@@ -116,7 +126,7 @@ func (u *upstream) ended(t *testing.T, id string) lookalike.End {
 		select {
 		case <-more:
 		case <-ctx.Done():
-			t.Fatalf("the exchange %s did not end at upstream within %v", id, patience)
+			t.Fatalf("the exchange %s did not end at upstream within %v", id, testkit.Patience)
 		}
 	}
 }

@@ -31,7 +31,7 @@ func TestUpstreamAsksForACertificateBehindTheRequestUnderTLS13(t *testing.T) {
 			url := proxytest.StartUpstreamWith(t, secure, func(up *proxytest.Peer) {
 				up.Request()
 				state := up.Conn.(*tls.Conn).ConnectionState()
-				if _, err := up.TCP.Write(certificateRequest(t, secrets.String(), state.CipherSuite, tc.context)); err != nil {
+				if _, err := up.TCP.Write(certificateRequest(up.T, secrets.String(), state.CipherSuite, tc.context)); err != nil {
 					t.Error(err)
 				}
 				up.Gone()

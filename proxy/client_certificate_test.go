@@ -3,13 +3,13 @@ package proxy_test
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -36,10 +36,7 @@ func TestWhateverChangesInAFileOfTheUpstreamIsUsed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := testcert.New(t.TempDir(), "other.test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	other := testcert.Temp(t, "other.test")
 	caFile := filepath.Join(dir, "ca.pem")
 	write := func(file string, parts ...[]byte) {
 		t.Helper()
@@ -47,9 +44,7 @@ func TestWhateverChangesInAFileOfTheUpstreamIsUsed(t *testing.T) {
 		for _, p := range parts {
 			all = append(all, p...)
 		}
-		if err := os.WriteFile(file, all, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Write(t, file, string(all))
 	}
 	write(caFile, proxytest.Authority().CertPEM)
 	change := func(c *config.Config) {
@@ -58,9 +53,7 @@ func TestWhateverChangesInAFileOfTheUpstreamIsUsed(t *testing.T) {
 	e := proxytest.StartEdge(t, url, change)
 	reload := func() {
 		t.Helper()
-		if err := e.Use(proxytest.Configuration(url, change)); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, e.Use(proxytest.Configuration(url, change)))
 	}
 	wantShown := func(status, certificates int) {
 		t.Helper()

@@ -7,6 +7,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/identity/clientkey"
 	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -106,9 +107,7 @@ func TestALeakedKeyIsGoneWithOneReload(t *testing.T) {
 	if ask(leaked) != 200 || ask(fresh) != 200 {
 		t.Fatal("the keys do not overlap")
 	}
-	if err := e.Use(proxytest.Configuration(upstream, keys(clientkey.Hash(fresh)))); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, e.Use(proxytest.Configuration(upstream, keys(clientkey.Hash(fresh)))))
 	if got := ask(leaked); got != 401 {
 		t.Errorf("the leaked key: %d", got)
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestExplainShowsByAnAllowList: values that explain are shown as they are, and all
@@ -51,9 +53,7 @@ func TestExplainShowsTargetsAsTheLogDoes(t *testing.T) {
 	for _, target := range []string{"/a", "/a?", "/a?api-version=1&x=2", "/a?openai-key=s3cret", "/a?u=%3Ftoken%3Ds3cret", "/api-key/s3cret0123456789/x;sig=s3cret", "/t/eyJhbGciOiJub25lIn0.s3cret.x"} {
 		head := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: edge\r\n\r\n", target)
 		x := exchangeOf(e, s)
-		if err := x.req.Parse([]byte(head)); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, x.req.Parse([]byte(head)))
 		x.note()
 		first, _, _ := strings.Cut(e.Explain([]byte(head)).Head, "\n")
 		if want := "GET " + string(x.kept.path) + " HTTP/1.1"; first != want || strings.Contains(first, "s3cret") {

@@ -4,13 +4,13 @@ import (
 	"bufio"
 	"io"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -24,10 +24,7 @@ func startForwardProxy(t testing.TB, authorization string) string {
 // returns the address. The test ends when all of them have.
 func listen(t testing.TB, serve func(net.Conn)) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := testkit.Listen(t)
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		for {
@@ -88,9 +85,7 @@ func TestExchangesThroughAForwardProxy(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "proxy")
 			proxy := startForwardProxy(t, "Proxy-Authorization: Basic ZWRnZTpzM2NyZXQtb2YtdGhlLXByb3h5\r\n")
 			write := func(password string) {
-				if err := os.WriteFile(file, []byte("http://edge:"+password+"@"+proxy+"\n"), 0o600); err != nil {
-					t.Fatal(err)
-				}
+				testkit.Write(t, file, "http://edge:"+password+"@"+proxy+"\n")
 			}
 			write("wrong-" + password)
 			e := leg.Start(t, func(c *config.Config) {
@@ -105,9 +100,7 @@ func TestExchangesThroughAForwardProxy(t *testing.T) {
 			shown := m.Body
 			e.WantExchange(502, "upstream_connect_failed")
 			write(password)
-			if err := e.Use(e.Edge.Config()); err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, e.Use(e.Edge.Config()))
 			c := e.Dial()
 			for range 3 {
 				c.Send(proxytest.Request)

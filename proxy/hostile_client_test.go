@@ -2,20 +2,16 @@ package proxy_test
 
 import (
 	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/identity/clientkey"
 	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
 )
@@ -206,7 +202,8 @@ func TestAFloodIsCountedAgainstWhoSendsIt(t *testing.T) {
 	e := startGuarded(t, i, proxytest.StartUpstream(t, proxytest.NoConnection), func(c *config.Config) {
 		c.TrustedProxies = []string{"127.0.0.0/8"}
 		p := c.TokenPolicies["partner"]
-		p.DecryptionKeys = []string{"file:" + decryptionFile(t)}
+		file, _ := identitytest.DecryptionKey(t)
+		p.DecryptionKeys = []string{"file:" + file}
 		c.TokenPolicies["partner"] = p
 	})
 	ask := func(from string) string {
@@ -236,19 +233,6 @@ func sealedGarbage() string {
 		return b64(b)
 	}
 	return b64([]byte(`{"alg":"RSA-OAEP","enc":"A256GCM"}`)) + "." + random(256) + "." + random(12) + "." + random(100) + "." + random(16)
-}
-
-func decryptionFile(t *testing.T) string {
-	t.Helper()
-	k, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "decryption.pem")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(k)}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
 }
 
 // TestAReloadWhileATokenIsVerified: the request that waits is judged by what held when it
@@ -299,9 +283,7 @@ func TestAReloadThatDropsTheIssuerWhileATokenWaits(t *testing.T) {
 	defer c.Close() //nolint:errcheck // a test's end
 	c.Send(with(bearer(i.Unknown(audience, "new"))))
 	<-asked
-	if err := e.Use(proxytest.Configuration(url, guarded(next, nil))); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, e.Use(proxytest.Configuration(url, guarded(next, nil))))
 	if m := c.Answer("POST"); m.Status() != 401 {
 		t.Errorf("the request that waits: %v", m)
 	}

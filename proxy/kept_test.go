@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/record"
 )
 
@@ -38,9 +39,7 @@ func TestAMethodThatIsNone(t *testing.T) {
 func TestWhatIsCutIsNotHeld(t *testing.T) {
 	e, s := compiled(t)
 	x := exchangeOf(e, s)
-	if err := x.req.Parse(crlf("GET /?" + strings.Repeat("a", 60_000) + " HTTP/1.1\nHost: edge\n\n")); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, x.req.Parse(crlf("GET /?"+strings.Repeat("a", 60_000)+" HTTP/1.1\nHost: edge\n\n")))
 	x.note()
 	if got := cap(x.kept.text); got > 2*usualText {
 		t.Errorf("the kept texts hold %d bytes, want %d at most", got, 2*usualText)

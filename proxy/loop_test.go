@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -27,9 +28,7 @@ func TestALoopEndsAtItsFirstTurn(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e := proxytest.StartEdge(t, proxytest.StartUpstream(t, proxytest.NoConnection), nil)
-			if err := e.Use(proxytest.Configuration("http://"+e.Address+tc.prefix, nil)); err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, e.Use(proxytest.Configuration("http://"+e.Address+tc.prefix, nil)))
 			m := e.Ask(tc.request)
 			if m.Status() != 508 || !strings.Contains(m.Body, `"code":"loop_detected"`) || !strings.Contains(m.Body, `upstream \"legacy\" leads back`) ||
 				m.Get("x-should-retry") != "false" {
@@ -51,9 +50,7 @@ func TestALoopOverAnotherProxyEnds(t *testing.T) {
 	mine := proxytest.StartEdge(t, proxytest.StartUpstream(t, proxytest.NoConnection), nil)
 	between := startBetween(t, mine.Address, func(to, from net.Conn) { _, _ = io.Copy(to, from) })
 	other := proxytest.StartEdge(t, "http://"+between, nil)
-	if err := mine.Use(proxytest.Configuration("http://"+other.Address, nil)); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, mine.Use(proxytest.Configuration("http://"+other.Address, nil)))
 	if m := mine.Ask(proxytest.Request); m.Status() != 508 || m.Get("x-apim-edge-error") != "" {
 		t.Errorf("answer %v, want 508 as it came from there", m)
 	}

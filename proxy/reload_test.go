@@ -170,7 +170,7 @@ func TestARouteCountsFromItsFirstExchange(t *testing.T) {
 	stop, clients := make(chan struct{}), sync.WaitGroup{}
 	for range 4 {
 		clients.Go(func() {
-			c := e.Dial()
+			c := e.Aside().Dial()
 			for {
 				select {
 				case <-stop:

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -40,9 +41,7 @@ func startOpenssl(t testing.TB, version string, args ...string) *openssl {
 	}
 	r, w := io.Pipe()
 	cmd.Stdout, cmd.Stderr = w, w
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, cmd.Start())
 	s := &openssl{t: t, stdin: stdin, lines: make(chan string, 1024)}
 	var wait sync.WaitGroup
 	wait.Go(func() {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -14,9 +15,7 @@ func aged(t *testing.T, e *proxytest.Edge, most time.Duration) {
 	t.Helper()
 	conf := e.Edge.Config()
 	conf.Timeouts.ClientMaxAge = config.Duration{Duration: most}
-	if err := e.Use(conf); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, e.Use(conf))
 }
 
 // TestAConnectionRetiresWithAnAnswer holds that every kind of answer can be the last of a

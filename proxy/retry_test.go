@@ -1,13 +1,13 @@
 package proxy_test
 
 import (
-	"net"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -115,10 +115,7 @@ func TestARequestOfWhichBytesWereSentIsNotSentAgain(t *testing.T) {
 // TestAnUnreachableUpstreamMayBeAskedAgain holds that the client is told that
 // nothing was sent.
 func TestAnUnreachableUpstreamMayBeAskedAgain(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := testkit.Listen(t)
 	_ = l.Close() // nobody listens there now
 	e := proxytest.StartEdge(t, "http://"+l.Addr().String(), nil)
 	c := e.Dial()

@@ -9,6 +9,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/identity/clientkey"
 	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -269,9 +270,7 @@ func TestAReloadKeepsTheCountsOfLimitsThatStay(t *testing.T) {
 	e := proxytest.StartEdge(t, url, limitTo(config.RouteLimits{Requests: "1/d", Burst: 2, Concurrent: 2}))
 	use := func(l config.RouteLimits) {
 		t.Helper()
-		if err := e.Use(with(l)); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, e.Use(with(l)))
 	}
 	running := e.Dial()
 	running.Send("GET / HTTP/1.1\nHost: edge\n" + bearer("0123abcd") + "\n")

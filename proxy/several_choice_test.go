@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -63,9 +64,7 @@ func TestACanaryGoesBackByAReload(t *testing.T) {
 	if c.Chunk() != "first" {
 		t.Fatal("the canary was not asked")
 	}
-	if err := e.Use(proxytest.Configuration(nobody, canary(0))); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, e.Use(proxytest.Configuration(nobody, canary(0))))
 	if m := e.Ask(proxytest.Request); m.Body != "main" {
 		t.Errorf("the answer is %v", m)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -30,9 +31,7 @@ func TestWhatIsNotHeldIsNotMoved(t *testing.T) {
 			r.Failover.BodyHead.Bytes = tc.limit
 			conf.Routes["api"] = r
 			e := startSeveral(t, nobody)
-			if err := e.Use(conf); err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, e.Use(conf))
 			request := "POST /openai/v1/chat/completions HTTP/1.1\nHost: edge\napi-key: 0123abcd\n" + tc.head
 			for _, want := range []string{"full", "right"} {
 				if m := e.Ask(request); m.Body != want {

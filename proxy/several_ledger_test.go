@@ -46,7 +46,7 @@ func TestALedger(t *testing.T) {
 	var wait sync.WaitGroup
 	for client := range clients {
 		wait.Go(func() {
-			c := e.Dial()
+			c := e.Aside().Dial()
 			for i := range each {
 				body := fmt.Sprintf("%d-%d-%s", client, i, strings.Repeat("x", i*i*10))
 				m, err := c.TryAsk(proxytest.CRLF(fmt.Sprintf("POST / HTTP/1.1\nHost: edge\napi-key: %d\nContent-Length: %d\n\n", client, len(body))) + body)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -123,9 +124,7 @@ func TestABoundConnectionEndsWithItsUpstream(t *testing.T) {
 	if again := numberFor(c, "/more", ""); again != own {
 		t.Errorf("after a reload that does not change the upstream: connection %s, want %s", again, own)
 	}
-	if err := e.Use(proxytest.Configuration(other, nil)); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, e.Use(proxytest.Configuration(other, nil)))
 	proxytest.Eventually(t, func() bool { return n.isClosed(own) }, func() string { return "the connection outlives its upstream" })
 	if got := numberFor(c, "/", ""); got != "other" {
 		t.Errorf("the next request is answered by %q, want other", got)

@@ -3,6 +3,8 @@ package proxy
 import (
 	"bytes"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestAStoreKeepsWhatIsUsualAndNoMore holds that what a busy minute or an odd
@@ -10,16 +12,12 @@ import (
 func TestAStoreKeepsWhatIsUsualAndNoMore(t *testing.T) {
 	var s store
 	r := s.requests.take()
-	if err := r.Parse(sdkRequest); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, r.Parse(sdkRequest))
 	s.requests.put(r, r.Grown())
 	if s.requests.take() != r {
 		t.Error("a usual head is not used again")
 	}
-	if err := r.Parse(crlf("GET / HTTP/1.1\nHost: e\n" + string(bytes.Repeat([]byte("X: y\n"), 200)) + "\n")); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, r.Parse(crlf("GET / HTTP/1.1\nHost: e\n"+string(bytes.Repeat([]byte("X: y\n"), 200))+"\n")))
 	s.requests.put(r, r.Grown())
 	if s.requests.take() == r {
 		t.Error("the room of a large head is kept")

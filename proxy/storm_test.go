@@ -37,7 +37,7 @@ func TestAStorm(t *testing.T) {
 			answered := make([]map[string]bool, clients)
 			for n := range clients {
 				answered[n] = map[string]bool{}
-				s := &stormClient{Rand: rand.New(rand.NewPCG(uint64(n), 7)), e: e, name: fmt.Sprintf("c%d", n), answered: answered[n]}
+				s := &stormClient{Rand: rand.New(rand.NewPCG(uint64(n), 7)), e: e.Aside(), name: fmt.Sprintf("c%d", n), answered: answered[n]}
 				all.Go(func() { s.run(each) })
 			}
 			all.Wait()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -63,9 +64,7 @@ func TestALargeUploadArrivesWhole(t *testing.T) {
 				})
 				c := e.Dial()
 				c.Send("POST /files HTTP/1.1\nHost: edge\n" + framing + "\n\n")
-				if err := sendBody(c, body, framing == "Transfer-Encoding: chunked"); err != nil {
-					t.Fatal(err)
-				}
+				testkit.Must(t, sendBody(c, body, framing == "Transfer-Encoding: chunked"))
 				if m := c.Answer("POST"); m.Body != "ok" {
 					t.Errorf("answer %v", m)
 				}

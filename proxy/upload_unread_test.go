@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -20,9 +21,7 @@ func TestARefusalReachesWhoWritesFirst(t *testing.T) {
 				e := leg.Start(t, func(c *config.Config) { c.Limits.RequestBody = config.Size{Bytes: 1 << 20} }, func(up *proxytest.Peer) { up.Gone() })
 				c := e.Dial()
 				c.Send("POST /files HTTP/1.1\nHost: edge\n" + framing + "\n\n")
-				if err := sendBody(c, make([]byte, size), framing == "Transfer-Encoding: chunked"); err != nil {
-					t.Fatal(err)
-				}
+				testkit.Must(t, sendBody(c, make([]byte, size), framing == "Transfer-Encoding: chunked"))
 				proxytest.WantError(t, c.Answer("POST"), 413, "body_too_large", "false")
 				c.WantEnd(proxytest.Orderly)
 				_ = c.Close()

@@ -1,6 +1,10 @@
 package rewrite
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
+)
 
 // TestWhoNeedsTheRules holds of each kind of request whether an upstream would find its
 // credentials without the rules.
@@ -42,9 +46,7 @@ func TestWhoNeedsTheRules(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p, err := NewPolicy(tc.options)
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			fields, query := parseHead(tc.head)
 			d := p.Decide(fields, query)
 			if got := p.Moves(&d, fields); got != tc.want {

@@ -3,6 +3,8 @@ package rewrite
 import (
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // callers are the places in which a caller's credential can stand.
@@ -43,9 +45,7 @@ func TestNothingOfTheCallersCredentialsPasses(t *testing.T) {
 		"Authorization": {Header: "Authorization", Value: "Bearer {key}"}, "both": {KeepAuthorization: true}, "kept": {KeepMisplacedToken: true},
 	} {
 		p, err := NewPolicy(o)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		taking := Replacing("x-key")
 		for name, fields := range callers {
 			d := p.Decide(fields, nil)
@@ -70,9 +70,7 @@ func TestNothingOfTheCallersCredentialsPasses(t *testing.T) {
 // in the field of the edge.
 func TestTheCallersCredentialsPassBesideTheEdges(t *testing.T) {
 	p, err := NewPolicy(Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	for _, tc := range []struct{ name, field, request, want string }{
 		{"key beside a token", "Authorization", "key", "api-key: 0123abcd\r\n"},
 		{"moved key beside a token", "authorization", "key as Bearer", "api-key: 0123abcd\r\n"},
@@ -93,9 +91,7 @@ func TestTheCallersCredentialsPassBesideTheEdges(t *testing.T) {
 		}
 	}
 	p, err = NewPolicy(Options{KeepMisplacedToken: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	fields := callers["misplaced token"]
 	if got := replaced(p, Beside("api-key"), p.Yields(p.Decide(fields, nil), "api-key"), fields); got != "" {
 		t.Errorf("a token that is left in the field: %q", got)

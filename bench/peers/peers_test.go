@@ -2,13 +2,13 @@ package peers
 
 import (
 	"maps"
-	"os"
 	"slices"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/apim-edge/apim-edge/bench/internal/tokens"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestTheEdgeIsMeasuredWithItsDefaults holds that the edge's file sets what it
@@ -31,21 +31,12 @@ func TestTheEdgeIsMeasuredWithItsDefaults(t *testing.T) {
 func wantKeys(t *testing.T, shown *tokens.Files, want ...string) {
 	t.Helper()
 	edge, err := Select([]string{"apim-edge"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	i := Instance{Dir: t.TempDir(), UpstreamTLS: true, ClientTLS: true, CAFile: "ca", CertFile: "cert", KeyFile: "key", UpstreamName: "name", Cores: 1, Tokens: shown}
-	if err := edge[0].WriteFiles(i); err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(i.File("config.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, edge[0].WriteFiles(i))
+	text := testkit.Read(t, i.File("config.yaml"))
 	var file map[string]any
-	if err := yaml.Unmarshal(text, &file); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, yaml.Unmarshal([]byte(text), &file))
 	set := map[string]bool{}
 	keys(set, "", file)
 	slices.Sort(want)

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/demo"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestTheDemoShowsTheEdgeAsItIs holds that the page is told what the edge's own log
@@ -25,15 +25,11 @@ func TestTheDemoShowsTheEdgeAsItIs(t *testing.T) {
 	for _, model := range []string{"gpt-4o", "cut-chunked"} {
 		body := fmt.Sprintf(`{"model": %q, "stream": true, "messages": [{"role": "user", "content": "Hello"}]}`, model)
 		req, err := http.NewRequestWithContext(t.Context(), "POST", config.Edge+config.Path+"?api-key="+secrets[1], strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		req.Header.Set("Authorization", "Bearer "+config.Key)
 		req.Header.Set("Content-Type", "application/json")
 		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		_, err = io.Copy(io.Discard, resp.Body)
 		resp.Body.Close()
 		if cut := err != nil; resp.StatusCode != 200 || cut != (model == "cut-chunked") {
@@ -48,16 +44,11 @@ func TestTheDemoShowsTheEdgeAsItIs(t *testing.T) {
 		}
 	}
 	raw := ""
-	deadline := time.Now().Add(time.Minute)
-	for strings.Count(raw, config.Path) < 4 { // the show's two and ours
-		if time.Now().After(deadline) {
-			t.Fatalf("the page is told %s", raw)
-		}
+	testkit.Await(t, "the page is told of the show's two exchanges and ours", func() bool {
 		raw = getText(t, page+"/edge.json")
-	}
-	if err := json.Unmarshal([]byte(raw), &edge); err != nil {
-		t.Fatal(err)
-	}
+		return strings.Count(raw, config.Path) >= 4
+	}, func() string { return raw })
+	testkit.JSON(t, raw, &edge)
 	for _, secret := range secrets {
 		if strings.Contains(raw, secret) {
 			t.Errorf("the page is told %s", raw)
@@ -86,9 +77,7 @@ func demoPage(t *testing.T) (page string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	ended := make(chan error, 1)
 	go func() {
 		ended <- demo.Run(ctx, demo.Options{
@@ -119,21 +108,14 @@ func demoPage(t *testing.T) (page string) {
 
 func getText(t *testing.T, url string) string {
 	t.Helper()
-	resp, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
+	answer := testkit.Get(t, url)
+	if answer.StatusCode != 200 {
+		t.Fatalf("%s: got %d %q", url, answer.StatusCode, answer.Text)
 	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != 200 {
-		t.Fatalf("%s: got %d %q, %v", url, resp.StatusCode, body, err)
-	}
-	return string(body)
+	return answer.Text
 }
 
 func getJSON(t *testing.T, url string, into any) {
 	t.Helper()
-	if err := json.Unmarshal([]byte(getText(t, url)), into); err != nil {
-		t.Fatal(err)
-	}
+	testkit.JSON(t, getText(t, url), into)
 }

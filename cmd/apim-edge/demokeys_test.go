@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -31,9 +32,7 @@ func atATerminal(t *testing.T, args ...string) (p *process, master *os.File, sho
 	return p, master, shown, func() unix.Termios {
 		t.Helper()
 		now, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		return *now
 	}
 }

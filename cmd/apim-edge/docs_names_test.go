@@ -24,6 +24,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/identity/token"
 	"github.com/apim-edge/apim-edge/internal/otlp"
 	"github.com/apim-edge/apim-edge/internal/shares"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -55,9 +56,7 @@ func TestMetricsAreListed(t *testing.T) {
 	if !*update {
 		t.Fatalf("the list of metrics in %s is not current; run: go generate ./cmd/apim-edge", operations)
 	}
-	if err := os.WriteFile(filepath.Join(root, operations), []byte(want), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, os.WriteFile(filepath.Join(root, operations), []byte(want), 0o644))
 }
 
 type metric struct{ name, help, labels string }
@@ -133,11 +132,7 @@ func TestLogLinesAreExplained(t *testing.T) {
 		}
 	}
 	for _, folder := range []string{"proxy", "proxy/front", "proxy/record", "internal/admin", "internal/census", "internal/service"} {
-		files, err := filepath.Glob(filepath.Join(root, folder, "*.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range files {
+		for _, f := range testkit.Files(t, filepath.Join(root, folder, "*.go")) {
 			if strings.HasSuffix(f, "_test.go") {
 				continue
 			}
@@ -309,9 +304,7 @@ func underKey(t *testing.T, page, text, key string) string {
 		t.Fatalf("%s: no %s (%v) in\n%s", page, key, err, text)
 	}
 	value, err := yaml.Marshal(tree[key])
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return string(value)
 }
 
@@ -321,10 +314,7 @@ func containsOneOf(text string, parts ...string) bool {
 
 func loadRecipe(t *testing.T, page, recipe string) config.Config {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "edge.yaml")
-	if err := os.WriteFile(file, []byte(recipe), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := testkit.File(t, "edge.yaml", recipe)
 	conf, err := config.Load(config.Options{File: file})
 	if err != nil {
 		t.Errorf("%s: %v in\n%s", page, err, recipe)

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -26,14 +27,8 @@ func pages(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	files := []string{"README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"}
-	for _, pattern := range []string{"docs/*.md", "docs/decisions/*.md"} {
-		found, err := filepath.Glob(filepath.Join(root, pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range found {
-			files = append(files, strings.TrimPrefix(filepath.ToSlash(f), root+"/"))
-		}
+	for _, f := range testkit.Files(t, root+"/docs/*.md", root+"/docs/decisions/*.md") {
+		files = append(files, strings.TrimPrefix(filepath.ToSlash(f), root+"/"))
 	}
 	for _, f := range files {
 		all[f] = read(t, f)
@@ -43,20 +38,14 @@ func pages(t *testing.T) map[string]string {
 
 func read(t *testing.T, path string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, path))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
+	return testkit.Read(t, filepath.Join(root, path))
 }
 
 // has reports whether the file, or one in the folder, has the text.
 func has(t *testing.T, path, text string) bool {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(root, path, "*.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	if len(files) == 0 {
 		return strings.Contains(read(t, path), text)
 	}
@@ -292,8 +281,6 @@ func foreignImports(t *testing.T) map[string]bool {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return all
 }

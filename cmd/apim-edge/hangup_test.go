@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -136,13 +137,9 @@ func TestATerminalThatStopsWritersStopsNothing(t *testing.T) {
 	p := newProcess(t)
 	master, slave := openTerminal(t)
 	settings, err := unix.IoctlGetTermios(int(slave.Fd()), unix.TCGETS)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	settings.Lflag |= unix.TOSTOP
-	if err := unix.IoctlSetTermios(int(slave.Fd()), unix.TCSETS, settings); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, unix.IoctlSetTermios(int(slave.Fd()), unix.TCSETS, settings))
 	p.Stdin, p.Stdout, p.Stderr = slave, slave, slave
 	// The shell leads the session and stays in the foreground.
 	p.through("set -m; \"$0\" \"$@\" & echo $! > '" + filepath.Join(p.dir, "pid") + "'; wait")
@@ -168,9 +165,7 @@ func TestATerminalThatStopsWritersStopsNothing(t *testing.T) {
 		p.answers()
 	}
 	p.eventually("the log is written", func() bool { return strings.Count(seen.String(), " complete") >= 10 })
-	if err := syscall.Kill(job, syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, syscall.Kill(job, syscall.SIGTERM))
 	p.ends(0) // the shell, which waits for the job
 	job = 0
 	_ = master.Close()

@@ -2,10 +2,11 @@ package main
 
 import (
 	"bytes"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestTheExampleOfImport: the page on import shows a document, and what the first command
@@ -19,9 +20,7 @@ func TestTheExampleOfImport(t *testing.T) {
 	}
 	first := regexp.MustCompile("```sh\napim-edge (.*)\n").FindStringSubmatch(page)
 	t.Chdir(t.TempDir())
-	if err := os.WriteFile("api.xml", []byte(blocks["xml"]), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Write(t, "api.xml", blocks["xml"])
 	var out bytes.Buffer
 	cmd := newRootCommand()
 	cmd.SetOut(&out)

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -51,9 +52,7 @@ func TestTheLogMayDie(t *testing.T) {
 		}, true},
 		{"the disk is full", func(t *testing.T, p *process) {
 			full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			defer full.Close() //nolint:errcheck // the process has its own
 			p.Stderr = full
 			p.serve()
@@ -102,9 +101,7 @@ func TestTheLogMayDie(t *testing.T) {
 func pipe(t *testing.T) (r, w *os.File) {
 	t.Helper()
 	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	t.Cleanup(func() { _, _ = r.Close(), w.Close() })
 	return r, w
 }
@@ -113,9 +110,7 @@ func pipe(t *testing.T) (r, w *os.File) {
 func (p *process) through(line string) {
 	p.t.Helper()
 	self, err := exec.LookPath("apim-edge")
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	testkit.Must(p.t, err)
 	p.Args = append([]string{"sh", "-c", line, self}, p.Args[1:]...)
 	if p.Path, err = exec.LookPath("sh"); err != nil {
 		p.t.Fatal(err)
@@ -141,18 +136,12 @@ func TestClosedDescriptorsAreNotReused(t *testing.T) {
 func TestALogThatIsReadAgain(t *testing.T) {
 	p := newProcess(t, "--log-format", "json")
 	name := filepath.Join(p.dir, "log")
-	if err := unix.Mkfifo(name, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, unix.Mkfifo(name, 0o600))
 	first, err := os.OpenFile(name, os.O_RDWR, 0) // does not wait
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer first.Close() //nolint:errcheck // closed below
 	w, err := os.OpenFile(name, os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	p.Stderr = w
 	p.serve()
 	_ = w.Close()
@@ -162,9 +151,7 @@ func TestALogThatIsReadAgain(t *testing.T) {
 		return p.metric("apim_edge_log_lines_lost_total") != "0"
 	})
 	again, err := os.OpenFile(name, os.O_RDONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer again.Close() //nolint:errcheck // a test's end
 	told := make(chan string, 1)
 	go func() {
@@ -198,16 +185,12 @@ func TestALogThatIsReadAgain(t *testing.T) {
 func TestALogThatSomebodyMadeNonBlocking(t *testing.T) {
 	p := newProcess(t, "--log-format", "json")
 	var ends [2]int
-	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, unix.Pipe2(ends[:], unix.O_CLOEXEC))
 	r, w := os.NewFile(uintptr(ends[0]), "r"), os.NewFile(uintptr(ends[1]), "w")
 	defer r.Close() //nolint:errcheck // a test's end
 	p.Stderr = w
 	p.serve()
-	if err := unix.SetNonblock(ends[1], true); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, unix.SetNonblock(ends[1], true))
 	_ = w.Close()
 	const asked = 400 // more than a pipe of 64 KiB holds
 	for range asked {

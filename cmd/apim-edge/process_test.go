@@ -3,9 +3,6 @@
 package main
 
 import (
-	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,11 +12,11 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/apim-edge/apim-edge/internal/lookalike"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -44,11 +41,9 @@ func newProcess(t *testing.T, flags ...string) *process {
 	t.Cleanup(func() { signal.Stop(handled) })
 	legacy := lookalike.New(lookalike.Options{PrimaryKey: "0123abcd"})
 	url, err := legacy.Start("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	t.Cleanup(func() { _ = legacy.Close() })
-	p := &process{t: t, dir: t.TempDir(), edge: freeAddress(t), admin: freeAddress(t), end: make(chan error, 1)}
+	p := &process{t: t, dir: t.TempDir(), edge: testkit.Unused(t), admin: testkit.Unused(t), end: make(chan error, 1)}
 	p.client.Transport = &http.Transport{DisableKeepAlives: true}
 	p.write("edge.yaml", "upstreams: {legacy: {url: '"+url+"'}}\ntimeouts: {drain: 1s, drain_delay: 0}\n")
 	args := append([]string{"serve", "--config", filepath.Join(p.dir, "edge.yaml"), "--listen", p.edge, "--admin", p.admin}, flags...)
@@ -57,35 +52,15 @@ func newProcess(t *testing.T, flags ...string) *process {
 	return p
 }
 
-// freeAddress returns one at which nobody listens. Its port is below those that the
-// kernel gives to outgoing connections and to whoever asks for any (32768 and more): it
-// cannot be taken by chance before the edge has it.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 1000 {
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(10_000+rand.IntN(22_000)))
-		if l, err := net.Listen("tcp", address); err == nil {
-			_ = l.Close()
-			return address
-		}
-	}
-	t.Fatal("no free port")
-	return ""
-}
-
 func (p *process) write(name, text string) {
 	p.t.Helper()
-	if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
-		p.t.Fatal(err)
-	}
+	testkit.Write(p.t, filepath.Join(p.dir, name), text)
 }
 
 // run starts it; serve waits until it serves as well.
 func (p *process) run() {
 	p.t.Helper()
-	if err := p.Start(); err != nil {
-		p.t.Fatal(err)
-	}
+	testkit.Must(p.t, p.Start())
 	go func() { p.end <- p.Wait() }()
 	p.t.Cleanup(func() {
 		_ = p.Process.Kill() // an error: it has ended already
@@ -118,18 +93,9 @@ func (p *process) ready() {
 // answers holds that the edge answers.
 func (p *process) answers() {
 	p.t.Helper()
-	req, err := http.NewRequest(http.MethodGet, "http://"+p.edge+"/openai/v1/models", nil)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer 0123abcd")
-	resp, err := p.client.Do(req)
-	if err != nil {
-		p.t.Fatalf("the edge does not answer: %v", err)
-	}
-	defer resp.Body.Close() //nolint:errcheck // a test's end
-	if resp.StatusCode != http.StatusOK {
-		p.t.Fatalf("the edge answers %s", resp.Status)
+	answer := testkit.Ask(p.t, &p.client, http.MethodGet, "http://"+p.edge+"/openai/v1/models", "", "Authorization", "Bearer 0123abcd")
+	if answer.StatusCode != http.StatusOK {
+		p.t.Fatalf("the edge answers %s", answer.Status)
 	}
 }
 
@@ -137,53 +103,37 @@ func (p *process) answers() {
 // is neither 0 nor anything else.
 func (p *process) metric(name string) string {
 	p.t.Helper()
-	resp, err := p.client.Get("http://" + p.admin + "/metrics")
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer resp.Body.Close() //nolint:errcheck // a test's end
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	found := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (.*)$`).FindSubmatch(text)
+	text := testkit.Ask(p.t, &p.client, http.MethodGet, "http://"+p.admin+"/metrics", "").Text
+	found := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (.*)$`).FindStringSubmatch(text)
 	if found == nil {
 		p.t.Fatalf("there is no metric %s in\n%s", name, text)
 	}
-	return string(found[1])
+	return found[1]
 }
 
 func (p *process) eventually(what string, ok func() bool) {
 	p.t.Helper()
-	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	testkit.Await(p.t, what, func() bool {
 		select {
 		case err := <-p.end:
 			p.end = nil
 			p.t.Fatalf("it has ended (%v) before: %s", err, what)
 		default:
 		}
-		if time.Now().After(end) {
-			p.t.Fatalf("never: %s", what)
-		}
-	}
+		return ok()
+	})
 }
 
 func (p *process) signal(s os.Signal) {
 	p.t.Helper()
-	if err := p.Process.Signal(s); err != nil {
-		p.t.Fatal(err)
-	}
+	testkit.Must(p.t, p.Process.Signal(s))
 }
 
 // ends waits for the end and wants the exit code.
 func (p *process) ends(want int) {
 	p.t.Helper()
-	select {
-	case <-p.end:
-		p.end = nil
-	case <-time.After(30 * time.Second):
-		p.t.Fatal("it does not end")
-	}
+	testkit.Receive(p.t, p.end, "its end")
+	p.end = nil
 	if got := p.ProcessState.ExitCode(); got != want {
 		p.t.Fatalf("it ended with %s, want exit code %d", p.ProcessState, want)
 	}
@@ -209,9 +159,7 @@ func openTerminal(t *testing.T) (master, slave *os.File) {
 	if err == nil {
 		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	name := filepath.Join("/dev/pts", strconv.Itoa(n))
 	if slave, err = os.OpenFile(name, os.O_RDWR|syscall.O_NOCTTY, 0); err != nil {
 		t.Fatal(err)

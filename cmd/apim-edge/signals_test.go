@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/apim-edge/apim-edge/internal/signals"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -34,9 +35,7 @@ func TestASIGHUPWhileItInitialisesIsAReload(t *testing.T) {
 			p.Args = slices.Concat([]string{"apim-edge"}, command, p.Args[2:])
 			p.Env = append(p.Env, "GODEBUG=inittrace=1")
 			read, write, err := os.Pipe()
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			defer read.Close() //nolint:errcheck // a test's end
 			if _, err := unix.FcntlInt(write.Fd(), unix.F_SETPIPE_SZ, 4<<10); err != nil {
 				t.Fatal(err)
@@ -75,9 +74,7 @@ func wantFewBefore(t *testing.T, trace *bufio.Reader, name string) {
 			return
 		}
 		n, err := strconv.Atoi(found[2])
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		if allocs += n; allocs > most || strings.HasPrefix(found[1], "github.com/apim-edge/") {
 			t.Fatalf("before %s comes %s with %d allocations, %d with those before it; want %d at most, and none of the project",
 				name, found[1], n, allocs, most)
@@ -121,18 +118,12 @@ func TestWhichCommandsServe(t *testing.T) {
 func (p *process) replaceByFIFO() (open func() *os.File) {
 	p.t.Helper()
 	file := filepath.Join(p.dir, "edge.yaml")
-	if err := unix.Mkfifo(file+".next", 0o600); err != nil {
-		p.t.Fatal(err)
-	}
-	if err := os.Rename(file+".next", file); err != nil {
-		p.t.Fatal(err)
-	}
+	testkit.Must(p.t, unix.Mkfifo(file+".next", 0o600))
+	testkit.Must(p.t, os.Rename(file+".next", file))
 	return func() *os.File {
 		p.t.Helper()
 		f, err := os.OpenFile(file, os.O_WRONLY, 0) // waits for the edge to open it
-		if err != nil {
-			p.t.Fatal(err)
-		}
+		testkit.Must(p.t, err)
 		return f
 	}
 }
@@ -142,21 +133,16 @@ func (p *process) replaceByFIFO() (open func() *os.File) {
 func TestASIGHUPWhileItLoadsIsAReload(t *testing.T) {
 	p := newProcess(t, "--log-format", "json")
 	log := p.logged()
-	text, err := os.ReadFile(filepath.Join(p.dir, "edge.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := testkit.Read(t, filepath.Join(p.dir, "edge.yaml"))
 	open := p.replaceByFIFO()
 	p.run()
 	f := open()
 	for range 100 {
 		p.signal(syscall.SIGHUP)
 	}
-	p.write("next.yaml", string(text)) // what the reload reads
-	if err := os.Rename(filepath.Join(p.dir, "next.yaml"), filepath.Join(p.dir, "edge.yaml")); err != nil {
-		t.Fatal(err)
-	}
-	_, err = f.Write(text)
+	p.write("next.yaml", text) // what the reload reads
+	testkit.Must(t, os.Rename(filepath.Join(p.dir, "next.yaml"), filepath.Join(p.dir, "edge.yaml")))
+	_, err := f.WriteString(text)
 	if err = errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)
 	}

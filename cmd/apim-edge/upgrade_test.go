@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -33,11 +34,7 @@ type kept struct {
 
 func (p *process) keep() *kept {
 	p.t.Helper()
-	c, err := net.Dial("tcp", p.edge)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.t.Cleanup(func() { _ = c.Close() })
+	c := testkit.Dial(p.t, p.edge)
 	return &kept{c, bufio.NewReader(c)}
 }
 
@@ -95,9 +92,7 @@ func TestOneEdgeRelievesAnother(t *testing.T) {
 func TestSystemdIsTold(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notify")
 	told, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer told.Close() //nolint:errcheck // a test's end
 	p := newProcess(t)
 	p.Env = append(p.Env, "NOTIFY_SOCKET="+path)
@@ -125,9 +120,7 @@ func TestSystemdHandsASocketOver(t *testing.T) {
 	}
 	p := newProcess(t, "--log-format", "json")
 	program, err := exec.LookPath(p.Args[0])
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	log := &proxytest.Log{}
 	p.Cmd = exec.Command(activate, append([]string{"--listen=" + p.edge, "--fdname=clients", program}, p.Args[1:]...)...)
 	p.Stderr = log
@@ -145,15 +138,9 @@ func TestSystemdHandsASocketOver(t *testing.T) {
 
 // TestASocketThatFitsNothingIsSaid holds that an edge does not serve beside it.
 func TestASocketThatFitsNothingIsSaid(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close() //nolint:errcheck // a test's end
+	l := testkit.Listen(t)
 	f, err := l.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer f.Close() //nolint:errcheck // a test's end
 	p := newProcess(t)
 	log := p.logged()

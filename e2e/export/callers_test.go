@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // statuses asks so many times, and counts the answers.
@@ -121,16 +123,12 @@ routes: {openai: {path_prefix: /, limits: {per: address, requests: 12/h, burst: 
 func askFrom(t *testing.T, from, address string) int {
 	t.Helper()
 	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}).Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
 	_, _ = io.WriteString(conn, head("/a", "", "Connection", "close"))
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return resp.StatusCode
 }
 
@@ -157,16 +155,9 @@ routes: {openai: {path_prefix: /, limits: {per: credential, concurrent: 1}}}
 			t.Errorf("%s: another caller gets %d", s.name, o.status)
 		}
 		end()
-		for deadline := time.Now().Add(patience); ; { // it is told of the end in its own time
-			o := s.ask(t, up, head("/a", "", "Connection", "close"))
-			if o.status == 200 {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("%s: the exchange counts behind its end: %d", s.name, o.status)
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
+		testkit.Await(t, s.name+" is told that the exchange has ended", func() bool {
+			return s.ask(t, up, head("/a", "", "Connection", "close")).status == 200
+		})
 	}
 }
 

@@ -6,11 +6,11 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // fieldsOf returns fields of a request that reached the upstream, as one text.
@@ -166,11 +166,7 @@ func TestAStreamPassesEventByEvent(t *testing.T) {
 		}
 	}
 	for _, s := range sides(t, up, fmt.Sprintf(configuration, `{}`), secrets{}) {
-		conn, err := net.Dial("tcp", s.address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = conn.SetDeadline(time.Now().Add(patience))
+		conn := testkit.Dial(t, s.address)
 		fmt.Fprintf(conn, "POST /openai/v1/chat/completions HTTP/1.1\r\nHost: edge\r\nAuthorization: Bearer %s\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", keyA)
 		resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: "POST"})
 		if err != nil {
@@ -202,19 +198,12 @@ func TestADepartureEndsTheUpstreamsWork(t *testing.T) {
 		gone <- struct{}{}
 	}
 	for _, s := range sides(t, up, fmt.Sprintf(configuration, `{}`), secrets{}) {
-		conn, err := net.Dial("tcp", s.address)
-		if err != nil {
-			t.Fatal(err)
-		}
+		conn := testkit.Dial(t, s.address)
 		fmt.Fprint(conn, head("/openai/v1/models", ""))
 		if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil {
 			t.Fatalf("%s: %v", s.name, err)
 		}
 		_ = conn.Close()
-		select {
-		case <-gone:
-		case <-time.After(patience):
-			t.Errorf("%s: the upstream still works for a client that has left", s.name)
-		}
+		testkit.Receive(t, gone, s.name+": the upstream works no more for a client that has left")
 	}
 }

@@ -12,7 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // lines returns the values of a field at the upstream, if it was asked.
@@ -69,11 +70,7 @@ func TestTrailersAndCuts(t *testing.T) {
 	const chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n"
 	for _, tc := range []struct{ id, answer string }{{"trailers", trailing}, {"cuts", short}, {"", chunked}} {
 		t.Run("ends "+tc.id, func(t *testing.T) {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = l.Close() })
+			l := testkit.Listen(t)
 			go answerAll(l, tc.answer)
 			up := startRecorder(t, false)
 			config := strings.Replace(fmt.Sprintf(configuration, `{}`), "UPSTREAM", l.Addr().String(), 1)
@@ -111,12 +108,7 @@ func answerAll(l net.Listener, answer string) {
 // ending says how the answer to a request ends.
 func ending(t *testing.T, address string) string {
 	t.Helper()
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	conn := testkit.Dial(t, address)
 	_, _ = io.WriteString(conn, head("/a", "", "TE", "trailers", "Connection", "TE"))
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {

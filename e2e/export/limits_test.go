@@ -6,16 +6,15 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const bounded = `
@@ -27,11 +26,7 @@ limits: {exchanges: 1}
 // hold asks and returns when the answer has begun, which then goes on until it is ended.
 func hold(t *testing.T, address string) (end func()) {
 	t.Helper()
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	conn := testkit.Dial(t, address)
 	_, _ = io.WriteString(conn, head("/hold", ""))
 	if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil {
 		t.Fatal(err)
@@ -81,11 +76,7 @@ func TestWebSockets(t *testing.T) {
 		_, _ = io.Copy(conn, in)
 	}
 	for _, s := range sides(t, up, fmt.Sprintf(configuration, `{}`), secrets{}) {
-		conn, err := net.Dial("tcp", s.address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = conn.SetDeadline(time.Now().Add(patience))
+		conn := testkit.Dial(t, s.address)
 		_, _ = io.WriteString(conn, head("/openai/v1/realtime", "", "Upgrade", "websocket", "Connection", "Upgrade", "Sec-WebSocket-Version", "13",
 			"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol", "realtime, openai-insecure-api-key."+keyA))
 		in := bufio.NewReader(conn)
@@ -133,22 +124,11 @@ var (
 // programs take the file, and have no warning. Both look names up, so the upstream is here.
 func TestEveryDocumentIsAccepted(t *testing.T) {
 	t.Setenv("EXPORT_E2E_KEY", "x")
-	found, err := filepath.Glob("../../configs/recipes/*.yaml")
-	more, wrong := filepath.Glob("../../internal/export/testdata/*.yaml")
-	if err != nil || wrong != nil || len(found) == 0 || len(more) == 0 {
-		t.Fatal(err, wrong, len(found), len(more))
-	}
 	own := map[string]string{"cert_file": certificate.CertFile, "key_file": certificate.KeyFile, "ca_file": certificate.CertFile}
-	pair := filepath.Join(t.TempDir(), "pair.pem")
-	if err := os.WriteFile(pair, append(append([]byte{}, certificate.CertPEM...), certificate.KeyPEM...), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range append(found, more...) {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		named := files.ReplaceAllStringFunc(string(text), func(s string) string {
+	pair := testkit.File(t, "pair.pem", string(append(append([]byte{}, certificate.CertPEM...), certificate.KeyPEM...)))
+	for _, file := range testkit.Files(t, "../../configs/recipes/*.yaml", "../../internal/export/testdata/*.yaml") {
+		text := testkit.Read(t, file)
+		named := files.ReplaceAllStringFunc(text, func(s string) string {
 			key, _, _ := strings.Cut(s, ":")
 			return key + ": " + own[key]
 		})

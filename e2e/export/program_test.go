@@ -7,18 +7,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
-	"github.com/apim-edge/apim-edge/e2e/internal/raw"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // document is what apim-edge export --json prints.
@@ -53,11 +50,7 @@ func exported(t *testing.T, config, to string) *document {
 
 func exportedRoute(t *testing.T, config, route, to string) *document {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "edge.yaml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(edge.Built, "export", route, "--to", to, "--config", file, "--json")
+	cmd := exec.Command(edge.Built, "export", route, "--to", to, "--config", testkit.File(t, "edge.yaml", config), "--json")
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
@@ -68,27 +61,6 @@ func exportedRoute(t *testing.T, config, route, to string) *document {
 	return &doc
 }
 
-// freePort returns a port of 127.0.0.1 that nobody listens on until the program does.
-func freePort(t *testing.T) string {
-	t.Helper()
-	address, err := raw.Reserve()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(address)
-	return port
-}
-
-// find returns the path of a program that Debian has.
-func find(t *testing.T, name string) string {
-	t.Helper()
-	path, err := edge.Program(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
 // checked runs the program's own check of its file, which must have nothing to say.
 func checked(t *testing.T, quiet string, words ...string) {
 	t.Helper()
@@ -96,46 +68,6 @@ func checked(t *testing.T, quiet string, words ...string) {
 	text := string(out)
 	if err != nil || strings.Contains(text, "[warn]") || strings.Contains(text, "[WARNING]") || !strings.Contains(text, quiet) {
 		t.Fatalf("%s: %v\n%s", strings.Join(words, " "), err, text)
-	}
-}
-
-// run starts a program and waits until it accepts connections. It ends with the test.
-func run(t *testing.T, environ []string, port string, words ...string) {
-	t.Helper()
-	cmd := exec.Command(words[0], words[1:]...)
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr, cmd.Env = &log, &log, append(os.Environ(), environ...)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	gone := make(chan error, 1)
-	go func() { gone <- cmd.Wait() }()
-	ended := false
-	t.Cleanup(func() {
-		if !ended {
-			_ = cmd.Process.Signal(syscall.SIGTERM) // an error: it has gone
-			<-gone
-		}
-		if t.Failed() {
-			t.Logf("the end of the log of %s:\n%s", words[0], log.String()[max(0, log.Len()-300):])
-		}
-	})
-	deadline := time.Now().Add(patience)
-	for {
-		select {
-		case err := <-gone:
-			ended = true
-			t.Fatalf("%s ended: %v\n%s", words[0], err, log.String())
-		case <-time.After(20 * time.Millisecond):
-		}
-		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
-		if err == nil {
-			_ = conn.Close()
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s does not listen on %s: %v", words[0], port, err)
-		}
 	}
 }
 
@@ -162,7 +94,7 @@ func startNginx(t *testing.T, doc *document, port string, secrets map[string]str
 		t.Fatal(err)
 	}
 	words := checkedNginx(t, dir, doc, secrets)
-	run(t, nil, port, words...)
+	testkit.Serve(t, "127.0.0.1:"+port, exec.Command(words[0], words[1:]...))
 	return "127.0.0.1:" + port
 }
 
@@ -176,14 +108,10 @@ func checkedNginx(t *testing.T, dir string, doc *document, secrets map[string]st
 	maps.Copy(files, secrets)
 	for name, content := range files {
 		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		testkit.Write(t, path, content)
 	}
-	words := []string{find(t, "nginx"), "-p", dir, "-c", dir + "/nginx.conf"}
+	words := []string{edge.Find(t, "nginx"), "-p", dir, "-c", dir + "/nginx.conf"}
 	checked(t, "test is successful", append(slices.Clone(words), "-t")...)
 	return words
 }
@@ -192,17 +120,16 @@ func checkedNginx(t *testing.T, dir string, doc *document, secrets map[string]st
 func startHAProxy(t *testing.T, doc *document, port string, environ []string) string {
 	t.Helper()
 	program, file := checkedHAProxy(t, doc.Document)
-	run(t, environ, port, program, "-db", "-f", file)
+	cmd := exec.Command(program, "-db", "-f", file)
+	cmd.Env = append(os.Environ(), environ...)
+	testkit.Serve(t, "127.0.0.1:"+port, cmd)
 	return "127.0.0.1:" + port
 }
 
 // checkedHAProxy writes a document into a file and has HAProxy check it.
 func checkedHAProxy(t *testing.T, text string) (program, file string) {
 	t.Helper()
-	program, file = find(t, "haproxy"), filepath.Join(t.TempDir(), "route.cfg")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	program, file = edge.Find(t, "haproxy"), testkit.File(t, "route.cfg", text)
 	checked(t, "Configuration file is valid", program, "-c", "-dW", "-f", file)
 	return program, file
 }

@@ -11,7 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // several is a configuration with two upstreams, with what is said of both and of the
@@ -52,7 +53,7 @@ func post(path, key string) string {
 func TestNoConnectionMovesARequest(t *testing.T) {
 	up := names(t, "two")
 	for _, sticky := range []string{"credential", "none"} {
-		config := several("127.0.0.1:"+freePort(t), up.address(), sameHost, oneTwo, "sticky: "+sticky)
+		config := several("127.0.0.1:"+testkit.UnusedPort(t), up.address(), sameHost, oneTwo, "sticky: "+sticky)
 		for _, s := range sides(t, up, config, secrets{}) {
 			for i := range 20 {
 				if o := s.ask(t, up, post("/a", fmt.Sprintf("key-%d", i))); o.status != 200 || o.body != "two" {
@@ -99,11 +100,7 @@ func TestAPostIsNeverSentTwice(t *testing.T) {
 	var asked atomic.Int64
 	var breakers []string
 	for range 2 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = l.Close() })
+		l := testkit.Listen(t)
 		go breakAll(l, &asked)
 		breakers = append(breakers, l.Addr().String())
 	}
@@ -166,18 +163,16 @@ func TestAStatusThatMovesARequest(t *testing.T) {
 // TestASecondPriority: it is asked where the first is away. HAProxy has to find that out.
 func TestASecondPriority(t *testing.T) {
 	two := names(t, "two")
-	config := several("127.0.0.1:"+freePort(t), two.address(), sameHost+", breaker: {failures: 1, open: 1s}", "{name: one}, {name: two, priority: 2}", "sticky: none")
+	config := several("127.0.0.1:"+testkit.UnusedPort(t), two.address(), sameHost+", breaker: {failures: 1, open: 1s}", "{name: one}, {name: two, priority: 2}", "sticky: none")
 	for _, s := range sides(t, two, config, secrets{}) {
-		for deadline := time.Now().Add(patience); ; {
+		testkit.Await(t, s.name+" asks the second", func() bool {
 			o := s.ask(t, two, post("/a", keyA))
-			if o.status == 200 && o.body == "two" {
-				break
-			}
-			if s.name != "haproxy" || time.Now().After(deadline) || !s.doc.lists("routes.openai.upstreams[1].priority") {
+			there := o.status == 200 && o.body == "two"
+			if !there && (s.name != "haproxy" || !s.doc.lists("routes.openai.upstreams[1].priority")) {
 				t.Fatalf("%s: %d", s.name, o.status)
 			}
-			time.Sleep(50 * time.Millisecond)
-		}
+			return there
+		})
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // recorder is an upstream that keeps what it was asked last.
@@ -87,14 +88,10 @@ func (s *side) ask(t *testing.T, up *recorder, head string) outcome {
 	method, _, _ := strings.Cut(head, " ")
 	for attempt := range 2 {
 		if s.conn == nil {
-			conn, err := net.Dial("tcp", s.address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.conn, s.in = conn, bufio.NewReader(conn)
-			t.Cleanup(func() { _ = conn.Close() })
+			s.conn = testkit.Dial(t, s.address)
+			s.in = bufio.NewReader(s.conn)
 		}
-		_ = s.conn.SetDeadline(time.Now().Add(patience))
+		_ = s.conn.SetDeadline(time.Now().Add(testkit.Patience))
 		up.take()
 		_, err := s.conn.Write([]byte(head))
 		var resp *http.Response
@@ -126,10 +123,10 @@ func sides(t *testing.T, up *recorder, config string, secrets secrets) []*side {
 	config = strings.NewReplacer("UPSTREAM", address, "CERTIFICATE", certificate.CertFile).Replace(config)
 	listen := func(port string) string { return "listen: {address: \"127.0.0.1:" + port + "\"}\n" + config }
 	all := []*side{{name: "edge", address: edge.Run(t, config).Address()}}
-	port := freePort(t)
+	port := testkit.UnusedPort(t)
 	doc := exported(t, listen(port), "nginx")
 	all = append(all, &side{name: "nginx", address: startNginx(t, doc, port, secrets.files), doc: doc})
-	port = freePort(t)
+	port = testkit.UnusedPort(t)
 	doc = exported(t, listen(port), "haproxy")
 	return append(all, &side{name: "haproxy", address: startHAProxy(t, doc, port, secrets.environ), doc: doc})
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/raw"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestDescriptorsRunOut: more clients than the edge may have descriptors. It says
@@ -22,9 +23,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 			silent := make([]*raw.Conn, 0, 50)
 			for i := range cap(silent) {
 				conn, err := raw.Dial(s.Address(), raw.Dialer{Client: 1 + i})
-				if err != nil {
-					t.Fatal(err)
-				}
+				testkit.Must(t, err)
 				defer conn.Close()
 				silent = append(silent, conn)
 			}

@@ -10,12 +10,13 @@ import (
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/load"
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // stage is an edge between clients and an upstream.
 type stage struct {
 	*load.Stage
-	t      *testing.T
+	t      testing.TB
 	ledger *load.Ledger
 	up     *load.Upstream
 }
@@ -81,19 +82,14 @@ func (l leg) sides(t *testing.T) sides {
 
 func newCertificate(t *testing.T) *testcert.Certificate {
 	t.Helper()
-	id, err := testcert.New(t.TempDir(), "faults.test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	id := testcert.Temp(t, "faults.test")
 	return id
 }
 
 // run starts the process, with the shell's commands in front.
 func (s *stage) run(shell ...string) {
 	s.t.Helper()
-	if err := s.Start(shell...); err != nil {
-		s.t.Fatal(err)
-	}
+	testkit.Must(s.t, s.Start(shell...))
 }
 
 func (s *stage) signal(signal syscall.Signal) {
@@ -164,9 +160,7 @@ func (s *stage) reach(c *load.Crowd, outcome string, n int, while string) {
 func (s *stage) scrape() edge.Metrics {
 	s.t.Helper()
 	m, err := s.Scrape()
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	testkit.Must(s.t, err)
 	return m
 }
 
@@ -219,7 +213,7 @@ func (s *stage) quiet() quiet {
 func (s *stage) wantQuiet(before quiet) {
 	s.t.Helper()
 	s.wantQuietUpstream()
-	if _, err := s.AwaitRest(before.Rest, 0, edge.Patience); err != nil {
+	if _, err := s.AwaitRest(before.Rest, 0, testkit.Patience); err != nil {
 		stacks, _ := s.Get("/debug/pprof/goroutine?debug=1")
 		s.t.Errorf("%v; goroutines: %s", err, stacks[:min(len(stacks), 6000)])
 	}

@@ -5,6 +5,8 @@ package faults
 import (
 	"syscall"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestDrainUnderLoad: SIGTERM in the middle of the load. What is under way ends
@@ -43,9 +45,7 @@ func TestEdgeKilledUnderLoad(t *testing.T) {
 		t.Run(l.name, func(t *testing.T) {
 			s := l.stage(t, bounds, "")
 			s.Settings.Listen = s.Address()
-			if err := s.Settings.Write(); err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, s.Settings.Write())
 			before := s.quiet()
 			c := s.gather(*crowd, expectedCodes)
 			c.MayFail.Store(true)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/load"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // live returns n clients, each of whom has the first half of a stream whose second
@@ -39,9 +40,7 @@ func TestDrainLetsStreamsFinish(t *testing.T) {
 			s := l.stage(t, "", "")
 			streams := s.live(manyStreams)
 			s.signal(syscall.SIGTERM)
-			if err := s.Await("the drain to begin", s.Logged(`"message":"draining"`)); err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, s.Await("the drain to begin", s.Logged(`"message":"draining"`)))
 			late := s.gather(1, map[string]int{"edge_draining": 503})
 			late.MayFail.Store(true)
 			eventually(t, "a client to be refused", func() bool { return late.Count("refused")+late.Count("edge_draining") > 0 })
@@ -107,12 +106,8 @@ func TestReloadDuringLiveStreams(t *testing.T) {
 			return s.Signal(syscall.SIGHUP)
 		}, `"trigger":"signal"`, ""},
 	} {
-		if err := step.reload(); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Await(step.logged, s.Logged(step.logged)); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, step.reload())
+		testkit.Must(t, s.Await(step.logged, s.Logged(step.logged)))
 		s.abuse(1, func(a *abuser) error {
 			if err := a.say(a.head("GET", small) + "\r\n"); err != nil {
 				return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/load"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // expectedCodes are the errors that the faults of the upstream explain.
@@ -28,9 +29,7 @@ func inMood(mood string, seen ...string) fault {
 }
 
 func startUpstream(s *stage) {
-	if err := s.up.Start(); err != nil {
-		s.t.Fatal(err)
-	}
+	testkit.Must(s.t, s.up.Start())
 }
 
 var upstreamFaults = []fault{

@@ -11,6 +11,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/load"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 var (
@@ -35,11 +36,11 @@ func openFiles(string) error {
 }
 
 // eventually waits until ready returns true.
-func eventually(t *testing.T, what string, ready func() bool) bool {
+func eventually(t testing.TB, what string, ready func() bool) bool {
 	t.Helper()
-	ok := edge.Eventually(edge.Patience, ready)
+	ok := testkit.Eventually(testkit.Patience, ready)
 	if !ok {
-		t.Errorf("waited %s for %s", edge.Patience, what)
+		t.Errorf("waited %s for %s", testkit.Patience, what)
 	}
 	return ok
 }

@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/load"
 	"github.com/apim-edge/apim-edge/e2e/internal/raw"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // abuser is a client that does what no good one does. The ledger does not know it.
@@ -67,7 +67,7 @@ func (s *stage) abuse(n int, do func(*abuser) error) {
 				return
 			}
 			defer conn.Close()
-			_ = conn.SetDeadline(time.Now().Add(2 * edge.Patience))
+			_ = conn.SetDeadline(time.Now().Add(2 * testkit.Patience))
 			a := &abuser{conn, i, fmt.Sprintf("abuser-%d", i)}
 			if err := do(a); err != nil {
 				faults <- fmt.Sprintf("%s: %v", a.nonce, err)
@@ -148,7 +148,9 @@ func (s *stage) startOthers(while string) <-chan struct{} {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		s.others(while)
+		aside := *s
+		aside.t = testkit.Aside(s.t)
+		aside.others(while)
 	}()
 	return served
 }

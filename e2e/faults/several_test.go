@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/load"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestSeveralUpstreamsUnderLoad: two upstreams throttle, are unavailable, die, hang and
@@ -90,9 +91,7 @@ func refuses(status int) memberFault {
 }
 
 func comesBack(s *stage, u *load.Upstream) {
-	if err := u.Start(); err != nil {
-		s.t.Fatal(err)
-	}
+	testkit.Must(s.t, u.Start())
 }
 
 var memberFaults = []memberFault{
@@ -101,9 +100,7 @@ var memberFaults = []memberFault{
 	refuses(503),
 	{"hung", func(_ *stage, u *load.Upstream) { u.Stop() }, func(_ *stage, u *load.Upstream) { u.Continue() }, "upstream_head_timeout"},
 	{"restarted", func(s *stage, u *load.Upstream) {
-		if err := u.Restart(100 * time.Millisecond); err != nil {
-			s.t.Fatal(err)
-		}
+		testkit.Must(s.t, u.Restart(100*time.Millisecond))
 	}, func(*stage, *load.Upstream) {}, ""},
 }
 

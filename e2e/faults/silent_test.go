@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/raw"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestTenThousandSilentConnections: connections that say nothing cost little, keep
@@ -33,11 +33,9 @@ func TestTenThousandSilentConnections(t *testing.T) {
 	faults := make(chan error, silent)
 	for i := range silent {
 		conn, err := raw.Dial(s.Address(), raw.Dialer{Client: 1 + i})
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		defer conn.Close()
-		_ = conn.SetDeadline(time.Now().Add(2 * edge.Patience))
+		_ = conn.SetDeadline(time.Now().Add(2 * testkit.Patience))
 		all.Go(func() {
 			if n, err := conn.Read(make([]byte, 1)); n > 0 || err == nil || strings.Contains(err.Error(), "timeout") {
 				faults <- fmt.Errorf("connection %d: %d bytes, %v", i, n, err)

@@ -4,26 +4,21 @@ package faults
 
 import (
 	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/load"
 	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const guardedAudience = "api://edge"
@@ -59,7 +54,7 @@ func startGuarded(t *testing.T) *guarded {
 // caller is somebody with an address of his own.
 func caller(network, number int) *http.Client {
 	from := &net.TCPAddr{IP: net.IPv4(127, 0, byte(network), byte(1+number%200))}
-	return &http.Client{Timeout: edge.Patience, Transport: &http.Transport{DialContext: (&net.Dialer{LocalAddr: from}).DialContext}}
+	return &http.Client{Timeout: testkit.Patience, Transport: &http.Transport{DialContext: (&net.Dialer{LocalAddr: from}).DialContext}}
 }
 
 // call asks the guarded route, and returns the status, the edge's error and the body.
@@ -89,15 +84,14 @@ func (s *stage) call(c *http.Client, token, nonce string, hostile bool) (status 
 func TestHostileTokensAndNobodyToAsk(t *testing.T) {
 	const holders, hostile = 8, 40
 	v, g, issuer := startVault(t), startGuarded(t), identitytest.Start(t)
+	decrypting, _ := identitytest.DecryptionKey(t)
 	s := start(t, sides{}, func(s *load.Settings) {
 		s.Upstreams = fmt.Sprintf("  vaulted: {url: %q, auth: {value: \"keyvault:https://%s/secrets/aoai\"}}\n", g.URL, vaultHost)
 		s.Routes = "  guarded: {path_prefix: /guarded, strip_prefix: /guarded, upstream: vaulted, require: {token: [partner]}}\n"
 		s.More = fmt.Sprintf("token_policies:\n  partner: {openid_configs: [%q], audiences: [%q], decryption_keys: [\"file:%s\"]}\n",
-			issuer.Metadata, guardedAudience, decryptionKey(t))
+			issuer.Metadata, guardedAudience, decrypting)
 	})
-	if err := s.Await("the keys", s.Logged("keys of an issuer are there")); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, s.Await("the keys", s.Logged("keys of an issuer are there")))
 	before, first := s.quiet(), caller(2, holders)
 	if status, _, _, err := s.call(first, issuer.Token(guardedAudience, nil), "doubt", false); status != http.StatusUnauthorized {
 		t.Fatalf("the upstream's own 401 comes as %d, %v", status, err)
@@ -222,20 +216,6 @@ func misbehave(issuer *identitytest.Issuer, stop <-chan struct{}) {
 		case <-time.After(2 * time.Second):
 		}
 	}
-}
-
-// decryptionKey returns a file with a private key.
-func decryptionKey(t *testing.T) string {
-	t.Helper()
-	k, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "decryption.pem")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(k)}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
 }
 
 func random(n int) string {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/load"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 var upgrades = flag.Int("faults.upgrades", 2, "how many times an edge is replaced by another one")
@@ -37,9 +38,7 @@ func newUpgrade(t *testing.T, e *edge.Edge, l leg, change func(*load.Settings)) 
 	u := &upgrade{stage: startEdge(t, e, l.sides(t), func(s *load.Settings) { s.Timeouts = calmly; change(s) })}
 	u.Load.Mood(load.Loyal)
 	long, err := load.Everyday.Only([]string{"stream", "tunnel", "upload", "short", "chat"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	u.crowds = []*load.Crowd{u.gather(*crowd/4, nil), u.gatherOf(20, &long, nil), u.gatherOf(*crowd/8, &load.Posts, nil)}
 	u.goOn("before any upgrade")
 	return u
@@ -100,12 +99,8 @@ func TestUpgradeByTakeover(t *testing.T) {
 				next.Kill()
 			}
 		})
-		if err := next.Start(); err != nil {
-			t.Fatal(err)
-		}
-		if err := next.Await("it takes over", next.Logged(`"message":"has taken over"`)); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, next.Start())
+		testkit.Must(t, next.Await("it takes over", next.Logged(`"message":"has taken over"`)))
 		u.goOn("two edges listening")
 		<-old.Exited()
 		u.ends(old)
@@ -119,15 +114,9 @@ func TestUpgradeByTakeover(t *testing.T) {
 // calls between two of them waits.
 func TestRestartWithASocket(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	l := testkit.Listen(t)
 	f, err := l.(*net.TCPListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer f.Close()
 	e := &edge.Edge{Binary: edge.Built, Sockets: []*os.File{f}, SocketNames: []string{"clients"}}
 	u := newUpgrade(t, e, legs[0], func(s *load.Settings) { s.Listen = l.Addr().String() })

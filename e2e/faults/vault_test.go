@@ -37,10 +37,7 @@ type vault struct {
 // Service gives out the token that the vault wants.
 func startVault(t *testing.T) *vault {
 	t.Helper()
-	id, err := testcert.New(t.TempDir(), vaultHost)
-	if err != nil {
-		t.Fatal(err)
-	}
+	id := testcert.Temp(t, vaultHost)
 	v := &vault{conns: map[net.Conn]struct{}{}}
 	v.cloud.Identity.Header = "faults"
 	v.cloud.Vault.Set("aoai", azuretest.Secret{Value: vaultSecret})

@@ -5,36 +5,30 @@ package migration
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // setBack sets every time of a census file back by a day: what happened today then happened
 // yesterday. It knows of the file only that each line is a JSON object.
 func setBack(t *testing.T, file string) {
 	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := testkit.Read(t, file)
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		decoder := json.NewDecoder(strings.NewReader(line))
 		decoder.UseNumber()
 		var object any
 		if err := decoder.Decode(&object); err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}
-		if err := encoder.Encode(aDayEarlier("", object)); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, encoder.Encode(aDayEarlier("", object)))
 	}
-	if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Write(t, file, out.String())
 }
 
 // aDayEarlier is the value of a member of a JSON object in which each time, and each date
@@ -67,13 +61,9 @@ func TestADayEarlier(t *testing.T) {
 	const from = `{"a":[{"last":"2026-03-01T10:00:00.5Z","date":"2026-03-01","api_version":"2024-10-21","n":12345678901234567}]}`
 	decoder := json.NewDecoder(strings.NewReader(from))
 	decoder.UseNumber()
-	if err := decoder.Decode(&object); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, decoder.Decode(&object))
 	got, err := json.Marshal(aDayEarlier("", object))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	const want = `{"a":[{"api_version":"2024-10-21","date":"2026-02-28","last":"2026-02-28T10:00:00.5Z","n":12345678901234567}]}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)

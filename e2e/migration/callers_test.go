@@ -3,10 +3,11 @@
 package migration
 
 import (
-	"io"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // The keys of the teams, and a token. They are marked, so that a search finds them.
@@ -78,24 +79,12 @@ func (c *caller) ask(t *testing.T, base string) (status int, body string) {
 	case method == http.MethodPost:
 		sent = `{"model":"gpt-4o","messages":[{"role":"user","content":"Hello"}]}`
 	}
-	req, err := http.NewRequest(method, base+path, strings.NewReader(sent))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("User-Agent", c.agent)
-	req.Header.Set("Content-Type", "application/json")
+	fields := []string{"User-Agent", c.agent, "Content-Type", "application/json"}
 	for line := range strings.SplitSeq(c.field, "\n") {
 		name, value, _ := strings.Cut(line, ": ")
-		req.Header.Set(name, value)
+		fields = append(fields, name, value)
 	}
-	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(text)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer := testkit.Ask(t, client, method, base+path, sent, fields...)
+	return answer.StatusCode, answer.Text
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/apim-edge/apim-edge/e2e/internal/peer"
 	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 	"github.com/apim-edge/apim-edge/e2e/wire"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // told is what Node's parser has read of one answer, or the error that its user
@@ -212,12 +213,8 @@ func newAsker(t *testing.T) func(address, method string, patience time.Duration)
 	in, out := startNode(t, "client.mjs")
 	return func(address, method string, patience time.Duration) (one told) {
 		t.Helper()
-		if err := json.NewEncoder(in).Encode(map[string]any{"address": address, "method": method, "patience": patience.Milliseconds()}); err != nil {
-			t.Fatal(err)
-		}
-		if err := json.Unmarshal([]byte(firstLine(t, out)), &one); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, json.NewEncoder(in).Encode(map[string]any{"address": address, "method": method, "patience": patience.Milliseconds()}))
+		testkit.JSON(t, firstLine(t, out), &one)
 		return one
 	}
 }
@@ -233,9 +230,7 @@ func newSpeaker(t *testing.T) *speaker {
 	t.Helper()
 	u := &speaker{}
 	l, err := peer.Listen("127.0.0.1:0", nil, u.serve)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	t.Cleanup(l.Close)
 	u.address = l.Address
 	return u

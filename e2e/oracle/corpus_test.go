@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/e2e/wire"
-	"golang.org/x/tools/txtar"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // sample is what one side of a story says, as bytes.
@@ -32,18 +32,10 @@ const jws = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl"
 // left out: the bytes are what parsers read.
 func stories(t *testing.T, section string) (all []sample) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join("..", "wire", "testdata", "*", "*.txtar"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no stories: %v", err)
-	}
-	for _, file := range files {
-		archive, err := txtar.ParseFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := filepath.Base(filepath.Dir(file)) + "/" + strings.TrimSuffix(filepath.Base(file), ".txtar")
+	for _, story := range testkit.Stories(t, "../wire/testdata/*/*.txtar") {
+		name := filepath.Base(filepath.Dir(story.File)) + "/" + story.Name
 		method := "POST"
-		for _, f := range archive.Files {
+		for _, f := range story.Files {
 			if strings.HasPrefix(f.Name, "client.send") {
 				method = firstName.FindString(strings.TrimSpace(string(f.Data)))
 			}
@@ -53,7 +45,7 @@ func stories(t *testing.T, section string) (all []sample) {
 			}
 			text, ending, ok, err := wire.Spell(secrets.Replace(string(f.Data)), raw)
 			if err != nil {
-				t.Fatalf("%s: %v", file, err)
+				t.Fatalf("%s: %v", name, err)
 			}
 			if ok {
 				all = append(all, sample{name, text, method, ending})

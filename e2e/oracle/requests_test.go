@@ -3,11 +3,9 @@
 package oracle
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,6 +13,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/raw"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // heard is what Node's parser has read of one request, or why it has refused it.
@@ -350,14 +349,6 @@ func say(address string, s sample, patience time.Duration) (answer string, err e
 // hear returns what an upstream has heard since it was last asked.
 func hear(t *testing.T, address string) (all []heard) {
 	t.Helper()
-	client := http.Client{Timeout: patience}
-	resp, err := client.Get("http://" + address + "/~heard")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
-		t.Fatal(err)
-	}
+	testkit.JSON(t, testkit.Get(t, "http://"+address+"/~heard").Text, &all)
 	return all
 }

@@ -10,15 +10,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
-// patience bounds what a test waits for; nothing takes that long unless it never
-// comes.
+// patience is how long an answer may be in coming of which more is asked for.
 const patience = 20 * time.Second
 
 func TestMain(m *testing.M) {
@@ -26,30 +25,15 @@ func TestMain(m *testing.M) {
 }
 
 // startNode runs a script of testdata until the test ends.
-func startNode(t *testing.T, script string) (in io.WriteCloser, out *bufio.Reader) {
+func startNode(t *testing.T, script string) (in io.Writer, out *bufio.Reader) {
 	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
 		t.Fatalf("this test compares with Node's parser: %v", err)
 	}
 	cmd := exec.Command(node, filepath.Join("testdata", script))
-	in, err = cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
 	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	})
-	return in, bufio.NewReader(stdout)
+	return testkit.Talk(t, cmd)
 }
 
 func firstLine(t *testing.T, out *bufio.Reader) string {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,11 +10,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"text/template"
 	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // site is what differs between two places where the same balancer stands.
@@ -64,53 +63,30 @@ func (s site) text() string {
 
 // balancer is a running HAProxy.
 type balancer struct {
-	cmd    *exec.Cmd
+	*testkit.Program
 	socket string // answers questions
-	said   bytes.Buffer
-	gone   chan struct{}
 }
 
-// startBalancer runs HAProxy at a site until end.
+// startBalancer runs HAProxy at a site until its End.
 func startBalancer(dir string, s site) (*balancer, error) {
 	path, err := edge.Program("haproxy")
 	if err != nil {
 		return nil, err
 	}
-	b := &balancer{socket: filepath.Join(dir, "haproxy.sock"), gone: make(chan struct{})}
+	b := &balancer{socket: filepath.Join(dir, "haproxy.sock")}
 	file := filepath.Join(dir, "haproxy.cfg")
 	own := fmt.Sprintf("global\n    stats socket %s\n\n", b.socket)
 	if err := os.WriteFile(file, []byte(own+s.text()), 0o600); err != nil {
 		return nil, err
 	}
-	b.cmd = exec.Command(path, "-db", "-f", file)
-	b.cmd.Stdout, b.cmd.Stderr, b.cmd.SysProcAttr = &b.said, &b.said, edge.Apart()
-	if err := b.cmd.Start(); err != nil {
+	if b.Program, err = testkit.Start(exec.Command(path, "-db", "-f", file)); err != nil {
 		return nil, err
 	}
-	go func() {
-		_ = b.cmd.Wait() // what it has said tells more
-		close(b.gone)
-	}()
-	if !edge.Eventually(edge.Patience, func() bool { _, err := b.states(); return err == nil || b.hasGone() }) || b.hasGone() {
-		b.end()
-		return nil, errors.New("HAProxy does not come up: " + b.said.String())
+	if err := b.Program.Await(func() bool { _, err := b.states(); return err == nil }); err != nil {
+		b.End()
+		return nil, err
 	}
 	return b, nil
-}
-
-func (b *balancer) hasGone() bool {
-	select {
-	case <-b.gone:
-		return true
-	default:
-		return false
-	}
-}
-
-// end ends it and waits.
-func (b *balancer) end() {
-	_ = b.cmd.Process.Signal(syscall.SIGTERM) // an error: it has gone
-	<-b.gone
 }
 
 // states returns what the balancer thinks of each server: UP, DOWN or between.
@@ -120,7 +96,7 @@ func (b *balancer) states() (map[string]string, error) {
 		return nil, err
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(edge.Patience))
+	_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
 	if _, err := io.WriteString(conn, "show stat\n"); err != nil {
 		return nil, err
 	}
@@ -151,7 +127,7 @@ func (b *balancer) states() (map[string]string, error) {
 func (b *balancer) await(name, state string) error {
 	var states map[string]string
 	var err error
-	if !edge.Eventually(edge.Patience, func() bool {
+	if !testkit.Eventually(testkit.Patience, func() bool {
 		states, err = b.states()
 		return err == nil && strings.HasPrefix(states[name], state)
 	}) {

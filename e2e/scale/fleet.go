@@ -11,7 +11,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/load"
-	"github.com/apim-edge/apim-edge/e2e/internal/raw"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // replica is one apim-edge behind the balancer, one life after the other.
@@ -81,11 +81,11 @@ func (f *fleet) newReplica(dir, binary string, o options) (*replica, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
-	listen, err := raw.Reserve()
+	listen, err := testkit.Reserve()
 	if err != nil {
 		return nil, err
 	}
-	admin, err := raw.Reserve()
+	admin, err := testkit.Reserve()
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (f *fleet) newReplica(dir, binary string, o options) (*replica, error) {
 // connect starts the balancer in front of the replicas, and the clients in front of it.
 func (f *fleet) connect(dir string, o options) (err error) {
 	s := site{Mode: o.mode, Inter: o.inter.String()}
-	if s.Bind, err = raw.Reserve(); err != nil {
+	if s.Bind, err = testkit.Reserve(); err != nil {
 		return err
 	}
 	for _, r := range f.replicas {
@@ -142,13 +142,13 @@ func (f *fleet) connect(dir string, o options) (err error) {
 // disperse ends what runs, clients first.
 func (f *fleet) disperse() {
 	for _, s := range f.sdks {
-		s.end()
+		s.Kill()
 	}
 	if f.distance != nil {
 		f.distance.end()
 	}
 	if f.balancer != nil {
-		f.balancer.end()
+		f.balancer.End()
 	}
 	for _, r := range f.replicas {
 		if r.runs() {
@@ -196,7 +196,7 @@ func (f *fleet) reload(timeouts string) error {
 		if err := r.Signal(syscall.SIGHUP); err != nil {
 			return err
 		}
-		if !edge.Eventually(edge.Patience, func() bool { return r.reloads.Load() > before }) {
+		if !testkit.Eventually(testkit.Patience, func() bool { return r.reloads.Load() > before }) {
 			return fmt.Errorf("%s does not reload: %s", r.name, r.Words())
 		}
 	}

@@ -9,11 +9,8 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/load"
@@ -52,17 +49,12 @@ Flags:
 `
 
 func main() {
-	load.ActUpstream()
-	os.Exit(command(os.Args[1:]))
+	o := options{source: ".", out: os.Stdout}
+	c := load.Command{Name: "scale", Help: help, Flags: o.flags, Check: o.check, Run: func(ctx context.Context) (bool, error) { return run(ctx, o) }}
+	c.Main()
 }
 
-func command(args []string) int {
-	o := options{source: ".", out: os.Stdout}
-	flags := flag.NewFlagSet("scale", flag.ContinueOnError)
-	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), help)
-		flags.PrintDefaults()
-	}
+func (o *options) flags(flags *flag.FlagSet) {
 	flags.StringVar(&o.mode, "mode", "tcp", "of HAProxy: tcp spreads connections, http spreads requests")
 	flags.IntVar(&o.size, "replicas", 3, "how many there are before one is added")
 	flags.IntVar(&o.clients, "clients", 60, "raw clients")
@@ -73,25 +65,11 @@ func command(args []string) int {
 	flags.DurationVar(&o.distance, "distance", 20*time.Millisecond, "from clients to HAProxy, one way")
 	flags.DurationVar(&o.pause, "pause", 750*time.Millisecond, "of raw clients between two exchanges, at most: the last call of a drain is a second")
 	flags.Uint64Var(&o.seed, "seed", 1, "of the choice of work")
-	err := flags.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		return 2
-	case flags.NArg() > 0 || o.size < 2 || o.clients < 1 || o.rounds < 1 || o.mode != "tcp" && o.mode != "http":
-		fmt.Fprintln(os.Stderr, "scale: two replicas, one client and one round at least, mode tcp or http, and nothing else; see --help")
-		return 2
+}
+
+func (o *options) check() error {
+	if o.size < 2 || o.clients < 1 || o.rounds < 1 || o.mode != "tcp" && o.mode != "http" {
+		return errors.New("two replicas, one client and one round at least, mode tcp or http")
 	}
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, cancel) // a second Ctrl-C ends at once
-	held, err := run(ctx, o)
-	switch {
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "scale:", err)
-		return 1
-	case !held:
-		return 1
-	}
-	return 0
+	return nil
 }

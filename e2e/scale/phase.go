@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/load"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // count is what has become of exchanges.
@@ -74,7 +74,7 @@ func (c *check) during(name string, mix *load.Mix, killed bool, happens func(*ph
 // warm waits until every client has had some answers, from now on.
 func (c *check) warm(crowd *load.Crowd) error {
 	answers, calls := crowd.Count("complete"), c.calls.least()
-	if !edge.Eventually(2*edge.Patience, func() bool {
+	if !testkit.Eventually(2*testkit.Patience, func() bool {
 		return crowd.Count("complete") >= answers+3*c.clients && c.calls.least() >= calls+6
 	}) {
 		return fmt.Errorf("clients get no answers any more: raw %v, SDKs %v", crowd, c.calls.answered)
@@ -84,7 +84,7 @@ func (c *check) warm(crowd *load.Crowd) error {
 
 // settle waits until each exchange is judged.
 func (c *check) settle() {
-	edge.Eventually(edge.Patience, func() bool {
+	testkit.Eventually(testkit.Patience, func() bool {
 		c.ledger.Sweep()
 		return c.ledger.Pending() == 0
 	})

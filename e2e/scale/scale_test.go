@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/load"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func TestMain(m *testing.M) {
@@ -23,9 +24,7 @@ func TestAShortCheckHolds(t *testing.T) {
 		distance: 20 * time.Millisecond, pause: 750 * time.Millisecond, seed: uint64(os.Getpid()), source: "../..", out: t.Output(),
 	}
 	held, err := run(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	if !held {
 		t.Errorf("seed %d: not all of it held", o.seed)
 	}

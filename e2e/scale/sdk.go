@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -14,8 +13,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/internal/lookalike"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const subscriptionKey = "0123456789abcdef0123456789abcdef"
@@ -94,12 +93,10 @@ func (c *calls) least() int {
 
 // sdk is a process that calls by a real SDK.
 type sdk struct {
+	*testkit.Program
 	name   string
-	cmd    *exec.Cmd
-	in     io.WriteCloser
+	in     io.Writer
 	rested chan struct{}
-	exited chan struct{}
-	errors bytes.Buffer
 }
 
 // sdks are the scripts, and what runs them.
@@ -128,22 +125,17 @@ func startSDKs(source, base string, told func(line)) (all []*sdk, err error) {
 // startSDK runs a script. It sees no credential of the machine: SDKs read many from the
 // environment.
 func startSDK(name, base string, told func(line), words ...string) (*sdk, error) {
-	s := &sdk{name: name, cmd: exec.Command(words[0], words[1:]...), rested: make(chan struct{}), exited: make(chan struct{})}
-	s.cmd.Env = []string{
+	s := &sdk{name: name, rested: make(chan struct{})}
+	cmd := exec.Command(words[0], words[1:]...)
+	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir(), "LANG=C.UTF-8", "NO_PROXY=*", "PYTHONDONTWRITEBYTECODE=1",
 		"E2E_KEY_BASE=" + base, "E2E_TOKEN_BASE=" + base, "E2E_KEY=" + subscriptionKey, "E2E_TOKEN=none", "E2E_OTHER_KEY=none",
 	}
-	s.cmd.Stderr, s.cmd.SysProcAttr = &s.errors, edge.Apart()
-	out, err := s.cmd.StdoutPipe()
-	if err == nil {
-		s.in, err = s.cmd.StdinPipe() // whose end tells it to go
-	}
-	if err == nil {
-		err = s.cmd.Start()
-	}
+	program, in, out, err := testkit.Converse(cmd)
 	if err != nil {
 		return nil, err
 	}
+	s.Program, s.in = program, in
 	go func() {
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			var l line
@@ -156,8 +148,6 @@ func startSDK(name, base string, told func(line), words ...string) (*sdk, error)
 			}
 			told(l)
 		}
-		_ = s.cmd.Wait()
-		close(s.exited)
 	}()
 	return s, nil
 }
@@ -171,15 +161,9 @@ func (s *sdk) rest() error {
 	select {
 	case <-s.rested:
 		return nil
-	case <-s.exited:
-		return fmt.Errorf("%s has ended: %s", s.name, s.errors.String())
-	case <-time.After(2 * edge.Patience):
+	case <-s.Exited():
+		return fmt.Errorf("%s has ended: %s", s.name, s.Said())
+	case <-time.After(2 * testkit.Patience):
 		return fmt.Errorf("%s does not come to rest", s.name)
 	}
-}
-
-func (s *sdk) end() {
-	_ = s.in.Close()
-	_ = s.cmd.Process.Kill()
-	<-s.exited
 }

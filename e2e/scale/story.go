@@ -6,8 +6,8 @@ import (
 	"os"
 	"time"
 
-	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/load"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // run does the whole check, and returns whether everything held; ctx ends it early.
@@ -108,7 +108,7 @@ func (c *check) grow(ctx context.Context) error {
 			return err
 		}
 		fair := 100 / float64(len(c.replicas))
-		if !edge.Eventually(2*edge.Patience, func() bool {
+		if !testkit.Eventually(2*testkit.Patience, func() bool {
 			s, err := c.measure(crowd)
 			return err != nil || s.of[c.size] >= fair/2
 		}) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/load"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // step is something that happens to one of two upstreams.
@@ -122,7 +123,7 @@ func (f *failover) run(ctx context.Context, s *load.Stage, struck *load.Upstream
 	}
 	stop()
 	<-looked
-	s.Load.Await(edge.Patience)
+	s.Load.Await(testkit.Patience)
 	return nil
 }
 

@@ -11,9 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/load"
@@ -31,6 +29,8 @@ type options struct {
 	tls      bool
 	color    bool
 	command  string
+	picture  string // what is drawn instead of a soak
+	only     string // of the kinds of work
 }
 
 const help = `soak holds a mixed load with faults against the built apim-edge.
@@ -61,17 +61,18 @@ Flags:
 `
 
 func main() {
-	load.ActUpstream()
-	os.Exit(command(os.Args[1:]))
+	o := options{command: strings.Join(append([]string{"soak"}, os.Args[1:]...), " ")}
+	o.color = os.Getenv("NO_COLOR") == "" && isTerminal(os.Stdout)
+	c := load.Command{Name: "soak", Help: help, Flags: o.flags, Check: o.check, Run: func(ctx context.Context) (bool, error) {
+		if o.picture != "" {
+			return true, drawFailover(ctx, o.picture, os.Stdout)
+		}
+		return run(ctx, o, os.Stdout)
+	}}
+	c.Main()
 }
 
-func command(args []string) int {
-	o := options{command: strings.Join(append([]string{"soak"}, args...), " ")}
-	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
-	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), help)
-		flags.PrintDefaults()
-	}
+func (o *options) flags(flags *flag.FlagSet) {
 	flags.DurationVar(&o.duration, "duration", time.Minute, "how long the load is held; lines are judged from 2m on")
 	flags.Float64Var(&o.rate, "rate", 300, "arrivals per second: 300 takes about half a core")
 	flags.IntVar(&o.streams, "streams", 30, "event streams of up to two minutes that are open all the time")
@@ -79,41 +80,16 @@ func command(args []string) int {
 	flags.StringVar(&o.out, "out", "e2e/artifacts/soak", "folder for the report")
 	flags.BoolVar(&o.race, "race", false, "build the edge with the race detector, unless EDGE_BINARY names one; it needs several times as much CPU")
 	flags.BoolVar(&o.tls, "tls", false, "let clients speak TLS with the edge")
-	picture := flags.String("failover", "", "instead of a soak: let one of two upstreams throttle, die and hang for 40 s, and draw into this file what clients see")
-	only := flags.String("only", "", "kinds of work instead of all, separated by commas: "+strings.Join(load.Everyday.Names(), ","))
-	err := flags.Parse(args)
-	if err == nil {
-		o.mix, err = load.Everyday.Only(strings.FieldsFunc(*only, func(r rune) bool { return r == ',' }))
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "soak: --only:", err)
-		}
+	flags.StringVar(&o.picture, "failover", "", "instead of a soak: let one of two upstreams throttle, die and hang for 40 s, and draw into this file what clients see")
+	flags.StringVar(&o.only, "only", "", "kinds of work instead of all, separated by commas: "+strings.Join(load.Everyday.Names(), ","))
+}
+
+func (o *options) check() (err error) {
+	if o.duration <= 0 || o.rate <= 0 || o.streams < 0 {
+		return errors.New("--duration and --rate are above 0, --streams is not below")
 	}
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		return 2
-	case flags.NArg() > 0 || o.duration <= 0 || o.rate <= 0 || o.streams < 0:
-		fmt.Fprintln(os.Stderr, "soak: --duration and --rate are above 0, and there is nothing else; see --help")
-		return 2
+	if o.mix, err = load.Everyday.Only(strings.FieldsFunc(o.only, func(r rune) bool { return r == ',' })); err != nil {
+		err = fmt.Errorf("--only: %w", err)
 	}
-	o.color = os.Getenv("NO_COLOR") == "" && isTerminal(os.Stdout)
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, cancel) // a second Ctrl-C ends at once
-	if *picture != "" {
-		if err := drawFailover(ctx, *picture, os.Stdout); err != nil {
-			fmt.Fprintln(os.Stderr, "soak:", err)
-			return 1
-		}
-		return 0
-	}
-	ok, err := run(ctx, o, os.Stdout)
-	switch {
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "soak:", err)
-		return 1
-	case !ok:
-		return 1
-	}
-	return 0
+	return err
 }

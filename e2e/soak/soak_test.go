@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/e2e/internal/load"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func TestMain(m *testing.M) {
@@ -24,9 +25,7 @@ func TestAShortSoakHolds(t *testing.T) {
 		command: "go test",
 	}
 	held, err := run(t.Context(), o, t.Output())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	if !held {
 		report, _ := os.ReadFile(filepath.Join(o.out, "report.md"))
 		t.Errorf("seed %d: not all of it held\n%s", o.seed, report)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/raw"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const manyEvents = 10_000
@@ -49,9 +50,7 @@ func TestTenThousandEvents(t *testing.T) {
 			under := edge.Run(t, simpleConfig(scheme+up.Address))
 			request := strings.Replace(get("/long"), "HTTP/1.1", "HTTP/"+tc.version, 1)
 			all, end, err := fetch(under.Address(), request, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			m, err := parseResponse(all, "GET", end)
 			if err != nil || !m.Complete {
 				t.Fatalf("the response ends with %s, complete %t, %v", end, m.Complete, err)
@@ -86,9 +85,7 @@ func TestLargeUpload(t *testing.T) {
 			})
 			under := edge.Run(t, simpleConfig("http://"+up.Address))
 			conn, err := raw.Dial(under.Address(), raw.Dialer{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			defer conn.Close()
 			head := "POST /up HTTP/1.1\r\nHost: edge\r\n" + tc.framing + "\r\n\r\n"
 			sendInPieces(conn, append([]byte(head), tc.encode(body)...))

@@ -14,6 +14,7 @@ import (
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/peer"
 	"github.com/apim-edge/apim-edge/e2e/internal/raw"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // listenRaw is an upstream written in Go, for what a story cannot say, such as large
@@ -21,9 +22,7 @@ import (
 func listenRaw(t *testing.T, secure *tls.Config, handle func(conn net.Conn, request *Message) bool) *peer.Listener {
 	t.Helper()
 	l, err := peer.Listen("127.0.0.1:0", secure, func(conn *raw.Conn) { Serve(conn, handle) })
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	t.Cleanup(l.Close)
 	return l
 }

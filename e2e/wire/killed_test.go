@@ -16,6 +16,7 @@ import (
 	"github.com/apim-edge/apim-edge/e2e/internal/peer"
 	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // killedBody is what the upstream sends of its body before it stands still.
@@ -75,13 +76,9 @@ func TestUpstreamKilledMidStream(t *testing.T) {
 					kill()
 				}
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			m, err := parseResponse(all, "GET", end)
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			if string(m.Body) != string(killedBody) || m.Complete != tc.complete || end != tc.end {
 				t.Errorf("got %d bytes, complete %t, end %s; want %d bytes, complete %t, end %s",
 					len(m.Body), m.Complete, end, len(killedBody), tc.complete, tc.end)
@@ -103,9 +100,7 @@ func startKilledUpstream(t *testing.T, head string, secure bool) (address string
 		id = theatreUnderTest.id
 	}
 	up, err := peer.Start(head, "127.0.0.1:0", id, func(line string) { address = line })
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	t.Cleanup(up.Kill)
 	return address, func() { up.Signal(syscall.SIGKILL) }
 }

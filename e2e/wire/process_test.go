@@ -5,7 +5,6 @@ package wire
 import (
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/raw"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestNothingOfTheProcessShowsASecret holds that neither its title nor the dump
@@ -45,9 +45,7 @@ func TestNothingOfTheProcessShowsASecret(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	<-under.Exited()
 	if !asked || !arrived.Load() {
 		t.Fatalf("looked at: %t; the secret arrived: %t: this test has not seen what it is about", asked, arrived.Load())
@@ -70,11 +68,8 @@ func title(t *testing.T, pid int) map[string]string {
 	}
 	shown := map[string]string{}
 	for _, name := range append(names, fmt.Sprintf("/proc/%d/cmdline", pid), fmt.Sprintf("/proc/%d/stat", pid)) {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		shown[name] = string(text)
+		text := testkit.Read(t, name)
+		shown[name] = text
 	}
 	return shown
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestRewrite holds that a story with a wrong want becomes the right one, line by
@@ -74,8 +76,6 @@ func tellToStandIn(t *testing.T, text string) *told {
 	theatre := *theatreUnderTest
 	theatre.start, theatre.patience = startStandIn, time.Second
 	outline, err := parseSections([]byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return theatre.tell(t.TempDir(), outline)
 }

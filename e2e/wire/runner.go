@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // edgeUnderTest is what a story is played against.
@@ -36,7 +36,7 @@ func newTheatre(dir string, start func(dir, config string) (edgeUnderTest, error
 	if err != nil {
 		return nil, err
 	}
-	dead, err := raw.Reserve()
+	dead, err := testkit.Reserve()
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/peer"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 var rewriting = flag.Bool("rewrite", false, "rewrite what the stories want that differs from what is seen; read README.md first")
@@ -41,12 +42,8 @@ const atOnce = 8
 
 // TestStories tells every file of testdata against the real binary.
 func TestStories(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join("testdata", "*", "*.txtar"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no stories: %v", err)
-	}
 	slots := make(chan struct{}, atOnce)
-	for _, file := range files {
+	for _, file := range testkit.Files(t, "testdata/*/*.txtar") {
 		name := strings.TrimSuffix(filepath.ToSlash(strings.TrimPrefix(file, "testdata"+string(filepath.Separator))), ".txtar")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -59,28 +56,23 @@ func TestStories(t *testing.T) {
 
 func tellFile(t *testing.T, file string) {
 	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	outline, err := parseSections(text)
+	text := testkit.Read(t, file)
+	outline, err := parseSections([]byte(text))
 	if err != nil {
 		t.Fatalf("%s: %v", file, err)
 	}
 	end := theatreUnderTest.tell(t.TempDir(), outline)
 	if len(end.faults) > 0 && *rewriting && end.seen != nil {
-		rewritten, again := retell(t, text, end)
+		rewritten, again := retell(t, []byte(text), end)
 		if len(again.faults) == 0 {
 			t.Logf("%s is rewritten: %s", file, strings.Join(end.faults, "\n  "))
-			if err := os.WriteFile(file, rewritten, 0o644); err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, os.WriteFile(file, rewritten, 0o644))
 			return
 		}
 		t.Errorf("%s cannot be rewritten: as\n%s\nit still says %s", file, rewritten, strings.Join(again.faults, "\n  "))
 	}
 	if len(end.faults) == 0 {
-		if rewritten := end.seen.rewrite(text); !bytes.Equal(rewritten, text) {
+		if rewritten := end.seen.rewrite([]byte(text)); !bytes.Equal(rewritten, []byte(text)) {
 			t.Errorf("%s holds, and would be rewritten as\n%s", file, rewritten)
 		}
 		return

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // serve returns the listener's handler with these settings.
@@ -31,9 +30,7 @@ func serve(t *testing.T, conf config.Admin, change func(*Options)) http.Handler 
 		change(&o)
 	}
 	server, err := New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return server.http.Handler
 }
 
@@ -201,10 +198,7 @@ func TestTheTokenIsAskedFor(t *testing.T) {
 // TestATokenThatCannotBeReadLetsNobodyIn holds that an empty or missing source is
 // no token that matches.
 func TestATokenThatCannotBeReadLetsNobodyIn(t *testing.T) {
-	empty := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	empty := testkit.File(t, "token", "\n")
 	t.Setenv("EMPTY_TOKEN", "")
 	for _, ref := range []string{"env:EMPTY_TOKEN", "env:NO_SUCH_TOKEN", "file:" + empty, "file:/no/such/token"} {
 		h := serve(t, config.Admin{Token: ref}, nil)
@@ -218,10 +212,7 @@ func TestATokenThatCannotBeReadLetsNobodyIn(t *testing.T) {
 
 // TestATokenInAFile holds that a line end behind it does not count.
 func TestATokenInAFile(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(file, []byte("one\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := testkit.File(t, "token", "one\n")
 	h := serve(t, config.Admin{Token: "file:" + file}, nil)
 	if w := ask(h, "GET", "/config", "Authorization: Bearer one"); w.Code != 200 {
 		t.Errorf("GET /config = %d, want 200", w.Code)

@@ -76,8 +76,8 @@ func TestAProbeIsAnsweredWhileOthersHoldConnections(t *testing.T) {
 				t.Errorf("the probe got %d %q", status, body)
 			}
 			l.eventually("the bound", func() bool { return l.open.Load() <= maxConnections })
-			if n := strings.Count(l.log(), "too many connections"); n == 0 || n > 5 {
-				t.Errorf("%d lines tell of it, want a few: %s", n, l.log())
+			if n := strings.Count(l.log.String(), "too many connections"); n == 0 || n > 5 {
+				t.Errorf("%d lines tell of it, want a few: %s", n, l.log.String())
 			}
 		})
 	}
@@ -113,7 +113,7 @@ func TestWhoIsAnsweredIsNotClosedForOthers(t *testing.T) {
 	for range 3 * maxConnections {
 		l.say("")
 	}
-	l.eventually("those have been taken in", func() bool { return strings.Contains(l.log(), "too many connections") })
+	l.eventually("those have been taken in", func() bool { return strings.Contains(l.log.String(), "too many connections") })
 	close(end)
 	if status, body := l.answer(c); status != 200 || body != "reloaded\n" {
 		t.Errorf("the reload answers %d %q", status, body)
@@ -270,11 +270,11 @@ func TestAWrongTokenIsToldOf(t *testing.T) {
 			t.Errorf("the connection goes on: %d, %v", n, err)
 		}
 	}
-	if n := strings.Count(l.log(), `"peer":"127.0.0.1:`); n == 0 || n > 5 {
-		t.Errorf("%d lines name the peer, want a few: %s", n, l.log())
+	if n := strings.Count(l.log.String(), `"peer":"127.0.0.1:`); n == 0 || n > 5 {
+		t.Errorf("%d lines name the peer, want a few: %s", n, l.log.String())
 	}
-	if strings.Contains(l.log(), "s3cr3t") {
-		t.Errorf("the log holds what was sent: %s", l.log())
+	if strings.Contains(l.log.String(), "s3cr3t") {
+		t.Errorf("the log holds what was sent: %s", l.log.String())
 	}
 }
 
@@ -287,8 +287,8 @@ func TestWhatTheLibrarySaysIsInTheLog(t *testing.T) {
 	for range 20 {
 		_, _ = io.Copy(io.Discard, l.say(head("GET", "/readyz", "Authorization: Bearer s3cr3t")))
 	}
-	if n := strings.Count(l.log(), "broken"); n == 0 || n > 5 || strings.Contains(l.log(), "s3cr3t") {
-		t.Errorf("%d lines tell of it, want a few: %s", n, l.log())
+	if n := strings.Count(l.log.String(), "broken"); n == 0 || n > 5 || strings.Contains(l.log.String(), "s3cr3t") {
+		t.Errorf("%d lines tell of it, want a few: %s", n, l.log.String())
 	}
 	if status, _ := l.answer(l.say(head("GET", "/healthz"))); status != 200 {
 		t.Errorf("afterwards /healthz = %d", status)

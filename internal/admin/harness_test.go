@@ -2,12 +2,10 @@ package admin
 
 import (
 	"bufio"
-	"bytes"
 	"io"
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestMain holds that no test leaves a goroutine behind.
@@ -29,27 +28,14 @@ type listening struct {
 	address string
 	open    atomic.Int64
 	taken   atomic.Int64 // connections since the start
-	mu      sync.Mutex
-	text    bytes.Buffer
-}
-
-func (l *listening) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *listening) log() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
+	log     testkit.Log
 }
 
 func listen(t *testing.T, conf config.Admin, change func(*Options), bounds func(*http.Server)) *listening {
 	t.Helper()
 	l := &listening{t: t}
 	o := Options{
-		Admin: conf, Registry: prometheus.NewRegistry(), Log: zerolog.New(l),
+		Admin: conf, Registry: prometheus.NewRegistry(), Log: zerolog.New(&l.log),
 		Ready:  func() error { return nil },
 		Config: func() ([]byte, error) { return []byte("listen: {}\n"), nil },
 		Reload: func() error { return nil },
@@ -68,10 +54,7 @@ func listen(t *testing.T, conf config.Admin, change func(*Options), bounds func(
 	if bounds != nil {
 		bounds(l.server.http)
 	}
-	own, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	own := testkit.Listen(t)
 	l.address = own.Addr().String()
 	served := make(chan error)
 	go func() { served <- l.server.Serve(own) }()
@@ -86,11 +69,7 @@ func listen(t *testing.T, conf config.Admin, change func(*Options), bounds func(
 // say opens a connection and sends text on it.
 func (l *listening) say(text string) net.Conn {
 	l.t.Helper()
-	c, err := net.Dial("tcp", l.address)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	l.t.Cleanup(func() { _ = c.Close() })
+	c := testkit.Dial(l.t, l.address)
 	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
 	if _, err := io.WriteString(c, text); err != nil {
 		l.t.Fatal(err)
@@ -102,24 +81,16 @@ func (l *listening) say(text string) net.Conn {
 func (l *listening) answer(c net.Conn) (status int, body string) {
 	l.t.Helper()
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil {
-		l.t.Fatal(err)
-	}
+	testkit.Must(l.t, err)
 	defer resp.Body.Close() //nolint:errcheck // a test's end
 	read, err := io.ReadAll(resp.Body)
-	if err != nil {
-		l.t.Fatal(err)
-	}
+	testkit.Must(l.t, err)
 	return resp.StatusCode, string(read)
 }
 
 func (l *listening) eventually(what string, ok func() bool) {
 	l.t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			l.t.Fatalf("never: %s; the log:\n%s", what, l.log())
-		}
-	}
+	testkit.Await(l.t, what, ok, l.log.String)
 }
 
 // head is a request for a page by whoever knows the token.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // show writes a tree on one line: (name a=value "text" (child)).
@@ -65,9 +67,7 @@ func TestWhatPeopleWrite(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			doc, err := Read("p.xml", []byte("<policies>"+tc.text+"</policies>"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			if got := show(doc.Root.Children[0]); got != tc.want {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
@@ -123,9 +123,7 @@ func TestWhatCannotBeReadHasItsPlace(t *testing.T) {
 
 func TestPlaces(t *testing.T) {
 	doc, err := Read("p.xml", []byte("\xef\xbb\xbf<!-- ä -->\r\n<policies>\r\n\t<a\r\n\t\tb=\"@(\r\n)\"\r\n\t\tc='ä' d=\"x\">\r\n\t\t<e/></a>\r\n</policies>"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	a := doc.Root.Child("a")
 	for what, tc := range map[string]struct {
 		offset int
@@ -148,9 +146,7 @@ func TestPlaces(t *testing.T) {
 
 func TestRepairsAreTold(t *testing.T) {
 	doc, err := Read("p.xml", []byte("<policies>\n<a b=\"x&y\">1 < 2</a></policies>"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	var got []string
 	for _, r := range doc.Repairs {
 		got = append(got, fmt.Sprint(doc.Position(r.Offset), " ", r.Text))

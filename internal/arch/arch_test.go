@@ -6,13 +6,13 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func TestTheModuleKeepsItsRules(t *testing.T) {
 	faults, err := check(os.DirFS("../.."))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	for _, fault := range faults {
 		t.Error(fault)
 	}
@@ -32,7 +32,7 @@ func TestEachRuleCatchesItsFault(t *testing.T) {
 			"proxy/a.go: imports proxy/front, but proxy may import corsx, rewrite, internal/config, internal/edgeerr, internal/hint, internal/identity, internal/identity/issuer, internal/who, proxy/admit, proxy/bridge, proxy/head, proxy/record, proxy/relay, proxy/route, proxy/trace, proxy/upstream, proxy/usage, proxy/wire of the project: it tells the story of one exchange with the parts above"},
 		{"a subtree may import its own parts", "bench/load/a.go", importing("load", module+"/bench/internal/pace"), ""},
 		{"the black box does not look inside", "e2e/a.go", importing("e2e", module+"/proxy"),
-			"e2e/a.go: imports proxy, but e2e/... may import internal/edgeerr, internal/lookalike, internal/testcert of the project: it tests the built binary over sockets"},
+			"e2e/a.go: imports proxy, but e2e/... may import internal/edgeerr, internal/lookalike, internal/testcert, internal/testkit of the project: it tests the built binary over sockets"},
 		{"a folder that nobody placed", "util/a.go", importing("util", "fmt"),
 			"util/a.go: no row of mayImport in internal/arch/rules_test.go fits the folder util; add one"},
 		{"koanf outside config", "proxy/a.go", importing("proxy", "github.com/knadh/koanf/v2"),
@@ -41,9 +41,9 @@ func TestEachRuleCatchesItsFault(t *testing.T) {
 		{"rs/cors outside corsx", "proxy/a.go", importing("proxy", "github.com/rs/cors"),
 			"proxy/a.go: imports github.com/rs/cors, which only corsx may: CORS is decided in one place"},
 		{"net/http on the data path", "proxy/upstream/a.go", importing("upstream", "net/http"),
-			"proxy/upstream/a.go: imports net/http, which only corsx, internal/admin, internal/identity/..., internal/otlp, internal/service, internal/lookalike, internal/demo, internal/doctor, bench/..., cmd/..., e2e/... may: it would complete, retry, reorder or compress what the data path must pass on as it is"},
+			"proxy/upstream/a.go: imports net/http, which only corsx, internal/admin, internal/identity/..., internal/otlp, internal/service, internal/lookalike, internal/demo, internal/doctor, internal/testkit, bench/..., cmd/..., e2e/... may: it would complete, retry, reorder or compress what the data path must pass on as it is"},
 		{"code for another system keeps the rules", "proxy/upstream/a_windows.go", "//go:build windows\n\n" + importing("upstream", "net/http"),
-			"proxy/upstream/a_windows.go: imports net/http, which only corsx, internal/admin, internal/identity/..., internal/otlp, internal/service, internal/lookalike, internal/demo, internal/doctor, bench/..., cmd/..., e2e/... may: it would complete, retry, reorder or compress what the data path must pass on as it is"},
+			"proxy/upstream/a_windows.go: imports net/http, which only corsx, internal/admin, internal/identity/..., internal/otlp, internal/service, internal/lookalike, internal/demo, internal/doctor, internal/testkit, bench/..., cmd/..., e2e/... may: it would complete, retry, reorder or compress what the data path must pass on as it is"},
 		{"a clock in the pure core", "rewrite/a.go", importing("rewrite", "time"),
 			"rewrite/a.go: imports time, which rewrite must not: it is pure: no I/O, no clock, no chance"},
 		{"tests import what they need", "rewrite/a_test.go", importing("rewrite", "net/http"), ""},

@@ -53,6 +53,7 @@ var mayImport = []row{
 	{"internal/arch", nil, "it only reads source"},
 	{"internal/testcpu", nil, "it reads a clock of the processor"},
 	{"internal/testcert", nil, "it makes a certificate and knows nobody who shows it"},
+	{"internal/testkit", nil, "it is for tests of everything, and knows nothing of it"},
 
 	// The data path.
 	{"proxy/wire", nil, "it is the lowest layer: buffers and sockets"},
@@ -71,7 +72,7 @@ var mayImport = []row{
 	}, "it tells the story of one exchange with the parts above"},
 	{"proxy/front", []pattern{"internal/config", "internal/edgeerr", "proxy", "proxy/wire"}, "it accepts connections and hands them to proxy"},
 	{"proxy/proxytest", []pattern{
-		"internal/config", "internal/edgeerr", "internal/testcert", "proxy", "proxy/admit", "proxy/front", "proxy/record", "proxy/route", "proxy/trace", "proxy/upstream", "proxy/wire",
+		"internal/config", "internal/edgeerr", "internal/testcert", "internal/testkit", "proxy", "proxy/admit", "proxy/front", "proxy/record", "proxy/route", "proxy/trace", "proxy/upstream", "proxy/wire",
 	}, "it is the harness of tests of proxy and proxy/front"},
 
 	{"internal/census", []pattern{"rewrite", "internal/edgeerr", "internal/hint", "internal/who", "proxy/record"}, "it observes records and knows no exchange"},
@@ -100,13 +101,13 @@ var mayImport = []row{
 	{"cmd/...", []pattern{"configs", "corsx", "rewrite", "internal/...", "proxy/..."}, "it is the outermost layer"},
 
 	// Tools and black boxes see the edge from outside.
-	{"e2e/internal/edge", nil, "it starts the built binary and looks at it from outside"},
+	{"e2e/internal/edge", []pattern{"internal/testkit"}, "it starts the built binary and looks at it from outside"},
 	{"e2e/internal/raw", nil, "it speaks on sockets and knows no protocol"},
 	{"e2e/internal/peer", []pattern{"internal/testcert", "e2e/internal/raw"}, "it accepts connections and knows nobody who plays on them"},
 	{"e2e/internal/load", []pattern{
-		"internal/edgeerr", "internal/testcert", "e2e/internal/edge", "e2e/internal/peer", "e2e/internal/raw",
+		"internal/edgeerr", "internal/testcert", "internal/testkit", "e2e/internal/edge", "e2e/internal/peer", "e2e/internal/raw",
 	}, "it is the engine and knows no situation"},
-	{"e2e/...", []pattern{"internal/edgeerr", "internal/lookalike", "internal/testcert"}, "it tests the built binary over sockets"},
+	{"e2e/...", []pattern{"internal/edgeerr", "internal/lookalike", "internal/testcert", "internal/testkit"}, "it tests the built binary over sockets"},
 	{"deploy", nil, "it has files for operators, and the tests that hold them to the edge: no code"},
 	{"bench/...", []pattern{"internal/lookalike", "internal/testcert"}, "it measures the edge as it measures its peers"},
 }
@@ -127,7 +128,7 @@ var onlyIn = []struct {
 	{"github.com/rs/cors", []pattern{"corsx"}, "CORS is decided in one place"},
 	{"net/http", []pattern{
 		"corsx", // rs/cors is asked with its types
-		"internal/admin", "internal/identity/...", "internal/otlp", "internal/service", "internal/lookalike", "internal/demo", "internal/doctor",
+		"internal/admin", "internal/identity/...", "internal/otlp", "internal/service", "internal/lookalike", "internal/demo", "internal/doctor", "internal/testkit",
 		"bench/...", "cmd/...", "e2e/...",
 	}, "it would complete, retry, reorder or compress what the data path must pass on as it is"},
 }

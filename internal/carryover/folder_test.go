@@ -8,15 +8,15 @@ import (
 	"testing/fstest"
 
 	"golang.org/x/tools/txtar"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // folderCase is a file of testdata/folders as a folder, without what comes out.
 func folderCase(t *testing.T, file string) (*txtar.Archive, fstest.MapFS) {
 	t.Helper()
 	a, err := txtar.ParseFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	files := fstest.MapFS{}
 	for _, f := range a.Files {
 		if f.Name != "list" && f.Name != "edge.yaml" {
@@ -40,9 +40,7 @@ func TestFolders(t *testing.T) {
 				reader = ReadBicep
 			}
 			in, err := reader(files, "f")
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			r := Convert(in)
 			if *update {
 				(&idiom{path: file, archive: a}).write(t, r)
@@ -134,9 +132,7 @@ func TestNamedValues(t *testing.T) {
 func TestTheFolderOfAPIOpsHasAllItsParts(t *testing.T) {
 	_, files := folderCase(t, "testdata/folders/apiops.txtar")
 	in, err := ReadAPIOps(files, "f")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	if in.Global == nil || len(in.APIs) != 2 || len(in.Fragments) != 1 || len(in.NamedValues) != 2 || len(in.Backends) != 3 || len(in.Notes) != 3 {
 		t.Errorf("global %v, %d APIs, %d fragments, %d named values, %d backends, %d notes", in.Global != nil, len(in.APIs), len(in.Fragments), len(in.NamedValues), len(in.Backends), len(in.Notes))
 	}

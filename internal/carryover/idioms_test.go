@@ -6,8 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,6 +14,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/apimpolicy"
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 var update = flag.Bool("update", false, "write what comes out into testdata")
@@ -28,21 +27,13 @@ type idiom struct {
 
 func idioms(t testing.TB) []idiom {
 	t.Helper()
-	files, err := filepath.Glob("testdata/idioms/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no cases: %v", err)
-	}
 	var all []idiom
-	for _, file := range files {
-		a, err := txtar.ParseFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		outcome, sentence, found := strings.Cut(strings.TrimSpace(string(a.Comment)), ": ")
+	for _, s := range testkit.Stories(t, "testdata/idioms/*.txtar") {
+		outcome, sentence, found := strings.Cut(strings.TrimSpace(string(s.Comment)), ": ")
 		if !found {
-			t.Fatalf("%s: no outcome", file)
+			t.Fatalf("%s: no outcome", s.File)
 		}
-		all = append(all, idiom{file, strings.TrimSuffix(filepath.Base(file), ".txtar"), outcome, sentence, a})
+		all = append(all, idiom{s.File, s.Name, outcome, sentence, s.Archive})
 	}
 	return all
 }
@@ -63,9 +54,7 @@ func (i idiom) document(t testing.TB, name string) *apimpolicy.Document {
 		return nil
 	}
 	doc, err := apimpolicy.Read(name, data)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return doc
 }
 
@@ -104,9 +93,7 @@ func (i idiom) input(t testing.TB) Input {
 	if data := i.file("backends.json"); data != nil {
 		err = errors.Join(err, json.Unmarshal(data, &in.Backends))
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return in
 }
 
@@ -167,18 +154,13 @@ func (i *idiom) write(t *testing.T, r Result) {
 		}
 	}
 	i.archive.Files = append(files, txtar.File{Name: "list", Data: []byte(r.List())}, txtar.File{Name: "edge.yaml", Data: []byte(r.Configuration)})
-	if err := os.WriteFile(i.path, txtar.Format(i.archive), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Write(t, i.path, string(txtar.Format(i.archive)))
 }
 
 // load reads a configuration as serve would.
 func load(t testing.TB, text string) error {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "edge.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := testkit.File(t, "edge.yaml", text)
 	_, err := config.Load(config.Options{File: file})
 	return err
 }
@@ -206,9 +188,7 @@ func TestNoSecretIsShown(t *testing.T) {
 		}
 		r := Convert(i.input(t))
 		asJSON, err := json.Marshal(r.Items)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		if strings.Contains(fmt.Sprint(r.List(), r.Configuration, string(asJSON)), "SECRET") {
 			t.Errorf("%s: a secret is shown\n%s", i.name, r.List())
 		}
@@ -221,9 +201,7 @@ func TestNoSecretIsShown(t *testing.T) {
 // TestTheListCommandsNoTerminal: names of files and texts of policies may hold anything.
 func TestTheListCommandsNoTerminal(t *testing.T) {
 	doc, err := apimpolicy.Read("a\x1b[2J\nforged: routes", []byte("<policies><inbound><set-body>@(\"\x1b]0;x\")</set-body><set-status code=\"\u009b\"/></inbound></policies>"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	r := Convert(Input{NoGlobal: true, Upstream: "https://contoso.azure-api.net", APIs: []API{{Path: "openai", From: "b\x1b\nforged: routes", KeyHeader: "api-key", Policy: doc}}})
 	for _, text := range []string{r.List(), r.Configuration} {
 		if strings.ContainsAny(text, "\x1b\u009b") || strings.Contains(text, "\nforged") {
@@ -247,9 +225,7 @@ func TestARouteIsClosedWhereWhatKeepsCallersAwayIsMissing(t *testing.T) {
 				}
 			}
 		}
-		if err := yaml.Unmarshal([]byte(r.Configuration), &conf); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, yaml.Unmarshal([]byte(r.Configuration), &conf))
 		for _, item := range r.Items {
 			if item.Affects != Access || item.node == nil {
 				continue

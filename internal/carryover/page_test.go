@@ -2,9 +2,10 @@ package carryover
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const pageOfCases = "../../docs/import-cases.md"
@@ -33,15 +34,10 @@ written by `+"`go test ./internal/carryover -run TestThePageOfCases -update`"+`.
 |---|---|---|
 %s`, len(all), counts["carried"], counts["partly"], counts["listed"], rows.String())
 	if *update {
-		if err := os.WriteFile(pageOfCases, []byte(want), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Write(t, pageOfCases, want)
 	}
-	got, err := os.ReadFile(pageOfCases)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != want {
+	got := testkit.Read(t, pageOfCases)
+	if got != want {
 		t.Error("the page is not what the cases say; write it by go test ./internal/carryover -run TestThePageOfCases -update")
 	}
 }

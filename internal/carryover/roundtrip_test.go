@@ -1,38 +1,29 @@
 package carryover
 
 import (
-	"os"
 	"path/filepath"
 	"reflect"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/apimpolicy"
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // exported imports a document that export has written.
 func exported(t *testing.T, name string) (Result, *apimpolicy.Document) {
 	t.Helper()
 	file := "../export/testdata/" + name + ".apim"
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	doc, err := apimpolicy.Read(file, data)
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := testkit.Read(t, file)
+	doc, err := apimpolicy.Read(file, []byte(data))
+	testkit.Must(t, err)
 	return Convert(Input{NoGlobal: true, Upstream: "https://contoso.azure-api.net", APIs: []API{{Path: "openai", KeyHeader: "api-key", Open: true, Policy: doc}}}), doc
 }
 
 // TestWhatExportWritesIsRead: each document of export is read, each part of it is
 // accounted for, and serve takes what is written.
 func TestWhatExportWritesIsRead(t *testing.T) {
-	files, err := filepath.Glob("../export/testdata/*.apim")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no documents: %v", err)
-	}
-	for _, file := range files {
+	for _, file := range testkit.Files(t, "../export/testdata/*.apim") {
 		name := filepath.Base(file[:len(file)-len(".apim")])
 		r, doc := exported(t, name)
 		if missing := account(r, doc); len(missing) > 0 {
@@ -55,9 +46,7 @@ func TestARouteThatAsksForTokensComesBack(t *testing.T) {
 		t.Errorf("not complete:\n%s", r.List())
 	}
 	before, err := config.Load(config.Options{File: "../export/testdata/tokens.yaml"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	after := read(t, r.Configuration)
 	got, want := after.Routes["openai"], before.Routes["openai"]
 	if !reflect.DeepEqual(got.ForwardClaims, want.ForwardClaims) {
@@ -76,13 +65,8 @@ func TestARouteThatAsksForTokensComesBack(t *testing.T) {
 // read returns a configuration that was written.
 func read(t *testing.T, text string) config.Config {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "edge.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := testkit.File(t, "edge.yaml", text)
 	conf, err := config.Load(config.Options{File: file})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return conf
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func inFile(path string) func(*Options) { return func(o *Options) { o.File = path } }
@@ -111,33 +113,27 @@ func TestABrokenFileIsKeptAside(t *testing.T) {
 		c.tell(c.chat(fmt.Sprint(i)), 1)
 	}
 	c.Close()
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := strings.SplitAfter(string(whole), "\n")
+	whole := testkit.Read(t, path)
+	all := strings.SplitAfter(whole, "\n")
 	for _, tc := range []struct {
 		name, text   string
 		rows, faults int
 		said         string
 	}{
-		{"as it was", string(whole), 10, 0, "the census goes on"},
+		{"as it was", whole, 10, 0, "the census goes on"},
 		{"cut in the middle of a line", string(whole[:len(whole)/2]), -1, 2, "no JSON object"},
 		{"without its end", strings.Join(all[:len(all)-2], ""), 10, 1, "the end is missing"},
-		{"a line that is none", strings.Replace(string(whole), all[3], "rubbish\n", 1), 9, 1, "line 4: it is no JSON object"},
-		{"a line less", strings.Replace(string(whole), all[3], "", 1), 9, 1, "should stand in front"},
-		{"a line of something else", strings.Replace(string(whole), all[3], "{\"a\":1}\n", 1), 9, 1, "nothing of a census"},
-		{"figures that cannot be", strings.Replace(string(whole), `"2xx":1`, `"2xx":-1`, 1), 9, 1, "nothing of a census"},
-		{"an older row, with what was not known", strings.Replace(string(whole), `{"row":{`, `{"row":{"later":1,`, 1), 10, 0, "the census goes on"},
+		{"a line that is none", strings.Replace(whole, all[3], "rubbish\n", 1), 9, 1, "line 4: it is no JSON object"},
+		{"a line less", strings.Replace(whole, all[3], "", 1), 9, 1, "should stand in front"},
+		{"a line of something else", strings.Replace(whole, all[3], "{\"a\":1}\n", 1), 9, 1, "nothing of a census"},
+		{"figures that cannot be", strings.Replace(whole, `"2xx":1`, `"2xx":-1`, 1), 9, 1, "nothing of a census"},
+		{"an older row, with what was not known", strings.Replace(whole, `{"row":{`, `{"row":{"later":1,`, 1), 10, 0, "the census goes on"},
 		{"empty", "", 0, 1, "this is no census"},
 		{"something else", "listen: {}\n", 0, 1, "this is no census"},
 		{"of a later format", `{"header":{"census":2}}` + "\n", 0, 1, "it is of format 2"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "census.jsonl")
-			if err := os.WriteFile(path, []byte(tc.text), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			path := testkit.File(t, "census.jsonl", tc.text)
 			c := start(t, inFile(path))
 			if got := len(c.Document().Rows); got != tc.rows && tc.rows >= 0 {
 				t.Errorf("%d rows, want %d", got, tc.rows)
@@ -168,17 +164,15 @@ func TestAFolderThatCannotBeWrittenToIsNoEnd(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "no", "such")
 	c := start(t, func(o *Options) { o.File, o.Every = filepath.Join(folder, "census.jsonl"), time.Millisecond })
 	c.tell(c.chat("one"), 1)
-	until(t, "it has tried often", func() bool { return metric(t, c.Census, "saves_total") > 3 })
+	testkit.Await(t, "it has tried often", func() bool { return metric(t, c.Census, "saves_total") > 3 })
 	if n := strings.Count(c.log.String(), "the census cannot be saved"); n != 1 {
 		t.Errorf("said %d times: %s", n, c.log)
 	}
 	if d := c.Document(); total(d) != 1 {
 		t.Errorf("%d counted", total(d))
 	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	until(t, "it is saved again", func() bool { return strings.Contains(c.log.String(), "the census is saved again") })
+	testkit.Must(t, os.MkdirAll(folder, 0o700))
+	testkit.Await(t, "it is saved again", func() bool { return strings.Contains(c.log.String(), "the census is saved again") })
 	c.Close()
 	if d := reads(t, filepath.Join(folder, "census.jsonl")); total(d) != 1 {
 		t.Errorf("%d in the file", total(d))
@@ -250,15 +244,6 @@ func TestReplicasAreMerged(t *testing.T) {
 	again, faults, err := Read(strings.NewReader(written(t, merged)))
 	if err != nil || len(faults) > 0 || total(again) != 16 {
 		t.Errorf("%v, %v, %d", faults, err, total(again))
-	}
-}
-
-func until(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !done(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never: %s", what)
-		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/internal/who"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -107,8 +108,6 @@ func total(d Document) (n int64) {
 func written(t *testing.T, d Document) string {
 	t.Helper()
 	var out strings.Builder
-	if err := d.Write(&out); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, d.Write(&out))
 	return out.String()
 }

@@ -3,6 +3,8 @@ package config
 import (
 	"reflect"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const bridged = `upstreams: {legacy: {url: https://contoso.azure-api.net}}
@@ -23,21 +25,21 @@ func TestBridge(t *testing.T) {
 	want := Bridge{To: "legacy", Prefix: "/openai", BodyHead: Size{1 << 20}, Models: map[string]BridgeModel{
 		"gpt-4o": {"gpt4o-prod", "2024-10-21"}, "o3-mini": {"o3", "2024-12-01-preview"}, "Org/gpt-4.1": {"Org/gpt-4.1", "2025-04-01-preview"},
 	}}
-	cfg := mustLoad(t, Options{File: write(t, "edge.yaml", bridged)})
+	cfg := mustLoad(t, Options{File: testkit.File(t, "edge.yaml", bridged)})
 	if got := cfg.Routes["v1"].Bridge; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if warnings := cfg.Warnings(); len(warnings) > 0 {
 		t.Errorf("warnings: %v", warnings)
 	}
-	again := mustLoad(t, Options{File: write(t, "masked.yaml", dump(t, cfg))})
+	again := mustLoad(t, Options{File: testkit.File(t, "masked.yaml", dump(t, cfg))})
 	if got := again.Routes["v1"].Bridge; !reflect.DeepEqual(got, want) {
 		t.Errorf("loaded from what Masked shows: got %+v, want %+v", got, want)
 	}
 }
 
 func TestAVariableFindsAModelByItsSpelling(t *testing.T) {
-	cfg := mustLoad(t, Options{File: write(t, "edge.yaml", bridged), Environ: []string{
+	cfg := mustLoad(t, Options{File: testkit.File(t, "edge.yaml", bridged), Environ: []string{
 		"APIM_EDGE__ROUTES__V1__BRIDGE__MODELS__ORG_GPT_4_1__DEPLOYMENT=prod",
 		"APIM_EDGE__ROUTES__V1__BRIDGE__DEFAULT=gpt-4o",
 	}})

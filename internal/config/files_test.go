@@ -7,10 +7,11 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func TestFilesOfAConfiguration(t *testing.T) {
-	cfg := mustLoad(t, Options{File: write(t, "edge.yaml", `
+	cfg := mustLoad(t, Options{File: testkit.File(t, "edge.yaml", `
 listen: {tls: {cert_file: /tls/b.pem, key_file: /tls/b.key, ticket_keys: ["file:/run/secrets/tickets", "env:OLD"]}}
 admin: {token: file:/run/secrets/token}
 upstreams:
@@ -32,7 +33,7 @@ traces: {endpoint: "https://collector", ca_file: /tls/collector.pem, headers: {a
 func keyPair(t *testing.T) (certificate, key string) {
 	t.Helper()
 	made, err := testcert.New(t.TempDir(), "edge.test")
-	do(t, err)
+	testkit.Must(t, err)
 	return string(made.CertPEM), string(made.KeyPEM)
 }
 
@@ -43,7 +44,7 @@ func TestCheckFiles(t *testing.T) {
 	for name, content := range map[string]string{
 		"tls.pem": certificate, "tls.key": key, "other.key": otherKey, "text": "hello\n", "token": "0123abcd\n", "long": "01234567890123456789012345678901\n", "empty": "\n",
 	} {
-		put(t, filepath.Join(dir, name), content)
+		testkit.Write(t, filepath.Join(dir, name), content)
 	}
 	for _, tc := range []struct{ name, file, want string }{
 		{"all is well", "listen: {tls: {cert_file: DIR/tls.pem, key_file: DIR/tls.key}}\nadmin: {token: file:DIR/token}\n" +
@@ -76,9 +77,7 @@ func TestCheckFiles(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg, err := loadBytes([]byte(strings.ReplaceAll(tc.file, "DIR", dir)), Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			if got := strings.ReplaceAll(cfg.CheckFiles().Error(), dir, "DIR"); got != tc.want {
 				t.Errorf("CheckFiles:\ngot  %s\nwant %s", got, tc.want)
 			}

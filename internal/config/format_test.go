@@ -4,28 +4,23 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/diff"
 	"go.yaml.in/yaml/v3"
-	"golang.org/x/tools/txtar"
 	"pgregory.net/rapid"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func TestFormat(t *testing.T) {
-	stories, err := filepath.Glob("testdata/format/*.txtar")
-	do(t, err)
-	for _, story := range stories {
-		archive, err := txtar.ParseFile(story)
-		do(t, err)
-		before, after := archive.Files[0].Data, string(archive.Files[1].Data)
+	for _, story := range testkit.Stories(t, "testdata/format/*.txtar") {
+		before, after := story.Files[0].Data, string(story.Files[1].Data)
 		got, err := Format("before.yaml", before)
 		if err != nil || string(got) != after {
-			t.Errorf("%s: error %v\n%s", story, err, diff.Diff("want", []byte(after), "got", got))
+			t.Errorf("%s: error %v\n%s", story.File, err, diff.Diff("want", []byte(after), "got", got))
 		}
 	}
 }
@@ -42,13 +37,8 @@ func TestExamplesAreFormatted(t *testing.T) {
 func examples(t *testing.T) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{}
-	for _, pattern := range []string{"*.yaml", "recipes/*.yaml"} {
-		files, err := filepath.Glob(filepath.Join(configs, pattern))
-		do(t, err)
-		for _, file := range files {
-			all[file], err = os.ReadFile(file)
-			do(t, err)
-		}
+	for _, file := range testkit.Files(t, configs+"/*.yaml", configs+"/recipes/*.yaml") {
+		all[file] = []byte(testkit.Read(t, file))
 	}
 	return all
 }
@@ -78,12 +68,8 @@ func TestFormatChangesNoMeaning(t *testing.T) {
 	for _, data := range examples(t) {
 		files = append(files, data)
 	}
-	stories, err := filepath.Glob("testdata/invalid/*.txtar")
-	do(t, err)
-	for _, story := range stories {
-		archive, err := txtar.ParseFile(story)
-		do(t, err)
-		for _, f := range archive.Files {
+	for _, story := range testkit.Stories(t, "testdata/invalid/*.txtar") {
+		for _, f := range story.Files {
 			if _, err := Format("edge.yaml", f.Data); f.Name == "edge.yaml" && err == nil {
 				files = append(files, f.Data)
 			}
@@ -271,16 +257,8 @@ func (w *writer) scalar(n *yaml.Node, f field) string {
 
 // FuzzFormat: of whatever can be read, nothing is lost.
 func FuzzFormat(f *testing.F) {
-	stories, err := filepath.Glob("testdata/*/*.txtar")
-	if err != nil || len(stories) == 0 {
-		f.Fatal("no seeds")
-	}
-	for _, story := range stories {
-		archive, err := txtar.ParseFile(story)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(archive.Files[0].Data)
+	for _, story := range testkit.Stories(f, "testdata/*/*.txtar") {
+		f.Add(story.Files[0].Data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		formatted, err := Format("edge.yaml", data)

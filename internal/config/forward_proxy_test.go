@@ -3,6 +3,8 @@ package config
 import (
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestTheProxyOfTheEnvironment holds which upstreams have it, and that what is in the
@@ -33,9 +35,7 @@ func TestTheProxyOfTheEnvironment(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg, err := Load(Options{Upstream: tc.url, Environ: tc.environ, Overrides: map[string]any{"upstreams.default.proxy": tc.written}})
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			if got := cfg.Upstreams["default"].Proxy; got != tc.want {
 				t.Errorf("%s with %q and proxy %q has proxy %q, want %q", tc.url, tc.environ, tc.written, got, tc.want)
 			}

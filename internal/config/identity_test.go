@@ -1,14 +1,13 @@
 package config
 
 import (
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/tools/txtar"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // asDesigned has every key that says who may pass.
@@ -40,7 +39,7 @@ routes:
 `
 
 func TestWhoMayPass(t *testing.T) {
-	c := mustLoad(t, Options{File: write(t, "edge.yaml", asDesigned)})
+	c := mustLoad(t, Options{File: testkit.File(t, "edge.yaml", asDesigned)})
 	staff, partner, client, r := c.TokenPolicies["staff"], c.TokenPolicies["partner"], c.Clients["team-a"], c.Routes["openai"]
 	for name, tc := range map[string]struct{ got, want any }{
 		"the tenant":                     {staff.TenantID, "11111111-2222-3333-4444-555555555555"},
@@ -54,12 +53,12 @@ func TestWhoMayPass(t *testing.T) {
 		"pairs":                          {r.ForwardClaims, map[string]string{"oid": "X-Caller-Oid"}},
 		"the field":                      {partner.Header, "Authorization"},
 		"the status":                     {partner.Failed.Status, 401},
-		"what was said to be false":      {mustLoad(t, Options{File: write(t, "e.yaml", strings.ReplaceAll(asDesigned, "require_expiration: true", "require_expiration: false"))}).TokenPolicies["partner"].RequireExpiration, false},
-		"what was said to be 0":          {mustLoad(t, Options{File: write(t, "f.yaml", strings.ReplaceAll(asDesigned, "clock_skew: 30s", "clock_skew: 0"))}).TokenPolicies["partner"].ClockSkew.Duration, time.Duration(0)},
-		"pairs of a variable":            {mustLoad(t, Options{File: write(t, "g.yaml", oneUpstream), Environ: []string{"APIM_EDGE__ROUTES__A__FORWARD_CLAIMS=oid=X-A, tid=X-B"}}).Routes["a"].ForwardClaims, map[string]string{"oid": "X-A", "tid": "X-B"}},
-		"an empty list is no list":       {mustLoad(t, Options{File: write(t, "h.yaml", strings.ReplaceAll(asDesigned, "algorithms: [RS256, ES256]", "algorithms: []"))}).TokenPolicies["partner"].Algorithms, []string{"RS256", "ES256"}},
-		"a claim with an odd name":       {len(mustLoad(t, Options{File: write(t, "i.yaml", strings.ReplaceAll(asDesigned, "{roles:", "{'http://schemas.example.com/Role':"))}).TokenPolicies["staff"].RequiredClaims), 1},
-		"pairs that are all commented":   {len(mustLoad(t, Options{File: write(t, "j.yaml", strings.ReplaceAll(asDesigned, "{oid: X-Caller-Oid}", "# none"))}).Routes["openai"].ForwardClaims), 0},
+		"what was said to be false":      {mustLoad(t, Options{File: testkit.File(t, "e.yaml", strings.ReplaceAll(asDesigned, "require_expiration: true", "require_expiration: false"))}).TokenPolicies["partner"].RequireExpiration, false},
+		"what was said to be 0":          {mustLoad(t, Options{File: testkit.File(t, "f.yaml", strings.ReplaceAll(asDesigned, "clock_skew: 30s", "clock_skew: 0"))}).TokenPolicies["partner"].ClockSkew.Duration, time.Duration(0)},
+		"pairs of a variable":            {mustLoad(t, Options{File: testkit.File(t, "g.yaml", oneUpstream), Environ: []string{"APIM_EDGE__ROUTES__A__FORWARD_CLAIMS=oid=X-A, tid=X-B"}}).Routes["a"].ForwardClaims, map[string]string{"oid": "X-A", "tid": "X-B"}},
+		"an empty list is no list":       {mustLoad(t, Options{File: testkit.File(t, "h.yaml", strings.ReplaceAll(asDesigned, "algorithms: [RS256, ES256]", "algorithms: []"))}).TokenPolicies["partner"].Algorithms, []string{"RS256", "ES256"}},
+		"a claim with an odd name":       {len(mustLoad(t, Options{File: testkit.File(t, "i.yaml", strings.ReplaceAll(asDesigned, "{roles:", "{'http://schemas.example.com/Role':"))}).TokenPolicies["staff"].RequiredClaims), 1},
+		"pairs that are all commented":   {len(mustLoad(t, Options{File: testkit.File(t, "j.yaml", strings.ReplaceAll(asDesigned, "{oid: X-Caller-Oid}", "# none"))}).Routes["openai"].ForwardClaims), 0},
 		"a policy of a Config by hand":   {Config{TokenPolicies: map[string]TokenPolicy{"p": {}}}.Complete().TokenPolicies["p"].RequireExpiration, true},
 		"the skew of a Config by hand":   {Config{TokenPolicies: map[string]TokenPolicy{"p": {}}}.Complete().TokenPolicies["p"].ClockSkew.Duration, 30 * time.Second},
 		"how a route by hand asks":       {Config{Upstreams: map[string]Upstream{"a": {}}, Routes: map[string]Route{"p": {}}}.Complete().Routes["p"].Require.Match, "any"},
@@ -101,16 +100,8 @@ func TestEveryFaultOfIdentityHasItsStory(t *testing.T) {
 		missing["clientkey."+name] = text
 	}
 	delete(missing, "wrongNoAlgorithm") // in the configuration an empty list is the default
-	stories, err := filepath.Glob("testdata/invalid/*.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, story := range stories {
-		archive, err := txtar.ParseFile(story)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := string(archive.Files[len(archive.Files)-1].Data)
+	for _, story := range testkit.Stories(t, "testdata/invalid/*.txtar") {
+		want := string(story.Files[len(story.Files)-1].Data)
 		for name, text := range missing {
 			if text.MatchString(want) {
 				delete(missing, name)
@@ -123,7 +114,7 @@ func TestEveryFaultOfIdentityHasItsStory(t *testing.T) {
 }
 
 func TestWhatIsProbablyNotMeant(t *testing.T) {
-	c := mustLoad(t, Options{File: write(t, "edge.yaml", strings.NewReplacer(
+	c := mustLoad(t, Options{File: testkit.File(t, "edge.yaml", strings.NewReplacer(
 		"token: [staff, partner], client: true", "client: true", "{roles:", "{email: {values: [a@b]}, roles:").Replace(asDesigned))})
 	got := c.Warnings().Error()
 	for _, want := range []string{
@@ -144,11 +135,9 @@ func TestFilesWithKeys(t *testing.T) {
 		good: `{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}`,
 		bad:  "hunter2",
 	} {
-		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Write(t, name, content)
 	}
-	c := mustLoad(t, Options{File: write(t, "edge.yaml", oneUpstream+`
+	c := mustLoad(t, Options{File: testkit.File(t, "edge.yaml", oneUpstream+`
 token_policies:
   p:
     issuers: [i]

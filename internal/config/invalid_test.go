@@ -2,37 +2,27 @@ package config
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"golang.org/x/tools/txtar"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestInvalid holds each mistake of testdata/invalid to its exact message, and
 // to the fields that a machine reads.
 func TestInvalid(t *testing.T) {
-	stories, err := filepath.Glob("testdata/invalid/*.txtar")
-	if err != nil || len(stories) < 40 {
-		t.Fatalf("found %d stories (%v), want at least 40", len(stories), err)
+	stories := testkit.Stories(t, "testdata/invalid/*.txtar")
+	if len(stories) < 40 {
+		t.Fatalf("found %d stories, want at least 40", len(stories))
 	}
 	for _, story := range stories {
-		archive, err := txtar.ParseFile(story)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Run(strings.TrimSuffix(filepath.Base(story), ".txtar"), func(t *testing.T) {
-			parts := map[string]string{}
-			for _, f := range archive.Files {
-				parts[f.Name] = string(f.Data)
-			}
-			_, err := loadStory(t, parts)
+		t.Run(story.Name, func(t *testing.T) {
+			_, err := loadStory(t, story)
 			var problems *Problems
 			if !errors.As(err, &problems) {
 				t.Fatalf("Load: error %v, want Problems", err)
 			}
-			if got, want := err.Error(), strings.TrimSuffix(parts["want"], "\n"); got != want {
+			if got, want := err.Error(), strings.TrimSuffix(string(story.Part("want")), "\n"); got != want {
 				t.Errorf("Load:\ngot  %s\nwant %s", got, want)
 			}
 			for _, p := range *problems {
@@ -48,14 +38,12 @@ func TestInvalid(t *testing.T) {
 }
 
 // loadStory loads edge.yaml, the environment and the flags of a story.
-func loadStory(t *testing.T, parts map[string]string) (Config, error) {
+func loadStory(t *testing.T, s testkit.Story) (Config, error) {
 	t.Helper()
 	t.Chdir(t.TempDir())
-	if err := os.WriteFile("edge.yaml", []byte(parts["edge.yaml"]), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	o := Options{File: "edge.yaml", Environ: strings.Split(parts["environment"], "\n"), Overrides: map[string]any{}}
-	for line := range strings.Lines(parts["flags"]) {
+	testkit.Write(t, "edge.yaml", string(s.Part("edge.yaml")))
+	o := Options{File: "edge.yaml", Environ: strings.Split(string(s.Part("environment")), "\n"), Overrides: map[string]any{}}
+	for line := range strings.Lines(string(s.Part("flags"))) {
 		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
 		o.Overrides[key] = value
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/knadh/koanf/providers/env/v2"
 	"github.com/knadh/koanf/v2"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // canGo says what a trap's end means. docs/workarounds.md lists the traps.
@@ -32,9 +34,7 @@ func TestKoanfStillHasItsTraps(t *testing.T) {
 	} {
 		t.Run(tc.trap, func(t *testing.T) {
 			k := koanf.New(levels)
-			if err := k.Load(confmap.Provider(tc.values, ""), nil); err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, k.Load(confmap.Provider(tc.values, ""), nil))
 			var got struct{ Connect time.Duration }
 			if err := k.Unmarshal("", &got); !tc.still(got, err) {
 				t.Errorf("koanf no longer does this: %s (%v, %v): "+canGo, tc.trap, got, err, tc.workaround)
@@ -46,9 +46,7 @@ func TestKoanfStillHasItsTraps(t *testing.T) {
 func TestKoanfStillKeepsKeysThatAreGone(t *testing.T) {
 	k := koanf.New(levels)
 	for _, values := range []map[string]any{{"a": 1}, {"b": 2}} {
-		if err := k.Load(confmap.Provider(values, ""), nil); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, k.Load(confmap.Provider(values, ""), nil))
 	}
 	if !k.Exists("a") {
 		t.Errorf("koanf no longer keeps what a later Load does not have: "+canGo, "merge in internal/config/load.go")
@@ -58,9 +56,7 @@ func TestKoanfStillKeepsKeysThatAreGone(t *testing.T) {
 func TestKoanfStillTakesEmptyVariables(t *testing.T) {
 	k := koanf.New(levels)
 	provider := env.Provider(levels, env.Opt{Prefix: envPrefix, EnvironFunc: func() []string { return []string{envPrefix + "A="} }})
-	if err := k.Load(provider, nil); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, k.Load(provider, nil))
 	if len(k.Raw()) == 0 {
 		t.Errorf("koanf no longer takes an empty variable for a value: "+canGo, "variable in internal/config/words.go")
 	}

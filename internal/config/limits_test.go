@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func TestParseRate(t *testing.T) {
@@ -71,7 +73,7 @@ func TestParseStore(t *testing.T) {
 // TestLimits loads what the documentation shows, and again from what is shown of it.
 func TestLimits(t *testing.T) {
 	t.Setenv("REDIS_PASSWORD", "s3cret")
-	cfg := mustLoad(t, Options{File: write(t, "edge.yaml", `upstreams: {legacy: {url: https://contoso.azure-api.net}}
+	cfg := mustLoad(t, Options{File: testkit.File(t, "edge.yaml", `upstreams: {legacy: {url: https://contoso.azure-api.net}}
 routes: {openai: {limits: {per: credential, requests: "600/m", burst: 60, concurrent: 50}}}
 shared: {redis: "rediss://store.example.com:6380", password: "env:REDIS_PASSWORD"}
 `)})
@@ -82,7 +84,7 @@ shared: {redis: "rediss://store.example.com:6380", password: "env:REDIS_PASSWORD
 	if warnings := cfg.Warnings(); len(warnings) > 0 {
 		t.Errorf("warnings: %v", warnings)
 	}
-	again := mustLoad(t, Options{File: write(t, "masked.yaml", dump(t, cfg))})
+	again := mustLoad(t, Options{File: testkit.File(t, "masked.yaml", dump(t, cfg))})
 	if again.Routes["openai"].Limits != want || again.Shared != cfg.Shared {
 		t.Errorf("loaded from what Masked shows: got %+v and %+v", again.Routes["openai"].Limits, again.Shared)
 	}
@@ -98,7 +100,7 @@ func TestWhatAStoreIsWarnedOf(t *testing.T) {
 		{"no password", limited + `shared: {redis: "redis://127.0.0.1"}`, "shared.password: without a password"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			cfg := mustLoad(t, Options{File: write(t, "edge.yaml", tc.file)})
+			cfg := mustLoad(t, Options{File: testkit.File(t, "edge.yaml", tc.file)})
 			if got := cfg.Warnings(); len(got) != 1 || !strings.Contains(got.Error(), tc.want) {
 				t.Errorf("got %v, want one with %q", got, tc.want)
 			}

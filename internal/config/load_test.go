@@ -7,19 +7,11 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const oneUpstream = "upstreams: {legacy: {url: https://contoso.azure-api.net}}\n"
-
-// write puts a file into a directory of its own.
-func write(t *testing.T, name, content string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 func mustLoad(t *testing.T, o Options) Config {
 	t.Helper()
@@ -43,7 +35,7 @@ log: {level: warn}
 		"APIM_EDGE__TIMEOUTS__DRAIN=", // empty: as if it were not there
 		"APIM_EDGE_PORT=tcp://10.96.0.1:443", "APIM_EDGE_SERVICE_HOST=10.96.0.1", "PATH=/bin",
 	}
-	cfg := mustLoad(t, Options{File: write(t, "edge.yaml", file), Environ: environ,
+	cfg := mustLoad(t, Options{File: testkit.File(t, "edge.yaml", file), Environ: environ,
 		Overrides: map[string]any{Key("listen", "address"): ":3", Key("limits", "connections"): 7, Key("timeouts", "drain_delay"): Seconds(2),
 			Key("upstreams", "legacy", "url"): "https://other.azure-api.net", Key("admin", "allowed_hosts"): []string{"edge.example.com"}}})
 	for _, tc := range []struct {
@@ -70,7 +62,7 @@ log: {level: warn}
 
 func TestVariablesReachNamedElements(t *testing.T) {
 	const file = "upstreams:\n  my-api: {url: https://a.azure-api.net}\n  other: {url: https://b.azure-api.net}\nroutes: {all: {upstream: my-api}}\n"
-	cfg := mustLoad(t, Options{File: write(t, "edge.yaml", file), Environ: []string{
+	cfg := mustLoad(t, Options{File: testkit.File(t, "edge.yaml", file), Environ: []string{
 		"APIM_EDGE__UPSTREAMS__OTHER__URL=https://c.azure-api.net",
 		"APIM_EDGE__UPSTREAMS__MY_API__MAX_CONNECTIONS=9",
 		"APIM_EDGE__UPSTREAMS__NEW_ONE__URL=https://d.azure-api.net",
@@ -149,7 +141,7 @@ func TestSilenceIsNotZero(t *testing.T) {
 			"upstreams: {default: {url: https://contoso.azure-api.net}}\nroutes: {default: }\nlimits:\n", 1024, Seconds(600), bothAliases},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			cfg := mustLoad(t, Options{File: write(t, "edge.yaml", tc.file)})
+			cfg := mustLoad(t, Options{File: testkit.File(t, "edge.yaml", tc.file)})
 			for range 2 { // completing again changes nothing
 				up := cfg.Upstreams[cfg.Routes["default"].Upstream]
 				r := cfg.Routes["default"]
@@ -230,10 +222,8 @@ func TestFileThatCannotBeRead(t *testing.T) {
 		if os.Geteuid() == 0 {
 			t.Skip("root reads everything")
 		}
-		file := write(t, "edge.yaml", oneUpstream)
-		if err := os.Chmod(file, 0); err != nil {
-			t.Fatal(err)
-		}
+		file := testkit.File(t, "edge.yaml", oneUpstream)
+		testkit.Must(t, os.Chmod(file, 0))
 		if _, err := Load(Options{File: file}); err == nil || !strings.HasSuffix(err.Error(), "permission denied") {
 			t.Errorf("Load: got %v, want permission denied", err)
 		}
@@ -241,7 +231,7 @@ func TestFileThatCannotBeRead(t *testing.T) {
 }
 
 func TestSpellingsOfYAML(t *testing.T) {
-	want := Hash(mustLoad(t, Options{File: write(t, "edge.yaml", oneUpstream+"limits: {request_body: 0}\n")}))
+	want := Hash(mustLoad(t, Options{File: testkit.File(t, "edge.yaml", oneUpstream+"limits: {request_body: 0}\n")}))
 	for _, tc := range []struct{ name, file string }{
 		{"a byte order mark", "\ufeff" + oneUpstream},
 		{"Windows line ends", "upstreams:\r\n  legacy:\r\n    url: https://contoso.azure-api.net\r\n"},
@@ -251,14 +241,14 @@ func TestSpellingsOfYAML(t *testing.T) {
 		{"a zero in quotes", oneUpstream + "limits: {request_body: '0'}"},
 		{"a truth value in capitals", oneUpstream + "log: {access: TRUE}"},
 	} {
-		if got := Hash(mustLoad(t, Options{File: write(t, "edge.yaml", tc.file)})); got != want {
+		if got := Hash(mustLoad(t, Options{File: testkit.File(t, "edge.yaml", tc.file)})); got != want {
 			t.Errorf("%s: hash %s, want %s", tc.name, got, want)
 		}
 	}
 }
 
 func TestAliasRepeatsSection(t *testing.T) {
-	cfg := mustLoad(t, Options{File: write(t, "edge.yaml", oneUpstream+`
+	cfg := mustLoad(t, Options{File: testkit.File(t, "edge.yaml", oneUpstream+`
 routes:
   a: {path_prefix: /a, cors: &pages {allowed_origins: ["https://chat.example.com"]}}
   b: {path_prefix: /b, cors: *pages}
@@ -266,18 +256,16 @@ routes:
 	if got := cfg.Routes["b"].CORS.AllowedOrigins; !reflect.DeepEqual(got, []string{"https://chat.example.com"}) {
 		t.Errorf("allowed_origins of b: got %q", got)
 	}
-	_, err := Load(Options{File: write(t, "edge.yaml", "upstreams: &u {legacy: *u}\n")})
+	_, err := Load(Options{File: testkit.File(t, "edge.yaml", "upstreams: &u {legacy: *u}\n")})
 	if err == nil {
 		t.Error("an anchor inside itself was accepted")
 	}
 }
 
 func TestReloadForgetsRemovedKeys(t *testing.T) {
-	file := write(t, "edge.yaml", oneUpstream+"listen: {address: ':1'}\n")
+	file := testkit.File(t, "edge.yaml", oneUpstream+"listen: {address: ':1'}\n")
 	mustLoad(t, Options{File: file})
-	if err := os.WriteFile(file, []byte(oneUpstream), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Write(t, file, oneUpstream)
 	if got := mustLoad(t, Options{File: file}).Listen.Address; got != ":8080" {
 		t.Errorf("listen.address after it was removed: got %q, want the default", got)
 	}

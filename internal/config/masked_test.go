@@ -4,6 +4,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func TestMaskedShowsNoSecret(t *testing.T) {
@@ -49,7 +51,7 @@ func setURL(url string) func(*Config) {
 
 func TestHashNamesTheEffectiveConfiguration(t *testing.T) {
 	hash := func(file string, environ ...string) string {
-		return Hash(mustLoad(t, Options{File: write(t, "edge.yaml", file), Environ: environ}))
+		return Hash(mustLoad(t, Options{File: testkit.File(t, "edge.yaml", file), Environ: environ}))
 	}
 	base := hash(oneUpstream)
 	for _, tc := range []struct {

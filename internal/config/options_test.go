@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestEveryFaultOfAnOptionHasItsPlace goes through every text that rewrite, corsx and
@@ -113,9 +115,7 @@ func faultTexts(t *testing.T, file string) map[string]*regexp.Regexp {
 func faultTextsOf(t *testing.T, file string, least int) map[string]*regexp.Regexp {
 	t.Helper()
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	texts := map[string]*regexp.Regexp{}
 	ast.Inspect(parsed, func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)
@@ -123,9 +123,7 @@ func faultTextsOf(t *testing.T, file string, least int) map[string]*regexp.Regex
 			return true
 		}
 		text, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		texts[spec.Names[0].Name] = regexp.MustCompile(strings.ReplaceAll(regexp.QuoteMeta(text), "%s", ".+"))
 		return true
 	})
@@ -140,9 +138,7 @@ func faultTextsOf(t *testing.T, file string, least int) map[string]*regexp.Regex
 func TestTextsOfFaultsAreConstants(t *testing.T) {
 	for _, file := range []string{"../../rewrite/options.go", "../../corsx/check.go", "../../proxy/bridge/options.go", "../identity/token/faults.go", "../identity/clientkey/options.go"} {
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		ast.Inspect(parsed, func(n ast.Node) bool {
 			if pair, ok := n.(*ast.KeyValueExpr); ok {
 				key, _ := pair.Key.(*ast.Ident)

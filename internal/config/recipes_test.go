@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/sockets"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const configs = "../../configs"
@@ -80,11 +81,7 @@ func TestRecipes(t *testing.T) {
 		"recipes/tokens.yaml": func(c Config) (any, any) { return c.Routes["openai"].UsageModels, []string{"gpt4o-prod", "o3"} },
 		"recipes/strict.yaml": func(c Config) (any, any) { return c.Routes["openai"].Credential.QueryAliases, []string{} },
 	}
-	files, err := filepath.Glob(configs + "/*.yaml")
-	do(t, err)
-	recipes, err := filepath.Glob(configs + "/recipes/*.yaml")
-	do(t, err)
-	files = append(files, recipes...)
+	files := testkit.Files(t, configs+"/*.yaml", configs+"/recipes/*.yaml")
 	if len(files) != len(promises) {
 		t.Errorf("found %d files, but %d are held here: %q", len(files), len(promises), files)
 	}
@@ -109,21 +106,21 @@ func TestRecipes(t *testing.T) {
 // the defaults ask for.
 func TestUnitWaitsForTheDrain(t *testing.T) {
 	data, err := os.ReadFile(configs + "/apim-edge.service")
-	do(t, err)
+	testkit.Must(t, err)
 	unit := string(data)
 	m := regexp.MustCompile(`(?m)^TimeoutStopSec=(\w+)$`).FindStringSubmatch(unit)
 	if m == nil {
 		t.Fatal("the unit has no TimeoutStopSec")
 	}
 	stop, err := time.ParseDuration(m[1])
-	do(t, err)
+	testkit.Must(t, err)
 	if drain := Default().Timeouts.Drain.Duration + Default().Timeouts.DrainDelay.Duration; stop <= drain {
 		t.Errorf("systemd kills after %v, but the drain takes up to %v", stop, drain)
 	}
 	socket, err := os.ReadFile(configs + "/apim-edge.socket")
-	do(t, err)
+	testkit.Must(t, err)
 	_, port, err := net.SplitHostPort(Default().Listen.Address)
-	do(t, err)
+	testkit.Must(t, err)
 	for _, line := range []string{"ListenStream=" + port, "FileDescriptorName=" + sockets.Clients} {
 		if !strings.Contains(string(socket), "\n"+line+"\n") {
 			t.Errorf("the socket lacks %q", line)

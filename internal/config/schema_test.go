@@ -4,15 +4,15 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
-	"golang.org/x/tools/txtar"
 	"pgregory.net/rapid"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // Why a schema cannot find what check finds.
@@ -74,27 +74,22 @@ func reasons(names map[string]string) map[string]string {
 func compiledSchema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
 	s, err := jsonschema.NewCompiler().Compile(filepath.Join(configs, "schema.json"))
-	do(t, err)
+	testkit.Must(t, err)
 	return s
 }
 
 // TestSchemaFindsWhatCheckFinds asks a validator of JSON schemas about every mistake.
 func TestSchemaFindsWhatCheckFinds(t *testing.T) {
-	stories, err := filepath.Glob("testdata/invalid/*.txtar")
-	do(t, err)
 	s := compiledSchema(t)
 	known := map[string]bool{}
-	for _, story := range stories {
-		name := strings.TrimSuffix(filepath.Base(story), ".txtar")
+	for _, story := range testkit.Stories(t, "testdata/invalid/*.txtar") {
+		name, file := story.Name, story.Part("edge.yaml")
 		known[name] = true
-		archive, err := txtar.ParseFile(story)
-		do(t, err)
-		i := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == "edge.yaml" })
-		value, readable := asEditorsRead(archive.Files[i].Data)
+		value, readable := asEditorsRead(file)
 		found := readable && s.Validate(value) != nil
 		switch why, excused := unseen[name]; {
 		case !found && !excused:
-			t.Errorf("%s: the schema finds nothing:\n%s", name, archive.Files[i].Data)
+			t.Errorf("%s: the schema finds nothing:\n%s", name, file)
 		case found && excused:
 			t.Errorf("%s: the schema finds it, although %q", name, why)
 		}
@@ -109,18 +104,13 @@ func TestSchemaFindsWhatCheckFinds(t *testing.T) {
 // TestSchemaAcceptsWhatOperatorsAreGiven: no line below a good file.
 func TestSchemaAcceptsWhatOperatorsAreGiven(t *testing.T) {
 	s := compiledSchema(t)
-	var files []string
-	for _, pattern := range []string{"*.yaml", "recipes/*.yaml"} {
-		found, err := filepath.Glob(filepath.Join(configs, pattern))
-		do(t, err)
-		files = append(files, found...)
-	}
+	files := testkit.Files(t, configs+"/*.yaml", configs+"/recipes/*.yaml")
 	if len(files) < 15 {
 		t.Fatalf("found %d files", len(files))
 	}
 	for _, file := range files {
 		data, err := os.ReadFile(file)
-		do(t, err)
+		testkit.Must(t, err)
 		value, ok := asEditorsRead(data)
 		if !ok {
 			t.Fatalf("%s cannot be read", file)
@@ -135,7 +125,7 @@ func TestSchemaAcceptsWhatOperatorsAreGiven(t *testing.T) {
 			continue
 		}
 		named, err := os.Stat(filepath.Join(filepath.Dir(file), name))
-		do(t, err)
+		testkit.Must(t, err)
 		if want, err := os.Stat(filepath.Join(configs, "schema.json")); err != nil || !os.SameFile(named, want) {
 			t.Errorf("%s names another schema: %s", file, name)
 		}

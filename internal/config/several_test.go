@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const twoUpstreams = `
@@ -26,7 +28,7 @@ func TestSeveralUpstreams(t *testing.T) {
 		{"for callers, and a share", `upstreams: [{name: east}, {name: west, weight: 5, callers: ["` + hash + `"]}]`, "[{east 1 1 [] } {west 1 5 [" + hash + "] }]"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			conf := mustLoad(t, Options{File: write(t, "edge.yaml", twoUpstreams+"    "+tc.route+"\n")})
+			conf := mustLoad(t, Options{File: testkit.File(t, "edge.yaml", twoUpstreams+"    "+tc.route+"\n")})
 			r := conf.Routes["openai"]
 			if got := fmt.Sprint(r.Upstreams); got != tc.want {
 				t.Errorf("upstreams %s, want %s", got, tc.want)
@@ -38,9 +40,7 @@ func TestSeveralUpstreams(t *testing.T) {
 				t.Errorf("breakers %v and %v", a, b)
 			}
 			masked, err := Masked(conf)
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			again, err := loadBytes(masked, Options{})
 			if err != nil || Hash(again) != Hash(conf) {
 				t.Errorf("read again: %v\n%s", err, masked)
@@ -54,7 +54,7 @@ func TestSeveralUpstreams(t *testing.T) {
 
 // TestNothingIsMoved holds that an empty list says so, as does a body of 0.
 func TestNothingIsMoved(t *testing.T) {
-	conf := mustLoad(t, Options{File: write(t, "edge.yaml", twoUpstreams+"    upstreams: [{name: east}, {name: west}]\n    failover: {on: [], body_head: 0}\n")})
+	conf := mustLoad(t, Options{File: testkit.File(t, "edge.yaml", twoUpstreams+"    upstreams: [{name: east}, {name: west}]\n    failover: {on: [], body_head: 0}\n")})
 	if f := conf.Routes["openai"].Failover; len(f.On) != 0 || f.BodyHead.Bytes != 0 {
 		t.Errorf("failover %v", f)
 	}
@@ -82,11 +82,11 @@ func TestAnUpstreamOfTheClientsShape(t *testing.T) {
     bridge: {to: legacy, models: {gpt-4o: {api_version: 2024-10-21}}}
     upstreams: [{name: east}, {name: west, shape: v1}]
 `
-	conf := mustLoad(t, Options{File: write(t, "edge.yaml", text)})
+	conf := mustLoad(t, Options{File: testkit.File(t, "edge.yaml", text)})
 	if w := conf.Warnings().Error(); w != "" {
 		t.Errorf("warned of %s", w)
 	}
-	conf = mustLoad(t, Options{File: write(t, "edge.yaml", strings.Replace(text, "west.azure-api.net", "west.azure-api.net/openai", 1))})
+	conf = mustLoad(t, Options{File: testkit.File(t, "edge.yaml", strings.Replace(text, "west.azure-api.net", "west.azure-api.net/openai", 1))})
 	if w := conf.Warnings().Error(); !strings.Contains(w, "/team/openai/v1/models goes to https://west.azure-api.net/openai/openai/v1/models") {
 		t.Errorf("warned of %q", w)
 	}

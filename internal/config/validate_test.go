@@ -3,6 +3,8 @@ package config
 import (
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestValid holds that the checks refuse nothing that people need; what they
@@ -44,7 +46,7 @@ func TestValid(t *testing.T) {
 		{"trusted networks", oneUpstream + "trusted_proxies: [10.0.0.0/8, 192.0.2.1, 'fd00::/8', '::1']"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			mustLoad(t, Options{File: write(t, "edge.yaml", tc.file)})
+			mustLoad(t, Options{File: testkit.File(t, "edge.yaml", tc.file)})
 		})
 	}
 }
@@ -103,9 +105,7 @@ func TestWarnings(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg, err := loadBytes([]byte(tc.file), Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			if got := cfg.Warnings().Error(); got != tc.want {
 				t.Errorf("Warnings:\ngot  %s\nwant %s", got, tc.want)
 			}

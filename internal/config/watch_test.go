@@ -2,15 +2,15 @@ package config
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-)
 
-// patience bounds a wait for what must come; nothing is measured by it.
-const patience = 30 * time.Second
+	"github.com/apim-edge/apim-edge/internal/testkit"
+)
 
 // tale is what a watch told: a change with the content that the file then had,
 // or an error.
@@ -31,11 +31,7 @@ func watchSince(t *testing.T, since Looked, file string) *watched {
 	done := Watch(ctx, since, func() []string { return []string{file} }, w.changed, w.failed)
 	t.Cleanup(func() {
 		cancel()
-		select {
-		case <-done:
-		case <-time.After(patience):
-			t.Error("the watch did not end")
-		}
+		testkit.Receive(t, done, "the end of the watch")
 	})
 	return w
 }
@@ -44,12 +40,12 @@ func watchSince(t *testing.T, since Looked, file string) *watched {
 // and that nothing is told where nothing has changed.
 func TestAChangeBeforeTheWatchStandsIsTold(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "edge.yaml")
-	put(t, file, "before")
+	testkit.Write(t, file, "before")
 	since := Look([]string{file})
-	put(t, file, "meanwhile")
+	testkit.Write(t, file, "meanwhile")
 	watchSince(t, since, file).tells(tale{content: "meanwhile"})
 	w := watchSince(t, Look([]string{file}), file)
-	put(t, file, "later")
+	testkit.Write(t, file, "later")
 	w.tells(tale{content: "later"}) // and not what it was before
 }
 
@@ -67,28 +63,10 @@ func (w *watched) failed(err error) { w.tales <- tale{err: err.Error()} }
 // tells waits for the next tale.
 func (w *watched) tells(want tale) {
 	w.t.Helper()
-	select {
-	case got := <-w.tales:
-		if got.content != want.content || !strings.HasSuffix(got.err, want.err) || (got.err == "") != (want.err == "") {
-			w.t.Fatalf("the watch told %+v, want %+v", got, want)
-		}
-	case <-time.After(patience):
-		w.t.Fatalf("the watch told nothing, want %+v", want)
+	got := testkit.Receive(w.t, w.tales, fmt.Sprintf("%+v", want))
+	if got.content != want.content || !strings.HasSuffix(got.err, want.err) || (got.err == "") != (want.err == "") {
+		w.t.Fatalf("the watch told %+v, want %+v", got, want)
 	}
-}
-
-func do(t *testing.T, errs ...error) {
-	t.Helper()
-	for _, err := range errs {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func put(t *testing.T, path, content string) {
-	t.Helper()
-	do(t, os.WriteFile(path, []byte(content), 0o600))
 }
 
 const gone = "no such file or directory"
@@ -99,57 +77,57 @@ func TestWatchSeesEveryWayOfChange(t *testing.T) {
 		change func(t *testing.T, w *watched, dir string)
 	}{
 		{"written in place", func(t *testing.T, w *watched, _ string) {
-			put(t, w.file, "two")
+			testkit.Write(t, w.file, "two")
 			w.tells(tale{content: "two"})
-			put(t, w.file, "three")
+			testkit.Write(t, w.file, "three")
 			w.tells(tale{content: "three"})
 		}},
 		{"replaced by a rename", func(t *testing.T, w *watched, dir string) {
 			for _, content := range []string{"two", "three"} {
-				put(t, filepath.Join(dir, "new"), content)
-				do(t, os.Rename(filepath.Join(dir, "new"), w.file))
+				testkit.Write(t, filepath.Join(dir, "new"), content)
+				testkit.Must(t, os.Rename(filepath.Join(dir, "new"), w.file))
 				w.tells(tale{content: content})
 			}
 		}},
 		{"removed and made again", func(t *testing.T, w *watched, _ string) {
-			do(t, os.Remove(w.file))
+			testkit.Must(t, os.Remove(w.file))
 			w.tells(tale{err: gone})
-			put(t, w.file, "two")
+			testkit.Write(t, w.file, "two")
 			w.tells(tale{content: "two"})
 		}},
 		{"removed and made again as it was, since a reload in between has failed", func(t *testing.T, w *watched, _ string) {
-			do(t, os.Remove(w.file))
+			testkit.Must(t, os.Remove(w.file))
 			w.tells(tale{err: gone})
-			put(t, w.file, "one")
+			testkit.Write(t, w.file, "one")
 			w.tells(tale{content: "one"})
 		}},
 		{"removed with its directory and made again", func(t *testing.T, w *watched, dir string) {
-			do(t, os.RemoveAll(dir))
+			testkit.Must(t, os.RemoveAll(dir))
 			w.tells(tale{err: gone})
-			do(t, os.Mkdir(dir, 0o700))
-			put(t, w.file, "two")
+			testkit.Must(t, os.Mkdir(dir, 0o700))
+			testkit.Write(t, w.file, "two")
 			w.tells(tale{content: "two"})
 		}},
 		{"in a directory that was replaced", func(t *testing.T, w *watched, dir string) {
-			do(t, os.Mkdir(dir+".new", 0o700))
-			put(t, filepath.Join(dir+".new", "edge.yaml"), "two")
-			do(t, os.Rename(dir, dir+".old"), os.Rename(dir+".new", dir))
+			testkit.Must(t, os.Mkdir(dir+".new", 0o700))
+			testkit.Write(t, filepath.Join(dir+".new", "edge.yaml"), "two")
+			testkit.Must(t, os.Rename(dir, dir+".old"), os.Rename(dir+".new", dir))
 			w.tells(tale{content: "two"})
-			put(t, w.file, "three")
+			testkit.Write(t, w.file, "three")
 			w.tells(tale{content: "three"})
 		}},
 		{"touched, which is no change, before it is written", func(t *testing.T, w *watched, dir string) {
-			do(t, os.Chtimes(w.file, time.Unix(1, 0), time.Unix(1, 0)))
-			put(t, filepath.Join(dir, "neighbour"), "x")
-			put(t, w.file, "two")
+			testkit.Must(t, os.Chtimes(w.file, time.Unix(1, 0), time.Unix(1, 0)))
+			testkit.Write(t, filepath.Join(dir, "neighbour"), "x")
+			testkit.Write(t, w.file, "two")
 			w.tells(tale{content: "two"})
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "config")
-			do(t, os.Mkdir(dir, 0o700))
+			testkit.Must(t, os.Mkdir(dir, 0o700))
 			file := filepath.Join(dir, "edge.yaml")
-			put(t, file, "one")
+			testkit.Write(t, file, "one")
 			tc.change(t, watchFile(t, file), dir)
 		})
 	}
@@ -161,45 +139,45 @@ func TestWatchSeesConfigMapSwap(t *testing.T) {
 	dir := t.TempDir()
 	publish := func(stamp, content string) {
 		t.Helper()
-		do(t, os.Mkdir(filepath.Join(dir, stamp), 0o700))
-		put(t, filepath.Join(dir, stamp, "edge.yaml"), content)
-		do(t, os.Symlink(stamp, filepath.Join(dir, "..data_tmp")),
+		testkit.Must(t, os.Mkdir(filepath.Join(dir, stamp), 0o700))
+		testkit.Write(t, filepath.Join(dir, stamp, "edge.yaml"), content)
+		testkit.Must(t, os.Symlink(stamp, filepath.Join(dir, "..data_tmp")),
 			os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")))
 	}
 	publish("..2026_11_21_01", "one")
-	do(t, os.Symlink("..data/edge.yaml", filepath.Join(dir, "edge.yaml")))
+	testkit.Must(t, os.Symlink("..data/edge.yaml", filepath.Join(dir, "edge.yaml")))
 	w := watchFile(t, filepath.Join(dir, "edge.yaml"))
 
 	publish("..2026_11_21_02", "two")
-	do(t, os.RemoveAll(filepath.Join(dir, "..2026_11_21_01")))
+	testkit.Must(t, os.RemoveAll(filepath.Join(dir, "..2026_11_21_01")))
 	w.tells(tale{content: "two"})
 	publish("..2026_11_21_03", "three")
-	do(t, os.RemoveAll(filepath.Join(dir, "..2026_11_21_02")))
+	testkit.Must(t, os.RemoveAll(filepath.Join(dir, "..2026_11_21_02")))
 	w.tells(tale{content: "three"})
 }
 
 func TestWatchFollowsLinksElsewhere(t *testing.T) {
 	etc, releases := t.TempDir(), t.TempDir()
 	for _, release := range []string{"one", "two"} {
-		do(t, os.Mkdir(filepath.Join(releases, release), 0o700))
-		put(t, filepath.Join(releases, release, "edge.yaml"), release)
+		testkit.Must(t, os.Mkdir(filepath.Join(releases, release), 0o700))
+		testkit.Write(t, filepath.Join(releases, release, "edge.yaml"), release)
 	}
 	current := filepath.Join(releases, "current")
-	do(t, os.Symlink(filepath.Join(releases, "one"), current),
+	testkit.Must(t, os.Symlink(filepath.Join(releases, "one"), current),
 		os.Symlink(filepath.Join(current, "edge.yaml"), filepath.Join(etc, "edge.yaml")))
 	w := watchFile(t, filepath.Join(etc, "edge.yaml"))
 
-	do(t, os.Symlink("two", current+".new"), os.Rename(current+".new", current))
+	testkit.Must(t, os.Symlink("two", current+".new"), os.Rename(current+".new", current))
 	w.tells(tale{content: "two"})
-	put(t, filepath.Join(releases, "two", "edge.yaml"), "three")
+	testkit.Write(t, filepath.Join(releases, "two", "edge.yaml"), "three")
 	w.tells(tale{content: "three"})
 }
 
 func TestWatchTurnsToTheFilesOfTheNewConfiguration(t *testing.T) {
 	dir := t.TempDir()
 	file, certificate := filepath.Join(dir, "edge.yaml"), filepath.Join(t.TempDir(), "tls.pem")
-	put(t, file, "one")
-	put(t, certificate, "one")
+	testkit.Write(t, file, "one")
+	testkit.Write(t, certificate, "one")
 	files := []string{file}
 	tales := make(chan string, 10)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -213,13 +191,9 @@ func TestWatchTurnsToTheFilesOfTheNewConfiguration(t *testing.T) {
 		{file, "two", "two one"},
 		{certificate, "two", "two two"},
 	} {
-		put(t, step.file, step.content)
-		for got := ""; got != step.want; {
-			select {
-			case got = <-tales: // the first one comes twice: the certificate is new
-			case <-time.After(patience):
-				t.Fatalf("the watch told %q last, want %q", got, step.want)
-			}
+		testkit.Write(t, step.file, step.content)
+		for got := ""; got != step.want; { // the first one comes twice: the certificate is new
+			got = testkit.Receive(t, tales, step.want+" is told; the last was "+got)
 		}
 	}
 	cancel()
@@ -229,7 +203,7 @@ func TestWatchTurnsToTheFilesOfTheNewConfiguration(t *testing.T) {
 // TestWatchSurvivesItsOwnEnd closes the watch from below, as a kernel without
 // inotify instances would.
 func TestWatchSurvivesItsOwnEnd(t *testing.T) {
-	file := write(t, "edge.yaml", "one")
+	file := testkit.File(t, "edge.yaml", "one")
 	tales := make(chan string, 10)
 	w := &watcher{
 		files:    func() []string { return []string{file} },
@@ -245,15 +219,10 @@ func TestWatchSurvivesItsOwnEnd(t *testing.T) {
 		defer close(done)
 		w.run(ctx)
 	}()
-	do(t, first.Close())
-	put(t, file, "two")
-	select {
-	case got := <-tales:
-		if got != "change" {
-			t.Errorf("the watch told %q, want a change", got)
-		}
-	case <-time.After(patience):
-		t.Error("the watch told nothing after it had to begin anew")
+	testkit.Must(t, first.Close())
+	testkit.Write(t, file, "two")
+	if got := testkit.Receive(t, tales, "a change, after it had to begin anew"); got != "change" {
+		t.Errorf("the watch told %q, want a change", got)
 	}
 	cancel()
 	<-done

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // spellings are what people paste. {EDGE} is the address of a server, and each is
@@ -171,14 +173,10 @@ func heads(t *testing.T, text string) (all []string) {
 	t.Helper()
 	environ := map[string]string{"EMPTY": "", "NOWHERE": "", "OPENAI_API_KEY": "fromthe-environment", "AZURE_OPENAI_API_KEY": "x"}
 	commands, err := Read(text, POSIX, func(name string) (string, bool) { v, ok := environ[name]; return v, ok })
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	for _, c := range commands {
 		requests, err := c.Requests()
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		for _, r := range requests {
 			all = append(all, string(r.Head(func(name string) string { t.Errorf("%s is not known", name); return "" })))
 		}
@@ -213,9 +211,7 @@ func files(t *testing.T) string {
 		"body.json": `{"a": 1}`, "lines": "a b\r\nc\n", "large": strings.Repeat("0123456789abcdef", 1<<17),
 		"fields": "api-key: 0123abcd\r\nX-Other: b\n",
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Write(t, filepath.Join(dir, name), text)
 	}
 	return dir
 }
@@ -230,10 +226,7 @@ type server struct {
 
 func listen(t *testing.T) *server {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := testkit.Listen(t)
 	s := &server{address: l.Addr().String(), listener: l, done: make(chan struct{})}
 	t.Cleanup(func() { _ = l.Close() })
 	go func() {

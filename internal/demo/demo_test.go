@@ -4,11 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"regexp"
@@ -18,6 +16,8 @@ import (
 	"unicode/utf8"
 
 	"go.uber.org/goleak"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -98,19 +98,13 @@ func TestAnEdgeWithoutALogIsNoticed(t *testing.T) {
 }
 
 func TestTakenPortsAreReplaced(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer taken.Close()
+	taken := testkit.Listen(t)
 	address := taken.Addr().String()
 	var out bytes.Buffer
 	opt := anyPorts(&out)
 	opt.Once = true
 	opt.EdgeAddress, opt.AdminAddress, opt.PageAddress, opt.UpstreamAddress = address, address, address, address
-	if err := Run(t.Context(), opt); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, Run(t.Context(), opt))
 	if n := strings.Count(out.String(), address+" is taken by another program"); n != 4 {
 		t.Errorf("got %d notices of a taken port, want 4:\n%s", n, &out)
 	}
@@ -129,9 +123,7 @@ func serving(t *testing.T, change func(*Options)) served {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w, err := os.Pipe() // holds what is printed, so that nobody waits for the reader
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	ended := make(chan error, 1)
 	go func() {
 		opt := anyPorts(w)
@@ -189,14 +181,11 @@ func TestEveryLineIsAsItShouldBe(t *testing.T) {
 	// Times are measured, and the paragraph breaks where they let it.
 	took := regexp.MustCompile(`(?s)events in (\S+), the\s+first\s+word\s+after\s+(\S+);\s+the\s+look-alike\s+pauses\s+1ms\s+between\s+two\.`)
 	got = took.ReplaceAllString(got, "events in {TIME}, the first word after {TIME}; the look-alike pauses 1ms between two.")
-	want, err := os.ReadFile("testdata/shown.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got == string(want) {
+	want := testkit.Read(t, "testdata/shown.txt")
+	if got == want {
 		return
 	}
-	gotLines, wantLines := strings.Split(got, "\n"), strings.Split(string(want), "\n")
+	gotLines, wantLines := strings.Split(got, "\n"), strings.Split(want, "\n")
 	for i := range gotLines {
 		if i >= len(wantLines) || gotLines[i] != wantLines[i] {
 			t.Fatalf("line %d differs from testdata/shown.txt; all of it:\n%s", i+1, got)
@@ -246,14 +235,10 @@ func TestServingShowsWhatUpstreamSaw(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
 	req, err := http.NewRequestWithContext(ctx, "POST", s.edgeURL+path+"?api-key=not-to-be-shown", strings.NewReader(question))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	req.Header.Set("Authorization", "Bearer "+subscriptionKey)
 	resp, err := client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	id := resp.Header.Get("apim-request-id")
 	if _, err := bufio.NewReader(resp.Body).ReadString('\n'); err != nil {
 		t.Fatal(err)
@@ -276,24 +261,12 @@ func TestServingShowsWhatUpstreamSaw(t *testing.T) {
 		Events      int
 		Credential  string
 	}
-	get(t, client, s.pageURL+"/exchanges/"+id, &end)
+	testkit.JSON(t, testkit.Ask(t, client, http.MethodGet, s.pageURL+"/exchanges/"+id, "").Text, &end)
 	if !end.Ended || !end.Left || end.Events == 0 || end.Credential != "key-field" {
 		t.Errorf("got %+v, want an exchange that the client left, by the key in its field", end)
 	}
-	get(t, client, s.pageURL+"/exchanges/none", &end)
+	testkit.JSON(t, testkit.Ask(t, client, http.MethodGet, s.pageURL+"/exchanges/none", "").Text, &end)
 	if end.Ended {
 		t.Error("an exchange that never was has ended")
-	}
-}
-
-func get(t *testing.T, client *http.Client, url string, into any) {
-	t.Helper()
-	resp, err := client.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
-		t.Fatal(err)
 	}
 }

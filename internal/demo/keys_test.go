@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // pressing runs a demo that serves and returns what it shows between two keys. It presses
@@ -16,9 +18,7 @@ func pressing(t *testing.T, change func(*Options), keys string) (shown []string)
 	t.Helper()
 	pressed := make(chan byte)
 	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer r.Close()
 	ended := make(chan error, 1)
 	go func() {
@@ -125,9 +125,7 @@ func TestTheTokenOfTheAdminListenerIsSaid(t *testing.T) {
 	}
 	var authorization string
 	url, stop, err := serve("127.0.0.1:0", func(_ http.ResponseWriter, r *http.Request) { authorization = r.Header.Get("Authorization") })
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer stop()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()

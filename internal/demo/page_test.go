@@ -2,11 +2,12 @@ package demo
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func TestPageIsSelfContained(t *testing.T) {
@@ -17,19 +18,14 @@ func TestPageIsSelfContained(t *testing.T) {
 	client := &http.Client{Transport: transport}
 	var all strings.Builder
 	for _, name := range []string{"/", "/app.js", "/style.css"} {
-		resp, err := client.Get(pageURL + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if err != nil || resp.StatusCode != 200 {
-			t.Fatalf("%s: got %d %v", name, resp.StatusCode, err)
+		resp := testkit.Ask(t, client, http.MethodGet, pageURL+name, "")
+		if resp.StatusCode != 200 {
+			t.Fatalf("%s: got %d", name, resp.StatusCode)
 		}
 		if csp := resp.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, edgeURL) {
 			t.Errorf("%s: Content-Security-Policy: got %q", name, csp)
 		}
-		all.Write(body)
+		all.WriteString(resp.Text)
 	}
 	for _, outside := range []string{"http://", "https://", "@import", "//cdn"} {
 		if strings.Contains(all.String(), outside) {
@@ -58,16 +54,7 @@ func TestOtherNamesOfTheMachineLeadToTheAllowedOrigin(t *testing.T) {
 		{"demo.example.com", ""},
 		{strings.TrimPrefix(pageURL, "http://"), ""},
 	} {
-		req, err := http.NewRequest("GET", pageURL+"/?a=1", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Host = tc.host
-		resp, err := client.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
+		resp := testkit.Ask(t, client, http.MethodGet, pageURL+"/?a=1", "", "Host", tc.host)
 		if got := resp.Header.Get("Location"); got != tc.want {
 			t.Errorf("Host %s: got %d to %q, want to %q", tc.host, resp.StatusCode, got, tc.want)
 		}
@@ -82,7 +69,7 @@ func TestPageIsToldWhatTheEdgeTells(t *testing.T) {
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
 	var config struct{ Edge, Admin, FirstWord string }
-	get(t, client, pageURL+"/config.json", &config)
+	testkit.JSON(t, testkit.Ask(t, client, http.MethodGet, pageURL+"/config.json", "").Text, &config)
 	if config.Edge != edgeURL || config.Admin != s.adminURL || config.FirstWord != "6s" {
 		t.Errorf("config.json: %+v", config)
 	}
@@ -90,7 +77,7 @@ func TestPageIsToldWhatTheEdgeTells(t *testing.T) {
 		Lines    []string
 		Counters []counter
 	}
-	get(t, client, pageURL+"/edge.json", &edge)
+	testkit.JSON(t, testkit.Ask(t, client, http.MethodGet, pageURL+"/edge.json", "").Text, &edge)
 	wantLines := []string{
 		"12:00:00.000 200 POST " + path + " a-line-of-the-log-that-is-wider-than-the-screen",
 		"12:00:00.000 200 OPTIONS " + path + " a-line-of-the-log-that-is-wider-than-the-screen",
@@ -101,29 +88,12 @@ func TestPageIsToldWhatTheEdgeTells(t *testing.T) {
 	if want := sums(fakeMetrics); !reflect.DeepEqual(edge.Counters, want) {
 		t.Errorf("counters: got %+v, want %+v", edge.Counters, want)
 	}
-	rebound, err := http.NewRequest("GET", pageURL+"/edge.json", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rebound.Host = "evil.example.net:8081"
-	resp, err := client.Do(rebound)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
+	resp := testkit.Ask(t, client, http.MethodGet, pageURL+"/edge.json", "", "Host", "evil.example.net:8081")
 	if resp.StatusCode != http.StatusForbidden {
 		t.Errorf("by another name: got %d, want 403", resp.StatusCode)
 	}
 	for _, method := range []string{"POST", "PUT", "DELETE"} {
-		req, err := http.NewRequest(method, pageURL+"/edge.json", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := client.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
+		resp := testkit.Ask(t, client, method, pageURL+"/edge.json", "")
 		if resp.StatusCode != http.StatusMethodNotAllowed {
 			t.Errorf("%s edge.json: got %d, want 405", method, resp.StatusCode)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/lookalike"
 	"github.com/apim-edge/apim-edge/internal/secret"
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const (
@@ -28,9 +29,7 @@ func legacy(t *testing.T, o lookalike.Options) string {
 	t.Helper()
 	s := lookalike.New(o)
 	u, err := s.Start("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	t.Cleanup(func() { _ = s.Close() })
 	return u
 }
@@ -39,13 +38,9 @@ func legacy(t *testing.T, o lookalike.Options) string {
 func ask(t *testing.T, u string, with func(*Options)) Examination {
 	t.Helper()
 	conf, err := config.Load(config.Options{Upstream: u})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	targets, err := Targets(conf, nil, false)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	o := Options{
 		Key: secret.New(testKey), APIVersion: "2024-10-21", Origin: "https://chat.example.com", Timeout: time.Minute,
 		Agent: "test", Progress: func(string) {},
@@ -127,9 +122,7 @@ func TestThereIsNoSecretInAReport(t *testing.T) {
 	for _, u := range []string{echo(t, 401), echo(t, 400), echo(t, 200), echo(t, 302)} {
 		e := ask(t, u, func(o *Options) { o.Token = secret.New(testToken) })
 		text, err := json.Marshal(e)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		var out strings.Builder
 		Printer{Out: &out}.Print(Report{[]Examination{e}})
 		for _, part := range []string{testKey, testToken, testKey[:window], testKey[len(testKey)-window:], "eyJhbGciOiJSUzI1NiJ9", "c2ln"} {
@@ -179,21 +172,14 @@ func TestOwnWords(t *testing.T) {
 
 // TestThroughAForwardProxy: nobody here looks the name up, and TLS shows all the same.
 func TestThroughAForwardProxy(t *testing.T) {
-	cert, err := testcert.New(t.TempDir(), "legacy.test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	cert := testcert.Temp(t, "legacy.test")
 	up, err := url.Parse(legacy(t, lookalike.Options{PrimaryKey: testKey, TLS: cert.Server()}))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	targets, err := Targets(config.Config{
 		Upstreams: map[string]config.Upstream{"legacy": {URL: "https://legacy.test", Proxy: connectProxy(t, up.Host), TLS: config.UpstreamTLS{CAFile: cert.CertFile}}},
 		Routes:    map[string]config.Route{"openai": {PathPrefix: "/", Upstream: "legacy"}},
 	}, nil, false)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	o := Options{Key: secret.New(testKey), Timeout: time.Minute, Progress: func(string) {}, Origin: "https://chat.example.com"}
 	e := Examine(context.Background(), targets, o).Examined[0]
 	if e.Network.Proxy == "" || len(e.Network.Addresses) > 0 || e.Network.TLS == nil || e.KeyField != "api-key" {

@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestJudgeNetwork holds what is told of the way to the API.
@@ -24,9 +26,7 @@ func TestJudgeNetwork(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			u, err := url.Parse(tc.url)
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			v := &verdict{facts: &facts{target: &Target{URL: u}, network: &tc.network}}
 			v.judgeNetwork()
 			switch {

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // echo starts an API that answers with what it was sent, in every place that is shown.
@@ -146,10 +148,7 @@ func byForgetting(_, _ *net.TCPConn) {}
 // has passed for some time, as a load balancer of TCP does.
 func balancer(t *testing.T, to string, patience time.Duration, end ending) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := testkit.Listen(t)
 	var all sync.WaitGroup
 	over := make(chan struct{})
 	t.Cleanup(func() { close(over); _ = listener.Close(); all.Wait() })

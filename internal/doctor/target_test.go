@@ -2,11 +2,10 @@ package doctor
 
 import (
 	"net/url"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestPathsOfARoute: where the API's paths begin, and by which a client reaches them.
@@ -23,16 +22,12 @@ func TestPathsOfARoute(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			edge, err := url.Parse("http://edge/")
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			all, err := Targets(config.Config{
 				Upstreams: map[string]config.Upstream{"legacy": {URL: tc.url}},
 				Routes:    map[string]config.Route{"openai": {PathPrefix: tc.prefix, StripPrefix: tc.strip, Upstream: "legacy"}},
 			}, edge, true)
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			target := all[0]
 			if base := target.base(); base != tc.base {
 				t.Errorf("base %q, want %q", base, tc.base)
@@ -46,10 +41,7 @@ func TestPathsOfARoute(t *testing.T) {
 
 // TestTargetsThatCannotBe: what is wrong with the files of a route is told by its key.
 func TestTargetsThatCannotBe(t *testing.T) {
-	empty := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(empty, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	empty := testkit.File(t, "ca.pem", "")
 	for want, up := range map[string]config.Upstream{
 		"upstreams.legacy.tls: " + empty + " holds no certificate":                           {URL: "https://a.test", TLS: config.UpstreamTLS{CAFile: empty}},
 		"upstreams.legacy.tls: open /none: no such file or directory":                        {URL: "https://a.test", TLS: config.UpstreamTLS{CAFile: "/none"}},

@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 var update = flag.Bool("update", false, "write docs/errors.md")
@@ -16,16 +18,11 @@ const referenceFile = "../../docs/errors.md"
 func TestTheReferenceIsCurrent(t *testing.T) {
 	want := reference()
 	if *update {
-		if err := os.WriteFile(referenceFile, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, os.WriteFile(referenceFile, []byte(want), 0o644))
 		return
 	}
-	got, err := os.ReadFile(referenceFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != want {
+	got := testkit.Read(t, referenceFile)
+	if got != want {
 		t.Error("docs/errors.md is not what the table of errors says; run: go generate ./internal/edgeerr")
 	}
 }

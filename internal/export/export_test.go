@@ -3,7 +3,6 @@ package export
 import (
 	"encoding/json"
 	"flag"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 var update = flag.Bool("update", false, "write the documents of testdata anew")
@@ -27,9 +27,7 @@ func load(t *testing.T, file string) config.Config {
 func document(t *testing.T, conf config.Config, route string, to Target) *Document {
 	t.Helper()
 	doc, err := Route(conf, route, to)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return doc
 }
 
@@ -115,30 +113,18 @@ func TestDocuments(t *testing.T) {
 func golden(t *testing.T, file, got string) {
 	t.Helper()
 	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Write(t, file, got)
 	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
+	want := testkit.Read(t, file)
+	if got != want {
 		t.Errorf("%s is not what is written now; look at the difference after go test ./internal/export -update", file)
 	}
 }
 
 // recipes are the configurations that the project ships, and those of testdata.
-func recipes(t *testing.T) (files []string) {
+func recipes(t *testing.T) []string {
 	t.Helper()
-	for _, pattern := range []string{"../../configs/recipes/*.yaml", "testdata/*.yaml"} {
-		found, err := filepath.Glob(pattern)
-		if err != nil || len(found) == 0 {
-			t.Fatalf("%s: %d files, %v", pattern, len(found), err)
-		}
-		files = append(files, found...)
-	}
-	return files
+	return testkit.Files(t, "../../configs/recipes/*.yaml", "testdata/*.yaml")
 }
 
 // TestNoKeyIsSilent: whatever the configuration, each key that has to do with the route
@@ -207,9 +193,7 @@ func TestNoSecretIsWritten(t *testing.T) {
 	for _, to := range Targets() {
 		doc := document(t, conf, "openai", to)
 		all, err := json.Marshal(doc)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		list := &strings.Builder{}
 		doc.Print(list)
 		if strings.Contains(string(all)+list.String(), mark) {

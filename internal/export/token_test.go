@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -21,9 +22,7 @@ var (
 func isToken(t *testing.T, v string) bool {
 	t.Helper()
 	p, err := rewrite.NewPolicy(rewrite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	d := p.Decide([]rewrite.Field{{Name: []byte("Authorization"), Value: []byte("Bearer " + v)}}, nil)
 	return d.Reason == rewrite.ReasonToken
 }

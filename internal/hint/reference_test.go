@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 var update = flag.Bool("update", false, "write docs/hints.md")
@@ -15,16 +17,11 @@ const referenceFile = "../../docs/hints.md"
 func TestTheReferenceIsCurrent(t *testing.T) {
 	want := reference()
 	if *update {
-		if err := os.WriteFile(referenceFile, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, os.WriteFile(referenceFile, []byte(want), 0o644))
 		return
 	}
-	got, err := os.ReadFile(referenceFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != want {
+	got := testkit.Read(t, referenceFile)
+	if got != want {
 		t.Error("docs/hints.md is not what the table of hints says; run: go generate ./internal/hint")
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
 	"github.com/apim-edge/apim-edge/internal/identity/issuer"
 	"github.com/apim-edge/apim-edge/internal/identity/token"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func enc(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
@@ -47,9 +48,7 @@ func TestAttacksOfTheLastYears(t *testing.T) {
 	good := claims("")
 	header := func(more string) string { return `{"alg":"RS256","kid":"key-1"` + more + `}` }
 	der, err := x509.MarshalPKIXPublicKey(i.Public())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	hs256 := func(key []byte) string {
 		input := enc(`{"alg":"HS256","kid":"key-1"}`) + "." + enc(good)
 		mac := hmac.New(sha256.New, key)

@@ -16,6 +16,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
 	"github.com/apim-edge/apim-edge/internal/identity/issuer"
 	"github.com/apim-edge/apim-edge/internal/identity/token"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -50,11 +51,7 @@ func gateOf(t testing.TB, g *Guard, i *identitytest.Issuer, change func(*token.O
 // awaitKeys waits until the keys of all issuers are there.
 func awaitKeys(t testing.TB, g *Guard) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); g.Sources().Unreached() != ""; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal(g.Sources().Unreached())
-		}
-	}
+	testkit.Await(t, "the keys of all issuers are there", func() bool { return g.Sources().Unreached() == "" }, g.Sources().Unreached)
 }
 
 // judge does what an exchange does, work included.

@@ -11,6 +11,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
 	"github.com/apim-edge/apim-edge/internal/identity/issuer"
 	"github.com/apim-edge/apim-edge/internal/identity/token"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestAPolicyIsReleasedWhileATokenWaits: a reload gives back a policy under which a token
@@ -22,9 +23,7 @@ func TestAPolicyIsReleasedWhileATokenWaits(t *testing.T) {
 	p, err := guard.Policy("partner", token.Options{
 		Issuers: []string{i.URL}, Audiences: []string{audience}, SigningKeys: []string{i.URL + "/keys", i.URL + "/keys?2"},
 	}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	awaitKeys(t, guard)
 	asked := make(chan struct{})
 	var once sync.Once
@@ -49,9 +48,7 @@ func TestATokenOfAReleasedPolicy(t *testing.T) {
 	guard := NewGuard(issuer.Options{})
 	defer guard.Sources().Close()
 	p, err := guard.Policy("partner", token.Options{OpenIDConfigs: []string{i.Metadata}, Audiences: []string{audience}}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	awaitKeys(t, guard)
 	_, work := (&Gate{Route: "openai", Policies: []*Policy{p}}).Judge(NewCache(), of(i.Token(audience, nil)), nil, time.Now())
 	guard.Release(p)

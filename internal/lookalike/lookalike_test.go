@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const (
@@ -27,9 +29,7 @@ func start(t *testing.T, opt Options) (url string, client *http.Client) {
 	t.Helper()
 	s := New(opt)
 	url, err := s.Start("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	transport := &http.Transport{}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
@@ -52,9 +52,7 @@ type result struct {
 func do(t *testing.T, c *http.Client, method, url, body string, fields ...string) result {
 	t.Helper()
 	req, err := http.NewRequest(method, url, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	for _, f := range fields {
 		name, value, _ := strings.Cut(f, ": ")
 		req.Header.Add(name, value)

@@ -7,6 +7,8 @@ import (
 	"mime/multipart"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const hello = `{"model":"gpt-4o","messages":[{"role":"system","content":"be brief"},{"role":"user","content":"hello <there> & co"}]}`
@@ -123,9 +125,7 @@ func TestFiles(t *testing.T) {
 	w := multipart.NewWriter(&form)
 	_ = w.WriteField("purpose", "assistants")
 	part, err := w.CreateFormFile("file", "notes.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	_, _ = part.Write([]byte(content))
 	_ = w.Close()
 

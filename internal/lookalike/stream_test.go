@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func TestChatCompletion(t *testing.T) {
@@ -196,15 +198,11 @@ func TestDepartureIsSeen(t *testing.T) {
 			defer cancel()
 			body := `{"model":"` + tc.model + `","stream":true,"messages":[]}`
 			req, err := http.NewRequestWithContext(ctx, "POST", url+"/v1/chat/completions", strings.NewReader(body))
-			if err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, err)
 			wantEvents := 0
 			if tc.model == "gpt-4o" {
 				resp, err := client.Do(req)
-				if err != nil {
-					t.Fatal(err)
-				}
+				testkit.Must(t, err)
 				defer resp.Body.Close()
 				if _, err := bufio.NewReader(resp.Body).ReadString('\n'); err != nil {
 					t.Fatal(err)

@@ -1,9 +1,9 @@
 package otlp
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,23 +13,20 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // settled waits until the exporter has sent, or dropped, so many exchanges.
 func (e *Exporter) settled(t *testing.T, n int64) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
-		sum := int64(0)
+	sum := int64(0)
+	testkit.Await(t, fmt.Sprintf("%d exchanges have an end", n), func() bool {
+		sum = 0
 		for i := range e.results {
 			sum += e.results[i].Load()
 		}
-		if sum == n {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("%d exchanges have an end, want %d", sum, n)
-		}
-	}
+		return sum == n
+	}, func() string { return fmt.Sprint(sum, " have") })
 }
 
 // rejecting is the answer of a collector that does not want two spans.
@@ -127,9 +124,7 @@ func TestNobodyThere(t *testing.T) {
 		e.settled(t, i+1)
 	}
 	c, err := Compile(config.Traces{Endpoint: s.server.URL, ServiceName: "x"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	e.Use(c)
 	e.Observe(told())
 	e.settled(t, 4)
@@ -191,10 +186,7 @@ func TestACollectorThatDoesNotAnswer(t *testing.T) {
 
 // TestTLS holds that the authorities of ca_file are believed, and nobody else.
 func TestTLS(t *testing.T) {
-	made, err := testcert.New(t.TempDir(), "edge.test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	made := testcert.Temp(t, "edge.test")
 	start := func(h http.Handler) *httptest.Server {
 		s := httptest.NewUnstartedServer(h)
 		s.TLS = made.Server()
@@ -219,9 +211,7 @@ func TestTLS(t *testing.T) {
 	for name, content := range map[string]string{"missing": "", "none.pem": "x"} {
 		file := filepath.Join(t.TempDir(), name)
 		if content != "" {
-			if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			testkit.Write(t, file, content)
 		}
 		if _, err := Compile(config.Traces{Endpoint: "https://x", CAFile: file}); err == nil {
 			t.Errorf("%s is taken for certificates", file)
@@ -234,12 +224,7 @@ func TestTLS(t *testing.T) {
 func TestHeadersAreReadWhenTheyAreNeeded(t *testing.T) {
 	t.Setenv("OTLP_TOKEN", "Bearer hunter2")
 	file := filepath.Join(t.TempDir(), "tenant")
-	put := func(text string) {
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	put("first")
+	testkit.Write(t, file, "first")
 	s := startStub(t, httptest.NewServer, status(200), status(401))
 	e, log := exporterTo(t, config.Traces{Endpoint: s.server.URL, ServiceName: "x", Headers: map[string]string{
 		"authorization": "env:OTLP_TOKEN", "X-Scope-OrgID": "file:" + file,
@@ -258,12 +243,8 @@ func TestHeadersAreReadWhenTheyAreNeeded(t *testing.T) {
 	if got := tenant(); got != "first" {
 		t.Errorf("the collector is shown %q, want first", got)
 	}
-	put("the second")
-	for end := time.Now().Add(time.Minute); tenant() != "the second"; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the collector is still shown the first value")
-		}
-	}
+	testkit.Write(t, file, "the second")
+	testkit.Await(t, "the collector is shown the second value", func() bool { return tenant() == "the second" })
 	e.Close()
 	if strings.Contains(log.String(), "hunter2") || !strings.Contains(log.String(), "401") {
 		t.Errorf("the log has %s", log)

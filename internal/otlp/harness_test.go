@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/trace"
 	"github.com/apim-edge/apim-edge/rewrite"
@@ -83,9 +84,7 @@ func exporterTo(t *testing.T, conf config.Traces) (*Exporter, *bytes.Buffer) {
 	var log bytes.Buffer
 	e := newExporter(zerolog.New(&log), "test", time.Millisecond)
 	c, err := Compile(conf)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	if c != nil {
 		c.backoff = func(int) time.Duration { return 0 }
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/internal/hint"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -62,9 +63,7 @@ func (w *watched) tell(r record.Record) {
 func (w *watched) html(t testing.TB, v Viewer) string {
 	t.Helper()
 	var out strings.Builder
-	if err := w.Write(&out, v); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, w.Write(&out, v))
 	return out.String()
 }
 
@@ -249,9 +248,7 @@ func TestTheLiveNumbersAreThoseOfThePage(t *testing.T) {
 	w := watch(t, nil)
 	w.tell(refusal)
 	var live strings.Builder
-	if err := w.WriteLive(&live); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, w.WriteLive(&live))
 	for _, m := range regexp.MustCompile(`data-live="(\w+)">([^<]*)<`).FindAllStringSubmatch(w.html(t, Viewer{}), -1) {
 		if want := fmt.Sprintf("%q:%q", m[1], m[2]); !strings.Contains(live.String(), want) {
 			t.Errorf("the numbers are %s, and the page shows %s", &live, want)

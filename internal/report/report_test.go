@@ -13,6 +13,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/census"
 	"github.com/apim-edge/apim-edge/internal/doctor"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -91,14 +92,10 @@ func TestEachFormatIsAsItWas(t *testing.T) {
 	r := made(sample())
 	for format, name := range map[Format]string{Markdown: "report.md", HTML: "report.html", JSON: "report.json", CSV: "report.csv"} {
 		var got bytes.Buffer
-		if err := r.Write(&got, format); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, r.Write(&got, format))
 		path := filepath.Join("testdata", name)
 		if *update {
-			if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, os.WriteFile(path, got.Bytes(), 0o644))
 		}
 		want, err := os.ReadFile(path)
 		if err != nil || !bytes.Equal(got.Bytes(), want) {
@@ -115,9 +112,7 @@ func TestEachFormatIsAsItWas(t *testing.T) {
 func TestThePageStandsAlone(t *testing.T) {
 	var page bytes.Buffer
 	r := made(sample())
-	if err := r.Write(&page, HTML); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, r.Write(&page, HTML))
 	for _, unwanted := range []string{"<script", "src=", "href=", "url(", "@import", "<img", "<iframe", "onload", "style="} {
 		if strings.Contains(page.String(), unwanted) {
 			t.Errorf("the page has %q", unwanted)
@@ -138,9 +133,7 @@ func TestThePageStandsAlone(t *testing.T) {
 func TestASpreadsheetRunsNothing(t *testing.T) {
 	var out bytes.Buffer
 	r := made(sample())
-	if err := r.Write(&out, CSV); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, r.Write(&out, CSV))
 	rows, err := csv.NewReader(&out).ReadAll()
 	if err != nil || len(rows) != 1+len(r.Callers) {
 		t.Fatalf("%d rows, %v", len(rows), err)

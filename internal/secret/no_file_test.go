@@ -6,14 +6,14 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func TestWhatIsNoFileIsNamedInTheError(t *testing.T) {
 	dir := t.TempDir()
 	pipe := filepath.Join(dir, "pipe")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, syscall.Mkfifo(pipe, 0o600))
 	missing := filepath.Join(dir, "missing")
 	for _, tc := range []struct{ name, path, fault string }{
 		{"a folder", dir, "is not a regular file"},

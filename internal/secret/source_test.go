@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func TestOnlyReferencesAreParsed(t *testing.T) {
@@ -74,7 +76,7 @@ func TestAFileIsReadWithoutItsLineEnd(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "key")
-			write(t, path, tc.content)
+			testkit.Write(t, path, tc.content)
 			if tc.fault != "" {
 				tc.fault = "file:" + path + ": " + tc.fault
 			}
@@ -87,20 +89,18 @@ func TestAFileIsReadAgainWhenItChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // time.Sleep moves a clock that is not real
 		dir := t.TempDir()
 		path := filepath.Join(dir, "key")
-		write(t, path, "first\n")
+		testkit.Write(t, path, "first\n")
 		source := mustParse(t, "file:"+path)
 		expect(t, source, "first", "")
 
-		write(t, path, "other\n") // same size, and the same time of change if the disk's clock is coarse
+		testkit.Write(t, path, "other\n") // same size, and the same time of change if the disk's clock is coarse
 		expect(t, source, "first", "")
 		time.Sleep(recheck)
 		expect(t, source, "other", "")
 
 		// As Kubernetes does it: a new file takes the name of the old one.
-		write(t, filepath.Join(dir, "next"), "third\n")
-		if err := os.Rename(filepath.Join(dir, "next"), path); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Write(t, filepath.Join(dir, "next"), "third\n")
+		testkit.Must(t, os.Rename(filepath.Join(dir, "next"), path))
 		time.Sleep(recheck)
 		expect(t, source, "third", "")
 	})
@@ -112,17 +112,15 @@ func TestTheLastGoodValueStaysWhenTheFileFails(t *testing.T) {
 		source := mustParse(t, "file:"+path)
 		expect(t, source, "", "file:"+path+": no such file or directory")
 
-		write(t, path, "first")
+		testkit.Write(t, path, "first")
 		time.Sleep(recheck)
 		expect(t, source, "first", "")
 
-		if err := os.Remove(path); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, os.Remove(path))
 		time.Sleep(recheck)
 		expect(t, source, "first", "file:"+path+": no such file or directory")
 
-		write(t, path, "second")
+		testkit.Write(t, path, "second")
 		time.Sleep(recheck)
 		expect(t, source, "second", "")
 	})
@@ -131,7 +129,7 @@ func TestTheLastGoodValueStaysWhenTheFileFails(t *testing.T) {
 // With the race detector this also shows that a Source may be shared.
 func TestASourceMayBeAskedByManyAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key")
-	write(t, path, canary)
+	testkit.Write(t, path, canary)
 	source := mustParse(t, "file:"+path)
 	var all sync.WaitGroup
 	for range 8 {
@@ -149,7 +147,7 @@ func TestASourceMayBeAskedByManyAtOnce(t *testing.T) {
 
 func TestAskingAFreshFileDoesNotAllocate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key")
-	write(t, path, canary)
+	testkit.Write(t, path, canary)
 	source := mustParse(t, "file:"+path)
 	expect(t, source, canary, "")
 	if got := testing.AllocsPerRun(100, func() { _, _ = source.Current() }); got > 0 {
@@ -176,11 +174,4 @@ func mustParse(t *testing.T, ref string) Source {
 		t.Fatal(err)
 	}
 	return source
-}
-
-func write(t *testing.T, path, content string) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -16,6 +16,8 @@ import (
 
 	"github.com/rs/zerolog"
 	yaml "go.yaml.in/yaml/v3"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const canary = "0123abcdCANARY"
@@ -144,9 +146,7 @@ func TestNoLoggerOrEncoderShowsAValue(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var b bytes.Buffer
-			if err := tc.write(&b); err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, tc.write(&b))
 			if text := b.String(); leaks(text) || !strings.Contains(text, tc.want) {
 				t.Errorf("got %s, want it to hold %s and no content", text, tc.want)
 			}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
 	"github.com/apim-edge/apim-edge/internal/identity/upkeep"
 	"github.com/apim-edge/apim-edge/internal/secret"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/wire"
@@ -186,7 +186,7 @@ func TestNoSecretIsTold(t *testing.T) {
 	if n := strings.Count(r.log.String(), `"message":"exchange"`); n < len(slots)*len(paths) {
 		t.Errorf("%d access lines for %d requests: this test has not seen what it is about", n, len(slots)*len(paths))
 	}
-	if told := spans.told(); strings.Contains(told, mark) || !strings.Contains(told, "/legacy/answers") {
+	if told := spans.text.String(); strings.Contains(told, mark) || !strings.Contains(told, "/legacy/answers") {
 		t.Errorf("the spans hold a secret, or there are none:\n%q", told)
 	}
 	explainAll(t, r, marks, paths)
@@ -207,11 +207,7 @@ func (p failingPlatform) Secret(context.Context, string, string, string) (upkeep
 // tellingUpstream answers as the path says, with a secret in it.
 func tellingUpstream(t *testing.T, marks *secrets) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
+	l := testkit.Listen(t)
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -258,16 +254,12 @@ func (r *running) failReloads(marks *secrets) {
 func explainAll(t *testing.T, r *running, marks *secrets, paths []string) {
 	t.Helper()
 	loops, err := wire.StartLoops(1, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer wire.CloseLoops(loops)
 	quiet := zerolog.New(io.Discard)
 	edge := proxy.NewEdge(quiet, io.Discard, record.NewMetrics("test", func() float64 { return 0 }), loops)
 	snapshot, err := edge.Compile(r.edge.Config())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	edge.Use(snapshot)
 	defer edge.Close()
 	for slot, request := range slots {

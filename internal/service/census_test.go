@@ -1,7 +1,6 @@
 package service
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -9,6 +8,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/census"
 	"github.com/apim-edge/apim-edge/internal/identity/clientkey"
 	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const counting = `
@@ -84,18 +84,15 @@ func TestTheCensusSaysWhoNeedsTheEdge(t *testing.T) {
 	}
 	r.Stop("signal")
 	stopped = true
-	kept, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	kept := testkit.Read(t, file)
 	for _, needle := range []string{key, unsigned[:25], "127.0.0.1:", "a key of the edge", "nobody knows"} {
-		if strings.Contains(strings.ReplaceAll(string(kept), r.upstreamOf(string(kept)), ""), needle) {
+		if strings.Contains(strings.ReplaceAll(kept, r.upstreamOf(kept), ""), needle) {
 			t.Errorf("the file holds %q", needle)
 		}
 	}
 	again := start(t, upstream(t), strings.NewReplacer("{FILE}", file, "{HASH}", clientkey.Hash(key)).Replace(counting))
 	again.get("/openai/v1/models")
-	if d := again.document(); len(d.Rows) != 10 || !strings.Contains(string(kept), hashed) {
+	if d := again.document(); len(d.Rows) != 10 || !strings.Contains(kept, hashed) {
 		t.Errorf("%d rows after another start, want 10", len(d.Rows))
 	}
 	again.Stop("signal")

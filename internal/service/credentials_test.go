@@ -2,7 +2,6 @@ package service
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/identity/azure"
 	"github.com/apim-edge/apim-edge/internal/identity/azuretest"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // wanting is an upstream that wants one of the keys that are good now, or else 401.
@@ -113,7 +113,7 @@ func TestAnOutageDuringLoadLosesNothing(t *testing.T) {
 				}
 				path := fmt.Sprint("/", n)
 				request := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: edge\r\napi-key: mine\r\nConnection: close\r\nContent-Length: 1000\r\n\r\n%s", path, strings.Repeat("x", 1000))
-				if got := r.raw(request); !strings.HasSuffix(got, "right "+path) {
+				if got := r.aside().raw(request); !strings.HasSuffix(got, "right "+path) {
 					wrong.Add(1)
 					t.Errorf("%s is answered with %q", path, got)
 				}
@@ -174,11 +174,7 @@ routes: {openai: {path_prefix: /, open: true}}
 // clear state, and an answer that says so.
 func TestWithoutItsCredentialAnUpstreamIsNotAsked(t *testing.T) {
 	nowhere(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close() //nolint:errcheck // a test's end
+	l := testkit.Listen(t)
 	cloud := &azuretest.Cloud{}
 	cloud.Vault.Fail(403)
 	r := startOn(t, "http://"+l.Addr().String(), fromVaultAlone, azure.New(azure.Options{Transport: cloud}))
@@ -205,16 +201,7 @@ func TestATokenForTheOperatorMayComeFromAVault(t *testing.T) {
 	cloud.Vault.Set("admin", azuretest.Secret{Value: "op"})
 	r := startOn(t, upstream(t), minimal+"admin: {token: 'keyvault:https://contoso.vault.azure.net/secrets/admin'}\n", azure.New(azure.Options{Transport: cloud}))
 	for token, want := range map[string]int{"op": 200, "other": 401} {
-		req, err := http.NewRequest("GET", "http://"+r.AdminAddress+"/config", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-		resp, err := r.http.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = resp.Body.Close()
+		resp := testkit.Ask(t, r.http, http.MethodGet, "http://"+r.AdminAddress+"/config", "", "Authorization", "Bearer "+token)
 		if resp.StatusCode != want {
 			t.Errorf("%s: %d, want %d", token, resp.StatusCode, want)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/identity/keyring"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // running is a service with a configuration file.
 type running struct {
 	*Service
-	t    *testing.T
+	t    testing.TB
 	file string
 	log  *proxytest.Log
 	http *http.Client
@@ -54,9 +55,7 @@ func startWith(t *testing.T, url, text string, o Options) *running {
 	r.write(strings.ReplaceAll(text, "{UPSTREAM}", url))
 	o.Load, o.File, o.Log, o.Version = r.load, r.file, r.log, "test"
 	s, err := Start(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	r.Service = s
 	t.Cleanup(r.http.CloseIdleConnections)
 	return r
@@ -75,31 +74,22 @@ func (r *running) load() (config.Config, error) {
 func (r *running) write(text string) {
 	r.t.Helper()
 	next := r.file + ".next"
-	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
-		r.t.Fatal(err)
-	}
-	if err := os.Rename(next, r.file); err != nil {
-		r.t.Fatal(err)
-	}
+	testkit.Write(r.t, next, text)
+	testkit.Must(r.t, os.Rename(next, r.file))
 }
 
 // admin asks the admin listener.
 func (r *running) admin(method, path string) (status int, body string) {
 	r.t.Helper()
-	req, err := http.NewRequest(method, "http://"+r.AdminAddress+path, nil)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	resp, err := r.http.Do(req)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer resp.Body.Close() //nolint:errcheck // a test's end
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return resp.StatusCode, string(text)
+	answer := testkit.Ask(r.t, r.http, method, "http://"+r.AdminAddress+path, "")
+	return answer.StatusCode, answer.Text
+}
+
+// aside is r as another goroutine than the test's uses it.
+func (r *running) aside() *running {
+	aside := *r
+	aside.t = testkit.Aside(r.t)
+	return &aside
 }
 
 // get asks the edge on a connection of its own and returns what comes until the

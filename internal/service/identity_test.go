@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/identity/identitytest"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // An instance that cannot judge tokens yet gets no traffic, and says whose.
@@ -39,15 +40,11 @@ routes: {openai: {require: {token: [partner]}}}
 	}
 
 	r.write(config(later.Metadata))
-	if err := r.Reload("signal"); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, r.Reload("signal"))
 	r.eventually("the other issuer is named", func() bool { return strings.Contains(ready(), later.Metadata) })
 	r.write(config(i.Metadata))
 	i.Misbehave(nil)
-	if err := r.Reload("signal"); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, r.Reload("signal"))
 	r.eventually("it is ready again", func() bool { return ready() == "ready\n" })
 	if _, body := r.admin("GET", "/metrics"); !strings.Contains(body, `apim_edge_issuer_keys{issuer="`+i.Metadata+`"} 1`) || strings.Contains(body, later.Metadata) {
 		t.Errorf("the metrics do not tell of the issuer in use alone:\n%s", body)

@@ -4,13 +4,14 @@ import (
 	"errors"
 	"math"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestTheContainersLimitIsTheCollectors holds what becomes of the limit that the
@@ -34,9 +35,7 @@ func TestTheContainersLimitIsTheCollectors(t *testing.T) {
 			defer debug.SetMemoryLimit(old)
 			t.Setenv("GOMEMLIMIT", tc.environment)
 			if tc.environment == "" {
-				if err := os.Unsetenv("GOMEMLIMIT"); err != nil {
-					t.Fatal(err)
-				}
+				testkit.Must(t, os.Unsetenv("GOMEMLIMIT"))
 			}
 			r := startIn(t, url, groupFile(t, tc.max))
 			r.Stop("signal")
@@ -63,10 +62,7 @@ func groupFile(t *testing.T, text string) memlimit.Provider {
 	if text == "" {
 		return func() (uint64, error) { return 0, memlimit.ErrNoCgroup }
 	}
-	file := filepath.Join(t.TempDir(), "memory.max")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := testkit.File(t, "memory.max", text)
 	return func() (uint64, error) {
 		content, err := os.ReadFile(file)
 		if err != nil {

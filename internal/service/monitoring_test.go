@@ -19,6 +19,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const configs = "../../configs/monitoring/"
@@ -38,9 +39,7 @@ type rule struct {
 func alerts(t *testing.T) []rule {
 	t.Helper()
 	file, err := os.Open(configs + "alerts.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer file.Close() //nolint:errcheck // read only
 	var all struct {
 		Groups []struct {
@@ -50,9 +49,7 @@ func alerts(t *testing.T) []rule {
 	}
 	d := yaml.NewDecoder(file)
 	d.KnownFields(true)
-	if err := d.Decode(&all); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, d.Decode(&all))
 	if len(all.Groups) != 1 || len(all.Groups[0].Rules) < 10 {
 		t.Fatalf("found %d groups, want one with all rules", len(all.Groups))
 	}
@@ -62,12 +59,9 @@ func alerts(t *testing.T) []rule {
 // TestAlertsSayWhatToDo holds that each has a sentence, something to do, and a
 // paragraph in the docs, and that no paragraph is left over.
 func TestAlertsSayWhatToDo(t *testing.T) {
-	page, err := os.ReadFile("../../docs/alerts.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := testkit.Read(t, "../../docs/alerts.md")
 	left := map[string]string{}
-	for _, part := range strings.Split(string(page), "\n### ")[1:] {
+	for _, part := range strings.Split(page, "\n### ")[1:] {
 		name, text, _ := strings.Cut(part, "\n")
 		text, _, _ = strings.Cut(text, "\n## ")
 		left[name] = strings.TrimSpace(text)
@@ -94,11 +88,8 @@ func TestAlertsSayWhatToDo(t *testing.T) {
 // expressions returns every query of the dashboard, with the text of its legend.
 func expressions(t *testing.T) (all []string) {
 	t.Helper()
-	text, err := os.ReadFile(configs + "dashboard.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, faults := readDashboard(text)
+	text := testkit.Read(t, configs+"dashboard.json")
+	d, faults := readDashboard([]byte(text))
 	if len(faults) > 0 {
 		t.Fatalf("configs/monitoring/dashboard.json: %.2000q", faults)
 	}
@@ -142,10 +133,7 @@ func scrapeOfAUsedEdge(t *testing.T) scrape {
 		}
 	}))
 	t.Cleanup(api.Close)
-	certificate, err := testcert.New(t.TempDir(), "edge.test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	certificate := testcert.Temp(t, "edge.test")
 	t.Setenv("MONITORED_KEY", "0123456789abcdef")
 	r := start(t, api.URL, fmt.Sprintf(`
 upstreams:
@@ -162,9 +150,7 @@ routes:
 		}
 	}
 	families, err := r.metrics.Registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	found := scrape{"up": {{}}}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
@@ -345,10 +331,7 @@ func TestTheDashboardIsReadStrictly(t *testing.T) {
 // TestEachAlertIsTestedBothWays holds that configs/monitoring/alerts_test.yaml has a case in which an
 // alert fires and one in which it does not. promtool runs them (e2e).
 func TestEachAlertIsTestedBothWays(t *testing.T) {
-	text, err := os.ReadFile(configs + "alerts_test.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := testkit.Read(t, configs+"alerts_test.yaml")
 	var file struct {
 		Tests []struct {
 			Series []struct{ Series string } `yaml:"input_series"`
@@ -359,9 +342,7 @@ func TestEachAlertIsTestedBothWays(t *testing.T) {
 			} `yaml:"alert_rule_test"`
 		}
 	}
-	if err := yaml.Unmarshal(text, &file); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, yaml.Unmarshal([]byte(text), &file))
 	fires, silent := map[string]bool{}, map[string]bool{}
 	for _, test := range file.Tests {
 		for _, c := range test.Cases {

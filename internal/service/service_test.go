@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
@@ -101,9 +101,7 @@ func TestAChangeThatNeedsARestartIsNamed(t *testing.T) {
 	r := start(t, url, minimal)
 	defer r.Stop("signal")
 	r.write(strings.ReplaceAll(minimal, "{UPSTREAM}", url) + "admin: {pprof: true}\nloops: {busy: false}\n")
-	if err := r.Reload("signal"); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, r.Reload("signal"))
 	for _, key := range []string{"admin", "loops"} {
 		r.eventually("a warning", func() bool { return r.log.Has(`"key":"`+key+`"`) && r.log.Has("after a restart only") })
 	}
@@ -149,11 +147,7 @@ func TestReadinessFailsFirst(t *testing.T) {
 	if _, metrics := r.admin("GET", "/metrics"); !strings.Contains(metrics, "apim_edge_ready 1\n") || !strings.Contains(metrics, "apim_edge_client_connections_limit 7\n") {
 		t.Error("the metrics do not say that it is ready, or how many clients may connect")
 	}
-	kept, err := net.Dial("tcp", r.Address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer kept.Close() //nolint:errcheck // a test's end
+	testkit.Dial(t, r.Address)
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -197,11 +191,7 @@ func TestAPersonIsNotKeptWaiting(t *testing.T) {
 // TestAServiceThatCannotStart holds that the error says what to do, and that
 // nothing is left running.
 func TestAServiceThatCannotStart(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer taken.Close() //nolint:errcheck // a test's end
+	taken := testkit.Listen(t)
 	for _, tc := range []struct {
 		name string
 		set  func(*config.Config)
@@ -239,9 +229,7 @@ func TestACertificateIsReplacedWhileClientsRun(t *testing.T) {
 	defer r.Stop("signal")
 	shown := func() string {
 		c, err := tls.Dial("tcp", r.Address, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // it is ours
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		defer c.Close() //nolint:errcheck // a test's end
 		return c.ConnectionState().PeerCertificates[0].Subject.CommonName
 	}
@@ -250,9 +238,7 @@ func TestACertificateIsReplacedWhileClientsRun(t *testing.T) {
 	}
 	writeCertificate(t, dir, "second")
 	r.eventually("the new certificate", func() bool { return shown() == "second" })
-	if err := os.WriteFile(first.CertFile, []byte("broken"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Write(t, first.CertFile, "broken")
 	r.eventually("the failure in the log", func() bool { return r.log.Has("reload failed") })
 	if got := shown(); got != "second" {
 		t.Errorf("certificate %q after a broken file, want second", got)
@@ -266,9 +252,7 @@ func TestTheExpiryOfCertificatesIsTold(t *testing.T) {
 	r := start(t, "https://127.0.0.1:1", "upstreams: {legacy: {url: '{UPSTREAM}', "+shown+"}}\nlisten: {"+shown+"}\n")
 	defer r.Stop("signal")
 	pair, err := tls.LoadX509KeyPair(one.CertFile, one.KeyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	series := func(key string) string { return `apim_edge_certificate_expiry_timestamp_seconds{key="` + key + `"} ` }
 	listen := series("listen.tls") + strconv.FormatFloat(float64(pair.Leaf.NotAfter.Unix()), 'g', -1, 64)
 	if _, body := r.admin("GET", "/metrics"); !strings.Contains(body, listen) || !strings.Contains(body, series("upstreams.legacy.tls")) {
@@ -284,23 +268,17 @@ func TestTheExpiryOfCertificatesIsTold(t *testing.T) {
 func writeCertificate(t *testing.T, dir, name string) *testcert.Certificate {
 	t.Helper()
 	certificate, err := testcert.New(dir, name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return certificate
 }
 
 // TestAServiceThatIsNotToBegin holds that no client could connect then.
 func TestAServiceThatIsNotToBegin(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer taken.Close() //nolint:errcheck // a test's end
+	taken := testkit.Listen(t)
 	conf := config.Default()
 	conf.Listen.Address = taken.Addr().String() // to listen there would be another error
 	conf.Upstreams = map[string]config.Upstream{"legacy": {URL: "http://127.0.0.1:1"}}
-	_, err = Start(Options{Load: func() (config.Config, error) { return conf.Complete(), nil }, Log: &proxytest.Log{},
+	_, err := Start(Options{Load: func() (config.Config, error) { return conf.Complete(), nil }, Log: &proxytest.Log{},
 		Begin: func() bool { return false }})
 	if !errors.Is(err, ErrNotBegun) {
 		t.Errorf("Start = %v, want %v", err, ErrNotBegun)

@@ -4,12 +4,12 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // resumes opens a connection and reports whether it goes on from a session of the
@@ -17,9 +17,7 @@ import (
 func (r *running) resumes(client *tls.Config) bool {
 	r.t.Helper()
 	c, err := tls.Dial("tcp", r.Address, client)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	testkit.Must(r.t, err)
 	defer c.Close() //nolint:errcheck // a test's end
 	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: edge\r\nConnection: close\r\n\r\n"); err != nil {
 		r.t.Fatal(err)
@@ -36,13 +34,9 @@ func (r *running) resumes(client *tls.Config) bool {
 func TestTicketsAreSharedByKeys(t *testing.T) {
 	dir := t.TempDir()
 	id, err := testcert.New(dir, "edge.test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	for _, name := range []string{"old", "new"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.Repeat(name, 16)), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Write(t, filepath.Join(dir, name), strings.Repeat(name, 16))
 	}
 	with := func(names ...string) string {
 		keys := ""
@@ -100,9 +94,7 @@ func TestTicketsAreSharedByKeys(t *testing.T) {
 func reload(r *running, url, text string) {
 	r.t.Helper()
 	r.write(strings.ReplaceAll(text, "{UPSTREAM}", url))
-	if err := r.Reload("signal"); err != nil {
-		r.t.Fatal(err)
-	}
+	testkit.Must(r.t, r.Reload("signal"))
 }
 
 // TestAReloadWithoutItsTicketKeyChangesNothing holds that the certificate of a
@@ -110,13 +102,8 @@ func reload(r *running, url, text string) {
 func TestAReloadWithoutItsTicketKeyChangesNothing(t *testing.T) {
 	dir := t.TempDir()
 	id, err := testcert.New(dir, "edge.test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := testcert.New(t.TempDir(), "other.test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
+	other := testcert.Temp(t, "other.test")
 	url := upstream(t)
 	r := start(t, url, minimal+fmt.Sprintf("listen: {tls: {cert_file: %q, key_file: %q}}\n", id.CertFile, id.KeyFile))
 	defer r.Stop("signal")

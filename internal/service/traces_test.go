@@ -5,26 +5,22 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // collector keeps what it is sent: protobuf, in which texts stand as they are.
 type collector struct {
 	url  string
-	mu   sync.Mutex
-	text strings.Builder
+	text testkit.Log
 }
 
 func startCollector(t *testing.T) *collector {
 	t.Helper()
 	c := &collector{}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
 		_, _ = io.Copy(&c.text, r.Body)
 		if r.Header.Get("Authorization") == "" {
 			w.WriteHeader(http.StatusUnauthorized)
@@ -33,12 +29,6 @@ func startCollector(t *testing.T) *collector {
 	t.Cleanup(s.Close)
 	c.url = s.URL
 	return c
-}
-
-func (c *collector) told() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.text.String()
 }
 
 // TestTracesFollowTheConfiguration holds that a reload switches traces on and off, that a
@@ -54,14 +44,9 @@ func TestTracesFollowTheConfiguration(t *testing.T) {
 		return r.Reload("signal")
 	}
 	r.get("/before")
-	if err := reload(fmt.Sprintf("traces: {endpoint: '%s', sample: 1, headers: {Authorization: 'env:OTLP_TOKEN'}}\n", c.url)); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, reload(fmt.Sprintf("traces: {endpoint: '%s', sample: 1, headers: {Authorization: 'env:OTLP_TOKEN'}}\n", c.url)))
 	r.get("/while")
-	none := filepath.Join(t.TempDir(), "none.pem")
-	if err := os.WriteFile(none, []byte("x"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	none := testkit.File(t, "none.pem", "x")
 	err := reload(fmt.Sprintf("traces: {endpoint: 'https://127.0.0.1:1', ca_file: '%s'}\n", none))
 	if err == nil || !strings.Contains(err.Error(), "traces") || !strings.Contains(err.Error(), "no PEM certificate") {
 		t.Errorf("the reload says %v", err)
@@ -74,7 +59,7 @@ func TestTracesFollowTheConfiguration(t *testing.T) {
 	r.get("/late")
 	r.eventually("the late one", func() bool { return strings.Contains(r.log.String(), "/late") })
 	r.Stop("signal")
-	told := c.told()
+	told := c.text.String()
 	for path, want := range map[string]bool{"/before": false, "/while": true, "/still": true, "/late": true} {
 		if strings.Contains(told, path) != want {
 			t.Errorf("the collector was told of %s: %v, want %v", path, !want, want)

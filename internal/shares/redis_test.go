@@ -8,7 +8,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,15 +21,15 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/admit"
 )
 
 // server is a redis-server or valkey-server, one life after the other.
 type server struct {
-	t          *testing.T
-	program    string
-	file, port string
-	cmd        *exec.Cmd
+	*testkit.Program
+	t                *testing.T
+	path, file, port string
 }
 
 // onEach runs a test on both. Valkey is where e2e/install has put it, if not in PATH.
@@ -53,44 +52,16 @@ func onEach(t *testing.T, test func(t *testing.T, program string)) {
 // newServer starts one with further lines in its configuration.
 func newServer(t *testing.T, program string, lines ...string) *server {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	_ = l.Close()
-	dir := t.TempDir()
-	s := &server{t: t, program: program, port: port, file: filepath.Join(dir, "redis.conf")}
-	lines = append([]string{"bind 127.0.0.1", "port PORT", `save ""`, "dir " + dir}, lines...)
-	if err := os.WriteFile(s.file, []byte(strings.ReplaceAll(strings.Join(lines, "\n"), "PORT", port)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	s := &server{t: t, path: program, port: testkit.UnusedPort(t)}
+	lines = append([]string{"bind 127.0.0.1", "port PORT", `save ""`, "dir " + t.TempDir()}, lines...)
+	s.file = testkit.File(t, "redis.conf", strings.ReplaceAll(strings.Join(lines, "\n"), "PORT", s.port))
 	s.start()
-	t.Cleanup(s.kill)
 	return s
 }
 
 func (s *server) start() {
 	s.t.Helper()
-	s.cmd = exec.Command(s.program, s.file)
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if c, err := net.Dial("tcp", "127.0.0.1:"+s.port); err == nil {
-			_ = c.Close()
-			return
-		}
-	}
-	s.t.Fatal(s.program + " does not listen")
-}
-
-func (s *server) kill() {
-	if s.cmd != nil {
-		_ = s.cmd.Process.Kill()
-		_ = s.cmd.Wait()
-		s.cmd = nil
-	}
+	s.Program = testkit.Serve(s.t, "127.0.0.1:"+s.port, exec.Command(s.path, s.file))
 }
 
 const (
@@ -113,20 +84,16 @@ func aStoreIsKilledAndComesBack(t *testing.T, program string) {
 		_, _ = r.Take(admit.Key{1}, time.Now())
 	}
 	k.awaitMetric("apim_edge_shared_store_shares_total lent", 1)
-	server.kill()
+	server.Kill()
 	k.await(s, gone, true)
 	if n := k.metric("apim_edge_shared_store_up"); n != 0 {
 		t.Errorf("up is %v behind the end of the store", n)
 	}
 	server.start()
 	k.await(s, reached, false)
-	if err := server.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	server.Signal(syscall.SIGSTOP)
 	k.await(s, gone, true)
-	if err := server.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	server.Signal(syscall.SIGCONT)
 	k.await(s, reached, false)
 	if strings.Contains(k.log.String(), "s3cret") {
 		t.Errorf("the log has the password:\n%s", k.log)
@@ -135,11 +102,7 @@ func aStoreIsKilledAndComesBack(t *testing.T, program string) {
 
 func (k *keeper) awaitMetric(name string, want float64) {
 	k.t.Helper()
-	for end := time.Now().Add(patience); k.metric(name) < want; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			k.t.Fatalf("%s is %v, want %v", name, k.metric(name), want)
-		}
-	}
+	testkit.Await(k.t, fmt.Sprintf("%s is %v", name, want), func() bool { return k.metric(name) >= want }, k.log.String)
 }
 
 func TestAStoreThatRefuses(t *testing.T) { onEach(t, aStoreThatRefuses) }
@@ -169,10 +132,7 @@ func aStoreThatRefuses(t *testing.T, program string) {
 func TestAStoreOverTLS(t *testing.T) { onEach(t, aStoreOverTLS) }
 
 func aStoreOverTLS(t *testing.T, program string) {
-	certificate, err := testcert.New(t.TempDir(), "store")
-	if err != nil {
-		t.Fatal(err)
-	}
+	certificate := testcert.Temp(t, "store")
 	server := newServer(t, program, "port 0", "tls-port PORT", "tls-cert-file "+certificate.CertFile, "tls-key-file "+certificate.KeyFile,
 		"tls-ca-cert-file "+certificate.CertFile, "tls-auth-clients no")
 	k := newKeeper(t)
@@ -192,21 +152,11 @@ func aStoreOverTLS(t *testing.T, program string) {
 func TestAClusterOfStores(t *testing.T) { onEach(t, aClusterOfStores) }
 
 func aClusterOfStores(t *testing.T, program string) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, bus, _ := net.SplitHostPort(l.Addr().String())
-	_ = l.Close()
-	server := newServer(t, program, "cluster-enabled yes", "cluster-config-file nodes.conf", "cluster-port "+bus)
+	server := newServer(t, program, "cluster-enabled yes", "cluster-config-file nodes.conf", "cluster-port "+testkit.UnusedPort(t))
 	one, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{"127.0.0.1:" + server.port}, ForceSingleClient: true, DisableCache: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer one.Close()
-	if err := one.Do(t.Context(), one.B().ClusterAddslotsrange().StartSlotEndSlot().StartSlotEndSlot(0, 16383).Build()).Error(); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, one.Do(t.Context(), one.B().ClusterAddslotsrange().StartSlotEndSlot().StartSlotEndSlot(0, 16383).Build()).Error())
 	k := newKeeper(t)
 	s, _ := k.open(config.Shared{Redis: "redis://127.0.0.1:" + server.port})
 	k.await(s, reached, false)
@@ -231,13 +181,9 @@ func theScript(t *testing.T, program string) {
 	s, _ := k.open(conf)
 	k.await(s, reached, false)
 	o, _, err := settings(conf)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	client, err := (&store{o: o}).connect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer client.Close()
 	const hour = 3_600_000_000 // microseconds: nothing is paid while the test runs
 	for i, tc := range []struct {

@@ -1,11 +1,8 @@
 package shares
 
 import (
-	"bytes"
-	"os"
-	"path/filepath"
+	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/admit"
 	"github.com/apim-edge/apim-edge/proxy/route"
 )
@@ -25,20 +23,16 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
 }
 
-// patience is how long anything may take that ought to happen soon. It is no bound on
-// speed.
-const patience = 30 * time.Second
-
 // keeper is one whose log can be read, and of which nothing may be left.
 type keeper struct {
 	*Keeper
 	t   *testing.T
-	log *log
+	log *testkit.Log
 }
 
 func newKeeper(t *testing.T) *keeper {
 	t.Helper()
-	k := &keeper{t: t, log: &log{}}
+	k := &keeper{t: t, log: &testkit.Log{}}
 	k.Keeper = New(zerolog.New(k.log))
 	t.Cleanup(k.Close) // behind all stores
 	return k
@@ -47,9 +41,7 @@ func newKeeper(t *testing.T) *keeper {
 func (k *keeper) open(conf config.Shared) (s route.Store, stop func()) {
 	k.t.Helper()
 	s, stop, err := k.Open(conf)
-	if err != nil {
-		k.t.Fatal(err)
-	}
+	testkit.Must(k.t, err)
 	k.t.Cleanup(stop)
 	return s, stop
 }
@@ -57,31 +49,9 @@ func (k *keeper) open(conf config.Shared) (s route.Store, stop func()) {
 // await waits for what the log says, and for whether the store is away then.
 func (k *keeper) await(s route.Store, text string, away bool) {
 	k.t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		if strings.Contains(k.log.String(), text) && s.Lender.Away() == away {
-			return
-		}
-		if time.Now().After(end) {
-			k.t.Fatalf("away is %v, and the log has not %q:\n%s", s.Lender.Away(), text, k.log)
-		}
-	}
-}
-
-type log struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	testkit.Await(k.t, fmt.Sprintf("the log has %q, and away is %v", text, away), func() bool {
+		return strings.Contains(k.log.String(), text) && s.Lender.Away() == away
+	}, k.log.String)
 }
 
 func (k *keeper) metric(name string) float64 {
@@ -89,9 +59,7 @@ func (k *keeper) metric(name string) float64 {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(k.Keeper)
 	families, err := registry.Gather()
-	if err != nil {
-		k.t.Fatal(err)
-	}
+	testkit.Must(k.t, err)
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
 			series := f.GetName()
@@ -174,10 +142,7 @@ func TestWhatMakesOneStore(t *testing.T) {
 
 // TestSettingsThatCannotBeRead say which, and no secret.
 func TestSettingsThatCannotBeRead(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(file, []byte("no certificate"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := testkit.File(t, "ca.pem", "no certificate")
 	k := newKeeper(t)
 	for want, conf := range map[string]config.Shared{
 		"redis: ":               {Redis: "http://store"},

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestTheYoungerOfTwoIsCalled holds that new connections come to it alone while both
@@ -47,9 +49,7 @@ func TestWhoListensAloneIsSaidToDoSo(t *testing.T) {
 func beside(t *testing.T, address string) *net.TCPListener {
 	t.Helper()
 	l, _, err := (&Sockets{Beside: true}).Open(Clients, address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	t.Cleanup(func() { _ = l.Close() })
 	return l
 }
@@ -57,11 +57,7 @@ func beside(t *testing.T, address string) *net.TCPListener {
 func call(t *testing.T, address string, n int) {
 	t.Helper()
 	for range n {
-		c, err := net.Dial("tcp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = c.Close() })
+		testkit.Dial(t, address)
 	}
 }
 
@@ -69,9 +65,7 @@ func call(t *testing.T, address string, n int) {
 func accepted(t *testing.T, l *net.TCPListener) (n int) {
 	t.Helper()
 	raw, err := l.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	for {
 		if err := control(raw, func(fd int) error { // it does not block
 			c, _, err := unix.Accept4(fd, unix.SOCK_CLOEXEC)

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // given is what is handed over in a test: sockets by their names, in this order.
@@ -21,11 +23,7 @@ func TestGivenSockets(t *testing.T) {
 	tcp, other := listener(t, "tcp", "127.0.0.1:0"), listener(t, "tcp", "127.0.0.1:0")
 	unix := listener(t, "unix", filepath.Join(t.TempDir(), "socket"))
 	address := tcp.Addr().String()
-	called, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = called.Close() })
+	called := testkit.Dial(t, address)
 	for _, tc := range []struct {
 		name  string
 		given []given
@@ -122,9 +120,7 @@ func handOver(t *testing.T, sockets []given, clients, admin string) string {
 func listener(t *testing.T, network, address string) net.Listener {
 	t.Helper()
 	l, err := net.Listen(network, address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	t.Cleanup(func() { _ = l.Close() })
 	return l
 }
@@ -132,9 +128,7 @@ func listener(t *testing.T, network, address string) net.Listener {
 func fileOf(t *testing.T, of any) *os.File {
 	t.Helper()
 	f, err := of.(interface{ File() (*os.File, error) }).File()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	t.Cleanup(func() { _ = f.Close() })
 	return f
 }
@@ -157,9 +151,7 @@ func TestAgree(t *testing.T) {
 		{"[::]:8080", "nonsense", false},
 	} {
 		addr, err := net.ResolveTCPAddr("tcp", tc.socket)
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		if err := agree(addr, tc.configured); (err == nil) != tc.want {
 			t.Errorf("a socket at %s and a configuration of %s: %v, want agreement %v", tc.socket, tc.configured, err, tc.want)
 		}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const variable = "TEST_TAKEOVER_FILE"
@@ -57,17 +59,11 @@ func start(t *testing.T, file string) *server {
 	s := &server{t: t, cmd: exec.Command(os.Args[0])}
 	s.cmd.Env = append(os.Environ(), variable+"="+file)
 	in, err := s.cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	out, err := s.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	s.ask, s.out = in, bufio.NewReader(out)
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, s.cmd.Start())
 	t.Cleanup(func() {
 		_ = in.Close()
 		_ = s.cmd.Wait() // it has been killed, maybe
@@ -111,9 +107,7 @@ func TestNobodyElseIsTold(t *testing.T) {
 	pid := bystander.cmd.Process.Pid
 	for _, text := range []string{fmt.Sprint(pid), fmt.Sprint(pid, " 1"), "nonsense", "-1 -1", "0 0", "1 -5", "99999999999999999999 1", strings.Repeat("1", 5000)} {
 		file := filepath.Join(dir, "file")
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Write(t, file, text)
 		start(t, file).says("0 <nil>")
 	}
 	_ = bystander.ask.Close()

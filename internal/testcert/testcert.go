@@ -15,6 +15,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"testing"
 	"time"
 )
 
@@ -25,6 +26,16 @@ type Certificate struct {
 
 	name string
 	pair tls.Certificate
+}
+
+// Temp is New for a test, in a folder of the test's.
+func Temp(t testing.TB, name string) *Certificate {
+	t.Helper()
+	c, err := New(t.TempDir(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // New makes a certificate for localhost, 127.0.0.1 and name, which is its common

@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestHandshake holds that a client trusts the certificate it was made for, under
@@ -12,9 +14,7 @@ import (
 func TestHandshake(t *testing.T) {
 	ours, other := newCertificate(t), newCertificate(t)
 	loaded, err := tls.LoadX509KeyPair(ours.CertFile, ours.KeyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	fromFiles := &tls.Config{Certificates: []tls.Certificate{loaded}}
 	for _, tc := range []struct {
 		name       string
@@ -60,9 +60,7 @@ func TestItIsItsOwnAuthority(t *testing.T) {
 func newCertificate(t *testing.T) *Certificate {
 	t.Helper()
 	c, err := New(t.TempDir(), "edge.test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return c
 }
 
@@ -71,9 +69,7 @@ func newCertificate(t *testing.T) *Certificate {
 func handshake(t *testing.T, server, client *tls.Config) error {
 	t.Helper()
 	l, err := tls.Listen("tcp", "127.0.0.1:0", server)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

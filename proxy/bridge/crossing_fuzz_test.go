@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
 
@@ -62,9 +63,7 @@ func sameButModel(t *testing.T, before, after string) {
 		return
 	}
 	var a, b map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(before), &a); err != nil {
-		t.Fatal(err)
-	}
+	testkit.JSON(t, before, &a)
 	if err := json.Unmarshal([]byte(after), &b); err != nil {
 		t.Errorf("%q became %q: %v", before, after, err)
 		return

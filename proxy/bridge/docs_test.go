@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 //go:generate go test -run TestThePageIsCurrent -update .
@@ -16,11 +18,8 @@ const page = "../../docs/bridge.md"
 
 // TestThePageIsCurrent holds the tables of docs/bridge.md to the operations and strays.
 func TestThePageIsCurrent(t *testing.T) {
-	text, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := string(text)
+	text := testkit.Read(t, page)
+	want := text
 	for name, table := range map[string]string{"operations": operationsTable(), "strays": straysTable()} {
 		begin, end := "<!-- "+name+": go generate ./proxy/bridge -->\n", "<!-- end of "+name+" -->"
 		before, rest, found := strings.Cut(want, begin)
@@ -30,7 +29,7 @@ func TestThePageIsCurrent(t *testing.T) {
 		}
 		want = before + begin + table + end + after
 	}
-	if string(text) == want {
+	if text == want {
 		return
 	}
 	if !*update {

@@ -3,12 +3,12 @@ package front_test
 import (
 	"errors"
 	"io"
-	"net"
 	"os"
 	"testing"
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -34,11 +34,7 @@ func TestHalfAHandshakeHoldsLittle(t *testing.T) {
 		{"larger than may be", 60 << 10, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			c, err := net.Dial("tcp", e.Address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close() //nolint:errcheck // a test's end
+			c := testkit.Dial(t, e.Address)
 			go func() { _, _ = c.Write(halfHello(tc.size)) }()
 			if !tc.ends {
 				e.WantMetric("apim_edge_client_connections", 1)

@@ -2,11 +2,11 @@ package front_test
 
 import (
 	"crypto/tls"
-	"net"
 	"strings"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -91,11 +91,7 @@ func TestARefusedHandshakeIsNotMade(t *testing.T) {
 
 func tlsOnly(t *testing.T, e *proxytest.Edge, certificate func()) *tls.Conn {
 	t.Helper()
-	c, err := net.Dial("tcp", e.Address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
+	c := testkit.Dial(t, e.Address)
 	conf := e.Secure.Clone()
 	conf.VerifyConnection = func(tls.ConnectionState) error { certificate(); return nil }
 	return tls.Client(c, conf)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/proxytest"
 )
 
@@ -54,10 +55,7 @@ func TestTLSTroubleIsTold(t *testing.T) {
 				}
 			}, proxytest.NoConnection)
 			name := `apim_edge_tls_handshakes_failed_total{reason="` + tc.reason + `"}`
-			c, err := net.Dial("tcp", e.Address)
-			if err != nil {
-				t.Fatal(err)
-			}
+			c := testkit.Dial(t, e.Address)
 			tc.do(t, e, c)
 			if tc.reason == "client_left" {
 				_ = c.Close()

@@ -8,24 +8,11 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
-
-// patience bounds what a test waits for; nothing takes that long unless it never
-// comes.
-const patience = 20 * time.Second
-
-func eventually(t *testing.T, ok func() bool, state string) {
-	t.Helper()
-	for late := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(late) {
-			t.Fatal(state)
-		}
-	}
-}
 
 // inLine returns how many wait, those included that wait no longer and have not
 // been passed over yet.
@@ -50,7 +37,7 @@ func queue(t *testing.T, ts *turns, places ...place) (called chan int, leave []c
 				called <- i
 			}
 		}()
-		eventually(t, func() bool { return ts.inLine() == before+1 }, "nobody waits in line")
+		testkit.Await(t, "somebody waits in line", func() bool { return ts.inLine() == before+1 })
 	}
 	return called, leave
 }
@@ -79,11 +66,11 @@ func TestWhoLeavesTheLineTakesNoTurn(t *testing.T) {
 	ts := &turns{}
 	called, leave := queue(t, ts, newcomer, newcomer)
 	leave[0]()
-	eventually(t, func() bool {
+	testkit.Await(t, "it has left", func() bool {
 		ts.mu.Lock()
 		defer ts.mu.Unlock()
 		return ts.lines[newcomer][0].left
-	}, "it has not left")
+	})
 	ts.give()
 	if i := <-called; i != 1 {
 		t.Errorf("the turn went to %d, who has left", i)
@@ -101,9 +88,7 @@ func TestATurnGivenToWhoLeavesIsNotLost(t *testing.T) {
 	ts := &turns{free: 1}
 	for range 1000 {
 		ctx, cancel := context.WithCancel(context.Background())
-		if err := ts.take(context.Background(), begun); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, ts.take(context.Background(), begun))
 		left := make(chan error)
 		go func() { left <- ts.take(ctx, newcomer) }()
 		go cancel()
@@ -131,10 +116,7 @@ type hall struct {
 
 func newHall(t *testing.T, free int) *hall {
 	t.Helper()
-	cert, err := testcert.New(t.TempDir(), "front.test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	cert := testcert.Temp(t, "front.test")
 	h := &hall{t: t, turns: turns{free: free}, cert: cert, computing: make(chan struct{}, 100), release: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	h.ctx = ctx
@@ -150,11 +132,7 @@ func (h *hall) enter() net.Conn {
 		h.t.Fatal(err)
 	}
 	defer l.Close() //nolint:errcheck // a test's end
-	far, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	_ = far.SetDeadline(time.Now().Add(patience))
+	far := testkit.Dial(h.t, l.Addr().String())
 	near, err := l.AcceptTCP()
 	if err != nil {
 		h.t.Fatal(err)
@@ -188,8 +166,8 @@ func TestHandshakesComputeInTurns(t *testing.T) {
 		far := tls.Client(h.enter(), h.cert.Client())
 		go func() { served <- far.Handshake() }()
 	}
-	eventually(t, func() bool { return len(h.computing) == turns }, "not so many compute as may")
-	eventually(t, func() bool { return h.turns.inLine() == clients-turns }, "the others do not wait for a turn")
+	testkit.Await(t, "as many compute as may", func() bool { return len(h.computing) == turns })
+	testkit.Await(t, "the others wait for a turn", func() bool { return h.turns.inLine() == clients-turns })
 	if n := len(h.computing); n != turns {
 		t.Errorf("%d handshakes compute at a time, want %d", n, turns)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy"
 	"github.com/apim-edge/apim-edge/proxy/admit"
 	"github.com/apim-edge/apim-edge/proxy/front"
@@ -172,6 +173,13 @@ func (e *Edge) DrainIdle(idle, grace time.Duration) <-chan int {
 	go func() { aborted <- e.Front.Drain(idle, grace) }()
 	Eventually(e.T, e.Edge.Draining, func() string { return "the drain has not begun" })
 	return aborted
+}
+
+// Aside is the edge as another goroutine than the test's uses it.
+func (e *Edge) Aside() *Edge {
+	aside := *e
+	aside.T = testkit.Aside(e.T)
+	return &aside
 }
 
 // Dial opens a client's connection.

@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // StartUpstream accepts connections and runs script on each; with several
@@ -59,7 +61,7 @@ func listen(t testing.TB, secure *tls.Config, scripts []func(*Peer)) string {
 }
 
 func serve(t testing.TB, c net.Conn, secure *tls.Config, script func(*Peer)) {
-	p := newPeer(t, c, tls.Server, secure)
+	p := newPeer(testkit.Aside(t), c, tls.Server, secure)
 	defer p.Close() //nolint:errcheck // a test's end
 	script(p)
 }

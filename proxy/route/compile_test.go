@@ -1,11 +1,11 @@
 package route
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/record"
 )
 
@@ -28,9 +28,7 @@ upstreams:
       key_file: ` + text + `
 routes: {a: {upstream: a}, b: {upstream: b, path_prefix: /b}}
 `} {
-		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Write(t, name, content)
 	}
 	conf, err := config.Load(config.Options{File: file})
 	if err != nil {

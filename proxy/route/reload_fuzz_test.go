@@ -3,13 +3,13 @@ package route
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/record"
 )
 
@@ -46,9 +46,7 @@ func FuzzReload(f *testing.F) {
 			for _, c := range []byte(files) {
 				text.WriteString(configLines[int(c)%len(configLines)])
 			}
-			if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			testkit.Write(t, file, text.String())
 			if err := reloadOnce(e, file); err != nil {
 				t.Fatalf("%v after\n%s", err, text.String())
 			}

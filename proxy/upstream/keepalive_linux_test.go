@@ -4,23 +4,19 @@ package upstream
 
 import (
 	"context"
-	"net"
 	"net/netip"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
 // TestADialedConnectionIsProbed holds that an upstream that has gone without a word is
 // noticed while it is waited for.
 func TestADialedConnectionIsProbed(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close() //nolint:errcheck // a test's end
+	l := testkit.Listen(t)
 	c, err := dialTCP(context.Background(), netip.MustParseAddrPort(l.Addr().String()))
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
@@ -145,13 +147,14 @@ func (p *pooling) pooledFor(loop int, mine *Bound) (c *Conn, soon bool) {
 func keep(c *Conn)    { c.Loop().Do(c.Keep) }
 func discard(c *Conn) { c.Loop().Do(c.Discard) }
 
+// counts is how many connections and exchanges there are.
+func (p *pooling) counts() string {
+	return fmt.Sprintf("%d connections open, %d idle, %d exchanges wait", p.Open(), p.Idle(), p.Waiting())
+}
+
 func (p *pooling) wantCounts(open, idle int64) {
 	p.t.Helper()
-	for end := time.Now().Add(20 * time.Second); p.Open() != open || p.Idle() != idle; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			p.t.Fatalf("%d connections open, %d idle, want %d and %d", p.Open(), p.Idle(), open, idle)
-		}
-	}
+	testkit.Await(p.t, fmt.Sprintf("%d connections open, %d idle", open, idle), func() bool { return p.Open() == open && p.Idle() == idle }, p.counts)
 }
 
 // wantClosed holds that the edge has closed the connection.
@@ -279,11 +282,7 @@ func TestADialThatNobodyWaitsForIsNotLost(t *testing.T) {
 		w := p.await(0, false)
 		w.l.Do(w.Cancel)
 	}
-	for end := time.Now().Add(20 * time.Second); p.Open() != p.Idle(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%d connections open, but only %d idle", p.Open(), p.Idle())
-		}
-	}
+	testkit.Await(t, "all connections that are open are idle", func() bool { return p.Open() == p.Idle() }, p.counts)
 	if p.Waiting() != 0 {
 		t.Errorf("%d wait, want none", p.Waiting())
 	}

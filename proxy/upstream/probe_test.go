@@ -4,13 +4,13 @@ import (
 	"bufio"
 	"crypto/tls"
 	"fmt"
-	"net"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
@@ -35,15 +35,8 @@ func TestAProbe(t *testing.T) {
 }
 
 func aProbe(t *testing.T, secure bool, answer string, before, now State) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	cert, err := testcert.New(t.TempDir(), "127.0.0.1")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := testkit.Listen(t)
+	cert := testcert.Temp(t, "127.0.0.1")
 	asked := make(chan string, 1)
 	go func() {
 		c, err := l.Accept()
@@ -91,15 +84,8 @@ func TestProbesBeginAndEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer wire.CloseLoops(loops)
-	cert, err := testcert.New(t.TempDir(), "127.0.0.1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	cert := testcert.Temp(t, "127.0.0.1")
+	l := testkit.Listen(t)
 	var asked atomic.Int64
 	twice := make(chan struct{}, 100)
 	go func() {

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // handshaking are options under which a dial lasts until its server says something, or
@@ -24,11 +26,7 @@ func handshaking(address string) Options {
 // being made included.
 func (p *pooling) wantWaiting(waiting, open int64) {
 	p.t.Helper()
-	for end := time.Now().Add(20 * time.Second); p.Waiting() != waiting || p.Open() != open; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			p.t.Fatalf("%d wait, %d connections, want %d and %d", p.Waiting(), p.Open(), waiting, open)
-		}
-	}
+	testkit.Await(p.t, fmt.Sprintf("%d wait, %d connections", waiting, open), func() bool { return p.Waiting() == waiting && p.Open() == open }, p.counts)
 }
 
 // TestDialsAreBounded holds max_dials on all loops together, and that each dial which

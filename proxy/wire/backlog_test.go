@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestABacklogIsSentWhenRoomComes holds that no byte is lost or changes its place.
@@ -149,7 +151,7 @@ func TestAnEndWaitsForTheBacklog(t *testing.T) {
 func TestAResetWaitsForNothing(t *testing.T) {
 	stall := func(s *side) {
 		now := time.Duration(0)
-		eventually(t, "the peer stalls", func() bool {
+		testkit.Await(t, "the peer stalls", func() bool {
 			now += 2 * time.Hour
 			s.at(now)
 			return s.stalled()

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestMain holds that no test leaves a goroutine behind.
@@ -54,24 +55,12 @@ func tcpPair(t testing.TB) (near, far *net.TCPConn) {
 		t.Fatal(err)
 	}
 	defer l.Close() //nolint:errcheck // a test's end
-	far = dial(t, l.Addr().String()).(*net.TCPConn)
+	far = testkit.Dial(t, l.Addr().String()).(*net.TCPConn)
 	if near, err = l.AcceptTCP(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = near.Close() }) // where no loop has it
 	return near, far
-}
-
-// dial returns the far end of a connection to a listener.
-func dial(t testing.TB, address string) net.Conn {
-	t.Helper()
-	far, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = far.SetDeadline(time.Now().Add(patience))
-	t.Cleanup(func() { _ = far.Close() })
-	return far
 }
 
 // side is a connection on a loop and its handler.
@@ -151,9 +140,7 @@ func shake(t testing.TB, near net.Conn, upgrade func(net.Conn, *tls.Config) *tls
 	conf.Certificates = serverConfig().Certificates
 	conf.ClientSessionCache = tls.NewLRUClientSessionCache(1) // or a server sends no tickets
 	secured, err := Handshake(near, upgrade, conf, patience)
-	if err := errors.Join(err, <-shaken); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, errors.Join(err, <-shaken))
 	return secured
 }
 
@@ -202,11 +189,7 @@ func (s *side) until(what string, ok func(c *Conn) bool) {
 // awake waits until the connection was woken.
 func (s *side) awake() {
 	s.t.Helper()
-	select {
-	case <-s.woken:
-	case <-time.After(patience):
-		s.t.Fatal("never woken")
-	}
+	testkit.Receive(s.t, s.woken, "woken")
 }
 
 // read returns what the next Read returns that does not have to wait.
@@ -273,16 +256,6 @@ func hold(l *Loop) (release func()) {
 	l.Post(func() { close(held); <-free })
 	<-held
 	return func() { close(free) }
-}
-
-// eventually waits until ok.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("never: %s", what)
-		}
-	}
 }
 
 // pattern returns n bytes of which no two neighbourhoods are alike. They are not

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestKeyUpdatesThatNobodyReads: a peer asks for new keys again and again (RFC 8446
@@ -32,7 +34,7 @@ func TestKeyUpdatesThatNobodyReads(t *testing.T) {
 		}
 		s.do(func(c *Conn) { most = max(most, c.Backlog()-before) })
 	}
-	eventually(t, "the end of a connection whose peer does not read", func() bool { return s.failure() != nil })
+	testkit.Await(t, "the end of a connection whose peer does not read", func() bool { return s.failure() != nil })
 	if limit := maxOwed + 32*answerSize; most > limit {
 		t.Errorf("%d bytes wait to be sent, want %d at most", most, limit)
 	}
@@ -46,9 +48,7 @@ func TestKeyUpdatesThatAreRead(t *testing.T) {
 		waiting := len(s.fill(1 << 20))
 		for range maxOwed / (15 * answerSize) * 3 / 4 {
 			far.updates(15)
-			if err := far.flush(); err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, far.flush())
 		}
 		far.drop(waiting)
 		s.until("all is sent", func(c *Conn) bool { return c.Backlog() == 0 })

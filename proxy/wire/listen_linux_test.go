@@ -5,20 +5,21 @@ package wire
 import (
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestAnAcceptedConnectionInheritsItsOptions holds what Listen relies on.
 func TestAnAcceptedConnectionInheritsItsOptions(t *testing.T) {
 	address, own, sides := listen(t, startLoop(t))
 	defer own.Close()
-	dial(t, address)
+	testkit.Dial(t, address)
 	s := <-sides
 	for _, tc := range []struct {
 		name                string
@@ -74,12 +75,10 @@ func TestWithoutDescriptorsOneLookServesAll(t *testing.T) {
 	defer giveBack()
 	begun := time.Now()
 	for _, fd := range calling {
-		if err := unix.Connect(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, unix.Connect(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}))
 		l.Do(func() {}) // the loop has heard of it
 	}
-	eventually(t, "it looks again", func() bool { return failed.Load() > 3 })
+	testkit.Await(t, "it looks again", func() bool { return failed.Load() > 3 })
 	if n, most := failed.Load(), 1+int64(time.Since(begun)/acceptAgain); n > most {
 		t.Errorf("%d calls of accept have failed, want at most %d", n, most)
 	}
@@ -93,12 +92,8 @@ func TestWithoutDescriptorsOneLookServesAll(t *testing.T) {
 func noDescriptors(t *testing.T) (giveBack func()) {
 	t.Helper()
 	var before unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: before.Max}); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &before))
+	testkit.Must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: before.Max}))
 	return func() {
 		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
 			t.Error(err)
@@ -122,7 +117,7 @@ func TestThoseWhoWaitAreAcceptedAtTheEnd(t *testing.T) {
 	}
 	release, closed := hold(l), make(chan struct{})
 	for range calls {
-		dial(t, address)
+		testkit.Dial(t, address)
 	}
 	go func() {
 		defer close(closed)
@@ -160,7 +155,7 @@ func TestAListenerMayBeLeftToAnother(t *testing.T) {
 	if n := watched(t, l); n != before-1 {
 		t.Errorf("the loop watches %d descriptors behind its leave, and %d before", n, before)
 	}
-	dial(t, address)
+	testkit.Dial(t, address)
 	other, err := net.FileListener(f)
 	_ = f.Close()
 	if err != nil {
@@ -177,9 +172,5 @@ func TestAListenerMayBeLeftToAnother(t *testing.T) {
 // watched returns how many descriptors the loop's epoll instance has in it.
 func watched(t *testing.T, l *Loop) (n int) {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", l.ep))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Count(string(text), "tfd:")
+	return strings.Count(testkit.Read(t, fmt.Sprintf("/proc/self/fdinfo/%d", l.ep)), "tfd:")
 }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // listen returns the address of a listener on l that adopts what it accepts, and
@@ -61,7 +63,7 @@ func TestAListenerAcceptsWhoeverCalls(t *testing.T) {
 		listener <- own
 	}()
 	for range calls {
-		dial(t, tcp.Addr().String())
+		testkit.Dial(t, tcp.Addr().String())
 	}
 	release()
 	for range calls {
@@ -74,7 +76,7 @@ func TestAListenerAcceptsWhoeverCalls(t *testing.T) {
 // that the listener can be closed under it.
 func TestAnAcceptedConnectionIsOneLikeAnother(t *testing.T) {
 	address, own, sides := listen(t, startLoop(t))
-	far := dial(t, address)
+	far := testkit.Dial(t, address)
 	s := <-sides
 	own.Close()
 	own.Close()
@@ -107,7 +109,7 @@ func TestAnAcceptedConnectionCanBeTakenBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer own.Close()
-	far := dial(t, tcp.Addr().String())
+	far := testkit.Dial(t, tcp.Addr().String())
 	near, err := (<-accepted).TCP()
 	if err != nil {
 		t.Fatal(err)

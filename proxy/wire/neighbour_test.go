@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // otherProcess is set in the process that TestABusyLoopLeavesNobodyDeaf starts.
@@ -36,9 +38,7 @@ func TestABusyLoopLeavesNobodyDeaf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, cmd.Start())
 	defer cmd.Wait()    //nolint:errcheck // it has said what was wrong
 	defer stdin.Close() //nolint:errcheck // this is what ends it
 	lines := bufio.NewScanner(stdout)
@@ -49,7 +49,7 @@ func TestABusyLoopLeavesNobodyDeaf(t *testing.T) {
 		return lines.Text()
 	}
 	connect := func() net.Conn {
-		c := dial(t, said())
+		c := testkit.Dial(t, said())
 		if got := said(); got != "ready" {
 			t.Fatalf("the other process says %q", got)
 		}

@@ -5,6 +5,8 @@ package wire
 import (
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestAPeerThatTakesTooLittleHasStalled holds that a byte now and then is not
@@ -25,7 +27,7 @@ func TestAPeerThatTakesTooLittleHasStalled(t *testing.T) {
 	look("nothing waits for it", false)
 	look("nothing waits for it", false)
 	written := s.fill(8 << 20)
-	eventually(t, "nothing moves any more", func() bool {
+	testkit.Await(t, "nothing moves any more", func() bool {
 		return s.still(func(c *Conn) int { return c.unacked() })
 	})
 	look("a span begins", false)

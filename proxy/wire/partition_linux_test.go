@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestTheKernelHoldsToTheStall holds that what the peer does not acknowledge is bounded
@@ -49,9 +51,7 @@ func (s *side) probeOften() {
 		errs[1] = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 1)
 		errs[2] = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 100)
 	})
-	if err := errors.Join(errs[:]...); err != nil {
-		s.t.Fatal(err)
-	}
+	testkit.Must(s.t, errors.Join(errs[:]...))
 }
 
 // TestAPeerThatThinksIsNotGivenUp holds that one which says nothing for several times
@@ -65,7 +65,7 @@ func TestAPeerThatThinksIsNotGivenUp(t *testing.T) {
 	if _, err := io.ReadFull(far, make([]byte, len("what is the answer?"))); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it has been silent for long, or is given up", func() bool {
+	testkit.Await(t, "it has been silent for long, or is given up", func() bool {
 		var silent uint32
 		var left bool
 		s.do(func(c *Conn) {
@@ -128,16 +128,14 @@ func TestAClientBehindACutNetworkHasStalled(t *testing.T) {
 	behind.write([]byte("an event"))
 
 	near, far := tcpPair(t)
-	if err := errors.Join(far.SetReadBuffer(4<<10), near.SetWriteBuffer(1<<20)); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, errors.Join(far.SetReadBuffer(4<<10), near.SetWriteBuffer(1<<20)))
 	full := start(near)
 	full.write(make([]byte, 256<<10)) // the kernel takes it, the peer has no room
 	near, _ = tcpPair(t)
 	idle := start(near)
 	idle.write([]byte("an event"))
 
-	eventually(t, "the one behind the cut has stalled", behind.stalled)
+	testkit.Await(t, "the one behind the cut has stalled", behind.stalled)
 	for _, s := range []*side{behind, full} {
 		s.do(func(c *Conn) {
 			if c.backlog != nil || c.unacked() == 0 {
@@ -145,7 +143,7 @@ func TestAClientBehindACutNetworkHasStalled(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "the others have been looked at for as long", func() bool {
+	testkit.Await(t, "the others have been looked at for as long", func() bool {
 		var silent uint32
 		idle.do(func(c *Conn) {
 			if info, err := unix.GetsockoptTCPInfo(c.fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {

@@ -8,12 +8,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // occupy keeps the loop so busy that it keeps its processor.
 func occupy(t *testing.T, s *side, far net.Conn) {
 	t.Helper()
-	eventually(t, "the loop is busy", func() bool {
+	testkit.Await(t, "the loop is busy", func() bool {
 		if _, err := far.Write([]byte("x")); err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +48,7 @@ func TestABusyLoopParksWhenNothingHappens(t *testing.T) {
 	for range 3 {
 		occupy(t, s, far)
 		// Asking is an event as well, so it is asked seldom.
-		eventually(t, "the loop is parked", func() bool {
+		testkit.Await(t, "the loop is parked", func() bool {
 			<-time.After(50 * time.Millisecond)
 			return !s.busy()
 		})

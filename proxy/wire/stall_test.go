@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // stalled tells what the loop thinks of the peer.
@@ -57,7 +59,7 @@ func TestAPeerThatTakesBytesDoesNotStall(t *testing.T) {
 					}
 				}
 			}
-			eventually(t, "it stalls when the peer takes no more", func() bool {
+			testkit.Await(t, "it stalls when the peer takes no more", func() bool {
 				now += 2 * time.Hour
 				s.at(now)
 				return s.stalled()

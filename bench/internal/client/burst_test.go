@@ -11,15 +11,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestABurstIsThereAtOnce has a server that answers nobody before all have asked.
 func TestABurstIsThereAtOnce(t *testing.T) {
 	const n, rounds = 50, 2
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := testkit.Listen(t)
 	var served sync.WaitGroup
 	t.Cleanup(func() { listener.Close(); served.Wait() })
 	asked := [rounds]sync.WaitGroup{}
@@ -52,9 +51,7 @@ func TestABurstIsThereAtOnce(t *testing.T) {
 	target := Target{Address: listener.Addr().String(), Credential: "api-key: k"}
 	b := &Burst{Target: target, Request: target.Request(Small, "json:512"), Clients: n, Meter: NewMeter()}
 	b.Meter.Switch(true)
-	if err := b.Connect(); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, b.Connect())
 	defer b.Close()
 	for range rounds {
 		b.Send(time.Minute)

@@ -7,20 +7,18 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestTheNameMoves asks as a program does, with Go's own resolver.
 func TestTheNameMoves(t *testing.T) {
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer conn.Close()
 	first, second := netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.3")
 	s, err := Serve(conn, "upstream.test", first)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	resolver := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "udp", conn.LocalAddr().String())
 	}}

@@ -8,15 +8,14 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // upstream serves on loopback until the test ends.
 func upstream(t *testing.T) (*Server, string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := testkit.Listen(t)
 	server := New()
 	go func() { _ = server.Serve(listener, nil) }()
 	t.Cleanup(func() { listener.Close(); server.pacer.Close() })
@@ -78,10 +77,7 @@ func TestMarkersSayWhatIsAnswered(t *testing.T) {
 
 func TestTheEndOfASilentExchangeIsSeen(t *testing.T) {
 	server, address := upstream(t)
-	c, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := testkit.Dial(t, address)
 	if _, err := io.WriteString(c, request("api-key: "+Key+"\r\n", `{"model":"bench:silent:one"}`)); err != nil {
 		t.Fatal(err)
 	}
@@ -101,9 +97,7 @@ func TestTheEndOfASilentExchangeIsSeen(t *testing.T) {
 			return
 		}
 		c, err := net.Dial("tcp", address) // lets the server's goroutine run
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		c.Close()
 	}
 	t.Error("the end was never seen")
@@ -111,21 +105,13 @@ func TestTheEndOfASilentExchangeIsSeen(t *testing.T) {
 
 func exchange(t *testing.T, address, request string) (*http.Response, string) {
 	t.Helper()
-	c, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c := testkit.Dial(t, address)
 	if _, err := io.WriteString(c, request); err != nil {
 		t.Fatal(err)
 	}
 	response, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return response, string(body)
 }

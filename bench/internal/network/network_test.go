@@ -6,6 +6,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // TestACutIsSilent holds that a connection over the path works until it is cut, and that
@@ -15,9 +17,7 @@ func TestACutIsSilent(t *testing.T) {
 	if errors.Is(err, ErrNotAllowed) {
 		t.Skip(err)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer p.Close()
 	var l net.Listener
 	if err := p.Far.Do(func() (err error) { l, err = net.Listen("tcp", Far+":1024"); return err }); err != nil {
@@ -30,9 +30,7 @@ func TestACutIsSilent(t *testing.T) {
 	}
 	defer near.Close()
 	far, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer far.Close()
 	if host, _, _ := net.SplitHostPort(far.RemoteAddr().String()); host != Near {
 		t.Errorf("the near end is %s, want %s", host, Near)
@@ -54,9 +52,7 @@ func TestACutIsSilent(t *testing.T) {
 	if !say("whole") {
 		t.Error("nothing comes through")
 	}
-	if err := p.Cut(); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, p.Cut())
 	if say("cut") {
 		t.Error("bytes come through a cut")
 	}

@@ -4,28 +4,19 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func TestUsageOfAChildIsSeen(t *testing.T) {
 	cpus, err := Allowed()
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	p, err := Start(Spec{Argv: []string{"sh", "-c", "sh -c 'while :; do :; done' & wait"}, CPUs: cpus[:1]})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	defer p.Stop()
-	end := time.Now().Add(10 * time.Second)
-	for len(p.tree()) < 2 && time.Now().Before(end) {
-		continue // the shell has not forked yet
-	}
+	testkit.Await(t, "the shell has forked", func() bool { return len(p.tree()) >= 2 })
 	before := p.CPU()
-	for p.CPU().Since(before) == 0 {
-		if time.Now().After(end) {
-			t.Fatal("a child that runs in a circle has used no CPU time")
-		}
-	}
+	testkit.Await(t, "a child that runs in a circle has used CPU time", func() bool { return p.CPU().Since(before) > 0 })
 	if size, err := p.PSS(); err != nil || size < 64<<10 {
 		t.Errorf("PSS() = %d, %v; want the memory of two shells", size, err)
 	}
@@ -33,22 +24,14 @@ func TestUsageOfAChildIsSeen(t *testing.T) {
 
 func TestStopEndsTheWholeTree(t *testing.T) {
 	p, err := Start(Spec{Argv: []string{"sh", "-c", "trap '' TERM; sleep 60 & wait"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	p.Stop()
-	for end := time.Now().Add(10 * time.Second); len(p.tree()) > 0; {
-		if time.Now().After(end) {
-			t.Fatalf("still there after Stop: %v", p.tree())
-		}
-	}
+	testkit.Await(t, "nothing is there after Stop", func() bool { return len(p.tree()) == 0 })
 }
 
 func TestTheEndOfTheOutputIsKept(t *testing.T) {
 	p, err := Start(Spec{Argv: []string{"sh", "-c", "for i in 1 2 3 4 5; do echo line $i; done; echo wrong >&2; exit 1"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	<-p.Exited()
 	if got := p.Output(); !strings.HasSuffix(got, "wrong") || strings.Contains(got, "line 1") {
 		t.Errorf("Output() = %q, want the last three lines", got)

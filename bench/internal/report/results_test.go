@@ -11,6 +11,7 @@ import (
 	"github.com/apim-edge/apim-edge/bench/internal/client"
 	"github.com/apim-edge/apim-edge/bench/internal/workload"
 	"github.com/apim-edge/apim-edge/bench/peers"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // threeRounds is a run in which the machine was twice as slow in round 1: the
@@ -152,9 +153,7 @@ func TestNoLatencyIsLostInTheFile(t *testing.T) {
 		}
 		row.Latency = &histogram{client.NewHistogram()}
 		for v := range int64(100) {
-			if err := row.Latency.RecordValue(1000 * (v + int64(row.Round)*int64(len(row.Peer)))); err != nil {
-				t.Fatal(err)
-			}
+			testkit.Must(t, row.Latency.RecordValue(1000*(v+int64(row.Round)*int64(len(row.Peer)))))
 		}
 	}
 	before := map[string]plotter.XYs{}
@@ -162,13 +161,9 @@ func TestNoLatencyIsLostInTheFile(t *testing.T) {
 		before[l.Name] = l.percentiles()
 	}
 	folder := t.TempDir()
-	if err := r.Write(folder); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, r.Write(folder))
 	again, err := Read(filepath.Join(folder, "results.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	for _, l := range again.blocks()[0].lines {
 		if got := l.percentiles(); !slices.Equal(got, before[l.Name]) {
 			t.Errorf("%s: percentiles %v, want %v", l.Name, got, before[l.Name])

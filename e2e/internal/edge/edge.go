@@ -16,21 +16,9 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
-
-// Patience is how long anything may take that ought to happen at once. It is no
-// bound on speed: it ends a test that would otherwise hang.
-const Patience = 30 * time.Second
-
-// Eventually reports whether ready returns true before the patience is at an end.
-func Eventually(patience time.Duration, ready func() bool) bool {
-	for deadline := time.Now().Add(patience); !ready(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			return false
-		}
-	}
-	return true
-}
 
 // Build builds the program into dir with further flags of go build, or takes the
 // one that EDGE_BINARY names: one with the race detector, for example.
@@ -93,7 +81,7 @@ func (e *Edge) Start(shell ...string) error {
 	if text, err := os.ReadFile(e.Config); err == nil && !strings.Contains(string(text), "drain_delay") {
 		e.cmd.Env = append(e.cmd.Env, "APIM_EDGE__TIMEOUTS__DRAIN_DELAY=0") // there is no balancer
 	}
-	e.cmd.SysProcAttr = Apart()
+	e.cmd.SysProcAttr = testkit.Apart()
 	e.clients, e.admin, e.exited, e.told, e.err = "", "", make(chan struct{}), false, nil
 	e.other.Reset()
 	e.killed.Store(false)
@@ -160,7 +148,7 @@ func (e *Edge) note(l Line) {
 // edge has gone.
 func (e *Edge) Await(what string, ready func() bool) error {
 	expired := false
-	timer := time.AfterFunc(Patience, func() {
+	timer := time.AfterFunc(testkit.Patience, func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		expired = true
@@ -174,7 +162,7 @@ func (e *Edge) Await(what string, ready func() bool) error {
 		case e.Gone():
 			return fmt.Errorf("the edge exited while the test waited for %s", what)
 		case expired:
-			return fmt.Errorf("waited %s for %s", Patience, what)
+			return fmt.Errorf("waited %s for %s", testkit.Patience, what)
 		}
 		e.seen.Wait()
 	}
@@ -282,9 +270,9 @@ func (e *Edge) Stop() (log string, err error) {
 	_ = e.Signal(syscall.SIGTERM)
 	select {
 	case <-e.exited:
-	case <-time.After(Patience):
+	case <-time.After(testkit.Patience):
 		e.Kill()
-		return e.Log(), fmt.Errorf("the edge still ran %s after SIGTERM", Patience)
+		return e.Log(), fmt.Errorf("the edge still ran %s after SIGTERM", testkit.Patience)
 	}
 	log = e.Log()
 	e.mu.Lock()

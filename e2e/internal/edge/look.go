@@ -10,11 +10,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // Get asks the admin listener, on a connection of its own.
 func (e *Edge) Get(path string) (string, error) {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: Patience}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: testkit.Patience}
 	resp, err := client.Get("http://" + e.admin + path)
 	if err != nil {
 		return "", err

@@ -31,6 +31,16 @@ func Main(m *testing.M, prepare func(dir string) error) (code int) {
 	return m.Run()
 }
 
+// Find is Program for a test.
+func Find(t *testing.T, name string) string {
+	t.Helper()
+	path, err := Program(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // New writes a configuration into a folder and starts an edge with it.
 func New(dir, config string) (*Edge, error) {
 	e := &Edge{Binary: Built, Config: filepath.Join(dir, "edge.yaml")}

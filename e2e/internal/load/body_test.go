@@ -5,6 +5,8 @@ import (
 	"io"
 	"testing"
 	"testing/iotest"
+
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // Every byte of a body follows from its exchange, however it is read.
@@ -13,9 +15,7 @@ func TestBodiesFollowFromTheirExchange(t *testing.T) {
 		x, other := p, p
 		x.Seq, other.Seq = 1, 2
 		whole, err := io.ReadAll(x.want())
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		odd, _ := io.ReadAll(iotest.OneByteReader(x.want()))
 		if !bytes.Equal(whole, odd) {
 			t.Errorf("%s: another body when read byte by byte", p.Framing)

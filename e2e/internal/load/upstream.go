@@ -12,8 +12,8 @@ import (
 
 	"github.com/apim-edge/apim-edge/e2e/internal/edge"
 	"github.com/apim-edge/apim-edge/e2e/internal/peer"
-	"github.com/apim-edge/apim-edge/e2e/internal/raw"
 	"github.com/apim-edge/apim-edge/internal/testcert"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // Upstream is the process that plays the upstream, one life after the other, and
@@ -47,7 +47,7 @@ type outage struct{ from, to time.Time }
 
 // NewUpstream starts one that tells the ledger what arrives. id: over TLS.
 func NewUpstream(l *Ledger, id *testcert.Certificate) (*Upstream, error) {
-	address, err := raw.Reserve()
+	address, err := testkit.Reserve()
 	if err != nil {
 		return nil, err
 	}
@@ -262,7 +262,7 @@ func (u *Upstream) MostConns() int {
 func (u *Upstream) AwaitQuiet() error {
 	var running []string
 	var conns int
-	if !edge.Eventually(edge.Patience, func() bool {
+	if !testkit.Eventually(testkit.Patience, func() bool {
 		u.mu.Lock()
 		defer u.mu.Unlock()
 		running, conns = nil, u.life.conns

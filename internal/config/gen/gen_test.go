@@ -8,15 +8,14 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/config"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const root = "../../.."
 
 func TestGeneratedFilesAreFresh(t *testing.T) {
 	files, err := generate("..")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	for name, want := range files {
 		got, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
@@ -30,27 +29,21 @@ func TestGeneratedFilesAreFresh(t *testing.T) {
 // TestReferenceIsTheDefaults holds what the head of the reference promises:
 // loading it gives the defaults, and so does loading it with every # taken off.
 func TestReferenceIsTheDefaults(t *testing.T) {
-	plain, err := os.ReadFile(filepath.Join(root, "configs/reference.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	uncommented := regexp.MustCompile(`(?m)^( *)#([a-z0-9_-]+:)`).ReplaceAll(plain, []byte("$1$2"))
-	if bytes.Equal(plain, uncommented) {
+	plain := testkit.Read(t, filepath.Join(root, "configs/reference.yaml"))
+	uncommented := regexp.MustCompile(`(?m)^( *)#([a-z0-9_-]+:)`).ReplaceAll([]byte(plain), []byte("$1$2"))
+	if bytes.Equal([]byte(plain), uncommented) {
 		t.Fatal("no key of the reference is commented out")
 	}
 	withModel, without := sample().Complete(), sample().Complete()
 	route := without.Routes["openai"]
 	route.Bridge.Models = nil
 	without.Routes["openai"] = route
-	for name, content := range map[string][]byte{"as it is": plain, "with every # taken off": uncommented} {
+	for name, content := range map[string][]byte{"as it is": []byte(plain), "with every # taken off": uncommented} {
 		want := config.Hash(without)
 		if name != "as it is" {
 			want = config.Hash(withModel)
 		}
-		file := filepath.Join(t.TempDir(), "reference.yaml")
-		if err := os.WriteFile(file, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		file := testkit.File(t, "reference.yaml", string(content))
 		cfg, err := config.Load(config.Options{File: file})
 		if err != nil {
 			t.Errorf("the reference %s: %v", name, err)
@@ -63,9 +56,7 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 
 func TestEveryKeyIsExplained(t *testing.T) {
 	texts, err := readComments("..")
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	for name, text := range texts {
 		if text == "" {
 			t.Errorf("%s has no comment", name)

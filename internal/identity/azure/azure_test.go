@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/identity/azuretest"
 	"github.com/apim-edge/apim-edge/internal/identity/upkeep"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -175,13 +175,9 @@ func TestAnEndlessAnswerEnds(t *testing.T) {
 	defer server.Close()
 	p := New(Options{})
 	r, err := http.NewRequestWithContext(t.Context(), "GET", server.URL, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	answer, err := p.web.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	n, err := io.Copy(io.Discard, answer.Body)
 	_ = answer.Body.Close()
 	if n > maxAnswer || err == nil {
@@ -229,10 +225,7 @@ func TestTheAgentOfArcIsAsked(t *testing.T) {
 
 func TestAWorkloadShowsTheTokenOfItsPod(t *testing.T) {
 	alone(t)
-	file := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(file, []byte("assertion of the pod"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := testkit.File(t, "token", "assertion of the pod")
 	cloud := &azuretest.Cloud{}
 	cloud.Identity.Assertion = "assertion of the pod"
 	t.Setenv("AZURE_FEDERATED_TOKEN_FILE", file)

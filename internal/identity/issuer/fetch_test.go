@@ -3,16 +3,15 @@ package issuer
 import (
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/apim-edge/apim-edge/internal/identity/token"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -129,9 +128,7 @@ func FuzzMetadata(f *testing.F) {
 func TestKeysInAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys")
 	write := func(text string) {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Write(t, path, text)
 	}
 	r := NewRegistry(Options{})
 	if _, err := r.Acquire(keysOf("file:" + path)); err == nil {
@@ -151,11 +148,7 @@ func TestKeysInAFile(t *testing.T) {
 	}
 	a := s.Keys().Find("a", "ES256")[0]
 	write(document("b"))
-	for deadline := time.Now().Add(time.Minute); !s.Keys().Has("b"); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("another file is not seen")
-		}
-	}
+	testkit.Await(t, "another file is seen", func() bool { return s.Keys().Has("b") })
 	if !a.Gone() {
 		t.Error("the key that is no more in the file is believed")
 	}
@@ -174,11 +167,7 @@ func TestASourceIsSharedAndEndsWithItsLastUser(t *testing.T) {
 	if err != nil || first != second {
 		t.Fatalf("two sources for one place: %v", err)
 	}
-	for deadline := time.Now().Add(time.Minute); first.Keys() == nil; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("no keys")
-		}
-	}
+	testkit.Await(t, "it has keys", func() bool { return first.Keys() != nil })
 	key := first.Keys().Find("a", "ES256")[0]
 	r.Release(first)
 	if key.Gone() || len(r.States()) != 1 {

@@ -16,6 +16,7 @@ import (
 	jose "github.com/go-jose/go-jose/v4"
 
 	"github.com/apim-edge/apim-edge/internal/identity/token"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const (
@@ -98,9 +99,7 @@ func start(t *testing.T, d *issuerDouble, notify func(*Source, Event)) (*Registr
 	t.Helper()
 	r := NewRegistry(Options{Client: &http.Client{Transport: d}, Notify: notify})
 	s, err := r.Acquire(metadataPlace)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	t.Cleanup(func() { r.Release(s) })
 	return r, s
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/health"
 	"github.com/apim-edge/apim-edge/internal/identity/azure"
 	"github.com/apim-edge/apim-edge/internal/identity/azuretest"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
 )
 
@@ -78,9 +79,7 @@ func (p *place) open(a config.Auth) *upstream.Credential {
 	p.t.Helper()
 	done := p.Prepare(config.Config{Upstreams: map[string]config.Upstream{"east": {Auth: a}}}, time.Minute)
 	c, _, err := p.Open("east", complete(a))
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	testkit.Must(p.t, err)
 	done()
 	synctest.Wait()
 	return c

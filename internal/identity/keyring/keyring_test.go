@@ -3,7 +3,6 @@ package keyring
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/identity/azuretest"
 	"github.com/apim-edge/apim-edge/internal/secret"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 const aoai = "keyvault:https://contoso.vault.azure.net/secrets/aoai"
@@ -104,9 +104,7 @@ func TestAnInstanceIsNotReadyBeforeItHasItsCredentials(t *testing.T) {
 			t.Errorf("the start waits for %v", took)
 		}
 		c, _, err := p.Open("east", complete(auth))
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		done()
 		want(t, c, "")
 		if got := p.ready(); !strings.Contains(got, "upstream east: managed identity "+p.id+" for https://cognitiveservices.azure.com: ") {
@@ -172,9 +170,7 @@ func TestWhatChangesElsewhereKeepsTheValue(t *testing.T) {
 	in(t, func(p *place) {
 		p.cloud.Vault.Set("aoai", azuretest.Secret{Value: "s3cret-one"})
 		_, stop, err := p.Open("east", complete(config.Auth{Value: aoai}))
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		synctest.Wait()
 		asked := p.cloud.Vault.Asked.Load()
 		next, stopNext, err := p.Open("east", complete(config.Auth{Header: "x-key", Value: aoai}))
@@ -198,9 +194,7 @@ func TestWhatChangesElsewhereKeepsTheValue(t *testing.T) {
 func TestWhatThisMachineHasIsThereAtOnce(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "key")
 	write := func(text string) {
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Write(t, file, text)
 	}
 	write("s3cret-one\n")
 	t.Setenv("KEY", "s3cret-env")
@@ -258,9 +252,7 @@ func (p *place) wantMetric(series string, want float64) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(p.Ring)
 	families, err := registry.Gather()
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	testkit.Must(p.t, err)
 	for _, family := range families {
 		for _, m := range family.GetMetric() {
 			var labels []string
@@ -303,9 +295,7 @@ func TestAVaultedValueElsewhere(t *testing.T) {
 		defer stop()
 		p.cloud.Vault.Set("admin", azuretest.Secret{Value: "s3cret-admin"})
 		source, err := secret.Parse("keyvault:https://contoso.vault.azure.net/secrets/admin")
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		for _, status := range []int{0, 503} {
 			p.cloud.Vault.Fail(status)
 			time.Sleep(lookAtVault)
@@ -314,9 +304,7 @@ func TestAVaultedValueElsewhere(t *testing.T) {
 			}
 		}
 		missing, err := secret.Parse("keyvault:https://contoso.vault.azure.net/secrets/missing")
-		if err != nil {
-			t.Fatal(err)
-		}
+		testkit.Must(t, err)
 		p.cloud.Vault.Fail(0)
 		if _, err := missing.Current(); err == nil || !strings.Contains(err.Error(), "404 (SecretNotFound)") {
 			t.Errorf("the error is %v", err)

@@ -10,28 +10,23 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/internal/identity/keyset"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // seal encrypts for the public half of rsaKey, as issuers do.
 func seal(t testing.TB, inside string, alg jose.KeyAlgorithm, enc jose.ContentEncryption, o *jose.EncrypterOptions) string {
 	t.Helper()
 	e, err := jose.NewEncrypter(enc, jose.Recipient{Algorithm: alg, Key: &rsaKey().PublicKey, KeyID: "d1"}, o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	box, err := e.Encrypt([]byte(inside))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return mustKey(box.CompactSerialize())
 }
 
 func decryption(t testing.TB, data string) []*keyset.DecryptionKey {
 	t.Helper()
 	keys, err := keyset.ParseDecryption([]byte(data))
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return keys
 }
 

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/identity/keyset"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // What the forgers have: keys that are made once, and signatures made by hand, since a
@@ -173,9 +174,7 @@ func partner() Options {
 func compile(t testing.TB, o Options, decryption ...*keyset.DecryptionKey) *Policy {
 	t.Helper()
 	p, err := New("partner", o, decryption...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Must(t, err)
 	return p
 }
 

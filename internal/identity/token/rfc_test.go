@@ -2,12 +2,12 @@ package token
 
 import (
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/apim-edge/apim-edge/internal/identity/keyset"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // example is one of the RFCs, with its key. Those of RFC 7520 are from the cookbook of
@@ -31,12 +31,9 @@ func everything() Options {
 }
 
 func TestExamplesOfTheRFCs(t *testing.T) {
-	data, err := os.ReadFile("testdata/rfc.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := testkit.Read(t, "testdata/rfc.json")
 	var examples []example
-	if err := json.Unmarshal(data, &examples); err != nil || len(examples) < 15 {
+	if err := json.Unmarshal([]byte(data), &examples); err != nil || len(examples) < 15 {
 		t.Fatalf("%d examples, %v", len(examples), err)
 	}
 	for _, e := range examples {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/identity/keyset"
+	"github.com/apim-edge/apim-edge/internal/testkit"
 )
 
 // The vectors of Project Wycheproof (github.com/c2sp/wycheproof), which .ci/wycheproof
@@ -35,13 +36,8 @@ type vector struct {
 
 func readVectors(t *testing.T, name string) (v vectors) {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(os.Getenv("WYCHEPROOF"), "testvectors_v1", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(data, &v); err != nil {
-		t.Fatal(err)
-	}
+	data := testkit.Read(t, filepath.Join(os.Getenv("WYCHEPROOF"), "testvectors_v1", name))
+	testkit.Must(t, json.Unmarshal(data, &v))
 	return v
 }
 

@@ -1,6 +1,6 @@
-//go:build !linux
+//go:build unix && !linux
 
-package edge
+package testkit
 
 import "syscall"
 
