@@ -106,6 +106,11 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 			exchangeAllocatesNothing(t, request, proxytest.StartEdge, callableFrom(config.Addresses{Allow: []string{"192.0.2.0/24", "127.0.0.0/8"}}))
 		})
 	}
+	t.Run("with a field that it must have", func(t *testing.T) {
+		t.Setenv("OTHER_FRONT_DOOR", "another")
+		request := strings.Replace(sdkHead, "\nHost:", "\nX-Azure-FDID: "+frontDoor+"\nHost:", 1)
+		exchangeAllocatesNothing(t, request, proxytest.StartEdge, throughFrontDoor(t))
+	})
 	for name, second := range map[string][]byte{"a key of the edge's own": nil, "and a second one": []byte("fedcba9876543210")} {
 		t.Run(name, func(t *testing.T) {
 			exchangeAllocatesNothing(t, sdkHead, func(t testing.TB, url string, change func(*config.Config)) *proxytest.Edge {

@@ -28,6 +28,7 @@ const head = "POST /v1/chat HTTP/1.1\nHost: edge\nOrigin: " + proxytest.Page + "
 var provocations = map[edgeerr.Code]provocation{
 	edgeerr.RequestMalformed:    {request: head + "X y: z\n\n"},
 	edgeerr.AddressNotAllowed:   {request: head + "\n", change: callableFrom(config.Addresses{Deny: []string{"127.0.0.0/8"}})},
+	edgeerr.HeaderNotAllowed:    {request: head + "\n", change: askForHeaders(map[string]config.RequiredHeader{"X-Front": {}})},
 	edgeerr.AmbiguousCredential: {request: head + "api-key: a\napi-key: b\n\n"},
 	edgeerr.MalformedCredential: {request: head + "Authorization: Bearer one two\n\n"},
 	edgeerr.CredentialMissing: {request: head + "\n", change: func(c *config.Config) {

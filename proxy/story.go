@@ -23,7 +23,7 @@ var story = [...]func(*Exchange) error{
 	(*Exchange).answerLastHop,   // which asks nobody else, either
 	(*Exchange).checkUpgrade,    // of a page: CORS does not cover WebSockets
 	(*Exchange).beginTrace,      // where the exchange is one that is told as spans
-	(*Exchange).admit,           // from where the route may be called, within limits
+	(*Exchange).admit,           // from where the route may be called, by which front, within limits
 	(*Exchange).decide,          // what becomes of the credentials
 	(*Exchange).authenticate,    // who may pass with them, where the route asks for that
 	(*Exchange).limit,           // how much they may ask for, where the route says that
@@ -185,6 +185,9 @@ func (x *Exchange) findRoute() (err error) {
 // once it is in, also where a later gate refuses it: uncount goes by admitted.
 func (x *Exchange) admit() error {
 	if err := x.checkAddress(); err != nil {
+		return err
+	}
+	if err := x.checkHeaders(); err != nil {
 		return err
 	}
 	if err := x.heed(x.edge.running.Enter(x.snap.Config.Limits.Exchanges)); err != nil {

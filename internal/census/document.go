@@ -57,6 +57,8 @@ type Setup struct {
 	Keys   bool   `json:"clients,omitempty"` // or a key of the edge
 	// Addresses: the edge lets in only who calls from some of them.
 	Addresses bool `json:"addresses,omitempty"`
+	// Headers: or who has a field that a front sets.
+	Headers bool `json:"headers,omitempty"`
 }
 
 // format is the one that is written. One that is not known is not read.

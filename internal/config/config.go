@@ -205,8 +205,8 @@ type Route struct {
 	Open bool `koanf:"open"`
 	// How credentials are rewritten.
 	Credential Credential `koanf:"credential"`
-	// Who may pass. Without token, client and addresses: everybody, as far as the
-	// upstream lets them.
+	// Who may pass. Without token, client, addresses and headers: everybody, as far
+	// as the upstream lets them.
 	Require Require `koanf:"require"`
 	// Fields in which the upstream is told what a token says, by the name of the
 	// claim: {oid: X-Caller-Oid}. Lists are joined by commas; commas in a value,

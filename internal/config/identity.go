@@ -101,4 +101,8 @@ type Require struct {
 	// From where clients may call, whatever they show: others get 403 before that is
 	// looked at.
 	Addresses Addresses `koanf:"addresses"`
+	// Fields that a request must have, each once, by their names. They tell that it has
+	// come through a front that sets them: {X-Azure-FDID: {values: ["env:FRONT_DOOR_ID"]}}.
+	// Others get 403 before a credential is looked at. The fields go upstream as they came.
+	Headers map[string]RequiredHeader `koanf:"headers" names:"any"`
 }

@@ -78,8 +78,9 @@ func TestMaskedShowsNoKey(t *testing.T) {
 		DecryptionKeys: []string{"hunter2", "file:/keys"},
 	}}
 	c.Clients = map[string]Client{"c": {Keys: []string{"aek_hunter2", "sha256:" + strings.Repeat("0", 64)}, UpstreamKey: "hunter2"}}
+	c.Routes = map[string]Route{"r": {Require: Require{Headers: map[string]RequiredHeader{"X-Azure-FDID": {Values: []string{"hunter2", "env:FDID"}}}}}}
 	text := dump(t, c)
-	for _, want := range []string{"env:KEYS", "https://id.example.com/keys", "file:/keys", "sha256:" + strings.Repeat("0", 64)} {
+	for _, want := range []string{"env:FDID", "env:KEYS", "https://id.example.com/keys", "file:/keys", "sha256:" + strings.Repeat("0", 64)} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s is not shown", want)
 		}

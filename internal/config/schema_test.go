@@ -230,6 +230,8 @@ func TestSchemaIsNeverStricterThanCheck(t *testing.T) {
 		{"routes: {a: {bridge: {to: v1, models: {m: }, body_head: %}}}", "measure"},
 		{"routes: {a: {forward_claims: {oid: %}}}", "word"},
 		{"routes: {a: {require: {addresses: {allow: [%], deny: [%]}}}}", "host"},
+		{"routes: {a: {require: {headers: {%: {values: [%]}}}}}", "reference"},
+		{"routes: {a: {require: {headers: {%: {}}}}}", "word"},
 		{"token_policies: {p: {tenant_id: %, audiences: [%]}}", "id"},
 		{"token_policies: {p: {tenant_id: organizations, tenants: [%], cloud: %, audiences: [a]}}", "id"},
 		{"token_policies: {p: {openid_configs: [%], issuers: [%], audiences: [%]}}", "url"},

@@ -59,6 +59,7 @@ func (v *checker) require(key string, r Route) {
 		v.fault(option.Child(require, "match"), "all", "this asks for a token and a client's key, of which one is not asked for", "any")
 	}
 	v.addresses(option.Child(require, "addresses"), r.Require.Addresses)
+	v.headers(option.Child(require, "headers"), r)
 	v.forwardClaims(option.Child(key, "forward_claims"), r)
 }
 
@@ -146,12 +147,7 @@ func (v *checker) unknown(key, kind, name string, known []string) {
 // forwardClaims refuses fields that are somebody else's, or that some servers read as
 // such: the upstream would take a claim for what the edge or a proxy says.
 func (v *checker) forwardClaims(key string, r Route) {
-	governed := append([]string{"authorization", r.Credential.Header}, r.Credential.Aliases...)
-	for _, name := range r.UpstreamNames() {
-		if a := v.config.Upstreams[name].Auth; a.Set() {
-			governed = append(governed, a.complete().Header)
-		}
-	}
+	governed := v.governed(r)
 	taken := map[string]string{}
 	for _, claim := range slices.Sorted(maps.Keys(r.ForwardClaims)) {
 		field := r.ForwardClaims[claim]
@@ -162,9 +158,7 @@ func (v *checker) forwardClaims(key string, r Route) {
 		switch fault := rewrite.FieldFault(field); {
 		case fault != "":
 			v.fault(at, option.Show(field), fault, "")
-		case slices.ContainsFunc(governed, func(name string) bool {
-			return rewrite.Compare([]byte(field), strings.ToLower(name)) != rewrite.Different
-		}):
+		case alike(field, governed):
 			v.fault(at, option.Show(field), "this field has the credential", "")
 		case taken[lower] != "":
 			v.fault(at, option.Show(field), "the claim "+taken[lower]+" goes into this field", "")

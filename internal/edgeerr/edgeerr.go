@@ -22,6 +22,8 @@ const (
 	None Code = iota
 	RequestMalformed
 	AddressNotAllowed
+	// HeaderNotAllowed: a field that the route asks for is missing, or says something else.
+	HeaderNotAllowed
 	AmbiguousCredential
 	MalformedCredential
 	CredentialMissing
@@ -137,6 +139,7 @@ var table = [count]row{
 	None:                    {name: "none"},
 	RequestMalformed:        {"request_malformed", 400, invalidRequest, Client, RetryNo, 0, "the request breaks the rules of HTTP/1.1 or could be read in two ways", "send it as RFC 9112 says; the message names the rule"},
 	AddressNotAllowed:       {"address_not_allowed", 403, authentication, Client, RetryNo, 0, "the request comes from an address that may not use the route", "call from another network, or have the address put into require.addresses of the route; behind a balancer apim-edge sees that of the balancer unless trusted_proxies has it"},
+	HeaderNotAllowed:        {"header_not_allowed", 403, authentication, Client, RetryNo, 0, "a field that the route asks for is missing, stands there twice or has another value", "call through the front that sets it, or have its value put into require.headers of the route; the message names the field"},
 	AmbiguousCredential:     {"ambiguous_credential", 400, authentication, Client, RetryNo, 0, "the request names several credentials of one kind", "send one; the message names the field and the SDK setting that doubles it"},
 	MalformedCredential:     {"malformed_credential", 400, authentication, Client, RetryNo, 0, "a credential contains characters that none can contain, or is too long", "check for line ends, quotes and spaces that were copied along with the key"},
 	CredentialMissing:       {"credential_missing", 401, authentication, Client, RetryNo, 0, "the request has no credential and the route asks for one", "send the subscription key as Authorization: Bearer <key>"},

@@ -26,6 +26,8 @@ func TestCodesKeepTheirStatusHintAndSide(t *testing.T) {
 		source Source
 	}{
 		{RequestMalformed, "request_malformed", 400, RetryNo, 0, Client},
+		{AddressNotAllowed, "address_not_allowed", 403, RetryNo, 0, Client},
+		{HeaderNotAllowed, "header_not_allowed", 403, RetryNo, 0, Client},
 		{AmbiguousCredential, "ambiguous_credential", 400, RetryNo, 0, Client},
 		{MalformedCredential, "malformed_credential", 400, RetryNo, 0, Client},
 		{CredentialMissing, "credential_missing", 401, RetryNo, 0, Client},

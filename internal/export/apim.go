@@ -25,6 +25,7 @@ func writeAPIM(v *view) string {
 	a.line("<base />")
 	a.cors()
 	a.addresses()
+	a.headers()
 	if why := a.closed(); why != "" {
 		a.remark("CLOSED: " + why + ".")
 		a.open("<return-response>")

@@ -52,6 +52,7 @@ var sections = map[string][]string{
 	"return-response":                 {"inbound", "backend", "outbound", "on-error"},
 	"cors":                            {"inbound"},
 	"ip-filter":                       {"inbound"},
+	"check-header":                    {"inbound"},
 	"validate-jwt":                    {"inbound"},
 	"validate-azure-ad-token":         {"inbound"},
 	"authentication-managed-identity": {"inbound"},
@@ -70,6 +71,7 @@ var order = map[string][]string{
 	"validate-azure-ad-token": {"backend-application-ids", "client-application-ids", "audiences", "required-claims", "decryption-keys"},
 	"set-header":              {"value"},
 	"ip-filter":               {"address", "address-range"},
+	"check-header":            {"value"},
 }
 
 // TestPolicyDocumentsKeepTheRules: each policy stands where it may, its children in their

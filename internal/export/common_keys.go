@@ -56,6 +56,7 @@ var (
 	gapCuts              = gap{"cuts", "a fixed-length answer that the upstream cuts ends with FIN and not with RST: openai-node 4 waits for the rest for ever", nil}
 	gapClientCertificate = gap{"client-certificate", "an upstream that asks for the client certificate behind the request, as API Management does, gets none", hasClientCertificate}
 	gapRefusals          = gap{"refusals", "the body of a refusal has statusCode and message, but no code, and x-should-retry and Retry-After are missing", nil}
+	gapComparing         = gap{"comparing", "the value of a field that a request must have is compared as far as it is right, which shows in time to who can measure that", compares}
 	gapObserved          = gap{"observed", "nobody counts who still needs what: the metrics, reasons and hints of apim-edge are gone", nil}
 )
 

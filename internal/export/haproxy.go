@@ -140,6 +140,7 @@ func (h *haproxy) belongs() {
 
 func (h *haproxy) admit() {
 	h.addressRules()
+	h.headerRules()
 	if why := h.closed(); why != "" {
 		h.note("CLOSED: %s. Take this line out when something else does it.", why)
 		h.answer(403, closedRoute, "if TRUE")

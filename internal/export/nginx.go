@@ -21,6 +21,7 @@ func writeNginx(v *view) string {
 	n.credentialMaps()
 	n.corsMaps()
 	n.addressGeo()
+	n.headerMaps()
 	n.forwardMaps()
 	n.callerMaps()
 	n.limitMaps()
@@ -138,6 +139,7 @@ func (n *nginx) location() {
 
 func (n *nginx) refusals() {
 	n.addressRefusals()
+	n.headerRefusals()
 	if why := n.closed(); why != "" {
 		n.note("CLOSED: %s. Take this line out when something else does it.", why)
 		n.line("return 403 %s;", refusal(403, closedRoute))

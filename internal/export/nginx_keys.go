@@ -46,7 +46,10 @@ var nginxKeys = merged(proxies, spread("nginx has one Host, one prefix, one cred
 	"routes.<name>.credential.placeholders":       does("the maps of the places"),
 	"routes.<name>.require.addresses.allow":       does("geo, through all trusted_proxies, and 403"),
 	"routes.<name>.require.addresses.deny":        does("geo, through all trusted_proxies, and 403"),
-	"routes.<name>.forward_claims":                cant("it reads no claims"),
+	"routes.<name>.require.headers.<name>.values": does("a map of the field with an include file, which you fill in, and 403; a value that changes needs a reload").
+		but(hasUnreadableHeader, cant("nginx reads no field whose name has other characters than letters, digits and hyphens; the file lets nobody in instead")),
+	"routes.<name>.require.headers.<name>.ignore_case": does("the map's expressions"),
+	"routes.<name>.forward_claims":                     cant("it reads no claims"),
 
 	"routes.<name>.cors.allowed_origins":       does("a map of Origin"),
 	"routes.<name>.cors.allowed_methods":       does("a map of the method that is asked for"),
@@ -85,6 +88,8 @@ var nginxKeys = merged(proxies, spread("nginx has one Host, one prefix, one cred
 // nginxGaps are differences that have no key.
 var nginxGaps = []gap{
 	{"several-lines", "of several lines of one credential field nginx before 1.23 takes the first, where apim-edge answers 400; later versions join them by a comma, which is refused", nil},
+	{"several-lines-of-a-field", "of several lines of a field that a request must have, nginx before 1.23 takes the first; later versions join them by a comma, which passes where any value will do", (*view).demands},
+	gapComparing,
 	{"escaped-query-keys", "nginx decodes no percent-escapes: a key in the query that has one is answered with 400, and a parameter whose name has one goes on in the URL", hasQuery},
 	{"token-by-its-text", "a token is known by its text: three or five parts, the first of which is base64url of what has \"alg\" in it. It is not read as JSON, so that a key that is made to look so is taken for one, and a header that escapes the name is not", nil},
 	gapOtherReadings,

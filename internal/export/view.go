@@ -119,7 +119,9 @@ func (v *view) closed() string {
 	if v.target == APIM {
 		return v.closedAPIM()
 	}
-	switch {
+	switch name := v.unreadableHeader(); {
+	case name != "":
+		return "the route asks for the field " + name + " (require.headers), and nginx reads no field of such a name"
 	case v.asks():
 		return "the route asks for tokens or keys (require), and the document checks none"
 	case v.up.Auth.ManagedIdentity.Resource != "":

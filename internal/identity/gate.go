@@ -27,7 +27,7 @@ type Gate struct {
 type Clients struct {
 	*clientkey.Set
 	// UpstreamKeys are by the name of the client; who is not there sends none.
-	UpstreamKeys map[string]*UpstreamKey
+	UpstreamKeys map[string]*FieldValue
 }
 
 // Request is what a gate looks at.

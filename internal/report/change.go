@@ -64,6 +64,9 @@ func changes(e *evidence) (all []Change) {
 	if s.Addresses {
 		all = append(all, filterAddresses(s))
 	}
+	if s.Headers {
+		all = append(all, checkHeaders(s))
+	}
 	return all
 }
 
@@ -201,14 +204,27 @@ func checkTokens() Change {
 	}
 }
 
-func filterAddresses(s *census.Setup) Change {
+// exported is the command that writes the policy of a route.
+func exported(s *census.Setup) string {
 	route := s.Route
 	if !ofAName.MatchString(route) {
 		route = "ROUTE"
 	}
+	return "apim-edge export " + route + " --to apim --config FILE"
+}
+
+func checkHeaders(s *census.Setup) Change {
+	return Change{
+		For: "require.headers", What: "The edge lets in only requests with fields that a front sets. Have API Management look at the same, by the check-header that this writes:", Kind: "sh",
+		Text: exported(s),
+		But:  "The values stand in named values, which you fill in, and the front has to lead to API Management itself.",
+	}
+}
+
+func filterAddresses(s *census.Setup) Change {
 	return Change{
 		For: "require.addresses", What: "The edge lets in only who calls from some addresses. Have API Management look at the same, by the ip-filter that this writes:", Kind: "sh",
-		Text: "apim-edge export " + route + " --to apim --config FILE",
+		Text: exported(s),
 		But:  "API Management looks at the address that it sees itself: behind a gateway of your own that is the gateway's.",
 	}
 }

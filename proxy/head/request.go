@@ -349,6 +349,18 @@ func (r *Request) Content() (contentType []byte, encoded, ok bool) {
 	return contentType, encoded, types < 2 && codings < 2
 }
 
+// Named returns the value of a field by its name in lower case, the last where it stands
+// there several times, and how many times that is.
+func (r *Request) Named(lower string) (value []byte, lines int) {
+	for i := range r.Fields {
+		if f := &r.Fields[i]; EqualFold(f.Name, lower) {
+			value = f.Value
+			lines++
+		}
+	}
+	return value, lines
+}
+
 // Clear drops all of r that aliases the buffer of its head: what is kept must not
 // keep buffers.
 func (r *Request) Clear() {

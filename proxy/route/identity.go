@@ -78,14 +78,14 @@ func (g *gates) compileClients() (key []string, err error) {
 	if err != nil {
 		return []string{"clients"}, err
 	}
-	keys := map[string]*identity.UpstreamKey{}
+	keys := map[string]*identity.FieldValue{}
 	for name, c := range g.conf.Clients {
 		if c.UpstreamKey == "" {
 			continue
 		}
 		source, err := secret.Parse(c.UpstreamKey)
 		if err == nil {
-			keys[name], err = identity.NewUpstreamKey(source)
+			keys[name], err = identity.NewFieldValue(source)
 		}
 		if err != nil {
 			return []string{"clients", name, "upstream_key"}, err
@@ -115,6 +115,33 @@ func addresses(gate string, a config.Addresses) (*admit.Addresses, error) {
 	}
 	deny, err := networks(a.Deny)
 	return admit.NewAddresses(gate, allow, deny), err
+}
+
+// headers compiles the fields that a request must have, and reads their values for the
+// first time. An error belongs to a key.
+func headers(route string, require map[string]config.RequiredHeader) (all []*admit.Header, key []string, err error) {
+	for _, name := range slices.Sorted(maps.Keys(require)) {
+		var values []admit.Value
+		blind := false
+		for _, ref := range require[name].Values {
+			source, err := secret.Parse(ref)
+			if err != nil {
+				return nil, []string{"routes", route, "require", "headers", name, "values"}, err
+			}
+			_, err = source.Current()
+			blind = blind || config.IsVaulted(err)
+			value, err := identity.NewFieldValue(source)
+			if err != nil {
+				return nil, []string{"routes", route, "require", "headers", name, "values"}, err
+			}
+			values = append(values, value)
+		}
+		gate := config.Key("routes", route, "require", "headers", name)
+		h := admit.NewHeader(gate, name, values, require[name].Values, require[name].IgnoreCase)
+		h.Blind = blind
+		all = append(all, h)
+	}
+	return all, nil, nil
 }
 
 func networks(texts []string) (all []netip.Prefix, err error) {

@@ -45,6 +45,7 @@ type Route struct {
 	KeyField       string           // the field in which Credential sends the key
 	CORS           *corsx.Policy    // nil: upstream's own fields pass
 	Addresses      *admit.Addresses // nil: everybody may call
+	Headers        []*admit.Header  // none: no field is asked for
 	Gate           *identity.Gate   // nil: everybody may pass
 	Claims         head.Claims      // without what a token says
 	WithholdOrigin bool             // the upstream is not told the Origin
@@ -94,6 +95,8 @@ func (g *Registry) Compile(conf config.Config, metrics *record.Metrics) (*Snapsh
 			continue // that is said already
 		} else if compiled, err := compileRoute(name, r, to, metrics); err != nil {
 			fail(err.Error(), "routes", name)
+		} else if compiled.Headers, key, err = headers(name, r.Require.Headers); err != nil {
+			fail(err.Error(), key...)
 		} else if gate, key, err := who.gate(name, r); err != nil {
 			fail(err.Error(), key...)
 		} else {

@@ -168,6 +168,7 @@ var ofSecrets = map[string]string{"reference": "reference", "keys": "keys", "has
 var namedBy = map[string]string{
 	"routes.<name>.bridge.models":           "name_of_model",
 	"token_policies.<name>.required_claims": "name_of_claim",
+	"routes.<name>.require.headers":         "field_name",
 	"traces.headers":                        "field_name",
 }
 

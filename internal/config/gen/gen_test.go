@@ -30,18 +30,18 @@ func TestGeneratedFilesAreFresh(t *testing.T) {
 // loading it gives the defaults, and so does loading it with every # taken off.
 func TestReferenceIsTheDefaults(t *testing.T) {
 	plain := testkit.Read(t, filepath.Join(root, "configs/reference.yaml"))
-	uncommented := regexp.MustCompile(`(?m)^( *)#([a-z0-9_-]+:)`).ReplaceAll([]byte(plain), []byte("$1$2"))
+	uncommented := regexp.MustCompile(`(?m)^( *)#([A-Za-z0-9_-]+:)`).ReplaceAll([]byte(plain), []byte("$1$2"))
 	if bytes.Equal([]byte(plain), uncommented) {
 		t.Fatal("no key of the reference is commented out")
 	}
-	withModel, without := sample().Complete(), sample().Complete()
+	withExamples, without := sample().Complete(), sample().Complete()
 	route := without.Routes["openai"]
-	route.Bridge.Models = nil
+	route.Bridge.Models, route.Require.Headers = nil, nil
 	without.Routes["openai"] = route
 	for name, content := range map[string][]byte{"as it is": []byte(plain), "with every # taken off": uncommented} {
 		want := config.Hash(without)
 		if name != "as it is" {
-			want = config.Hash(withModel)
+			want = config.Hash(withExamples)
 		}
 		file := testkit.File(t, "reference.yaml", string(content))
 		cfg, err := config.Load(config.Options{File: file})

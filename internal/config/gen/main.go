@@ -62,15 +62,16 @@ func generate(folder string) (map[string][]byte, error) {
 }
 
 // sample is the configuration that the reference shows: the defaults, one
-// upstream, one route, one model of a bridge that is off, one policy and one client. The
-// route's own bounds are 0, which means the global
+// upstream, one route, one model of a bridge that is off, one field that no route asks
+// for, one policy and one client. The route's own bounds are 0, which means the global
 // ones, because these are still unset when it is completed.
 func sample() config.Config {
 	elements := config.Config{
 		Upstreams: map[string]config.Upstream{"legacy": {URL: "https://contoso.azure-api.net"}},
-		Routes: map[string]config.Route{"openai": {Bridge: config.Bridge{
-			Models: map[string]config.BridgeModel{"gpt-4o": {}},
-		}}},
+		Routes: map[string]config.Route{"openai": {
+			Require: config.Require{Headers: map[string]config.RequiredHeader{"X-Azure-FDID": {}}},
+			Bridge:  config.Bridge{Models: map[string]config.BridgeModel{"gpt-4o": {}}},
+		}},
 		TokenPolicies: map[string]config.TokenPolicy{"staff": {
 			TenantID: "11111111-2222-3333-4444-555555555555", Audiences: []string{"api://openai-edge"},
 			RequiredClaims: map[string]config.RequiredClaim{"roles": {}},

@@ -45,7 +45,7 @@ func referenceFile(root key) ([]byte, error) {
 		for _, words := range wrap(k.text, 78-len(indent)) {
 			out.WriteString(indent + "# " + words + "\n")
 		}
-		if k.path == sampleModel || value != "" && !given[k.path] {
+		if examples[k.path] || value != "" && !given[k.path] {
 			indent += "#"
 		}
 		out.WriteString(indent + body)

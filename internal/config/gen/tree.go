@@ -104,9 +104,12 @@ func (k key) isListed() bool {
 // hasKeys reports whether keys stand below it.
 func (k key) hasKeys() bool { return k.isSection() || k.element != nil }
 
-// sampleModel is a name that only shows what could stand there: a bridge that is off has
-// no models.
-const sampleModel = "routes.<name>.bridge.models.<name>"
+// examples are names that only show what could stand there: a bridge that is off has no
+// models, and a route by itself asks for no field.
+var examples = map[string]bool{
+	"routes.<name>.bridge.models.<name>":   true,
+	"routes.<name>.require.headers.<name>": true,
+}
 
 // isPairs reports whether the key is a map of texts, which is written in one piece.
 func (k key) isPairs() bool { return k.typ == reflect.TypeFor[map[string]string]() }

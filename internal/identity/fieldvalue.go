@@ -9,21 +9,22 @@ import (
 	"github.com/apim-edge/apim-edge/internal/secret"
 )
 
-// UpstreamKey is what the upstream is sent in place of a client's own key. It is read
-// again while it is used, beside the loop: a rotation in a vault or a file is seen.
-type UpstreamKey struct {
+// FieldValue is a secret that stands in a field: what the upstream is sent in place of a
+// client's own key, or what a request must have (require.headers). It is read again while
+// it is used, beside the loop: a rotation in a vault or a file is seen.
+type FieldValue struct {
 	source secret.Source
 	value  atomic.Pointer[[]byte]
 	at     atomic.Int64 // when it was read, in nanoseconds of the wall clock
 }
 
-// rereadEvery is how old a key may be that is used.
+// rereadEvery is how old a value may be that is used.
 const rereadEvery = 30 * time.Second
 
-// NewUpstreamKey reads a key for the first time. Where vaults are not asked, *** stands
+// NewFieldValue reads a value for the first time. Where vaults are not asked, *** stands
 // in its place.
-func NewUpstreamKey(source secret.Source) (*UpstreamKey, error) {
-	k := &UpstreamKey{source: source}
+func NewFieldValue(source secret.Source) (*FieldValue, error) {
+	k := &FieldValue{source: source}
 	value, err := source.Current()
 	text := []byte("***")
 	switch {
@@ -40,9 +41,9 @@ func NewUpstreamKey(source secret.Source) (*UpstreamKey, error) {
 	return k, nil
 }
 
-// Current returns the key, nil where it was withdrawn. It never waits, and allocates
-// nothing while the key is fresh.
-func (k *UpstreamKey) Current(now time.Time) []byte {
+// Current returns the value, nil where it was withdrawn. It never waits, and allocates
+// nothing while the value is fresh.
+func (k *FieldValue) Current(now time.Time) []byte {
 	at := k.at.Load()
 	age := now.UnixNano() - at
 	if (age > int64(rereadEvery) || age < 0) && k.at.CompareAndSwap(at, now.UnixNano()) {
@@ -51,10 +52,10 @@ func (k *UpstreamKey) Current(now time.Time) []byte {
 	return *k.value.Load()
 }
 
-// reread takes over what the source has: in an outage that is the last good key. Where it
-// has none any more the key was withdrawn, and the upstream is sent none; who has told of
-// that is the source, or whoever asks it elsewhere.
-func (k *UpstreamKey) reread() {
+// reread takes over what the source has: in an outage that is the last good
+// value. Where it has none any more the value was withdrawn: the upstream is sent none, and
+// no request has it. Who has told of that is the source, or whoever asks it elsewhere.
+func (k *FieldValue) reread() {
 	value, err := k.source.Current()
 	if errors.Is(err, secret.ErrNotAsked) { // the edge ends, and what runs needs its key
 		return
@@ -64,7 +65,7 @@ func (k *UpstreamKey) reread() {
 	}
 }
 
-var errUnfit = errors.New("the key has a character that no field can have, such as a line break")
+var errUnfit = errors.New("the value has a character that no field can have, such as a line break")
 
 // inField returns a value as it stands in a field, nil for none. A line break in it would
 // make a field of its own.

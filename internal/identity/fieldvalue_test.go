@@ -34,10 +34,10 @@ func (r *rotating) set(value string, err error) {
 	r.value, r.err = value, err
 }
 
-func TestARotatedUpstreamKeyIsSeen(t *testing.T) {
+func TestARotatedFieldValueIsSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &rotating{value: "first"}
-		k, err := NewUpstreamKey(source)
+		k, err := NewFieldValue(source)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +83,7 @@ func TestARotatedUpstreamKeyIsSeen(t *testing.T) {
 func TestAClockThatIsSetBackHidesNoRotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &rotating{value: "first"}
-		k, err := NewUpstreamKey(source)
+		k, err := NewFieldValue(source)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,21 +97,21 @@ func TestAClockThatIsSetBackHidesNoRotation(t *testing.T) {
 	})
 }
 
-func TestAnUpstreamKeyThatIsNotThere(t *testing.T) {
-	if _, err := NewUpstreamKey(&rotating{err: errors.New("the file is not there")}); err == nil {
+func TestAFieldValueThatIsNotThere(t *testing.T) {
+	if _, err := NewFieldValue(&rotating{err: errors.New("the file is not there")}); err == nil {
 		t.Error("a key that cannot be read is no fault")
 	}
-	if _, err := NewUpstreamKey(&rotating{value: "key\r\nX-Caller: admin"}); err == nil || strings.Contains(err.Error(), "admin") {
+	if _, err := NewFieldValue(&rotating{value: "key\r\nX-Caller: admin"}); err == nil || strings.Contains(err.Error(), "admin") {
 		t.Errorf("a key with a line break inside: %v", err)
 	}
-	k, err := NewUpstreamKey(&rotating{err: secret.ErrNotAsked})
+	k, err := NewFieldValue(&rotating{err: secret.ErrNotAsked})
 	if err != nil || string(k.Current(time.Now())) != "***" {
 		t.Errorf("where vaults are not asked: %v", err)
 	}
 }
 
-func TestUsingAnUpstreamKeyAllocatesNothing(t *testing.T) {
-	k, err := NewUpstreamKey(&rotating{value: "key"})
+func TestUsingAFieldValueAllocatesNothing(t *testing.T) {
+	k, err := NewFieldValue(&rotating{value: "key"})
 	if err != nil {
 		t.Fatal(err)
 	}
