@@ -156,14 +156,7 @@ func common(one, other []network) (all []network) {
 }
 
 // asStrictAs reports whether who has passed these has passed the others as well.
-func (a *addresses) asStrictAs(other *addresses) bool {
-	for _, f := range other.filters {
-		if !slices.Contains(a.filters, f) {
-			return false
-		}
-	}
-	return true
-}
+func (a *addresses) asStrictAs(other *addresses) bool { return haveAll(a.filters, other.filters) }
 
 func (a *addresses) write() section {
 	s := newSection()

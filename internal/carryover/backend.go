@@ -205,27 +205,6 @@ func rewriteURI(p *policy) {
 	}
 }
 
-// checkHeader carries over a check that the key is there. Others are not carried over.
-func checkHeader(p *policy) {
-	name, code := p.attrText("name"), p.attrText("failed-check-httpcode")
-	message := p.attrText("failed-check-error-message")
-	p.attrText("ignore-case")
-	switch {
-	case p.failed(Access):
-	case len(p.el.Children) > 0:
-		p.refused(Access, "apim-edge compares no field with a value; where the value is a key, issue one (clients, apim-edge key new)")
-	case !isKeyField(strings.ToLower(name), p.route):
-		p.refused(Access, "apim-edge asks for no field but that of a credential")
-	case code != "401":
-		p.refused(Access, "apim-edge answers 401 where the credential is missing (on_missing: reject)")
-	default:
-		if message != "" {
-			p.note("the text of the answer is apim-edge's")
-		}
-		p.rejectMissing()
-	}
-}
-
 // several reports whether the route has more than one upstream.
 func (r *route) several() bool { return len(r.targets) > 1 }
 

@@ -66,7 +66,7 @@ func (c *conversion) api(api API) {
 // route makes the route of an API or, below that, of an operation.
 func (c *conversion) route(api API, op *Operation, above *route) *route {
 	product := cmp.Or(api.Product, c.in.Product)
-	r := &route{conversion: c, api: api, above: above, variables: map[string]variable{}}
+	r := &route{conversion: c, api: api, above: above, variables: map[string]variable{}, valueNames: valueNames{}}
 	name, path := cmp.Or(api.Name, api.Path), joined("/", api.Path)
 	r.prefix = sourced[string]{path, cmp.Or(api.From, "the path of the API")}
 	r.strip = r.prefix

@@ -46,7 +46,7 @@ func (r *route) asStrictAs(api *route) {
 		return
 	}
 	lessOfCallers := len(r.tokens) == 0 && r.orKey == "" && len(api.tokens)+len(api.closed) > 0
-	if !lessOfCallers && r.addresses.asStrictAs(&api.addresses) {
+	if !lessOfCallers && r.addresses.asStrictAs(&api.addresses) && r.headers.asStrictAs(&api.headers) {
 		return
 	}
 	r.remark(Left, "who may call the operation", "its policies ask callers for less than those of the API, and a route of apim-edge is for every method, and for every path below "+r.prefix.value, Access)

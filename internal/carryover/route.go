@@ -23,6 +23,8 @@ type route struct {
 	tokens      []string  // names of the token policies that a caller has to pass
 	closed      []string  // why nobody passes
 	addresses   addresses // from where it may be called
+	headers     headers   // what a request must have
+	valueNames  valueNames
 	credential  credential
 	identity    *sourced[identity] // the token that is shown to the upstream
 	key         *sourced[ownKey]   // or the key

@@ -223,6 +223,7 @@ func (r *route) writeAccess(s section) {
 		require.text("match", match, "")
 	}
 	require.under("addresses", r.addresses.write(), "")
+	require.under("headers", r.headers.write(), "")
 	s.under("require", require, "")
 	if len(r.tokens) == 0 && !client && r.ownCredential() {
 		s.plain("open", "true", "the API asks for no subscription key: "+r.api.From)
