@@ -106,6 +106,10 @@ func TestAnExchangeAllocatesNothing(t *testing.T) {
 			exchangeAllocatesNothing(t, request, proxytest.StartEdge, callableFrom(config.Addresses{Allow: []string{"192.0.2.0/24", "127.0.0.0/8"}}))
 		})
 	}
+	t.Run("with parameters that change", func(t *testing.T) {
+		request := strings.Replace(sdkHead, "/completions HTTP", "/completions?a=1&api-version=2&trace=3 HTTP", 1)
+		exchangeAllocatesNothing(t, request, proxytest.StartEdge, changing(someParameters))
+	})
 	t.Run("with a field that it must have", func(t *testing.T) {
 		t.Setenv("OTHER_FRONT_DOOR", "another")
 		request := strings.Replace(sdkHead, "\nHost:", "\nX-Azure-FDID: "+frontDoor+"\nHost:", 1)

@@ -204,7 +204,7 @@ func (x *Exchange) forwarded() head.Forwarded {
 		Request: x.req, Policy: x.route.Credential, Decision: &x.attempt.decision, Own: x.attempt.own(), Replaces: x.attempt.target.Replaces,
 		Strip: x.route.Strip, Prefix: x.attempt.target.Prefix, Host: x.attempt.target.Host, ID: x.kept.id, Name: x.edge.name,
 		Client: x.client.address, Secure: x.client.tls, Trusted: x.snap.Trusts(x.client.address), WithholdOrigin: x.route.WithholdOrigin,
-		Claims: claims,
+		Parameters: x.route.Parameters, Claims: claims,
 	}
 	if t := x.trace; t != nil {
 		f.Traceparent, f.TraceAnew = t.Traceparent(), t.Anew

@@ -271,17 +271,3 @@ func (p *policy) host() {
 		p.nothing(p.spot, "the upstream gets the host of its URL")
 	})
 }
-
-// setQuery carries over what the edge does to the query: it takes the key out.
-func setQuery(p *policy) {
-	name, action := p.attrText("name"), strings.ToLower(p.attrText("exists-action"))
-	switch {
-	case p.failed(Request):
-	case action == "delete" && strings.EqualFold(name, "subscription-key"):
-		p.nothing(p.spot, "apim-edge takes a key out of the query by itself (credential.query_aliases)")
-	case strings.EqualFold(name, "api-version"):
-		p.refused(Request, "apim-edge writes api-version where a route leads v1 to legacy paths (bridge.models, docs/bridge.md), and leaves it alone elsewhere")
-	default:
-		p.refused(Request, "apim-edge passes the query on")
-	}
-}

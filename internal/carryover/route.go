@@ -25,6 +25,7 @@ type route struct {
 	addresses   addresses // from where it may be called
 	headers     headers   // what a request must have
 	valueNames  valueNames
+	query       []parameter // in the order of their policies
 	credential  credential
 	identity    *sourced[identity] // the token that is shown to the upstream
 	key         *sourced[ownKey]   // or the key

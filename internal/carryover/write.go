@@ -148,6 +148,7 @@ func (r *route) write(upstreams []string) section {
 		s.text("strip_prefix", r.strip.value, r.strip.from)
 	}
 	r.writeUpstreams(s, upstreams)
+	s.under("query", r.writeQuery(), "")
 	r.writeAccess(s)
 	credential := newSection()
 	header := r.credential.header

@@ -59,6 +59,8 @@ type Setup struct {
 	Addresses bool `json:"addresses,omitempty"`
 	// Headers: or who has a field that a front sets.
 	Headers bool `json:"headers,omitempty"`
+	// Query: the upstream is sent other parameters than clients send.
+	Query bool `json:"query,omitempty"`
 }
 
 // format is the one that is written. One that is not known is not read.

@@ -157,22 +157,6 @@ type Upstream struct {
 	Probe Probe `koanf:"probe"`
 }
 
-// UpstreamTLS secures connections to an https upstream. The upstream's
-// certificate is always verified.
-type UpstreamTLS struct {
-	// PEM file with the certificate authorities to trust instead of the system's.
-	CAFile string `koanf:"ca_file"`
-	// Name to send as SNI and to verify, where it differs from the URL's host.
-	ServerName string `koanf:"server_name"`
-	// PEM file with a client certificate to show to the upstream, chain
-	// included. It is shown to an upstream that asks in the handshake and, under
-	// TLS 1.2, to one that asks once more behind the request, as API Management
-	// does. One that asks behind the request under TLS 1.3 is not served.
-	CertFile string `koanf:"cert_file"`
-	// PEM file with the client certificate's private key.
-	KeyFile string `koanf:"key_file"`
-}
-
 // Route says which requests go to which upstream, and under which rules.
 type Route struct {
 	// Requests whose path starts with this prefix, at a segment boundary,
@@ -200,6 +184,9 @@ type Route struct {
 	// Prefix to take off the path before it is forwarded: path_prefix or a part
 	// of it.
 	StripPrefix string `koanf:"strip_prefix"`
+	// Parameters of the query that the upstream is sent other than the client has sent
+	// them. Names are read as Azure reads them: percent-decoded, and without case.
+	Query Query `koanf:"query"`
 	// Let everybody who reaches the route use what its upstream is shown by
 	// apim-edge itself (auth of the upstream). Nothing else follows from it.
 	Open bool `koanf:"open"`

@@ -54,7 +54,7 @@ var unseen = reasons(map[string]string{
 		wildcard-with-credentials`,
 	refers: `bridge-default-unknown client-route-open client-route-unknown require-no-policy require-unknown-policy
 		route-to-nowhere route-to-nowhere-without-likeness upstreams-of-a-route-unknown`,
-	measured: `limits-burst-of-years breaker-too-short bridge-body-head-too-small duration-nanoseconds duration-of-years failover-body-head-too-large head-too-large head-too-small
+	measured: `limits-burst-of-years breaker-too-short bridge-body-head-too-small duration-nanoseconds duration-of-years failover-body-head-too-large head-too-large head-too-small query-many
 		heartbeat-too-often size-too-large token-policy-skew-too-large trusted-proxy-with-host-bits`,
 	spelled: `auth-header-taken forward-claims-forwarded key-field-taken`,
 })
@@ -232,6 +232,7 @@ func TestSchemaIsNeverStricterThanCheck(t *testing.T) {
 		{"routes: {a: {require: {addresses: {allow: [%], deny: [%]}}}}", "host"},
 		{"routes: {a: {require: {headers: {%: {values: [%]}}}}}", "reference"},
 		{"routes: {a: {require: {headers: {%: {}}}}}", "word"},
+		{"routes: {a: {query: {set: {%: x}, default: {y: %}, remove: [%]}}}", "word"},
 		{"token_policies: {p: {tenant_id: %, audiences: [%]}}", "id"},
 		{"token_policies: {p: {tenant_id: organizations, tenants: [%], cloud: %, audiences: [a]}}", "id"},
 		{"token_policies: {p: {openid_configs: [%], issuers: [%], audiences: [%]}}", "url"},

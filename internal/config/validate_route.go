@@ -28,6 +28,7 @@ func (v *checker) routes() {
 			v.fault(option.Child(key, "path_prefix"), option.Show(place), fmt.Sprintf("routes.%s has the same host and path_prefix", first), "")
 		}
 		taken[place] = name
+		v.query(option.Child(key, "query"), r)
 		v.usageModels(option.Child(key, "usage_models"), r)
 		v.entrusted(key, r)
 		v.options(key, r)

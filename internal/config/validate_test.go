@@ -44,6 +44,7 @@ func TestValid(t *testing.T) {
 		{"a heartbeat", route("heartbeat: 15s")},
 		{"addresses that may call", oneUpstream + "routes: {all: {require: {addresses: {allow: [10.0.0.0/8, '::ffff:192.0.2.0/120', '::1'], deny: [10.0.0.9]}}}}"},
 		{"fields that a request must have", oneUpstream + "routes: {all: {require: {headers: {X-Azure-FDID: {values: ['env:A', 'file:/b', 'keyvault:https://contoso.vault.azure.net/secrets/c'], ignore_case: true}, X-Front: {}}}}}"},
+		{"parameters of the query", oneUpstream + "routes: {all: {query: {set: {api-version: '2024-10-21', $top: 'a b&c=%/ä'}, default: {x: ''}, remove: [trace, $filter]}}}"},
 		{"trusted networks", oneUpstream + "trusted_proxies: [10.0.0.0/8, 192.0.2.1, 'fd00::/8', '::1']"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -35,6 +35,7 @@ func writeAPIM(v *view) string {
 	a.tokens()
 	a.limits()
 	a.callers()
+	a.query()
 	a.upstream()
 	a.close("</inbound>")
 	a.open("<backend>")

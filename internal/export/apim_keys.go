@@ -27,9 +27,10 @@ func eitherOr(v *view) bool {
 }
 
 const (
-	ownGateway  = "API Management's gateway has its own"
-	apimAddress = "ip-filter looks at the address that API Management sees: behind Front Door or another proxy that is the proxy's, and the filter has to stand there"
-	oneField    = "API Management looks for the key in one field, before any policy runs"
+	ownGateway     = "API Management's gateway has its own"
+	apimAddress    = "ip-filter looks at the address that API Management sees: behind Front Door or another proxy that is the proxy's, and the filter has to stand there"
+	notExpressions = "a value with @ in front or {{ inside is an expression or a named value to API Management; it is left out"
+	oneField       = "API Management looks for the key in one field, before any policy runs"
 )
 
 // apimKeys says what becomes of each key in API Management.
@@ -95,6 +96,9 @@ var apimKeys = merged(spread("a pool of backend entities is for upstreams that a
 	"routes.<name>.require.token":                      does("validate-azure-ad-token or validate-jwt").but(severalTokens, cant("checks that stand one after another must all pass, and the route asks for one of several; the document lets nobody in instead")),
 	"routes.<name>.require.client":                     cant("keys of apim-edge are kept as keyed hashes: make a subscription for each client instead"),
 	"routes.<name>.require.match":                      spare("there is one condition only").but(eitherOr, cant("the document asks for the token alone: API Management has no either-or of subscription keys and tokens")),
+	"routes.<name>.query.set":                          does("set-query-parameter that overrides").but(setsExpression, cant(notExpressions)),
+	"routes.<name>.query.default":                      does("set-query-parameter that skips what is there").but(defaultsExpression, cant(notExpressions)),
+	"routes.<name>.query.remove":                       does("set-query-parameter that deletes"),
 	"routes.<name>.forward_claims":                     does("set-header from the checked token; a claim that is not there comes as an empty field"),
 
 	"routes.<name>.cors.allowed_origins":       does("cors").but(patterns, cant("API Management compares origins as a whole: those with * in them are left out")),

@@ -98,7 +98,7 @@ func TestTheWalkSeesEveryShape(t *testing.T) {
 
 // TestDocuments compares what is written, and the list beside it, with testdata.
 func TestDocuments(t *testing.T) {
-	for _, name := range []string{"plain", "everything", "tokens", "limits", "several", "pool", "addresses", "headers"} {
+	for _, name := range []string{"plain", "everything", "tokens", "limits", "several", "pool", "addresses", "headers", "query"} {
 		conf := load(t, filepath.Join("testdata", name+".yaml"))
 		for _, to := range Targets() {
 			doc := document(t, conf, "openai", to)

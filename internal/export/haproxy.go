@@ -92,6 +92,7 @@ func (h *haproxy) frontend() {
 	h.corsRequest()
 	h.admit()
 	h.credentialRules()
+	h.queryRules()
 	h.forwardRules()
 	h.corsResponse()
 	h.line("default_backend %s", h.identifier("upstream"))

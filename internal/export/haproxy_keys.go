@@ -1,5 +1,7 @@
 package export
 
+const haQuery = "a name with other characters than letters, digits and ._~$@:!*- cannot be written as an expression; the query goes on as it comes"
+
 // haproxyKeys says what becomes of each key in HAProxy.
 var haproxyKeys = merged(proxies, spread("others can be servers of its backend, but a credential, a prefix and a bridge of their own cannot"), map[string]fate{
 	"listen.address":         does("bind"),
@@ -40,6 +42,9 @@ var haproxyKeys = merged(proxies, spread("others can be servers of its backend, 
 	"routes.<name>.require.addresses.deny":             does("acl of src, or of whom trusted_proxies name, four of them in a row at most, and 403"),
 	"routes.<name>.require.headers.<name>.values":      does("strcmp with a variable of the environment, which you fill in, and 403; a value that changes needs a restart"),
 	"routes.<name>.require.headers.<name>.ignore_case": does("lower"),
+	"routes.<name>.query.set":                          does("set-query").but(oddParameter, cant(haQuery)),
+	"routes.<name>.query.default":                      does("set-query where the parameter is not there").but(oddParameter, cant(haQuery)),
+	"routes.<name>.query.remove":                       does("set-query").but(oddParameter, cant(haQuery)),
 	"routes.<name>.forward_claims":                     cant("HAProxy reads claims of signed tokens (jwt_payload_query), but the token would have to be verified first"),
 
 	"routes.<name>.cors.allowed_origins":       does("rules on Origin"),
@@ -85,7 +90,7 @@ func shortSilence(v *view) bool {
 
 // haproxyGaps are differences that have no key.
 var haproxyGaps = []gap{
-	{"escaped-query-names", "a parameter whose name has a percent-escape is not recognised, and goes on in the URL", hasQuery},
+	{"escaped-query-names", "a parameter whose name has a percent-escape is not recognised, and goes on in the URL", readsQuery},
 	gapComparing,
 	{"token-by-its-header", "a token is known by alg in its header, as HAProxy's own reader of JSON finds it", nil},
 	gapOtherReadings,

@@ -6,6 +6,8 @@ func unreadable(v *view) bool {
 	return slices.ContainsFunc(v.keyFields(), func(name string) bool { return !plainName(name) })
 }
 
+const nginxQuery = "a map finds a parameter once, and nothing takes one out wherever and however often it stands there; the query goes on as it comes"
+
 // nginxKeys says what becomes of each key in nginx.
 var nginxKeys = merged(proxies, spread("nginx has one Host, one prefix, one credential and one name of a certificate for all servers of an upstream"), map[string]fate{
 	"listen.address":         does("listen"),
@@ -49,6 +51,9 @@ var nginxKeys = merged(proxies, spread("nginx has one Host, one prefix, one cred
 	"routes.<name>.require.headers.<name>.values": does("a map of the field with an include file, which you fill in, and 403; a value that changes needs a reload").
 		but(hasUnreadableHeader, cant("nginx reads no field whose name has other characters than letters, digits and hyphens; the file lets nobody in instead")),
 	"routes.<name>.require.headers.<name>.ignore_case": does("the map's expressions"),
+	"routes.<name>.query.set":                          cant(nginxQuery),
+	"routes.<name>.query.default":                      cant(nginxQuery),
+	"routes.<name>.query.remove":                       cant(nginxQuery),
 	"routes.<name>.forward_claims":                     cant("it reads no claims"),
 
 	"routes.<name>.cors.allowed_origins":       does("a map of Origin"),
@@ -110,6 +115,8 @@ var nginxGaps = []gap{
 	{"errors", "what nginx itself has to say (502, 504, 413) is HTML and carries no word on whether the upstream had begun", nil},
 	gapObserved,
 }
+
+func readsQuery(v *view) bool { return hasQuery(v) || v.route.Query.Changes() }
 
 func hasQuery(v *view) bool { return len(v.route.Credential.QueryAliases) > 0 }
 

@@ -67,6 +67,9 @@ func changes(e *evidence) (all []Change) {
 	if s.Headers {
 		all = append(all, checkHeaders(s))
 	}
+	if s.Query {
+		all = append(all, changeQuery(s))
+	}
 	return all
 }
 
@@ -218,6 +221,13 @@ func checkHeaders(s *census.Setup) Change {
 		For: "require.headers", What: "The edge lets in only requests with fields that a front sets. Have API Management look at the same, by the check-header that this writes:", Kind: "sh",
 		Text: exported(s),
 		But:  "The values stand in named values, which you fill in, and the front has to lead to API Management itself.",
+	}
+}
+
+func changeQuery(s *census.Setup) Change {
+	return Change{
+		For: "query", What: "The edge sends the API other parameters than callers do. Have API Management change the same, by the set-query-parameter that this writes, or the callers:", Kind: "sh",
+		Text: exported(s),
 	}
 }
 

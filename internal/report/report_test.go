@@ -38,7 +38,7 @@ func sample() census.Document {
 		{Route: "bridge", PathPrefix: "/v1", Upstream: "https://contoso.azure-api.net", KeyField: "api-key", BridgeTo: "legacy"},
 		{Route: "free", PathPrefix: "/free", Upstream: "https://contoso.azure-api.net/free", KeyField: "api-key"},
 		{Route: "openai", PathPrefix: "/openai", Upstream: "https://contoso.azure-api.net", KeyField: "api-key", Origins: []string{"https://chat.example.com", "https://*.example.com"}},
-		{Route: "own", PathPrefix: "/own", Upstream: "https://apim.example.com", KeyField: "api-key", Own: "managed_identity", Tokens: true, Keys: true, Addresses: true, Headers: true},
+		{Route: "own", PathPrefix: "/own", Upstream: "https://apim.example.com", KeyField: "api-key", Own: "managed_identity", Tokens: true, Keys: true, Addresses: true, Headers: true, Query: true},
 		{Route: "silent", PathPrefix: "/silent", Upstream: "https://contoso.azure-api.net", KeyField: "api-key"},
 	}
 	chat := func(route, who, client, version, reason, needs string) census.Key {

@@ -56,7 +56,7 @@ func Setups(conf config.Config) (all []census.Setup) {
 		up := conf.Upstreams[r.UpstreamNames()[0]] // a report names one
 		c := census.Setup{
 			Route: name, PathPrefix: r.PathPrefix, KeyField: r.Credential.Header, KeyValue: r.Credential.Value,
-			Origins: r.CORS.AllowedOrigins, BridgeTo: r.Bridge.To, Tokens: len(r.Require.Token) > 0, Keys: r.Require.Client, Addresses: r.Require.Addresses.Set(), Headers: len(r.Require.Headers) > 0,
+			Origins: r.CORS.AllowedOrigins, BridgeTo: r.Bridge.To, Tokens: len(r.Require.Token) > 0, Keys: r.Require.Client, Addresses: r.Require.Addresses.Set(), Headers: len(r.Require.Headers) > 0, Query: r.Query.Changes(),
 		}
 		if u, err := url.Parse(up.URL); err == nil {
 			c.Upstream = (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()

@@ -22,6 +22,8 @@ type Forwarded struct {
 	// is taken off then. Grown is how much longer than the client says the body is.
 	Path, Query []byte
 	Grown       int
+	// Parameters says which of the query are other ones upstream; nil: none.
+	Parameters *rewrite.Parameters
 	// Host is what the upstream is called; nil: as the client calls the edge.
 	Host []byte
 	// ID is the request id where the client has sent none.
@@ -136,7 +138,8 @@ func appendField(dst, name, value []byte) []byte {
 }
 
 // appendTarget appends path and query byte for byte, save a prefix that is
-// taken off, one that is put on, and query keys that have become a field.
+// taken off, one that is put on, query keys that have become a field, and parameters that
+// the route changes.
 func (f *Forwarded) appendTarget(dst []byte) []byte {
 	r := f.Request
 	path, query := r.Path, r.Query
@@ -153,9 +156,18 @@ func (f *Forwarded) appendTarget(dst []byte) []byte {
 		dst = append(dst, '/')
 	}
 	dst = append(dst, path...)
-	if query == nil {
-		return dst
+	mark := len(dst)
+	if query != nil {
+		dst = f.appendQuery(dst, query)
 	}
+	if f.Parameters != nil {
+		dst = f.Parameters.Edit(dst, mark)
+	}
+	return dst
+}
+
+// appendQuery appends a query without what the credential rules take out of it.
+func (f *Forwarded) appendQuery(dst, query []byte) []byte {
 	mark := len(dst)
 	dst, changed := f.Policy.AppendQuery(append(dst, '?'), query)
 	if f.Replaces != nil {

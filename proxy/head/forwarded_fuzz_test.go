@@ -128,6 +128,12 @@ func (x *trial) sameTarget(r *http.Request) error {
 			kept = append(kept, parameter)
 		}
 	}
+	if x.parameters != nil && want != "*" {
+		if strings.Join(kept, "") == "" && len(kept) < 2 {
+			kept = nil // nothing stands in front of what is set
+		}
+		kept = append(kept, "v=a%20b")
+	}
 	if query != strings.Join(kept, "&") {
 		return fmt.Errorf("query %q, want %q", query, strings.Join(kept, "&"))
 	}
@@ -135,7 +141,7 @@ func (x *trial) sameTarget(r *http.Request) error {
 }
 
 func (x *trial) governsQuery(name string) bool {
-	return strings.EqualFold(name, "subscription-key") || (x.strip != "" || x.own != "" && !x.keeps) && strings.EqualFold(name, "api-key")
+	return x.parameters != nil && (strings.EqualFold(name, "a") || strings.EqualFold(name, "v")) || strings.EqualFold(name, "subscription-key") || (x.strip != "" || x.own != "" && !x.keeps) && strings.EqualFold(name, "api-key")
 }
 
 // sameEndToEnd compares the fields that are neither the edge's, nor credentials,

@@ -25,6 +25,8 @@ type side struct {
 	own      string          // the line of the edge's own credential
 	replaces *rewrite.Policy // nil: there is none
 	keeps    bool            // the caller's go on beside it
+
+	parameters *rewrite.Parameters // nil: the query goes on
 }
 
 // sides are those that drawn heads are tried on: each way in which a head can change.
@@ -37,6 +39,8 @@ var sides = []side{
 	ownSide("a key of the edge", "api-key", "api-key: own\r\n", false, rewrite.Options{Header: "x-other", Aliases: []string{}, QueryAliases: []string{}}),
 	ownSide("a token of the edge", "Authorization", "Authorization: Bearer own\r\n", false, rewrite.Options{KeepAuthorization: true, KeepMisplacedToken: true}),
 	ownSide("a key of the edge and the caller's token", "api-key", "api-key: own\r\n", true, rewrite.Options{}),
+	{name: "parameters", policy: credentials(rewrite.Options{}), strip: "/v1", prefix: "/openai", parameters: rewrite.NewParameters(map[string]string{"v": "a b"}, nil, []string{"a"}),
+		own: "api-key: own\r\n", replaces: rewrite.Replacing("api-key")},
 	newSide("both kept", rewrite.Options{KeepAuthorization: true, KeepMisplacedToken: true, Aliases: []string{"x-api-key"}}, nil),
 }
 
@@ -121,7 +125,7 @@ func (x *trial) forward(dst []byte) (out []byte, ok bool) {
 		Own: []byte(x.own), Replaces: x.replaces,
 		Name:    []byte("apim-edge-x"),
 		Request: &x.req, Policy: x.policy, Decision: &x.decision, Strip: x.strip, Prefix: x.prefix, ID: []byte(x.id),
-		Client: peer, Trusted: x.trusted, WithholdOrigin: x.withhold,
+		Client: peer, Trusted: x.trusted, WithholdOrigin: x.withhold, Parameters: x.parameters,
 	}
 	if x.host != "" {
 		f.Host = []byte(x.host)

@@ -42,17 +42,18 @@ type Route struct {
 	Target         *upstream.Target // where there is one upstream; of several the first
 	Group          *upstream.Group  // nil: there is one upstream
 	Credential     *rewrite.Policy
-	KeyField       string           // the field in which Credential sends the key
-	CORS           *corsx.Policy    // nil: upstream's own fields pass
-	Addresses      *admit.Addresses // nil: everybody may call
-	Headers        []*admit.Header  // none: no field is asked for
-	Gate           *identity.Gate   // nil: everybody may pass
-	Claims         head.Claims      // without what a token says
-	WithholdOrigin bool             // the upstream is not told the Origin
-	CheckUpgrades  bool             // the Origin of a WebSocket handshake has to be allowed
-	Limit          *admit.Limit     // nil: everybody may ask for as much as they like
-	Bridge         *bridge.Table    // nil: requests go on in the shape in which they come
-	Usage          *Usage           // nil: nobody reads the tokens of answers
+	Parameters     *rewrite.Parameters // nil: the query goes on as it is
+	KeyField       string              // the field in which Credential sends the key
+	CORS           *corsx.Policy       // nil: upstream's own fields pass
+	Addresses      *admit.Addresses    // nil: everybody may call
+	Headers        []*admit.Header     // none: no field is asked for
+	Gate           *identity.Gate      // nil: everybody may pass
+	Claims         head.Claims         // without what a token says
+	WithholdOrigin bool                // the upstream is not told the Origin
+	CheckUpgrades  bool                // the Origin of a WebSocket handshake has to be allowed
+	Limit          *admit.Limit        // nil: everybody may ask for as much as they like
+	Bridge         *bridge.Table       // nil: requests go on in the shape in which they come
+	Usage          *Usage              // nil: nobody reads the tokens of answers
 	BodyLimit      int64
 	Heartbeat      time.Duration
 
@@ -168,7 +169,7 @@ func compileRoute(name string, r config.Route, to []*handle, metrics *record.Met
 			return nil, err
 		}
 	}
-	out.Usage = newUsage(r)
+	out.Usage, out.Parameters = newUsage(r), r.Query.Parameters()
 	out.Claims = claims(r)
 	if a := r.Require.Addresses; a.Set() {
 		gate := config.Key("routes", name, "require", "addresses")

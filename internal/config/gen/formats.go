@@ -93,14 +93,15 @@ var definitions = map[string]*schema{
 		Then:    &schema{Pattern: `^https?://(` + webHost + `(:([0-9]+|\*))?|` + starHost + `(:[0-9]+)?)$`},
 		Not:     &schema{Pattern: `^(https://.*:443|http://.*:80)$|\*.*\*`},
 	},
-	"duration":      {Pattern: `^` + duration + `$`},
-	"duration_set":  {Pattern: `^` + duration + `$`, Not: &schema{Pattern: `^[+-]?0$`}},
-	"size":          {Pattern: `^(0|` + size + `)$`},
-	"size_set":      {Pattern: `^` + size + `$`, Not: &schema{Pattern: `^0+[A-Z]`}},
-	"name":          {Pattern: `^[a-z0-9]+([_-][a-z0-9]+)*$`, MaxLength: 63},
-	"name_of_model": {Pattern: `^` + modelName + `$`, Not: &schema{Pattern: foreign}},
-	"field_name":    {Pattern: `^` + fieldName + `{1,63}$`},
-	"name_of_claim": {Pattern: `^[^\x00-\x1f\x7f]+$`, Not: &schema{Pattern: foreign}},
+	"duration":          {Pattern: `^` + duration + `$`},
+	"duration_set":      {Pattern: `^` + duration + `$`, Not: &schema{Pattern: `^[+-]?0$`}},
+	"size":              {Pattern: `^(0|` + size + `)$`},
+	"size_set":          {Pattern: `^` + size + `$`, Not: &schema{Pattern: `^0+[A-Z]`}},
+	"name":              {Pattern: `^[a-z0-9]+([_-][a-z0-9]+)*$`, MaxLength: 63},
+	"name_of_model":     {Pattern: `^` + modelName + `$`, Not: &schema{Pattern: foreign}},
+	"field_name":        {Pattern: `^` + fieldName + `{1,63}$`},
+	"name_of_parameter": {Pattern: `^[!"$'-*,-<>@-~]{1,63}$`},
+	"name_of_claim":     {Pattern: `^[^\x00-\x1f\x7f]+$`, Not: &schema{Pattern: foreign}},
 }
 
 // foreign are names that cannot be a part of a key.
@@ -131,6 +132,9 @@ var formats = map[string]string{
 	"routes.<name>.path_prefix":                           "prefix?",
 	"routes.<name>.strip_prefix":                          "prefix?",
 	"routes.<name>.host":                                  "route?",
+	"routes.<name>.query.remove":                          "parameter",
+	"routes.<name>.query.set":                             "line",
+	"routes.<name>.query.default":                         "line",
 	"routes.<name>.credential.header":                     "field?",
 	"routes.<name>.credential.value":                      "template?",
 	"routes.<name>.credential.aliases":                    "field",
@@ -169,6 +173,8 @@ var namedBy = map[string]string{
 	"routes.<name>.bridge.models":           "name_of_model",
 	"token_policies.<name>.required_claims": "name_of_claim",
 	"routes.<name>.require.headers":         "field_name",
+	"routes.<name>.query.set":               "name_of_parameter",
+	"routes.<name>.query.default":           "name_of_parameter",
 	"traces.headers":                        "field_name",
 }
 
