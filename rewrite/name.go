@@ -15,9 +15,9 @@ var managed = strings.Fields(`connection keep-alive proxy-connection te trailer 
 // by proxies.
 var prefixes = []string{"x-apim-edge-", "x-forwarded-", "sec-", "access-control-"}
 
-// taken reports whether a field has a meaning that a key in it would break, by its
+// Taken reports whether a field has a meaning that a key in it would break, by its
 // name or by one that some upstreams read as such.
-func taken(name string) bool {
+func Taken(name string) bool {
 	for _, prefix := range prefixes {
 		if len(name) >= len(prefix) && Compare([]byte(name[:len(prefix)]), prefix) != Different {
 			return true

@@ -136,7 +136,7 @@ func FieldFault(name string) string {
 	switch {
 	case !isFieldName(name):
 		return wrongName
-	case len(name) > maxNameLength || taken(name):
+	case len(name) > maxNameLength || Taken(name):
 		return wrongOwn
 	}
 	return ""
@@ -150,7 +150,7 @@ func (f *faults) field(key, name string) {
 		f.Add(key, "", wrongName)
 	case len(name) > maxNameLength:
 		f.Add(key, "", wrongLength)
-	case taken(name):
+	case Taken(name):
 		f.Add(key, name, wrongUse)
 	}
 }

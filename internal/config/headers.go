@@ -22,13 +22,15 @@ type RequiredHeader struct {
 // RequiredFault says why a request cannot be asked for a field of this name, or "". It
 // knows nothing of the fields that other keys of a route name.
 func RequiredFault(name string) string {
-	if !freeName(name) {
+	switch {
+	case !freeName(name):
 		return "this is no " + freeNameWanted
+	case len(name) > 63:
+		return "a field that can be asked for has a name of at most 63 characters"
+	case rewrite.Taken(name):
+		return "this field says something of the connection, of proxies, of the content or of a browser; ask for one that a front sets, such as X-Azure-FDID"
 	}
-	if fault := rewrite.FieldFault(name); fault != "" {
-		return fault + "; ask for one that a front sets, such as X-Azure-FDID"
-	}
-	return ""
+	return rewrite.FieldFault(name)
 }
 
 // headers checks the fields that a request must have. What others own cannot be asked for:
