@@ -48,6 +48,9 @@ func TestRecipes(t *testing.T) {
 		"recipes/census.yaml": func(c Config) (any, any) {
 			return c.Census, Census{Enabled: true, Rows: 5000, File: "/var/lib/apim-edge/census.jsonl", Key: "file:/etc/apim-edge/census.key"}
 		},
+		"recipes/front-door.yaml": func(c Config) (any, any) {
+			return c.Routes["openai"].Require.Headers, map[string]RequiredHeader{"X-Azure-FDID": {Values: []string{"env:FRONT_DOOR_ID"}}}
+		},
 		"recipes/keys-of-the-edge.yaml": func(c Config) (any, any) { return c.Clients["team-a"].Expires, "2027-06-30" },
 		"recipes/keys-and-tokens.yaml": func(c Config) (any, any) {
 			return c.Routes["openai"].Require, Require{Token: []string{"staff"}, Client: true, Match: "any"}

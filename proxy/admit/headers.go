@@ -65,9 +65,9 @@ func (h *Header) Explain(lines int, value []byte, now time.Time) Verdict {
 	if !h.Blind {
 		return h.Check(lines, value, now)
 	}
-	any := *h
-	any.values, any.told = nil, h.told+", which is not known here"
-	return any.Check(lines, value, now)
+	present := *h
+	present.values, present.told = nil, h.told+", which is not known here"
+	return present.Check(lines, value, now)
 }
 
 // known looks at each value, also where the first is the one: which of them it is, and
