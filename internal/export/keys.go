@@ -129,6 +129,7 @@ var unused = []struct {
 	{"census.", func(v *view) bool { return !v.conf.Census.Enabled }, "nobody is counted"},
 	{"traces.", func(v *view) bool { return v.conf.Traces.Endpoint == "" }, "nothing is traced"},
 	{"routes.<name>.require.addresses.", func(v *view) bool { return !v.addressed() }, "the route may be called from everywhere"},
+	{"routes.<name>.query.", func(v *view) bool { return !v.route.Query.Changes() }, "the query goes on as it comes"},
 	{"routes.<name>.require.token", asksNobody, nobodyIsAsked},
 	{"routes.<name>.require.client", asksNobody, nobodyIsAsked},
 	{"routes.<name>.require.match", asksNobody, nobodyIsAsked},
