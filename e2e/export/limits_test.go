@@ -147,8 +147,15 @@ func leading(config, host string) string { return hosts.ReplaceAllString(config,
 // file.
 func accepted(t *testing.T, addresses, names, route, pair string) {
 	t.Helper()
-	checkedNginx(t, t.TempDir(), exportedRoute(t, addresses, route, "nginx"), map[string]string{"secrets/" + route + ".conf": "proxy_set_header api-key x;"})
-	doc := exportedRoute(t, names, route, "haproxy")
+	doc := exportedRoute(t, addresses, route, "nginx")
+	secrets := map[string]string{"secrets/" + route + ".conf": "proxy_set_header api-key x;"}
+	for _, f := range doc.FillIn {
+		if strings.Contains(f.Key, ".require.headers.") {
+			secrets[f.Place] = `"~^x$" yes;`
+		}
+	}
+	checkedNginx(t, t.TempDir(), doc, secrets)
+	doc = exportedRoute(t, names, route, "haproxy")
 	checkedHAProxy(t, pairs.ReplaceAllString(doc.Document, "'"+pair+"'"))
 }
 
