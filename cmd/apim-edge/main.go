@@ -14,6 +14,8 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
+
+	"github.com/apim-edge/apim-edge/proxy/record"
 )
 
 // version is set when a release is built: -ldflags "-X main.version=...". Where
@@ -28,7 +30,7 @@ func run() int {
 	if version == "" {
 		version = builtVersion()
 	}
-	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
+	zerolog.TimeFieldFormat = record.TimeFormat
 	zerolog.TimestampFunc = func() time.Time { return time.Now().UTC() }
 	root := newRootCommand()
 	cmd, err := root.ExecuteContextC(context.Background())
