@@ -37,7 +37,7 @@ type vector struct {
 func readVectors(t *testing.T, name string) (v vectors) {
 	t.Helper()
 	data := testkit.Read(t, filepath.Join(os.Getenv("WYCHEPROOF"), "testvectors_v1", name))
-	testkit.Must(t, json.Unmarshal(data, &v))
+	testkit.JSON(t, data, &v)
 	return v
 }
 
