@@ -3,6 +3,7 @@ package demo
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -11,6 +12,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -72,7 +74,7 @@ func startEdge(change twist) func(EdgeOptions) (Edge, error) {
 		if err != nil {
 			return Edge{}, err
 		}
-		adminURL, stopAdmin, err := serve(o.AdminAddress, func(w http.ResponseWriter, r *http.Request) {
+		page := func(w http.ResponseWriter, r *http.Request) {
 			switch r.URL.Path {
 			case "/metrics":
 				_, _ = io.WriteString(w, fakeMetrics)
@@ -81,7 +83,11 @@ func startEdge(change twist) func(EdgeOptions) (Edge, error) {
 			default:
 				w.WriteHeader(http.StatusNotFound)
 			}
-		})
+		}
+		adminURL, stopAdmin, err := serve(o.AdminAddress, page)
+		if errors.Is(err, syscall.EADDRINUSE) { // somebody has taken it since it was found free
+			adminURL, stopAdmin, err = serve("127.0.0.1:0", page)
+		}
 		if err != nil {
 			stopEdge()
 			return Edge{}, err

@@ -43,17 +43,27 @@ func pressing(t *testing.T, change func(*Options), keys string) (shown []string)
 	}
 	shown = append(shown, until("Serving until"))
 	for i := range keys {
-		pressed <- keys[i]
-		pressed <- '?' // its answer is the end of that of the key before it
+		press(t, pressed, ended, keys[i])
+		press(t, pressed, ended, '?') // its answer is the end of that of the key before it
 		shown = append(shown, until("q  leave"))
 	}
-	pressed <- 'q'
+	press(t, pressed, ended, 'q')
 	for lines.Scan() { // what came late
 	}
 	if err := <-ended; err != nil {
 		t.Errorf("after q: got %v, want no error", err)
 	}
 	return shown
+}
+
+// press presses a key of a demo that has not ended: nobody would take it then.
+func press(t *testing.T, pressed chan<- byte, ended <-chan error, key byte) {
+	t.Helper()
+	select {
+	case pressed <- key:
+	case err := <-ended:
+		t.Fatalf("the demo ended before %q was pressed: %v", key, err)
+	}
 }
 
 // TestTheKeyForThe401 holds what the README says that 4 shows: one request, two answers.

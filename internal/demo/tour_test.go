@@ -67,8 +67,8 @@ func TestTheTourWaitsForKeys(t *testing.T) {
 	opt.Tour, opt.Keys = true, pressed
 	ended := make(chan error, 1)
 	go func() { ended <- Run(t.Context(), opt) }()
-	pressed <- '\r'
-	pressed <- 'q'
+	press(t, pressed, ended, '\r')
+	press(t, pressed, ended, 'q')
 	if err := <-ended; err != nil {
 		t.Errorf("after q: got %v, want no error", err)
 	}
