@@ -161,6 +161,7 @@ func (l *Loop) clock() {
 // close connections and adopt others, and what it has closed has no further bounds. A
 // connection that closes has nobody who waits: it is cut where it stands.
 func (l *Loop) sweep(now time.Duration) {
+	l.pipes.tidy()
 	for i := 0; i < len(l.seats); i++ {
 		c := l.seats[i]
 		if c == nil {

@@ -35,14 +35,16 @@ const (
 
 // pipes are those of one loop.
 type pipes struct {
-	free []*Pipe // empty, at most keepPipes
-	open int     // free or not
+	free  []*Pipe // empty, at most keepPipes
+	open  int     // free or not
+	taken bool    // one was, since tidy was called last
 }
 
 // GetPipe takes an empty pipe from the loop's own store. It returns nil if none can be
 // had: then bytes are copied.
 func (l *Loop) GetPipe() *Pipe {
 	s := &l.pipes
+	s.taken = true
 	if n := len(s.free); n > 0 {
 		p := s.free[n-1]
 		s.free = s.free[:n-1]
@@ -73,6 +75,15 @@ func (p *Pipe) close() {
 	_ = unix.Close(p.r)
 	_ = unix.Close(p.w)
 	p.loop.pipes.open--
+}
+
+// tidy closes the free ones if none was taken since it was called last: an edge that has
+// nothing to do holds nothing.
+func (s *pipes) tidy() {
+	if !s.taken {
+		s.closeFree()
+	}
+	s.taken = false
 }
 
 // closeFree closes those that nobody uses, at the end of the loop.

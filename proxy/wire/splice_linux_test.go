@@ -50,3 +50,17 @@ func TestWhatAPipeHoldsGoesWithIt(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 }
+
+// TestAnIdleLoopHoldsNoPipe holds that descriptors go back where none is needed.
+func TestAnIdleLoopHoldsNoPipe(t *testing.T) {
+	l := startLoop(t)
+	l.Do(func() {
+		l.GetPipe().Release()
+		if l.pipes.tidy(); len(l.pipes.free) != 1 {
+			t.Errorf("%d pipes are kept behind one that was used, want 1", len(l.pipes.free))
+		}
+		if l.pipes.tidy(); len(l.pipes.free) != 0 || l.pipes.open != 0 {
+			t.Errorf("%d pipes are kept, %d are open, want none", len(l.pipes.free), l.pipes.open)
+		}
+	})
+}

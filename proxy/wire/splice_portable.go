@@ -8,6 +8,8 @@ type Pipe struct{}
 // pipes are none.
 type pipes struct{}
 
+func (*pipes) tidy() {}
+
 // GetPipe returns nil: bytes are copied.
 func (l *Loop) GetPipe() *Pipe { return nil }
 
