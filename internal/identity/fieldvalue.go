@@ -14,6 +14,7 @@ import (
 // it is used, beside the loop: a rotation in a vault or a file is seen.
 type FieldValue struct {
 	source secret.Source
+	unread bool // vaults are not asked here
 	value  atomic.Pointer[[]byte]
 	at     atomic.Int64 // when it was read, in nanoseconds of the wall clock
 }
@@ -29,6 +30,7 @@ func NewFieldValue(source secret.Source) (*FieldValue, error) {
 	text := []byte("***")
 	switch {
 	case errors.Is(err, secret.ErrNotAsked): // explain and check
+		k.unread = true
 	case err != nil:
 		return nil, err
 	default:
@@ -40,6 +42,9 @@ func NewFieldValue(source secret.Source) (*FieldValue, error) {
 	k.at.Store(time.Now().UnixNano())
 	return k, nil
 }
+
+// Unread reports whether *** stands in the place of the value.
+func (k *FieldValue) Unread() bool { return k.unread }
 
 // Current returns the value, nil where it was withdrawn. It never waits, and allocates
 // nothing while the value is fresh.

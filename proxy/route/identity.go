@@ -128,12 +128,11 @@ func headers(route string, require map[string]config.RequiredHeader) (all []*adm
 			if err != nil {
 				return nil, []string{"routes", route, "require", "headers", name, "values"}, err
 			}
-			_, err = source.Current()
-			blind = blind || config.IsVaulted(err)
 			value, err := identity.NewFieldValue(source)
 			if err != nil {
 				return nil, []string{"routes", route, "require", "headers", name, "values"}, err
 			}
+			blind = blind || value.Unread()
 			values = append(values, value)
 		}
 		gate := config.Key("routes", route, "require", "headers", name)
