@@ -49,11 +49,14 @@ func (p *Parameters) add(name string) {
 	p.lengths |= 1 << len(name)
 }
 
-// written returns a parameter behind its ampersand. A space is %20: not everybody reads a
-// plus as one.
-func written(name, value string) []byte {
+// written returns a parameter behind its ampersand.
+func written(name, value string) []byte { return []byte("&" + WrittenParameter(name, value)) }
+
+// WrittenParameter returns name and value, which are plain texts, as a query has them. A
+// space is %20: not everybody reads a plus as one.
+func WrittenParameter(name, value string) string {
 	escaped := func(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }
-	return []byte("&" + escaped(name) + "=" + escaped(value))
+	return escaped(name) + "=" + escaped(value)
 }
 
 // ParameterFault says why a parameter cannot be one of Parameters, or "".

@@ -30,6 +30,9 @@ func (q Query) Parameters() *rewrite.Parameters {
 	return rewrite.NewParameters(q.Set, q.Default, q.Remove)
 }
 
+// WrittenParameter returns name and value as the upstream is sent them.
+func WrittenParameter(name, value string) string { return rewrite.WrittenParameter(name, value) }
+
 // IsKeyParameter reports whether a parameter is one in which API Management or Azure
 // OpenAI look for a key.
 func IsKeyParameter(name string) bool {

@@ -2,10 +2,11 @@ package export
 
 import (
 	"maps"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/apim-edge/apim-edge/internal/config"
 )
 
 // Parameters of the query that the route changes, in each target that can: behind the
@@ -21,8 +22,7 @@ func (v *view) ended() []string {
 
 // haText escapes a text for a format of HAProxy, percent-encoded.
 func haText(name, value string) string {
-	escaped := func(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }
-	return strings.ReplaceAll(escaped(name)+"="+escaped(value), "%", "%%")
+	return strings.ReplaceAll(config.WrittenParameter(name, value), "%", "%%")
 }
 
 // queryRules change the query, each parameter by itself. HAProxy's own reading of a query
