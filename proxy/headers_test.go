@@ -94,18 +94,7 @@ func TestAFieldIsAskedForBetweenAddressAndCredential(t *testing.T) {
 // TestWhatNoFieldIsAskedFor: preflights, whose page is to see the real answer, and probes.
 func TestWhatNoFieldIsAskedFor(t *testing.T) {
 	e := proxytest.StartEdge(t, proxytest.StartUpstream(t, proxytest.NoConnection), askForHeaders(map[string]config.RequiredHeader{"X-Front": {}}))
-	for request, status := range map[string]int{
-		proxytest.Preflight:                     204,
-		"GET /healthz HTTP/1.1\nHost: edge\n\n": 200,
-		proxytest.PlainGet:                      403,
-	} {
-		if m := e.Ask(request); m.Status() != status {
-			t.Errorf("%q is answered %q, want %d", request, m.First, status)
-		}
-	}
-	for range 2 { // a probe has no line
-		e.Exchange()
-	}
+	wantAnsweredUnasked(t, e)
 }
 
 // TestAValueThatCannotBeReadIsNoReload: the edge goes on with what it has.
