@@ -20,44 +20,36 @@ var exchangeFigures = []Figure{
 	{Key: "syscalls", Title: "syscalls", Decimals: 2},
 }
 
-func smallClosed() Workload {
+// kept is a workload of exchanges of one shape, over connections that are kept.
+func kept(name, about string, shape client.Shape, marker string) Workload {
 	return Workload{
-		Name: "small-closed", Unit: "exchange", Figures: exchangeFigures,
-		About: "small JSON exchanges (256 B up, 512 B down) over kept connections, each sending its next request at once",
+		Name: name, Unit: "exchange", Figures: exchangeFigures, About: about,
 		Run: func(ctx context.Context, c *Cell) (*Sample, error) {
-			return c.closedLoop(ctx, client.Small, client.Kept, c.Size.Connections, answerMarker)
+			return c.closedLoop(ctx, shape, client.Kept, c.Size.Connections, marker)
 		},
 	}
+}
+
+func smallClosed() Workload {
+	return kept("small-closed", "small JSON exchanges (256 B up, 512 B down) over kept connections, each sending its next request at once",
+		client.Small, answerMarker)
 }
 
 func sdkClosed() Workload {
-	return Workload{
-		Name: "sdk-closed", Unit: "exchange", Figures: exchangeFigures,
-		About: "exchanges as an OpenAI SDK makes them: 14 fields, 1.5 KB body, 512 B down",
-		Run: func(ctx context.Context, c *Cell) (*Sample, error) {
-			return c.closedLoop(ctx, client.SDK, client.Kept, c.Size.Connections, answerMarker)
-		},
-	}
+	return kept("sdk-closed", "exchanges as an OpenAI SDK makes them: 14 fields, 1.5 KB body, 512 B down", client.SDK, answerMarker)
 }
 
 func sdkModelLast() Workload {
-	return Workload{
-		Name: "sdk-model-last", Unit: "exchange", Figures: exchangeFigures, OnRequest: true,
-		About: "exchanges as an OpenAI SDK makes them, of 200 KB with the model behind the messages, 512 B down",
-		Run: func(ctx context.Context, c *Cell) (*Sample, error) {
-			return c.closedLoop(ctx, client.ModelLast, client.Kept, c.Size.Connections, answerMarker)
-		},
-	}
+	w := kept("sdk-model-last", "exchanges as an OpenAI SDK makes them, of 200 KB with the model behind the messages, 512 B down",
+		client.ModelLast, answerMarker)
+	w.OnRequest = true
+	return w
 }
 
 func sdkEmbeddings() Workload {
-	return Workload{
-		Name: "sdk-embeddings", Unit: "exchange", Figures: exchangeFigures, OnRequest: true,
-		About: "exchanges as an OpenAI SDK makes them, 1.5 KB up, 200 KB down with Content-Length",
-		Run: func(ctx context.Context, c *Cell) (*Sample, error) {
-			return c.closedLoop(ctx, client.SDK, client.Kept, c.Size.Connections, largeAnswerMarker)
-		},
-	}
+	w := kept("sdk-embeddings", "exchanges as an OpenAI SDK makes them, 1.5 KB up, 200 KB down with Content-Length", client.SDK, largeAnswerMarker)
+	w.OnRequest = true
+	return w
 }
 
 func shortConnections() Workload {
