@@ -46,8 +46,9 @@ func (b *Buf) Release() {
 	if b == nil {
 		return
 	}
-	b.held = false
-	b.moveTo(b.own, nil)
+	if b.held = false; b.space != nil || len(b.data) != BufSize || b.moved {
+		b.moveTo(b.own, nil)
+	}
 	if b.r, b.w = 0, 0; len(b.loop.bufs) < keepBufs {
 		b.loop.bufs = append(b.loop.bufs, b)
 	}

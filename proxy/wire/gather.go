@@ -14,6 +14,12 @@ func (c *Conn) Gather(front *Buf) Gather { return Gather{to: c, front: front} }
 
 // Add adds a piece.
 func (g *Gather) Add(p []byte) {
+	if len(p) > 0 { // many are empty
+		g.add(p)
+	}
+}
+
+func (g *Gather) add(p []byte) {
 	n := min(len(p), len(g.front.Free()))
 	if len(p)-n < BufSize/4 {
 		n = len(p) // front grows: to copy what is in it costs less than a write more

@@ -36,7 +36,7 @@ type Loop struct {
 
 	mu     sync.Mutex    // guards what other goroutines hand in
 	posted []func()      // not empty: somebody has roused the loop, and it has not taken them
-	ended  bool          // nothing is posted any more, and wake may be another's descriptor
+	ended  atomic.Bool   // set under mu: nothing is posted any more, and wake may be another's descriptor
 	done   chan struct{} // closed behind the last thing that the loop does
 }
 
@@ -79,7 +79,7 @@ func (l *Loop) Now() time.Duration {
 func (l *Loop) Post(f func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.ended {
+	if l.ended.Load() {
 		return false
 	}
 	if l.posted = append(l.posted, f); len(l.posted) == 1 {
@@ -113,8 +113,7 @@ func (l *Loop) runPosted() {
 // must not be called on the loop.
 func (l *Loop) Close() {
 	l.mu.Lock()
-	if !l.ended {
-		l.ended = true
+	if !l.ended.Swap(true) {
 		l.rouse() // under the lock, as everywhere: later its descriptor may be another's
 	}
 	l.mu.Unlock()
@@ -135,11 +134,9 @@ func (l *Loop) finish() {
 	}
 }
 
-func (l *Loop) isEnded() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.ended
-}
+// isEnded is asked in each turn, and so without the lock. Who has set it may still be about
+// to rouse the loop: behind its last turn runPosted takes the lock, and waits for that.
+func (l *Loop) isEnded() bool { return l.ended.Load() }
 
 // clock has the loop look for waits that have expired: one look per tick instead
 // of two system calls per exchange. It waits for the look, so that a busy loop has

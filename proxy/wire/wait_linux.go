@@ -98,9 +98,9 @@ func watch(ep, fd int, events uint32, s seat) error {
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(ep, unix.EPOLL_CTL_ADD, fd, &event))
 }
 
-// rouse ends the wait of the loop. It must be called under mu, under which run looks
-// whether the loop has ended: behind that look wake is closed, and its number may be
-// another's descriptor.
+// rouse ends the wait of the loop. It must be called under mu, and before the loop has
+// ended: run takes mu once more before it closes wake, whose number may then be another's
+// descriptor.
 func (l *Loop) rouse() {
 	one := [8]byte{1}
 	_, _ = unix.Write(l.wake, one[:]) // full means that it is roused already

@@ -8,7 +8,8 @@ import (
 )
 
 // The ways in which a Read ends without bytes. io.EOF is the orderly end: FIN, or
-// close_notify where there is TLS; ErrCut is FIN without close_notify.
+// close_notify where there is TLS; ErrCut is FIN without close_notify. Nobody wraps
+// ErrWait, so that it can be compared as it is: errors.Is costs ten times as much.
 var (
 	ErrWait = errors.New("nothing there yet")
 	ErrCut  = errors.New("TLS connection ended without close_notify")
