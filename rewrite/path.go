@@ -23,6 +23,23 @@ var harmless = func() (table [256]bool) {
 	return table
 }()
 
+// harmlessLen returns how many harmless bytes p begins with. It looks at four at a time.
+func harmlessLen(p []byte) (n int) {
+	for ; len(p) >= 4; p = p[4:] {
+		if w := (*[4]byte)(p); !harmless[w[0]] || !harmless[w[1]] || !harmless[w[2]] || !harmless[w[3]] {
+			break
+		}
+		n += 4
+	}
+	for _, c := range p {
+		if !harmless[c] {
+			break
+		}
+		n++
+	}
+	return n
+}
+
 // Oddities are what a path has that not every reader reads alike. None: it is
 // plain, and there is one reading.
 type Oddities uint8
@@ -53,6 +70,7 @@ func CheckPath(path []byte) (odd Oddities, err error) {
 		c := path[i]
 		if harmless[c] {
 			dots = other
+			i += harmlessLen(path[i+1:])
 			continue
 		}
 		if c == '/' && dots == other && oddInFront[path[i-1]] == 0 {

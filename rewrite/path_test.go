@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -101,6 +102,25 @@ func TestOddities(t *testing.T) {
 	} {
 		if got, err := CheckPath([]byte(tc.path)); got != tc.want || err != nil {
 			t.Errorf("CheckPath(%q) = %07b, %v; want %07b", tc.path, got, err, tc.want)
+		}
+	}
+}
+
+// TestPathsAreJudgedFourBytesAtATime puts each byte at each place of paths of each length.
+func TestPathsAreJudgedFourBytesAtATime(t *testing.T) {
+	for size := range 12 {
+		for at := range size {
+			for c := range 256 {
+				p := []byte(strings.Repeat("a", size))
+				p[at] = byte(c)
+				want := size
+				if !harmless[c] {
+					want = at
+				}
+				if got := harmlessLen(p); got != want {
+					t.Fatalf("harmlessLen(%q) = %d, want %d", p, got, want)
+				}
+			}
 		}
 	}
 }

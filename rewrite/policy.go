@@ -127,6 +127,10 @@ func (p *Policy) Governs(name []byte) bool { return p.find(name) != absent }
 // copies such a line: AppendFields writes what goes upstream. Of the subprotocols
 // it takes the lines that hold a key.
 func (p *Policy) Takes(line *Field) bool {
+	return p.lengths>>(len(line.Name)&63)&1 != 0 && p.takes(line) // nearly none has such a length
+}
+
+func (p *Policy) takes(line *Field) bool {
 	at := p.find(line.Name)
 	return at != absent && (at != p.subprotocol || holdsKey(line.Value))
 }
@@ -150,7 +154,7 @@ func (p *Policy) find(name []byte) int {
 func lookup(places []place, name []byte) int {
 	found := absent
 	for i := range places {
-		if equalFold(name, places[i].lower) {
+		if string(name) == places[i].name || equalFold(name, places[i].lower) { // nearly always as it is known
 			return i
 		}
 		if len(name) == len(places[i].lower) && Compare(name, places[i].lower) == Neighbour {
