@@ -10,21 +10,17 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/relay"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
 	"github.com/apim-edge/apim-edge/proxy/wire"
-	"github.com/apim-edge/apim-edge/rewrite"
 )
 
 // An attempt is one try at one upstream: what was picked, what it has taken of the
 // request, and what has come back. Its zero value has not begun.
 type attempt struct {
 	target *upstream.Target
-	// decision is what goes there of the client's credentials; it aliases the head, and
-	// dies with req.
-	decision rewrite.Decision
-	shown    *upstream.Shown // of the edge's own credential there; nil: it has none
-	again    bool            // the one before was lost on a connection from the pool: this one is made on a new one
-	wait     upstream.Wait   // for a connection; over wherever there is conn
-	conn     *upstream.Conn  // nil until there is one, and once it is kept or dropped
-	taken    int64           // bytes of the request that the connection took; above 0 no POST is sent again
+	shown  *upstream.Shown // of the edge's own credential there; nil: it has none
+	again  bool            // the one before was lost on a connection from the pool: this one is made on a new one
+	wait   upstream.Wait   // for a connection; over wherever there is conn
+	conn   *upstream.Conn  // nil until there is one, and once it is kept or dropped
+	taken  int64           // bytes of the request that the connection took; above 0 no POST is sent again
 
 	scan head.Scan // of the head under way
 	// in is what has come and is not relayed: nil, or not empty, but for the time in
@@ -130,7 +126,7 @@ func (a *attempt) send(x *Exchange) error {
 func (a *attempt) pick(x *Exchange) (err error) {
 	if a.target == nil {
 		if a.target, err = x.choose(); err == nil {
-			a.decision = a.target.Decision(x.route.Credential, x.decision)
+			x.req.sent = a.target.Decision(x.route.Credential, &x.req.decision)
 			x.traceAttempt(a)
 		}
 	}
@@ -191,7 +187,7 @@ func (a *attempt) take(conn *upstream.Conn, x *Exchange) {
 	a.conn = conn
 	x.traceConnected()
 	switch {
-	case head.LogsIn(&a.decision, x.req):
+	case head.LogsIn(&x.req.sent, &x.req.Request):
 		conn.LogIn(&x.client.bound)
 	case a.target.OneClient:
 		conn.Bind(&x.client.bound)
@@ -212,15 +208,17 @@ func (a *attempt) awaitHead(x *Exchange) error {
 			}
 			continue
 		}
-		if err := a.scan.ResponseFault(a.in.Bytes()); err != nil {
-			return a.invalid(err)
-		}
-		if a.in != nil && !a.in.MakeRoom(head.MaxResponse) {
-			return a.invalid(head.ErrSize)
+		if a.in != nil {
+			if err := a.scan.ResponseFault(a.in.Bytes()); err != nil {
+				return a.invalid(err)
+			}
+			if !a.in.MakeRoom(head.MaxResponse) {
+				return a.invalid(head.ErrSize)
+			}
 		}
 		in, err := a.conn.Read(a.in)
 		a.in = in
-		if errors.Is(err, wire.ErrWait) {
+		if err == wire.ErrWait {
 			return a.awaitMore(x)
 		}
 		if err != nil {

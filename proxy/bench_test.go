@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/apim-edge/apim-edge/internal/who"
+	"github.com/apim-edge/apim-edge/proxy/head"
 )
 
 // What an exchange of an OpenAI SDK does with its heads: 14 fields up, 12 down.
@@ -34,11 +35,11 @@ func hotFunctions(tb testing.TB) map[string]func() {
 	must(x.decide())
 	must(x.attempt.resp.Parse(sdkResponse))
 	return map[string]func(){
-		"match":     func() { _, _ = s.Match(x.req) },
+		"match":     func() { _, _ = s.Match(&x.req.Request) },
 		"decide":    func() { must(x.decide()) },
 		"meet":      func() { x.meet() },
 		"note":      func() { x.kept = kept{text: x.kept.text[:0]}; x.note() },
-		"forwarded": func() { _ = x.forwarded() },
+		"forwarded": func() { x.fill(&head.Forwarded{}) },
 		"relayed":   func() { _ = x.relayed() },
 	}
 }

@@ -21,7 +21,7 @@ func (x *Exchange) meet() {
 	if callers == nil {
 		return
 	}
-	d := &x.decision
+	d := &x.req.decision
 	if token := d.BearerToken(); token != nil {
 		x.who = callers.Token(token)
 	} else if d.Key != nil {

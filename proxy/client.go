@@ -143,7 +143,7 @@ func (c *Client) awaitRequest() bool {
 		in, err := c.Read(c.in)
 		c.in = in
 		switch {
-		case errors.Is(err, wire.ErrWait) && !c.Expired():
+		case err == wire.ErrWait && !c.Expired():
 			return false
 		case err != nil:
 			c.Close()
@@ -158,6 +158,9 @@ func (c *Client) awaitRequest() bool {
 // reports whether no byte of a request has come: who sends no more than such lines
 // is owed no answer.
 func (c *Client) nothingAsked() bool {
+	if c.in == nil {
+		return true
+	}
 	c.in.Consume(c.scan.BlankLines(c.in.Bytes()))
 	c.dropEmpty()
 	return c.in.Len() == 0 || string(c.in.Bytes()) == "\r"

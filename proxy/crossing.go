@@ -7,6 +7,7 @@ import (
 
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy/bridge"
+	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/relay"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
@@ -51,7 +52,7 @@ func (x *Exchange) cross() error {
 	c := x.client.store.crossings.take()
 	x.crossing = c
 	err := table.Begin(&c.Crossing, &bridge.Request{
-		Method: r.Method, Path: r.Path, Prefix: x.route.PrefixLen(r), Query: r.Query,
+		Method: r.Method, Path: r.Path, Prefix: x.route.PrefixLen(&r.Request), Query: r.Query,
 		ContentType: contentType, Encoded: encoded, HasBody: r.Length != 0,
 	})
 	x.stray = c.Stray()
@@ -215,7 +216,8 @@ func (c *crossing) grows() int {
 // otherwise. A body in chunks then begins with one chunk of what has come of it.
 func (x *Exchange) gather() wire.Gather {
 	out, held := x.client.Loop().GetBuf(), x.bodyHead()
-	forwarded := x.forwarded()
+	var forwarded head.Forwarded
+	x.fill(&forwarded)
 	// A head larger than that of known clients gets room at once: growing would
 	// leave a quarter of it unused, and its smaller selves to the collector.
 	front := forwarded.Append(slices.Grow(out.Empty(), x.req.Size+headRoom))
@@ -226,6 +228,11 @@ func (x *Exchange) gather() wire.Gather {
 		c.end = c.seam.AppendEnd(c.end[:0], held[:c.raw])
 		out.Set(front)
 		return x.gatherAll(out, c.content[:start], with, c.content[end:], c.end, held[c.raw:])
+	}
+	if with == nil && len(held) <= cap(front)-len(front) {
+		front, held = append(front, held...), nil // as nearly always
+		out.Set(front)
+		return x.gatherAll(out)
 	}
 	out.Set(front)
 	return x.gatherAll(out, held[:start], with, held[end:])

@@ -8,7 +8,6 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
-	"github.com/apim-edge/apim-edge/rewrite"
 )
 
 // ending is how an exchange ends, whatever it came to. Each step is begun once: an
@@ -43,6 +42,7 @@ func (c *Client) survive() {
 		return
 	}
 	c.broken = true
+	c.store.record = record.Record{} // the next one must not tell what this one was about to
 	defer func() { _ = recover() }() // there is no better place to tell of it
 	id := ""
 	if c.x != nil {
@@ -124,39 +124,54 @@ func (x *Exchange) uncount(edgeerr.Code, error) {
 }
 
 // tell has the observers know what became of the exchange. The record is that of the
-// loop, since one exchange ends at a time, and its texts are those of kept.
+// loop, since one exchange ends at a time, and its texts are those of kept. It is filled
+// where it is: it has 500 bytes, and a value of its own would be written twice.
 func (x *Exchange) tell(code edgeerr.Code, err error) {
 	if x.answer == answerProbe {
 		return
 	}
-	k, a := &x.kept, &x.attempt
-	r, now := &x.client.store.record, x.client.Loop().Now()
-	*r = record.Record{
-		ID: k.id, Method: k.method, Path: k.path, Origin: k.origin, APIMRequestID: k.apim, Client: k.family,
-		Version: k.version, Who: x.who, Needs: x.needed(), Loop: x.client.store.number,
-		Reason: x.reason, Hint: x.sight.Hint(), Notes: x.notes, Caller: x.caller.name, Check: x.caller.check, CORSRefused: x.refused, CORSAsked: k.asked,
-		Model: x.model, Limit: x.limited,
-		Status: x.status, UpstreamStatus: a.status, Up: a.taken, Down: x.down.Bytes, Events: x.events.Count, Retries: x.retries,
-		FirstByte: a.firstByte, Duration: now - x.start, Now: now,
-		Stream: x.answer == answerUpstream && x.body != head.Plain,
-		Cut:    x.answer == answerUpstream && code != edgeerr.None, Code: code, Err: err,
-	}
+	r := &x.client.store.record
+	x.tellWho(r)
+	x.tellWhat(r, code, err)
 	if x.route != nil {
 		r.Route, r.Upstream, r.Moved = x.route.Metrics, x.asked(), x.moved()
+		x.tellTokens(r)
 	}
+	x.tellTrace(r)
+	x.edge.tell(r)
+	*r = record.Record{} // what is kept must not keep texts
+}
+
+// tellWho tells who has asked, and for what.
+func (x *Exchange) tellWho(r *record.Record) {
+	k := &x.kept
+	r.ID, r.Method, r.Path, r.Origin, r.APIMRequestID = k.id, k.method, k.path, k.origin, k.apim
+	r.Client, r.Version, r.Loop = k.family, k.version, x.client.store.number
+	r.Who, r.Needs = x.who, x.needed()
+	r.Reason, r.Notes = x.reason, x.notes
+	r.Caller, r.Check = x.caller.name, x.caller.check
+	r.Model = x.model
 	if x.stray != bridge.NoStray {
 		r.Stray = x.stray.String()
 	}
-	x.tellTokens(r)
-	x.tellTrace(r)
+}
+
+// tellWhat tells what has come of it.
+func (x *Exchange) tellWhat(r *record.Record, code edgeerr.Code, err error) {
+	a, upstreams := &x.attempt, x.answer == answerUpstream
+	r.Status, r.UpstreamStatus, r.Hint = x.status, a.status, x.sight.Hint()
+	r.Up, r.Down, r.Events, r.Retries = a.taken, x.down.Bytes, x.events.Count, x.retries
+	r.Now = x.client.Loop().Now()
+	r.FirstByte, r.Duration = a.firstByte, r.Now-x.start
+	r.Limit, r.CORSRefused, r.CORSAsked = x.limited, x.refused, x.kept.asked
+	r.Stream, r.Cut = upstreams && x.body != head.Plain, upstreams && code != edgeerr.None
+	r.Code, r.Err = code, err
 	switch {
 	case x.answer == answerPreflight:
 		r.Ending = record.Preflight
 	case x.streamIncomplete():
 		r.Ending = record.StreamIncomplete
 	}
-	x.edge.tell(r)
-	*r = record.Record{} // what is kept must not keep texts
 }
 
 // streamIncomplete reports whether an event stream ended in order but without the
@@ -218,7 +233,6 @@ func (x *Exchange) dropRequest() {
 		return
 	}
 	x.dropCrossing()
-	x.decision, x.attempt.decision = rewrite.Decision{}, rewrite.Decision{} // they alias the head
 	x.req.Clear()
 	x.client.store.requests.put(x.req, x.req.Grown())
 	x.req = nil

@@ -32,13 +32,12 @@ type Exchange struct {
 	// req dies as soon as an upstream has taken it, so that a silent stream needs
 	// no head; traits and kept are what outlives it. Once parsed it aliases the bytes
 	// that client.in holds, and goes before they may be overwritten.
-	req      *head.Request
-	traits   head.Traits      // from note on; of a head that was refused Head alone
-	kept     kept             // copies: it aliases no buffer
-	overlong bool             // the request line is beyond limits.head; what is read now is for its Origin
-	admitted bool             // counted among those that run: uncount counts it out
-	decision rewrite.Decision // aliases the head, too, and dies with req
-	reason   rewrite.Reason   // reason and notes are what outlives decision
+	req      *request
+	traits   head.Traits    // from note on; of a head that was refused Head alone
+	kept     kept           // copies: it aliases no buffer
+	overlong bool           // the request line is beyond limits.head; what is read now is for its Origin
+	admitted bool           // counted among those that run: uncount counts it out
+	reason   rewrite.Reason // reason and notes are what outlives its decision
 	notes    rewrite.Notes
 
 	caller caller // where the route asks who that is
@@ -123,7 +122,7 @@ func begin(c *Client) *Exchange {
 // given back before the upstream answers.
 func (x *Exchange) note() {
 	r, k := x.req, &x.kept
-	k.path = x.keepShown(r.Path, r.Query)
+	k.path = x.keepTarget(r)
 	k.method = k.keepMethod(r.Method)
 	k.family, k.version = x.client.store.agents.Look(r.UserAgent)
 	if len(r.ID) == 0 {
@@ -154,25 +153,6 @@ func (x *Exchange) noteRefused() {
 	x.traits.Head = r.Head
 }
 
-// keepShown keeps path and query as the log may show them. It comes first, because
-// only the first of the texts gives back what it was cut from.
-func (x *Exchange) keepShown(path, query []byte) []byte {
-	k := &x.kept
-	at := len(k.text)
-	k.text = x.appendShown(k.text, path, query)
-	return k.since(at, record.PathBytes)
-}
-
-// appendShown appends path and query (nil: none) as people may see them: the only
-// way in which either is shown.
-func (x *Exchange) appendShown(dst, path, query []byte) []byte {
-	dst = x.policy().AppendRedactedPath(dst, path)
-	if query == nil {
-		return dst
-	}
-	return x.policy().AppendRedactedQuery(append(dst, '?'), query)
-}
-
 // noteOrigin looks for the Origin of a head that could not be parsed, so that a
 // page sees the error and not a CORS failure. What it finds decides about CORS
 // fields alone.
@@ -193,18 +173,18 @@ func (x *Exchange) policy() *rewrite.Policy {
 // looked at from the client's, as everything of an exchange is.
 func (x *Exchange) WakeUpstream() { x.client.run() }
 
-// forwarded returns the head of the request for the upstream of the attempt. It is made
-// anew for each attempt: host, prefix and credentials belong to the upstream.
-func (x *Exchange) forwarded() head.Forwarded {
-	claims := x.route.Claims
+// fill fills in the head of the request for the upstream of the attempt. It is made anew for
+// each attempt: host, prefix and credentials belong to the upstream.
+func (x *Exchange) fill(f *head.Forwarded) {
+	a, rt := &x.attempt, x.route
+	f.Request, f.Policy, f.Decision = &x.req.Request, rt.Credential, &x.req.sent
+	f.Own, f.Replaces = a.own(), a.target.Replaces
+	f.Strip, f.Prefix, f.Host = rt.Strip, a.target.Prefix, a.target.Host
+	f.ID, f.Name = x.kept.id, x.edge.name
+	f.Client, f.Secure, f.Trusted = x.client.address, x.client.tls, x.snap.Trusts(x.client.address)
+	f.WithholdOrigin, f.Parameters, f.Claims = rt.WithholdOrigin, rt.Parameters, rt.Claims
 	if x.caller.passed != nil {
-		claims.Says = x.caller.passed
-	}
-	f := head.Forwarded{
-		Request: x.req, Policy: x.route.Credential, Decision: &x.attempt.decision, Own: x.attempt.own(), Replaces: x.attempt.target.Replaces,
-		Strip: x.route.Strip, Prefix: x.attempt.target.Prefix, Host: x.attempt.target.Host, ID: x.kept.id, Name: x.edge.name,
-		Client: x.client.address, Secure: x.client.tls, Trusted: x.snap.Trusts(x.client.address), WithholdOrigin: x.route.WithholdOrigin,
-		Parameters: x.route.Parameters, Claims: claims,
+		f.Says = x.caller.passed
 	}
 	if t := x.trace; t != nil {
 		f.Traceparent, f.TraceAnew = t.Traceparent(), t.Anew
@@ -215,7 +195,6 @@ func (x *Exchange) forwarded() head.Forwarded {
 			f.Query = c.target[c.path:]
 		}
 	}
-	return f
 }
 
 // relayed returns the head of upstream's answer for the client.

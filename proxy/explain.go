@@ -105,7 +105,8 @@ func (x *Exchange) tellOf(err error, out *Explanation) {
 	switch err {
 	case nil:
 		out.Credential = x.credential()
-		forwarded := x.forwarded()
+		var forwarded head.Forwarded
+		x.fill(&forwarded)
 		forwarded.Name = []byte(product) // each process puts something of its own behind it
 		out.Head = x.mask(forwarded.Append(nil))
 		x.attempt.resp = &head.Response{} // nothing is known of it

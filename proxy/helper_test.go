@@ -32,7 +32,7 @@ func compiled(tb testing.TB) (*Edge, *route.Snapshot) {
 
 // exchangeOf returns an exchange that has nothing but heads.
 func exchangeOf(e *Edge, s *route.Snapshot) *Exchange {
-	x := &Exchange{edge: e, snap: s, route: s.Routes[0], req: new(head.Request)}
+	x := &Exchange{edge: e, snap: s, route: s.Routes[0], req: new(request)}
 	x.client = &Client{edge: e, store: &store{}, address: netip.MustParseAddr("192.0.2.7")}
 	x.attempt.resp, x.attempt.target = new(head.Response), x.route.Target
 	return x

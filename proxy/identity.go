@@ -47,7 +47,7 @@ func (x *Exchange) authenticate() error {
 		known = j.verdicts
 	}
 	r := identity.Request{
-		Token: x.decision.BearerToken(), Key: x.decision.Key, Fields: x.req.Fields, Query: x.req.Query,
+		Token: x.req.decision.BearerToken(), Key: x.req.decision.Key, Fields: x.req.Fields, Query: x.req.Query,
 	}
 	if told := x.client.store.explains; told != nil { // nobody is waited for
 		explained, outcome := gate.Explain(&r, time.Now())
@@ -68,7 +68,7 @@ func (x *Exchange) settle(gate *identity.Gate, outcome *identity.Outcome) error 
 	x.caller.check, x.caller.passed = outcome.Check, outcome.Passed
 	c, p := outcome.Client, outcome.Passed
 	if c != nil {
-		x.decision.Key = nil // the client's own key is of no use to anybody else
+		x.req.decision.Key = nil // the client's own key is of no use to anybody else
 	}
 	switch {
 	case c != nil:
@@ -79,7 +79,7 @@ func (x *Exchange) settle(gate *identity.Gate, outcome *identity.Outcome) error 
 	switch {
 	case outcome.Admitted:
 		x.caller.holder = c.Name
-		x.caller.name, x.decision.Key = c.Name, gate.UpstreamKey(c, time.Now())
+		x.caller.name, x.req.decision.Key = c.Name, gate.UpstreamKey(c, time.Now())
 	case c != nil && outcome.Code != edgeerr.None:
 		x.caller.name = c.Name
 	case p != nil:

@@ -62,9 +62,20 @@ func (k *kept) makeID() {
 }
 
 // appendID appends a request id: 128 random bits in hexadecimal.
-func appendID(dst []byte) []byte {
-	var id [16]byte
-	binary.NativeEndian.PutUint64(id[:8], rand.Uint64())
-	binary.NativeEndian.PutUint64(id[8:], rand.Uint64())
-	return hex.AppendEncode(dst, id[:])
+func appendID(dst []byte) []byte { return appendHex(appendHex(dst, rand.Uint64()), rand.Uint64()) }
+
+func appendHex(dst []byte, n uint64) []byte {
+	var text [16]byte
+	for i := range 8 {
+		binary.NativeEndian.PutUint16(text[2*i:], hexPairs[byte(n>>(8*i))])
+	}
+	return append(dst, text[:]...)
 }
+
+// hexPairs are the two digits of each byte.
+var hexPairs = func() (table [256]uint16) {
+	for i := range table {
+		table[i] = binary.NativeEndian.Uint16(hex.AppendEncode(nil, []byte{byte(i)}))
+	}
+	return table
+}()

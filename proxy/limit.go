@@ -38,7 +38,7 @@ func (x *Exchange) countedAs(l *admit.Limit) admit.Key {
 		c.text = append(c.text[:0], from[:]...)
 		return c.key(l.Secret, anAddress, c.text)
 	}
-	d := &x.decision
+	d := &x.req.decision
 	switch {
 	case x.caller.passed != nil: // whatever the text of the token is now
 		return c.key(l.Secret, aPerson, x.caller.passed.Caller.Person[:])

@@ -39,13 +39,14 @@ func (x *Exchange) noteCaller() {
 	if g == nil {
 		return
 	}
-	credential := x.decision.Key
+	d := &x.req.decision
+	credential := d.Key
 	if credential == nil {
-		credential = x.decision.BearerToken()
+		credential = d.BearerToken()
 	}
 	x.several = x.client.store.several.take()
 	x.several.Choice = upstream.Choice{Caller: g.CallerOf(credential), Stays: head.NamesResource(x.req.Path), Peek: x.client.store.explains != nil}
-	if head.LogsIn(&x.decision, x.req) { // over several requests, each with another credential
+	if head.LogsIn(d, &x.req.Request) { // over several requests, each with another credential
 		x.several.AtKey(x.client.address.AsSlice())
 		x.several.Stays = true
 	}
@@ -211,9 +212,10 @@ func (x *Exchange) candidates() (all []Candidate) {
 	}
 	c := x.several.Choice
 	for m := g.Next(&c); m != nil; m = g.Next(&c) {
-		x.attempt = attempt{target: m.Target, decision: m.Decision(x.route.Credential, x.decision)}
+		x.attempt, x.req.sent = attempt{target: m.Target}, m.Decision(x.route.Credential, &x.req.decision)
 		x.several.straight = m.Straight
-		forwarded := x.forwarded()
+		var forwarded head.Forwarded
+		x.fill(&forwarded)
 		line, _, _ := strings.Cut(string(forwarded.Append(nil)), "\r\n")
 		all = append(all, Candidate{m.Name, x.snap.Config.Upstreams[m.Name].URL, x.why(m, &c), x.maskLine(line)})
 	}

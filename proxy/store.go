@@ -10,6 +10,7 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/usage"
+	"github.com/apim-edge/apim-edge/rewrite"
 )
 
 // A store keeps, for one loop, what its exchanges have done with until other ones
@@ -17,7 +18,7 @@ import (
 // 1 % of the CPU of an exchange.
 type store struct {
 	exchanges shelf[Exchange]
-	requests  shelf[head.Request]
+	requests  shelf[request]
 	responses shelf[head.Response]
 	crossings shelf[crossing]
 	taps      shelf[usage.Tap]
@@ -29,8 +30,23 @@ type store struct {
 	seen      *identity.Cache // nil until a route asks for tokens
 	callers   *who.Cache      // nil where nobody counts them
 	agents    record.Agents
+	shown     shownTargets
 	number    int       // of the loop
 	keys      limitKeys // of routes with limits
+}
+
+// A request is the head of one, and what was decided about the credentials in it: all that
+// aliases the buffer of the head is here, and goes with it.
+type request struct {
+	head.Request
+	decision rewrite.Decision // by the rules of the route
+	sent     rewrite.Decision // what of that goes to the upstream of the attempt; from pick on
+}
+
+// Clear is that of the head, for all of it.
+func (r *request) Clear() {
+	r.Request.Clear()
+	r.decision, r.sent = rewrite.Decision{}, rewrite.Decision{}
 }
 
 // date is the text of a Date field, made once a second: 150 ns each are 1 % of an

@@ -176,7 +176,7 @@ var errHeadEndsEarly = errors.New("the client ended the request head early")
 // where there is no route: the record tells what was asked for.
 func (x *Exchange) findRoute() (err error) {
 	x.snap = x.edge.snapshot.Load()
-	x.route, err = x.snap.Match(x.req)
+	x.route, err = x.snap.Match(&x.req.Request)
 	x.note()
 	return err
 }
@@ -202,6 +202,9 @@ func (x *Exchange) admit() error {
 
 // heed returns the error of a gate's verdict, or nil, and tells explain of both.
 func (x *Exchange) heed(v admit.Verdict) error {
+	if v.Passes() && x.client.store.explains == nil {
+		return nil
+	}
 	if told := x.client.store.explains; told != nil {
 		told.Gates = append(told.Gates, v)
 	}
@@ -210,14 +213,15 @@ func (x *Exchange) heed(v admit.Verdict) error {
 
 // decide applies the credential rules and refuses what they refuse.
 func (x *Exchange) decide() error {
-	x.decision = x.route.Credential.Decide(x.req.Fields, x.req.Query)
-	x.reason, x.notes = x.decision.Reason, x.decision.Notes
-	if !x.decision.Rejected() {
+	d := &x.req.decision
+	*d = x.route.Credential.Decide(x.req.Fields, x.req.Query)
+	x.reason, x.notes = d.Reason, d.Notes
+	if !d.Rejected() {
 		x.noteCaller()
 		x.meet()
 		return nil
 	}
-	return edgeerr.New(codeOf(x.decision.Reason), x.decision.Problem.String())
+	return edgeerr.New(codeOf(d.Reason), d.Problem.String())
 }
 
 // codeOf returns the error for a reason that refuses the request.

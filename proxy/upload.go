@@ -100,7 +100,7 @@ func (x *Exchange) goOnUploading() error {
 	switch {
 	case err == nil:
 		u.state = uploadComplete
-	case errors.Is(err, wire.ErrWait):
+	case err == wire.ErrWait:
 	case errors.Is(err, relay.ErrUpstreamWrite):
 		u.state = uploadRefused
 	default:

@@ -39,7 +39,7 @@ func isJSON(contentType []byte) bool {
 
 // tellTokens tells what has been read.
 func (x *Exchange) tellTokens(r *record.Record) {
-	if x.route == nil || x.route.Usage == nil {
+	if x.route.Usage == nil {
 		return
 	}
 	r.Holder, r.NoTokens = x.caller.holder, x.noTokens

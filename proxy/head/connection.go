@@ -55,7 +55,9 @@ func (c *connection) readConnection(v []byte) error {
 func (r *Response) upgrades() bool { return r.Status == 426 && slices.Contains(r.kinds, kUpgrade) }
 
 // nominates reports whether a Connection field names the field.
-func (c *connection) nominates(name []byte) bool {
+func (c *connection) nominates(name []byte) bool { return len(c.nominated) > 0 && c.names(name) }
+
+func (c *connection) names(name []byte) bool {
 	for _, n := range c.nominated {
 		if len(n) == len(name) && bytes.EqualFold(n, name) {
 			return true

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/bits"
 	"slices"
+	"strings"
 
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -54,49 +55,50 @@ const (
 	kNeighbour kind = 0x80
 )
 
+// names are the fields as they are mostly written.
 var names = map[string]kind{
-	"host":                                   kHost,
-	"connection":                             kConnection,
-	"content-length":                         kContentLength,
-	"transfer-encoding":                      kTransferEncoding,
-	"expect":                                 kExpect,
-	"upgrade":                                kUpgrade,
-	"keep-alive":                             kKeepAlive,
-	"proxy-connection":                       kHopByHop,
-	"te":                                     kHopByHop,
-	"proxy-authenticate":                     kHopByHop,
-	"proxy-authorization":                    kHopByHop,
-	"http2-settings":                         kHopByHop,
-	"origin":                                 kOrigin,
-	"access-control-request-method":          kRequestMethod,
-	"access-control-request-headers":         kRequestHeaders,
-	"access-control-request-private-network": kRequestPrivate,
-	"user-agent":                             kUserAgent,
-	"x-request-id":                           kRequestID,
-	"x-forwarded-for":                        kForwardedFor,
-	"x-forwarded-proto":                      kForwardedProto,
-	"x-forwarded-host":                       kForwardedHost,
-	"forwarded":                              kForwarded,
-	"x-real-ip":                              kProxy,
-	"x-client-ip":                            kProxy,
-	"x-cluster-client-ip":                    kProxy,
-	"true-client-ip":                         kProxy,
-	"x-original-url":                         kProxy,
-	"x-original-uri":                         kProxy,
-	"x-original-host":                        kProxy,
-	"x-original-for":                         kProxy,
-	"x-original-proto":                       kProxy,
-	"x-rewrite-url":                          kProxy,
-	"vary":                                   kVary,
-	"content-type":                           kContentType,
-	"content-encoding":                       kContentEncoding,
+	"Host":                                   kHost,
+	"Connection":                             kConnection,
+	"Content-Length":                         kContentLength,
+	"Transfer-Encoding":                      kTransferEncoding,
+	"Expect":                                 kExpect,
+	"Upgrade":                                kUpgrade,
+	"Keep-Alive":                             kKeepAlive,
+	"Proxy-Connection":                       kHopByHop,
+	"TE":                                     kHopByHop,
+	"Proxy-Authenticate":                     kHopByHop,
+	"Proxy-Authorization":                    kHopByHop,
+	"HTTP2-Settings":                         kHopByHop,
+	"Origin":                                 kOrigin,
+	"Access-Control-Request-Method":          kRequestMethod,
+	"Access-Control-Request-Headers":         kRequestHeaders,
+	"Access-Control-Request-Private-Network": kRequestPrivate,
+	"User-Agent":                             kUserAgent,
+	"X-Request-Id":                           kRequestID,
+	"X-Forwarded-For":                        kForwardedFor,
+	"X-Forwarded-Proto":                      kForwardedProto,
+	"X-Forwarded-Host":                       kForwardedHost,
+	"Forwarded":                              kForwarded,
+	"X-Real-IP":                              kProxy,
+	"X-Client-IP":                            kProxy,
+	"X-Cluster-Client-IP":                    kProxy,
+	"True-Client-IP":                         kProxy,
+	"X-Original-URL":                         kProxy,
+	"X-Original-URI":                         kProxy,
+	"X-Original-Host":                        kProxy,
+	"X-Original-For":                         kProxy,
+	"X-Original-Proto":                       kProxy,
+	"X-Rewrite-URL":                          kProxy,
+	"Vary":                                   kVary,
+	"Content-Type":                           kContentType,
+	"Content-Encoding":                       kContentEncoding,
 	"apim-request-id":                        kAPIMRequestID,
-	"trailer":                                kTrailer,
-	"max-forwards":                           kMaxForwards,
-	"date":                                   kDate,
-	"www-authenticate":                       kLogin,
-	"persistent-auth":                        kLogin,
-	"via":                                    kVia,
+	"Trailer":                                kTrailer,
+	"Max-Forwards":                           kMaxForwards,
+	"Date":                                   kDate,
+	"WWW-Authenticate":                       kLogin,
+	"Persistent-Auth":                        kLogin,
+	"Via":                                    kVia,
 	"traceparent":                            kTraceparent,
 }
 
@@ -104,14 +106,14 @@ var names = map[string]kind{
 // names are dismissed by one look.
 var byLength = func() (table [48][]named) {
 	for name, k := range names {
-		table[len(name)] = append(table[len(name)], named{name, k})
+		table[len(name)] = append(table[len(name)], named{strings.ToLower(name), name, k})
 	}
 	return table
 }()
 
 type named struct {
-	name string
-	kind kind
+	name, usual string // in lower case, and as it is mostly written
+	kind        kind
 }
 
 // Families are kinds of all names that begin so. Their length is the same, and
@@ -125,11 +127,13 @@ const (
 func kindOf(name []byte) kind {
 	last := len(name) - 1
 	if len(name) < len(byLength) {
-		for _, n := range byLength[len(name)] {
+		known := byLength[len(name)]
+		for i := range known {
+			n := &known[i]
 			if name[0]|0x20 != n.name[0] || name[last]|0x20 != n.name[last] {
 				continue // most names end here
 			}
-			if EqualFold(name, n.name) {
+			if string(name) == n.usual || EqualFold(name, n.name) {
 				return n.kind
 			}
 			if found := rewrite.Compare(name, n.name); found != rewrite.Different {
@@ -231,6 +235,9 @@ func faultOf(head []byte) error {
 }
 
 func trimOWS(v []byte) []byte {
+	if len(v) > 1 && v[0] == ' ' && v[1] > ' ' && v[len(v)-1] > ' ' {
+		return v[1:] // as nearly every value stands in its line
+	}
 	for len(v) > 0 && (v[0] == ' ' || v[0] == '\t') {
 		v = v[1:]
 	}
@@ -240,21 +247,35 @@ func trimOWS(v []byte) []byte {
 	return v
 }
 
-var tokenByte = func() (t [256]bool) {
+// tokenByte is 1 for what a token is made of.
+var tokenByte = func() (t [256]byte) {
 	for _, c := range []byte("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") {
-		t[c] = true
+		t[c] = 1
 	}
 	return t
 }()
 
 // tokenLen returns the length of the token that p begins with (RFC 9110 section 5.6.2).
+// It looks at four bytes at a time.
+//
+//go:noinline
 func tokenLen(p []byte) int {
-	for i, c := range p {
-		if !tokenByte[c] {
-			return i
+	table, n := &tokenByte, 0
+	for len(p) >= 4 {
+		w := (*[4]byte)(p)
+		if table[w[0]]&table[w[1]]&table[w[2]]&table[w[3]] == 0 {
+			break
 		}
+		p = p[4:]
+		n += 4
 	}
-	return len(p)
+	for _, c := range p {
+		if table[c] == 0 {
+			break
+		}
+		n++
+	}
+	return n
 }
 
 // untilControl returns what of p stands before the first control character other
@@ -265,6 +286,10 @@ func untilControl(p []byte) (before []byte, ascii bool) {
 	i := 0
 	for i+8 <= len(p) {
 		w := binary.LittleEndian.Uint64(p[i:])
+		if (w|(w-ones*0x20)|(w+ones))&highs == 0 { // nearly always: ASCII, and no control character
+			i += 8
+			continue
+		}
 		control := controls(w)
 		if control == 0 {
 			all |= w
@@ -291,6 +316,22 @@ const ones, highs = 0x0101010101010101, 0x8080808080808080
 func controls(w uint64) uint64 {
 	del := w ^ ones*0x7f
 	return ((w-ones*0x20)&^w | (del-ones)&^del) & highs
+}
+
+// visible reports whether all of p is visible ASCII, without a space.
+func visible(p []byte) bool {
+	for len(p) >= 8 {
+		if w := binary.LittleEndian.Uint64(p); (w|(w-ones*0x21)|(w+ones))&highs != 0 {
+			return false // a byte above 0x7f, below 0x21, or 0x7f
+		}
+		p = p[8:]
+	}
+	for _, c := range p {
+		if c <= 0x20 || c >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 func isControl(c byte) bool { return c < 0x20 && c != '\t' || c == 0x7f }

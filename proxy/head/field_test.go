@@ -66,3 +66,35 @@ func TestNoKeyGoesIntoAFieldOfTheEdge(t *testing.T) {
 		}
 	}
 }
+
+// TestManyBytesAtATimeAreJudgedAsOneByOne puts each byte at each place of texts of each length,
+// between bytes that a carry or a borrow could make of it.
+func TestManyBytesAtATimeAreJudgedAsOneByOne(t *testing.T) {
+	one := func(p []byte, is func(c byte) bool) (n int) {
+		for n < len(p) && is(p[n]) {
+			n++
+		}
+		return n
+	}
+	for size := range 20 {
+		for at := range size {
+			for c := range 256 {
+				for _, beside := range []byte{'a', '!', '~', ' ', 0xff} {
+					p := bytes.Repeat([]byte{beside}, size)
+					p[at] = byte(c)
+					if got, want := visible(p), one(p, func(c byte) bool { return c > 0x20 && c < 0x7f }) == size; got != want {
+						t.Fatalf("visible(%q) = %v", p, got)
+					}
+					if got, want := tokenLen(p), one(p, func(c byte) bool { return tokenByte[c] != 0 }); got != want {
+						t.Fatalf("tokenLen(%q) = %d, want %d", p, got, want)
+					}
+					before, ascii := untilControl(p)
+					want := one(p, func(c byte) bool { return !isControl(c) })
+					if len(before) != want || ascii != (one(p[:want], func(c byte) bool { return c < 0x80 }) == want) {
+						t.Fatalf("untilControl(%q) = %q, %v", p, before, ascii)
+					}
+				}
+			}
+		}
+	}
+}

@@ -2,7 +2,6 @@ package head
 
 import (
 	"net/netip"
-	"strconv"
 
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -37,8 +36,10 @@ type Forwarded struct {
 	Trusted bool
 	// WithholdOrigin keeps the page's origin from the upstream.
 	WithholdOrigin bool
-	// Claims are the fields that tell the upstream what a token says.
-	Claims Claims
+	// Claims are the fields that tell the upstream what a token says, and Says is the token;
+	// nil: then nothing is said.
+	Claims *Claims
+	Says   interface{ Value(claim string) string }
 	// Traceparent names the edge's own span; nil: what the client says of it passes.
 	// TraceAnew tells that the trace begins here, so that no tracestate belongs to it.
 	Traceparent []byte
@@ -51,8 +52,6 @@ type Claims struct {
 	// Names are the fields in lower case, Fields as they are written, Of the claims
 	// that they are for, one by one.
 	Names, Fields, Of []string
-	// Says is the token, nil for none: then nothing is said.
-	Says interface{ Value(claim string) string }
 }
 
 // Owns reports whether a name is one of them, or too like one.
@@ -65,12 +64,9 @@ func (c *Claims) Owns(name []byte) bool {
 	return false
 }
 
-func (c *Claims) append(dst []byte) []byte {
-	if c.Says == nil {
-		return dst
-	}
-	for i, field := range c.Fields {
-		if value := c.Says.Value(c.Of[i]); value != "" {
+func (f *Forwarded) appendClaims(dst []byte) []byte {
+	for i, field := range f.Claims.Fields {
+		if value := f.Says.Value(f.Claims.Of[i]); value != "" {
 			dst = append(append(append(append(dst, field...), ": "...), value...), "\r\n"...)
 		}
 	}
@@ -91,23 +87,11 @@ func (f *Forwarded) Append(dst []byte) []byte {
 	} else {
 		dst = append(dst, r.Host...)
 	}
-	dst = append(dst, "\r\n"...)
-	for i, k := range r.kinds {
-		switch {
-		case f.Traceparent != nil && f.ownsTrace(i, k):
-		case len(f.Claims.Names) > 0 && f.Claims.Owns(r.Fields[i].Name):
-		case k == kMaxForwards && r.Hops > 0:
-			dst = append(append(dst, r.Fields[i].Name...), ": "...)
-			dst = append(strconv.AppendInt(dst, r.Hops-1, 10), "\r\n"...)
-		case k == kContentLength && f.Grown != 0:
-			dst = append(append(dst, r.Fields[i].Name...), ": "...)
-			dst = append(strconv.AppendInt(dst, r.Length+int64(f.Grown), 10), "\r\n"...)
-		case f.passes(i, k):
-			dst = appendField(dst, r.Fields[i].Name, r.Fields[i].Value)
-		}
-	}
+	dst = f.appendPassing(append(dst, "\r\n"...))
 	dst = f.Policy.AppendFields(dst, f.Decision, r.Fields)
-	dst = f.Claims.append(dst)
+	if f.Claims != nil && f.Says != nil {
+		dst = f.appendClaims(dst)
+	}
 	dst = append(dst, f.Own...)
 	dst = f.appendForwarding(dst)
 	if f.Traceparent != nil {
@@ -128,6 +112,25 @@ func (f *Forwarded) Append(dst []byte) []byte {
 	}
 	dst = append(dst, f.Name...)
 	return append(dst, "\r\n\r\n"...)
+}
+
+// appendPassing appends the client's lines without those that end here.
+func (f *Forwarded) appendPassing(dst []byte) []byte {
+	r, l, owns := f.Request, lines{dst: dst}, f.Traceparent != nil || f.Claims != nil
+	for i, k := range r.kinds {
+		field := &r.Fields[i]
+		switch {
+		case owns && f.owns(field, k):
+		case k == kMaxForwards && r.Hops > 0:
+			l.number(field, r.Hops-1)
+		case k == kContentLength && f.Grown != 0:
+			l.number(field, r.Length+int64(f.Grown))
+		case f.passes(field, k):
+			l.pass(field)
+		}
+	}
+	l.flush()
+	return l.dst
 }
 
 func appendField(dst, name, value []byte) []byte {
@@ -181,19 +184,19 @@ func (f *Forwarded) appendQuery(dst, query []byte) []byte {
 	return dst
 }
 
-// passes reports whether field i goes upstream as it is. Neighbours of the edge's
+// passes reports whether a field goes upstream as it is. Neighbours of the edge's
 // own do not.
-func (f *Forwarded) passes(i int, k kind) bool {
+func (f *Forwarded) passes(field *rewrite.Field, k kind) bool {
 	r := f.Request
 	switch k {
 	case kOther, kUserAgent, kTrailer, kMaxForwards, kDate, kContentType, kContentEncoding, kVary, kAPIMRequestID, kLogin, kVia, kTraceparent,
 		kRequestMethod, kRequestHeaders, kRequestPrivate:
-		if f.Policy.Takes(&r.Fields[i]) || f.Replaces != nil && f.Replaces.Takes(&r.Fields[i]) {
+		if f.Policy.Takes(field) || f.Replaces != nil && f.Replaces.Takes(field) {
 			return false
 		}
 		// A client may not name away what the edge adds or needs (RFC 9110
 		// section 7.6.1), so only fields of no meaning here can be nominated.
-		return k != kOther && k != kVia && k != kDate && k != kTraceparent || !r.nominates(r.Fields[i].Name)
+		return k != kOther && k != kVia && k != kDate && k != kTraceparent || !r.nominates(field.Name)
 	case kContentLength, kTransferEncoding:
 		return true // one line, and known to be exact
 	case kExpect:
@@ -203,14 +206,17 @@ func (f *Forwarded) passes(i int, k kind) bool {
 	case kRequestID:
 		return len(r.ID) > 0 // one line, which is believed
 	case kProxy:
-		return f.Trusted && !r.nominates(r.Fields[i].Name)
+		return f.Trusted && !r.nominates(field.Name)
 	}
 	return false
 }
 
-// ownsTrace reports whether field i says of the trace what the edge says itself.
-func (f *Forwarded) ownsTrace(i int, k kind) bool {
-	return k == kTraceparent || f.TraceAnew && k == kOther && EqualFold(f.Request.Fields[i].Name, "tracestate")
+// owns reports whether the edge says itself what a field says: of the trace, or of claims.
+func (f *Forwarded) owns(field *rewrite.Field, k kind) bool {
+	if f.Traceparent != nil && (k == kTraceparent || f.TraceAnew && k == kOther && EqualFold(field.Name, "tracestate")) {
+		return true
+	}
+	return f.Claims != nil && f.Claims.Owns(field.Name)
 }
 
 // appendForwarding appends who asks, by which scheme and for which host. What a

@@ -85,7 +85,7 @@ func (a *Relayed) AppendInterim(dst []byte) []byte {
 }
 
 func (a *Relayed) appendUpstreamFields(dst []byte) []byte {
-	r := a.Response
+	r, l := a.Response, lines{dst: dst}
 	for i, k := range r.kinds {
 		name := r.fields[i].Name
 		switch k {
@@ -114,9 +114,10 @@ func (a *Relayed) appendUpstreamFields(dst []byte) []byte {
 				continue
 			}
 		}
-		dst = appendField(dst, name, r.fields[i].Value)
+		l.pass(&r.fields[i])
 	}
-	return dst
+	l.flush()
+	return l.dst
 }
 
 // appendCORS appends the CORS fields for the page that asks, and Vary.
@@ -137,10 +138,10 @@ func (a *Relayed) appendCORS(dst []byte) (out []byte, allowed bool) {
 
 // DropFromRequest returns what reports whether a trailer field of a request may not
 // pass: what the edge owns or removes in a head cannot come in behind the body.
-func DropFromRequest(credentials *rewrite.Policy, replaces []*rewrite.Policy, claims Claims) func(name []byte) bool {
+func DropFromRequest(credentials *rewrite.Policy, replaces []*rewrite.Policy, claims *Claims) func(name []byte) bool {
 	return func(name []byte) bool {
 		return neverTrailer(name) || kindOf(name)&^kNeighbour == kRequestID || credentials.Governs(name) ||
-			claims.Owns(name) || slices.ContainsFunc(replaces, func(p *rewrite.Policy) bool { return p.Governs(name) })
+			claims != nil && claims.Owns(name) || slices.ContainsFunc(replaces, func(p *rewrite.Policy) bool { return p.Governs(name) })
 	}
 }
 

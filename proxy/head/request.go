@@ -149,10 +149,8 @@ func (r *Request) parseLine(line []byte) error {
 		}
 		return Malformed("the request line does not end with HTTP/1.1 (RFC 9112 section 3)")
 	}
-	for _, c := range r.Target {
-		if c <= 0x20 || c >= 0x7f {
-			return Malformed("the request target contains a character that must be percent-encoded")
-		}
+	if !visible(r.Target) {
+		return Malformed("the request target contains a character that must be percent-encoded")
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ const tooManyBlankLines = 4
 
 // CheckPrefix refuses an incomplete head early where more bytes cannot mend it.
 func CheckPrefix(s *Scan, p []byte) error {
-	if len(p) > 0 && !tokenByte[p[0]] && p[0] != '\r' {
+	if len(p) > 0 && tokenByte[p[0]] == 0 && p[0] != '\r' {
 		if p[0] == 0x16 {
 			return Malformed("this is a TLS handshake on a plain HTTP port; use http:// in base_url, or configure listen.tls")
 		}

@@ -55,6 +55,15 @@ func cutScheme(t []byte) (rest []byte, ok bool) {
 	return nil, false
 }
 
+// hostByte holds what the name or the address of a host is made of.
+var hostByte = func() (table [256]bool) {
+	for c := range table {
+		letter := byte(c) | 0x20
+		table[c] = c >= '0' && c <= '9' || letter >= 'a' && letter <= 'z' || c == '.' || c == '-' || c == '_' || c == '~'
+	}
+	return table
+}()
+
 // checkHost refuses an authority that is not one name or address with an
 // optional port: userinfo would be a credential from outside (RFC 9110 section
 // 4.2.4), and two parsers find different ports in a:1:2.
@@ -70,7 +79,7 @@ func (r *Request) checkHost() error {
 		host, port = host[:colon], host[colon:]
 	}
 	for _, c := range host {
-		if ok := c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'; !ok && c != '.' && c != '-' && c != '_' && c != '~' {
+		if !hostByte[c] {
 			return Malformed("the host contains a character other than letters, digits, '.', '-', '_' and a port; userinfo is not allowed")
 		}
 	}

@@ -191,7 +191,7 @@ func (d *Down) awaitEnd() error {
 	for !d.Track.Done() && !d.Track.AtEnd() && d.after < endBytes {
 		in, err := d.From.Read(nil)
 		switch {
-		case errors.Is(err, wire.ErrWait) && !d.From.Expired():
+		case err == wire.ErrWait && !d.From.Expired():
 			if !d.From.Armed() {
 				d.From.ExpireAfter(endTime)
 			}
@@ -250,7 +250,7 @@ var (
 // (wire.ErrCut) is none, not even of a body that ends with its connection.
 func (d *Down) noBytes(err error) error {
 	switch {
-	case errors.Is(err, wire.ErrWait):
+	case err == wire.ErrWait:
 		return d.wait()
 	case errors.Is(err, io.EOF) && d.Track.AtEnd():
 		return nil

@@ -186,7 +186,7 @@ func (u *Up) spliceTurn() error {
 // so only here its bounds begin: Idle ends with the next byte, Slowest in rest.
 func (u *Up) noBytes(err error) error {
 	switch {
-	case errors.Is(err, wire.ErrWait):
+	case err == wire.ErrWait:
 		if u.From.Expired() {
 			return edgeerr.New(edgeerr.RequestTimeout, "no byte of the request body within timeouts.request_body_idle")
 		}

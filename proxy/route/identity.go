@@ -98,8 +98,13 @@ func (g *gates) compileClients() (key []string, err error) {
 // used returns what has to be given back.
 func (g *gates) used() []*identity.Policy { return slices.Collect(maps.Values(g.policies)) }
 
-// claims returns the fields by which a route tells its upstream what a token says.
-func claims(r config.Route) (c head.Claims) {
+// claims returns the fields by which a route tells its upstream what a token says, nil for
+// none.
+func claims(r config.Route) *head.Claims {
+	if len(r.ForwardClaims) == 0 {
+		return nil
+	}
+	c := &head.Claims{}
 	for _, claim := range slices.Sorted(maps.Keys(r.ForwardClaims)) {
 		field := r.ForwardClaims[claim]
 		c.Of, c.Fields, c.Names = append(c.Of, claim), append(c.Fields, field), append(c.Names, strings.ToLower(field))

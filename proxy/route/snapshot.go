@@ -48,7 +48,7 @@ type Route struct {
 	Addresses      *admit.Addresses    // nil: everybody may call
 	Headers        []*admit.Header     // none: no field is asked for
 	Gate           *identity.Gate      // nil: everybody may pass
-	Claims         head.Claims         // without what a token says
+	Claims         *head.Claims        // nil: the upstream is not told what a token says
 	WithholdOrigin bool                // the upstream is not told the Origin
 	CheckUpgrades  bool                // the Origin of a WebSocket handshake has to be allowed
 	Limit          *admit.Limit        // nil: everybody may ask for as much as they like

@@ -174,8 +174,8 @@ func (c *Conn) leave() {
 		return
 	}
 	c.up.idle.Add(-1)
-	for i, other := range slices.Backward(c.pool.conns) {
-		if other == c {
+	for i := len(c.pool.conns) - 1; i >= 0; i-- {
+		if c.pool.conns[i] == c {
 			c.pool.conns = slices.Delete(c.pool.conns, i, i+1)
 			return
 		}

@@ -25,13 +25,14 @@ func (t *Target) Shows(c *Credential) {
 	t.Health.oneSlot.Store(!c.KeepCaller) // it sees one caller, whoever calls
 }
 
-// Decision returns what the target is sent of the caller's credentials.
-func (t *Target) Decision(p *rewrite.Policy, d rewrite.Decision) rewrite.Decision {
+// Decision returns what the target is sent of the caller's credentials. d is what the rules
+// of the route have decided.
+func (t *Target) Decision(p *rewrite.Policy, d *rewrite.Decision) rewrite.Decision {
 	switch {
 	case t.Credential == nil:
-		return d
+		return *d
 	case t.Credential.KeepCaller:
-		return p.Yields(d, t.Credential.Field)
+		return p.Yields(*d, t.Credential.Field)
 	}
 	return d.Dropped()
 }
