@@ -51,9 +51,10 @@ var errLost = errors.New("the connection ended where an answer was due")
 func (x *Exchange) ask() error {
 	for {
 		err, again := x.try(), false
-		switch err { // none is ever wrapped
-		case nil, wire.ErrWait:
+		if err == nil || wire.Waits(err) {
 			return err
+		}
+		switch err { // none is ever wrapped
 		case errUntaken:
 			x.retries++
 		case errLost:
@@ -68,15 +69,6 @@ func (x *Exchange) ask() error {
 		x.abandon()
 		x.attempt.again = again
 	}
-}
-
-// mayRepeat reports whether the request is sent once more if the connection ends
-// without a byte of an answer: the upstream may close one from the pool at any moment,
-// and what is on its way to it then is lost (RFC 9112 section 9.3.1). A login belongs to
-// its connection, so that another one would be of no use. Until it is known the request
-// is kept.
-func (a *attempt) mayRepeat(x *Exchange) bool {
-	return a.conn.Used && x.traits.Twice && !a.conn.LoggedIn()
 }
 
 // run goes on with the attempt until the upstream's final head has come. An error
@@ -107,8 +99,7 @@ func (a *attempt) send(x *Exchange) error {
 	if err := a.connect(x); err != nil {
 		return err
 	}
-	g := x.gather()
-	n, err := g.Send()
+	n, err := x.transmit()
 	a.taken = int64(n)
 	switch {
 	case err == nil, n > 0: // a broken pipe: the upstream may have answered before it closed
@@ -120,17 +111,6 @@ func (a *attempt) send(x *Exchange) error {
 	}
 	a.resp = x.client.store.responses.take()
 	return x.forwardRest()
-}
-
-// pick chooses where the attempt goes.
-func (a *attempt) pick(x *Exchange) (err error) {
-	if a.target == nil {
-		if a.target, err = x.choose(); err == nil {
-			x.req.sent = a.target.Decision(x.route.Credential, &x.req.decision)
-			x.traceAttempt(a)
-		}
-	}
-	return err
 }
 
 // headRoom is for what the edge adds to a head.
@@ -202,8 +182,12 @@ func (a *attempt) awaitHead(x *Exchange) error {
 		if err := a.awaitRoom(x.client); err != nil {
 			return err
 		}
-		if n := a.scan.End(a.in.Bytes()); n > 0 {
-			if final, err := a.takeHead(x, n); final || err != nil {
+		whole, err := a.parseHead()
+		if err != nil {
+			return a.invalid(err)
+		}
+		if whole {
+			if final, err := a.takeHead(x); final || err != nil {
 				return err
 			}
 			continue
@@ -218,7 +202,7 @@ func (a *attempt) awaitHead(x *Exchange) error {
 		}
 		in, err := a.conn.Read(a.in)
 		a.in = in
-		if err == wire.ErrWait {
+		if wire.Waits(err) {
 			return a.awaitMore(x)
 		}
 		if err != nil {
@@ -275,12 +259,27 @@ var (
 	errNotTaken = errors.New("no byte of the request body taken within timeouts.request_body_idle")
 )
 
-// takeHead takes the head of n bytes that has come. final reports whether it is
-// not an interim one.
-func (a *attempt) takeHead(x *Exchange, n int) (final bool, err error) {
-	if err := a.resp.Parse(a.in.Hold(n)); err != nil {
-		return false, a.invalid(err)
+// parseHead reports whether a whole head has come, and parses it.
+func (a *attempt) parseHead() (whole bool, err error) {
+	p := a.in.Bytes()
+	if len(p) == 0 {
+		return false, nil
 	}
+	if !a.scan.Begun() {
+		if n := a.resp.ParseFirst(p); n > 0 {
+			a.in.Hold(n)
+			return true, nil
+		}
+	}
+	n := a.scan.End(p)
+	if n == 0 {
+		return false, nil
+	}
+	return true, a.resp.Parse(a.in.Hold(n))
+}
+
+// takeHead takes the head that has come. final reports whether it is not an interim one.
+func (a *attempt) takeHead(x *Exchange) (final bool, err error) {
 	if a.resp.Login { // from its first message on: the next one is the client's answer to it
 		a.conn.LogIn(&x.client.bound)
 	}

@@ -11,30 +11,31 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
-// Client is one client's connection. Everything on it happens on its loop.
+// Client is one client's connection. Everything on it happens on its loop. What each wake
+// looks at stands together, in front.
 type Client struct {
 	*wire.Conn
-	edge  *Edge
-	store *store    // of its loop
 	x     *Exchange // nil between two exchanges, and so while lingering or cutting
-	// in has the bytes that were read and not yet consumed. It is nil if there are
-	// none, but for the time in which it holds the head of x.req. Between two
-	// exchanges what is in it is the beginning of the next request.
-	in   *wire.Buf
-	scan head.Scan // of the request's head that is to come, or is coming
-	// address is never IPv4 in the form of IPv6: that would match no prefix of IPv4 in
-	// trusted_proxies.
-	address netip.Addr
-	tls     bool
-	age     age // see retiring
+	store *store    // of its loop
+	edge  *Edge
 	// lingering is until when what comes in behind the last answer is read, by the clock
 	// of the loop; 0: not lingering.
 	lingering time.Duration
-	running   bool           // act is on the stack, so that nothing it does enters it again
-	cutting   bool           // will be reset in a moment: nothing is read or sent meanwhile
-	broken    bool           // something has panicked: what it held goes to the collector
-	bound     upstream.Bound // connections to upstreams that are this client's alone
-	closed    func(*Client)  // nil once it has been called
+	closed    func(*Client) // nil once it has been called
+	// in has the bytes that were read and not yet consumed. It is nil if there are
+	// none, but for the time in which it holds the head of x.req. Between two
+	// exchanges what is in it is the beginning of the next request.
+	in      *wire.Buf
+	running bool // act is on the stack, so that nothing it does enters it again
+	cutting bool // will be reset in a moment: nothing is read or sent meanwhile
+	broken  bool // something has panicked: what it held goes to the collector
+	tls     bool
+	age     age       // see retiring
+	scan    head.Scan // of the request's head that is to come, or is coming
+	// address is never IPv4 in the form of IPv6: that would match no prefix of IPv4 in
+	// trusted_proxies.
+	address netip.Addr
+	bound   upstream.Bound // connections to upstreams that are this client's alone
 }
 
 // Accept makes sock a client's connection; it must run on the loop. closed is
@@ -63,50 +64,57 @@ func (c *Client) Wake(*wire.Conn) { c.run() }
 // run goes on wherever the connection stands, until it has to wait.
 func (c *Client) run() { c.act((*Client).steps) }
 
-// act does what there is to do, and then what a closed connection leaves to do. A
-// panic ends the exchange and the connection, and nobody else's. breakOff may panic as
-// well, but each time the end goes on behind the step that did: as many tries as there
-// are steps, and one, come to its end.
-//
-// Upstream connections of the client's own end with it: a login on them is of use to
-// nobody else, and a danger. A panic leaves in to the collector, because it may have
-// been released already.
-func (c *Client) act(do func(*Client)) {
+// act does what there is to do, and then what a closed connection leaves to do. do reports
+// whether it has come to its end, and not to a panic: that ends the exchange and the
+// connection, and nobody else's. breakOff may panic as well, but each time the end goes on
+// behind the step that did: as many tries as there are steps, and one, come to its end.
+func (c *Client) act(do func(*Client) (whole bool)) {
 	if c.running {
 		return // something that is done here has woken the connection
 	}
 	c.running = true
-	ok := c.try(do)
-	for n := 0; !ok && n <= len(ending); n++ {
-		ok = c.try((*Client).breakOff)
+	whole := do(c)
+	for n := 0; !whole && n <= len(ending); n++ {
+		whole = c.try((*Client).breakOff)
 	}
 	c.running = false
-	if closed := c.closed; closed != nil && c.Closed() {
-		c.closed = nil
-		c.bound.Close()
-		if !c.broken {
-			c.in.Release()
-		}
-		c.in = nil
-		closed(c)
+	if c.closed != nil && c.Closed() {
+		c.gone()
 	}
 }
 
 // try reports whether do has come to its end, and not to a panic.
-func (c *Client) try(do func(*Client)) (ok bool) {
+func (c *Client) try(do func(*Client)) (whole bool) {
 	defer c.survive()
 	do(c)
 	return true
 }
 
-// steps takes what steps there are, and no more than its share of a turn.
-func (c *Client) steps() {
+// steps takes what steps there are, and no more than its share of a turn. It is try for
+// itself: it runs at each wake.
+func (c *Client) steps() (whole bool) {
+	defer c.survive()
 	for turn := 0; !c.Closed() && c.goOn(); turn++ {
 		if turn == stepsPerTurn {
 			c.Loop().Again(c.Conn) // the others want to be served as well
 			break
 		}
 	}
+	return true
+}
+
+// gone does what a closed connection leaves to do. Upstream connections of the client's own
+// end with it: a login on them is of use to nobody else, and a danger. A panic leaves in to
+// the collector, because it may have been released already.
+func (c *Client) gone() {
+	closed := c.closed
+	c.closed = nil
+	c.bound.Close()
+	if !c.broken {
+		c.in.Release()
+	}
+	c.in = nil
+	closed(c)
 }
 
 // stepsPerTurn is how many steps a connection may take before the loop looks after the
@@ -143,7 +151,7 @@ func (c *Client) awaitRequest() bool {
 		in, err := c.Read(c.in)
 		c.in = in
 		switch {
-		case err == wire.ErrWait && !c.Expired():
+		case wire.Waits(err) && !c.Expired():
 			return false
 		case err != nil:
 			c.Close()
@@ -185,22 +193,25 @@ func (c *Client) HearLastCall() {
 
 // End aborts the exchange under way and closes the connection.
 func (c *Client) End() {
-	c.act(func(c *Client) {
-		switch {
-		case c.x == nil:
-		case c.x.down.Left():
-			c.x.end(nil)
-		default:
-			c.x.end(edgeerr.Wrap(edgeerr.ClientLeft, errDrained))
-		}
-		switch {
-		case c.Closing(), c.cutting:
-		case c.lingering > 0:
-			c.Close() // its answer is complete
-		default:
-			c.Abort(true)
-		}
-	})
+	c.act(func(c *Client) bool { return c.try((*Client).leftOver) })
+}
+
+// leftOver ends what is left of the connection at the end of a drain.
+func (c *Client) leftOver() {
+	switch {
+	case c.x == nil:
+	case c.x.down.Left():
+		c.x.end(nil)
+	default:
+		c.x.end(edgeerr.Wrap(edgeerr.ClientLeft, errDrained))
+	}
+	switch {
+	case c.Closing(), c.cutting:
+	case c.lingering > 0:
+		c.Close() // its answer is complete
+	default:
+		c.Abort(true)
+	}
 }
 
 var errDrained = errors.New("still running at the end of the drain")
@@ -251,7 +262,7 @@ func (c *Client) closeLingering() {
 func (c *Client) drainInput() bool {
 	in, err := c.Read(nil)
 	in.Release()
-	if errors.Is(err, wire.ErrWait) && !c.Expired() && !c.Stalled() {
+	if wire.Waits(err) && !c.Expired() && !c.Stalled() {
 		return false
 	}
 	if err != nil || c.Loop().Now() >= c.lingering {

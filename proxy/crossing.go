@@ -117,7 +117,7 @@ func (x *Exchange) findModel() error {
 	if c.NeedsBody() {
 		x.upload.From = x.client.Conn
 		err := x.lookIntoBody()
-		if err == wire.ErrWait { // nobody wraps it
+		if wire.Waits(err) {
 			return err
 		}
 		x.upload.Track.Collect(nil)
@@ -211,11 +211,11 @@ func (c *crossing) grows() int {
 	return len(with) - (end - start)
 }
 
-// gather returns what the attempt sends, in front of the rest of the body: the head, and
-// what has come of the body, the name of its model replaced where the upstream calls it
-// otherwise. A body in chunks then begins with one chunk of what has come of it.
-func (x *Exchange) gather() wire.Gather {
-	out, held := x.client.Loop().GetBuf(), x.bodyHead()
+// transmit sends the head, and what has come of the body, the name of its model replaced
+// where the upstream calls it otherwise. A body in chunks then begins with one chunk of what
+// has come of it. It returns what Send returns.
+func (x *Exchange) transmit() (int, error) {
+	out, held, conn := x.client.Loop().GetBuf(), x.bodyHead(), x.attempt.conn
 	var forwarded head.Forwarded
 	x.fill(&forwarded)
 	// A head larger than that of known clients gets room at once: growing would
@@ -223,29 +223,27 @@ func (x *Exchange) gather() wire.Gather {
 	front := forwarded.Append(slices.Grow(out.Empty(), x.req.Size+headRoom))
 	c := x.overBridge()
 	start, end, with := c.edit()
+	if with == nil && x.upload.Copy == nil && len(held) <= cap(front)-len(front) { // nearly always
+		out.Set(append(front, held...))
+		return conn.Send(out)
+	}
 	if with != nil && x.req.Length == relay.Chunked {
 		front = c.seam.AppendLine(front, int64(len(c.content)+len(with)-(end-start)))
 		c.end = c.seam.AppendEnd(c.end[:0], held[:c.raw])
 		out.Set(front)
-		return x.gatherAll(out, c.content[:start], with, c.content[end:], c.end, held[c.raw:])
-	}
-	if with == nil && len(held) <= cap(front)-len(front) {
-		front, held = append(front, held...), nil // as nearly always
-		out.Set(front)
-		return x.gatherAll(out)
+		return x.gather(conn.Gather(out), c.content[:start], with, c.content[end:], c.end, held[c.raw:])
 	}
 	out.Set(front)
-	return x.gatherAll(out, held[:start], with, held[end:])
+	return x.gather(conn.Gather(out), held[:start], with, held[end:])
 }
 
-// gatherAll gathers the pieces of the body's beginning, and what has gone up of the rest.
-func (x *Exchange) gatherAll(front *wire.Buf, pieces ...[]byte) wire.Gather {
-	g := x.attempt.conn.Gather(front)
+// gather sends the pieces of the body's beginning, and what has gone up of the rest.
+func (x *Exchange) gather(g wire.Gather, pieces ...[]byte) (int, error) {
 	for _, p := range pieces {
 		g.Add(p)
 	}
 	g.Add(x.upload.Copy.Bytes())
-	return g
+	return g.Send()
 }
 
 // edit is Edit of a crossing, if there is one.

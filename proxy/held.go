@@ -16,6 +16,15 @@ type held struct {
 // maxHeld bounds the body of a request that is held for another key.
 const maxHeld = 256 << 10
 
+// mayRepeat reports whether the request is sent once more if the connection ends
+// without a byte of an answer: the upstream may close one from the pool at any moment,
+// and what is on its way to it then is lost (RFC 9112 section 9.3.1). A login belongs to
+// its connection, so that another one would be of no use. Until it is known the request
+// is kept.
+func (a *attempt) mayRepeat(x *Exchange) bool {
+	return a.conn.Used && x.traits.Twice && !a.conn.LoggedIn()
+}
+
 // holdLimit returns how large the body of the request may be so that it is held, now
 // that it was sent; negative: it is not.
 func (x *Exchange) holdLimit() int64 {

@@ -52,6 +52,17 @@ func (x *Exchange) noteCaller() {
 	}
 }
 
+// pick chooses where the attempt goes.
+func (a *attempt) pick(x *Exchange) (err error) {
+	if a.target == nil {
+		if a.target, err = x.choose(); err == nil {
+			x.req.sent = a.target.Decision(x.route.Credential, &x.req.decision)
+			x.traceAttempt(a)
+		}
+	}
+	return err
+}
+
 // choose returns where the request goes first, and then again, until it moves on.
 func (x *Exchange) choose() (*upstream.Target, error) {
 	s := x.several

@@ -47,10 +47,10 @@ func (x *Exchange) advance() (over bool) {
 			x.step++
 		}
 	}
-	switch err { // both are compared as they are: nobody wraps them
-	case wire.ErrWait:
+	if wire.Waits(err) {
 		return false
-	case errAnswered:
+	}
+	if err == errAnswered { // nobody wraps it
 		err = x.sendReply()
 	}
 	x.end(err)
@@ -87,6 +87,9 @@ func (x *Exchange) readHead() error {
 	conf := &x.edge.snapshot.Load().Config
 	limit := int(conf.Limits.Head.Bytes)
 	for {
+		if x.parseFirst(limit) {
+			return nil
+		}
 		n := c.scan.End(c.in.Bytes())
 		switch {
 		case n > 0 && x.overlong:
@@ -111,7 +114,7 @@ func (x *Exchange) readHead() error {
 		}
 		in, err := c.Read(c.in)
 		c.in = in
-		if errors.Is(err, wire.ErrWait) {
+		if wire.Waits(err) {
 			return x.awaitRestOfHead()
 		}
 		if errors.Is(err, io.EOF) {
@@ -121,6 +124,24 @@ func (x *Exchange) readHead() error {
 			return edgeerr.Wrap(edgeerr.ClientLeft, err)
 		}
 	}
+}
+
+// parseFirst reports whether a head has come as a whole that nothing is wrong with, as most
+// do, and parses it.
+func (x *Exchange) parseFirst(limit int) bool {
+	c := x.client
+	if c.scan.Begun() || x.overlong {
+		return false
+	}
+	p := c.in.Bytes()
+	n := x.req.ParseFirst(p[:min(len(p), limit)])
+	if n == 0 {
+		return false
+	}
+	c.scan = head.Scan{}
+	c.ExpireAfter(0)
+	c.in.Hold(n)
+	return true
 }
 
 // refusePart refuses a head that is not complete, and notes what a page needs to be

@@ -60,7 +60,7 @@ func (x *Exchange) traceHead(status int) {
 
 // traceFailed tells that an attempt has come to nothing: err is why.
 func (x *Exchange) traceFailed(err error) {
-	if x.trace == nil || err == nil || err == wire.ErrWait { // nobody wraps it
+	if x.trace == nil || err == nil || wire.Waits(err) {
 		return
 	}
 	last := x.trace.Last()

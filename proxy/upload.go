@@ -100,7 +100,7 @@ func (x *Exchange) goOnUploading() error {
 	switch {
 	case err == nil:
 		u.state = uploadComplete
-	case err == wire.ErrWait:
+	case wire.Waits(err):
 	case errors.Is(err, relay.ErrUpstreamWrite):
 		u.state = uploadRefused
 	default:

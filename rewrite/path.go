@@ -23,21 +23,17 @@ var harmless = func() (table [256]bool) {
 	return table
 }()
 
-// harmlessLen returns how many harmless bytes p begins with. It looks at four at a time.
-func harmlessLen(p []byte) (n int) {
-	for ; len(p) >= 4; p = p[4:] {
-		if w := (*[4]byte)(p); !harmless[w[0]] || !harmless[w[1]] || !harmless[w[2]] || !harmless[w[3]] {
-			break
+// isPlain reports whether a path is of harmless bytes between single slashes, as nearly
+// every one.
+func isPlain(path []byte) bool {
+	slash := false
+	for _, c := range path {
+		if !harmless[c] && (c != '/' || slash) {
+			return false
 		}
-		n += 4
+		slash = c == '/'
 	}
-	for _, c := range p {
-		if !harmless[c] {
-			break
-		}
-		n++
-	}
-	return n
+	return true
 }
 
 // Oddities are what a path has that not every reader reads alike. None: it is
@@ -64,13 +60,15 @@ const (
 // A segment counts as a dot segment also in front of a semicolon: servers that
 // know path parameters (RFC 3986 section 3.3) take them off and walk up.
 func CheckPath(path []byte) (odd Oddities, err error) {
+	if isPlain(path) {
+		return 0, nil
+	}
 	dots := 0 // of the segment so far; other: it is no dot segment any more
 	const other = 3
 	for i := 0; i < len(path); i++ {
 		c := path[i]
 		if harmless[c] {
 			dots = other
-			i += harmlessLen(path[i+1:])
 			continue
 		}
 		if c == '/' && dots == other && oddInFront[path[i-1]] == 0 {

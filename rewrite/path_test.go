@@ -2,7 +2,6 @@ package rewrite
 
 import (
 	"errors"
-	"strings"
 	"testing"
 )
 
@@ -106,19 +105,21 @@ func TestOddities(t *testing.T) {
 	}
 }
 
-// TestPathsAreJudgedFourBytesAtATime puts each byte at each place of paths of each length.
-func TestPathsAreJudgedFourBytesAtATime(t *testing.T) {
-	for size := range 12 {
-		for at := range size {
+// TestAPlainPathIsJudgedAsAnyOther puts each byte at each place of short paths, and holds that
+// what is plain is found to be without oddities as well where it is looked at in full: behind
+// an escape, which nothing else follows from.
+func TestAPlainPathIsJudgedAsAnyOther(t *testing.T) {
+	for _, path := range []string{"/", "/a", "/ab/c", "//", "/a/", "/a//b", "/a/./b", "/v1/chat"} {
+		for at := range len(path) {
 			for c := range 256 {
-				p := []byte(strings.Repeat("a", size))
+				p := []byte(path)
 				p[at] = byte(c)
-				want := size
-				if !harmless[c] {
-					want = at
+				if !isPlain(p) {
+					continue
 				}
-				if got := harmlessLen(p); got != want {
-					t.Fatalf("harmlessLen(%q) = %d, want %d", p, got, want)
+				odd, err := CheckPath(append(append([]byte{}, p...), "%41"...))
+				if err != nil || odd != Escapes {
+					t.Fatalf("%q is plain, and %q is odd (%v, %v)", p, string(p)+"%41", odd, err)
 				}
 			}
 		}

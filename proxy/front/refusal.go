@@ -1,7 +1,6 @@
 package front
 
 import (
-	"errors"
 	"time"
 
 	"github.com/apim-edge/apim-edge/proxy/wire"
@@ -82,7 +81,7 @@ func (r *refusal) goOn(c *wire.Conn) bool {
 	in, err := c.Read(nil)
 	in.Release()
 	switch {
-	case c.Expired(), c.Stalled(), err != nil && !errors.Is(err, wire.ErrWait):
+	case c.Expired(), c.Stalled(), err != nil && !wire.Waits(err):
 		c.Close()
 		return false
 	case err != nil:

@@ -105,15 +105,34 @@ var names = map[string]kind{
 // byLength holds the entries of names by the length of the name, so that most
 // names are dismissed by one look.
 var byLength = func() (table [48][]named) {
-	for name, k := range names {
-		table[len(name)] = append(table[len(name)], named{strings.ToLower(name), name, k})
+	for usual, k := range names {
+		table[len(usual)] = append(table[len(usual)], nameOf(usual, k))
 	}
 	return table
 }()
 
 type named struct {
-	name, usual string // in lower case, and as it is mostly written
+	first, last byte // of name
 	kind        kind
+	name        string // in lower case
+	// front and back are the first and the last eight bytes of the name as it is mostly
+	// written: all of one of 8 to 16 bytes. 0: it has another length.
+	front, back uint64
+}
+
+func nameOf(usual string, k kind) named {
+	lower := strings.ToLower(usual)
+	n := named{first: lower[0], last: lower[len(lower)-1], kind: k, name: lower}
+	if size := len(usual); size >= 8 && size <= 16 {
+		n.front, n.back = binary.LittleEndian.Uint64([]byte(usual)), binary.LittleEndian.Uint64([]byte(usual)[size-8:])
+	}
+	return n
+}
+
+// asUsual reports whether the name, which is as long as n's, is written as it mostly is.
+func (n *named) asUsual(name []byte) bool {
+	return n.front != 0 && len(name) >= 8 &&
+		binary.LittleEndian.Uint64(name) == n.front && binary.LittleEndian.Uint64(name[len(name)-8:]) == n.back
 }
 
 // Families are kinds of all names that begin so. Their length is the same, and
@@ -130,10 +149,10 @@ func kindOf(name []byte) kind {
 		known := byLength[len(name)]
 		for i := range known {
 			n := &known[i]
-			if name[0]|0x20 != n.name[0] || name[last]|0x20 != n.name[last] {
+			if name[0]|0x20 != n.first || name[last]|0x20 != n.last {
 				continue // most names end here
 			}
-			if string(name) == n.usual || EqualFold(name, n.name) {
+			if n.asUsual(name) || EqualFold(name, n.name) {
 				return n.kind
 			}
 			if found := rewrite.Compare(name, n.name); found != rewrite.Different {
@@ -192,30 +211,39 @@ var (
 
 const maxFields = 500
 
-// scanFields splits the field lines of a head, each ending in CRLF, into fields
-// and kinds; it refuses what two parsers could read differently. ascii tells
-// that no value has a byte beyond ASCII. The fields alias head.
-func scanFields(head []byte, fields []rewrite.Field, kinds []kind) (_ []rewrite.Field, _ []kind, ascii bool, _ error) {
-	ascii = true
-	for len(head) > 0 {
+// fieldLines are those of a head: fields, and of what kind each is. They alias the head.
+type fieldLines struct {
+	fields []rewrite.Field
+	kinds  []kind
+	ascii  bool // no value has a byte beyond ASCII
+}
+
+// scan splits the lines that p begins with, each ending in CRLF, up to the empty line, and
+// returns where that ends. It refuses what two parsers could read differently, and what ends
+// before.
+func (l *fieldLines) scan(p []byte) (n int, err error) {
+	l.fields, l.kinds, l.ascii = l.fields[:0], l.kinds[:0], true
+	for head := p; ; {
+		if len(head) >= 2 && head[0] == '\r' && head[1] == '\n' {
+			return len(p) - len(head) + 2, nil
+		}
 		colon := tokenLen(head)
 		if colon == 0 || colon == len(head) || head[colon] != ':' {
-			return fields, kinds, ascii, faultOf(head)
+			return 0, faultOf(head)
 		}
-		value, plain := untilControl(head[colon+1:])
+		value, ascii := untilControl(head[colon+1:])
 		end := colon + 1 + len(value)
 		if end+2 > len(head) || head[end] != '\r' || head[end+1] != '\n' {
-			return fields, kinds, ascii, faultOf(head)
+			return 0, faultOf(head)
 		}
-		ascii = ascii && plain
-		if len(fields) == maxFields {
-			return fields, kinds, ascii, errManyFlds
+		l.ascii = l.ascii && ascii
+		if len(l.fields) == maxFields {
+			return 0, errManyFlds
 		}
-		fields = append(fields, rewrite.Field{Name: head[:colon], Value: trimOWS(value)})
-		kinds = append(kinds, kindOf(head[:colon]))
+		l.fields = append(l.fields, rewrite.Field{Name: head[:colon], Value: trimOWS(value)})
+		l.kinds = append(l.kinds, kindOf(head[:colon]))
 		head = head[end+2:]
 	}
-	return fields, kinds, ascii, nil
 }
 
 // faultOf tells what is wrong with the line that head begins with.
@@ -247,87 +275,84 @@ func trimOWS(v []byte) []byte {
 	return v
 }
 
-// tokenByte is 1 for what a token is made of.
-var tokenByte = func() (t [256]byte) {
+var tokenByte = func() (t [256]bool) {
 	for _, c := range []byte("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") {
-		t[c] = 1
+		t[c] = true
 	}
 	return t
 }()
 
 // tokenLen returns the length of the token that p begins with (RFC 9110 section 5.6.2).
-// It looks at four bytes at a time.
-//
-//go:noinline
+// Nearly all are of letters, digits and hyphens, of which it passes eight at a time.
 func tokenLen(p []byte) int {
-	table, n := &tokenByte, 0
-	for len(p) >= 4 {
-		w := (*[4]byte)(p)
-		if table[w[0]]&table[w[1]]&table[w[2]]&table[w[3]] == 0 {
-			break
+	i := 0
+	for i+8 <= len(p) {
+		others := notPlain(binary.LittleEndian.Uint64(p[i:]))
+		if others == 0 {
+			i += 8
+			continue
 		}
-		p = p[4:]
-		n += 4
-	}
-	for _, c := range p {
-		if table[c] == 0 {
-			break
+		if i += bits.TrailingZeros64(others) / 8; !tokenByte[p[i]] {
+			return i
 		}
-		n++
+		i++
 	}
-	return n
+	for i < len(p) && tokenByte[p[i]] {
+		i++
+	}
+	return i
+}
+
+// notPlain marks by their high bits the bytes of w that are no letters, digits and hyphens.
+// No sum carries: what is added to is below 0x80.
+func notPlain(w uint64) uint64 {
+	low := w &^ highs
+	letter := low | ones*0x20
+	letter = (letter + ones*(0x80-'a')) &^ (letter + ones*(0x80-'z'-1))
+	digit := (low + ones*(0x80-'0')) &^ (low + ones*(0x80-'9'-1))
+	hyphen := highs - (low ^ ones*'-')
+	return (^(letter | digit | hyphen) | w) & highs
 }
 
 // untilControl returns what of p stands before the first control character other
 // than HTAB, and whether it is ASCII. It looks at eight bytes at a time: heads are
 // mostly values.
 func untilControl(p []byte) (before []byte, ascii bool) {
-	var all uint64
 	i := 0
-	for i+8 <= len(p) {
-		w := binary.LittleEndian.Uint64(p[i:])
-		if (w|(w-ones*0x20)|(w+ones))&highs == 0 { // nearly always: ASCII, and no control character
-			i += 8
+	for ; i+8 <= len(p); i += 8 {
+		odd := notVisible(binary.LittleEndian.Uint64(p[i:]), ' ')
+		if odd == 0 {
 			continue
 		}
-		control := controls(w)
-		if control == 0 {
-			all |= w
-			i += 8
-			continue
+		if at := i + bits.TrailingZeros64(odd)/8; isControl(p[at]) {
+			return p[:at], true
 		}
-		at := bits.TrailingZeros64(control) &^ 7
-		all |= w & (1<<at - 1)
-		if i += at / 8; p[i] != '\t' {
-			return p[:i], all&highs == 0
-		}
-		i++
+		break // from a tab on, or a byte beyond ASCII, they are looked at one by one
 	}
+	all := byte(0)
 	for ; i < len(p) && !isControl(p[i]); i++ {
-		all |= uint64(p[i])
+		all |= p[i]
 	}
-	return p[:i], all&highs == 0
+	return p[:i], all < 0x80
 }
 
 const ones, highs = 0x0101010101010101, 0x8080808080808080
 
-// controls marks control characters by the high bits of their bytes in w. Only the
-// lowest mark is sure: the subtraction borrows from the bytes above.
-func controls(w uint64) uint64 {
-	del := w ^ ones*0x7f
-	return ((w-ones*0x20)&^w | (del-ones)&^del) & highs
+// notVisible marks by their high bits the bytes of w that are below least, or above '~'. Only
+// the lowest mark is sure: what it borrows or carries makes others.
+func notVisible(w uint64, least uint64) uint64 {
+	return (w | (w - ones*least) | (w + ones)) & highs
 }
 
 // visible reports whether all of p is visible ASCII, without a space.
 func visible(p []byte) bool {
-	for len(p) >= 8 {
-		if w := binary.LittleEndian.Uint64(p); (w|(w-ones*0x21)|(w+ones))&highs != 0 {
-			return false // a byte above 0x7f, below 0x21, or 0x7f
+	for ; len(p) >= 8; p = p[8:] {
+		if notVisible(binary.LittleEndian.Uint64(p), ' '+1) != 0 {
+			return false
 		}
-		p = p[8:]
 	}
 	for _, c := range p {
-		if c <= 0x20 || c >= 0x7f {
+		if c <= ' ' || c > '~' {
 			return false
 		}
 	}

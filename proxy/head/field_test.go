@@ -85,7 +85,7 @@ func TestManyBytesAtATimeAreJudgedAsOneByOne(t *testing.T) {
 					if got, want := visible(p), one(p, func(c byte) bool { return c > 0x20 && c < 0x7f }) == size; got != want {
 						t.Fatalf("visible(%q) = %v", p, got)
 					}
-					if got, want := tokenLen(p), one(p, func(c byte) bool { return tokenByte[c] != 0 }); got != want {
+					if got, want := tokenLen(p), one(p, func(c byte) bool { return tokenByte[c] }); got != want {
 						t.Fatalf("tokenLen(%q) = %d, want %d", p, got, want)
 					}
 					before, ascii := untilControl(p)

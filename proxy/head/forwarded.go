@@ -227,6 +227,9 @@ func (f *Forwarded) appendForwarding(dst []byte) []byte {
 	if f.Secure {
 		proto = "https"
 	}
+	if !f.Trusted {
+		return f.appendOwnForwarding(dst, proto)
+	}
 	dst = append(dst, "X-Forwarded-For: "...)
 	dst, _ = f.appendSaid(dst, kForwardedFor, ", ")
 	dst = f.Client.AppendTo(dst)
@@ -244,15 +247,22 @@ func (f *Forwarded) appendForwarding(dst []byte) []byte {
 	if dst = append(dst, "\r\n"...); !said && len(f.Request.Host) == 0 {
 		dst = dst[:mark] // HTTP/1.0 can do without Host
 	}
-	if !f.Trusted {
-		return dst
-	}
 	mark = len(dst)
 	dst = append(dst, "Forwarded: "...)
 	if dst, said = f.appendSaid(dst, kForwarded, ", "); !said {
 		return dst[:mark]
 	}
 	return f.appendForwardedElement(dst, proto)
+}
+
+// appendOwnForwarding appends it where nobody's word is believed.
+func (f *Forwarded) appendOwnForwarding(dst []byte, proto string) []byte {
+	dst = f.Client.AppendTo(append(dst, "X-Forwarded-For: "...))
+	dst = append(append(append(dst, "\r\nX-Forwarded-Proto: "...), proto...), "\r\n"...)
+	if host := f.Request.Host; len(host) > 0 { // HTTP/1.0 can do without
+		dst = append(append(append(dst, "X-Forwarded-Host: "...), host...), "\r\n"...)
+	}
+	return dst
 }
 
 // appendForwardedElement appends this hop in the form of RFC 7239 section 4.
@@ -275,7 +285,7 @@ func (f *Forwarded) appendForwardedElement(dst []byte, proto string) []byte {
 func (f *Forwarded) appendSaid(dst []byte, k kind, behind string) (out []byte, said bool) {
 	mark := len(dst)
 	for i, other := range f.Request.kinds {
-		if !f.Trusted || other != k || len(f.Request.Fields[i].Value) == 0 {
+		if other != k || len(f.Request.Fields[i].Value) == 0 {
 			continue
 		}
 		if behind == "" {

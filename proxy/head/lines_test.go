@@ -13,10 +13,11 @@ func TestLinesPassAsTheyCame(t *testing.T) {
 	lines := []string{"A: one", "B:two", "C:  three", "D: four ", "E:\tfive", "F:", "G: ", "H: six: seven", "I: 8", "J: 9\t"}
 	head := []byte(strings.Join(lines, "\r\n") + "\r\n\r\nbody")
 	for leave := range 1 << len(lines) {
-		fields, kinds, _, err := scanFields(head[:len(head)-len("\r\nbody")], nil, nil)
-		if err != nil || len(kinds) != len(lines) {
-			t.Fatal(fields, err)
+		var scanned fieldLines
+		if n, err := scanned.scan(head); err != nil || n != len(head)-len("body") || len(scanned.kinds) != len(lines) {
+			t.Fatal(n, scanned, err)
 		}
+		fields := scanned.fields
 		l, want := lineWriter(), "front\r\n"
 		for i := range fields {
 			if leave&(1<<i) == 0 {

@@ -36,6 +36,9 @@ func FuzzResponseHead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, draft []byte, which, flags byte) {
 		head := fromDraft(draft)
+		if err := atOnce(head, draft); err != nil {
+			t.Errorf("%q: %v", head, err)
+		}
 		if err := checkResponseHead(newTrial(which, false), head, flags); err != nil {
 			t.Errorf("route %d, flags %08b, head %q: %v", int(which)%len(sides), flags, head, err)
 		}

@@ -97,6 +97,9 @@ func FuzzParseRequest(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, draft []byte) {
 		head := fromDraft(draft)
+		if err := atOnce(head, draft); err != nil {
+			t.Fatalf("%q: %v", head, err)
+		}
 		var a, b Request
 		if a.Parse(head) != nil {
 			return

@@ -48,19 +48,35 @@ var (
 
 // Parse reads the head (status line, field lines, empty line).
 func (r *Response) Parse(head []byte) error {
-	end := bytes.IndexByte(head, '\n')
-	if end < 1 || head[end-1] != '\r' {
-		return errBareLF
-	}
-	if err := r.parseLine(head[:end-1]); err != nil {
-		return err
-	}
-	var err error
-	r.fields, r.kinds, _, err = scanFields(head[end+1:len(head)-2], r.fields[:0], r.kinds[:0])
+	_, err := r.parse(head)
+	return err
+}
+
+// ParseFirst is Request.ParseFirst for a response.
+func (r *Response) ParseFirst(p []byte) int {
+	n, err := r.parse(p[:len(p):len(p)])
 	if err != nil {
-		return err
+		r.Clear()
+		return 0
 	}
-	return r.readFields()
+	return n
+}
+
+func (r *Response) parse(p []byte) (n int, err error) {
+	end := bytes.IndexByte(p, '\n')
+	if end < 1 || p[end-1] != '\r' {
+		return 0, errBareLF
+	}
+	if err := r.parseLine(p[:end-1]); err != nil {
+		return 0, err
+	}
+	lines := fieldLines{fields: r.fields, kinds: r.kinds}
+	n, err = lines.scan(p[end+1:])
+	r.fields, r.kinds = lines.fields, lines.kinds
+	if err != nil {
+		return 0, err
+	}
+	return end + 1 + n, r.readFields()
 }
 
 func (r *Response) parseLine(line []byte) error {

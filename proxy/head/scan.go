@@ -43,6 +43,9 @@ func (s *Scan) End(p []byte) int {
 	}
 }
 
+// Begun reports whether a part of the head has been looked at, without its end.
+func (s *Scan) Begun() bool { return s.seen > 0 }
+
 // Fault returns what is wrong with a head that is not complete and that more
 // bytes cannot mend, so that nobody reads on and waits for the end of something
 // that is refused anyway.
@@ -73,7 +76,7 @@ const tooManyBlankLines = 4
 
 // CheckPrefix refuses an incomplete head early where more bytes cannot mend it.
 func CheckPrefix(s *Scan, p []byte) error {
-	if len(p) > 0 && tokenByte[p[0]] == 0 && p[0] != '\r' {
+	if len(p) > 0 && !tokenByte[p[0]] && p[0] != '\r' {
 		if p[0] == 0x16 {
 			return Malformed("this is a TLS handshake on a plain HTTP port; use http:// in base_url, or configure listen.tls")
 		}

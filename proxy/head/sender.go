@@ -44,3 +44,17 @@ func address(text []byte) (a netip.Addr, ok bool) {
 	}
 	return a.Unmap().WithZone(""), err == nil
 }
+
+// HasBeenAt reports whether a Via field names whoever is called so: the request has
+// passed there before.
+func (r *Request) HasBeenAt(name []byte) bool {
+	if !r.via {
+		return false
+	}
+	for i, k := range r.kinds {
+		if k == kVia && bytes.Contains(r.Fields[i].Value, name) {
+			return true
+		}
+	}
+	return false
+}

@@ -191,7 +191,7 @@ func (d *Down) awaitEnd() error {
 	for !d.Track.Done() && !d.Track.AtEnd() && d.after < endBytes {
 		in, err := d.From.Read(nil)
 		switch {
-		case err == wire.ErrWait && !d.From.Expired():
+		case wire.Waits(err) && !d.From.Expired():
 			if !d.From.Armed() {
 				d.From.ExpireAfter(endTime)
 			}
@@ -250,7 +250,7 @@ var (
 // (wire.ErrCut) is none, not even of a body that ends with its connection.
 func (d *Down) noBytes(err error) error {
 	switch {
-	case err == wire.ErrWait:
+	case wire.Waits(err):
 		return d.wait()
 	case errors.Is(err, io.EOF) && d.Track.AtEnd():
 		return nil
@@ -344,7 +344,7 @@ func (d *Down) rest(in *wire.Buf, pass int, err error) error {
 		return nil
 	}
 	section, excess, err := d.trailer.collect(in.Bytes()[pass:], d.DropTrailer)
-	if errors.Is(err, wire.ErrWait) {
+	if wire.Waits(err) {
 		return nil
 	}
 	if err != nil {

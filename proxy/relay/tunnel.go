@@ -74,7 +74,7 @@ func (t *Tunnel) turn() error {
 		return clientError(t.Client.Failed())
 	case t.Ended:
 		return edgeerr.Wrap(edgeerr.UpstreamAborted, errNotClosed)
-	case !errors.Is(read, wire.ErrWait) && !errors.Is(read, io.EOF):
+	case !wire.Waits(read) && !errors.Is(read, io.EOF):
 		return edgeerr.Wrap(edgeerr.UpstreamAborted, fmt.Errorf("read from the tunnel: %w", read))
 	}
 	switch {
@@ -98,7 +98,7 @@ func (t *Tunnel) goUp() (n int64, err error) {
 		t.Up += n
 		t.upEnded = write != nil || t.Upstream.Failed() != nil
 	}
-	if !errors.Is(read, wire.ErrWait) || t.Client.Left() && (t.upEnded || t.Upstream.Backlog() > 0) {
+	if !wire.Waits(read) || t.Client.Left() && (t.upEnded || t.Upstream.Backlog() > 0) {
 		return n, edgeerr.Wrap(edgeerr.ClientLeft, errTunnelLeft)
 	}
 	return n, nil

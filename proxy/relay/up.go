@@ -186,7 +186,7 @@ func (u *Up) spliceTurn() error {
 // so only here its bounds begin: Idle ends with the next byte, Slowest in rest.
 func (u *Up) noBytes(err error) error {
 	switch {
-	case err == wire.ErrWait:
+	case wire.Waits(err):
 		if u.From.Expired() {
 			return edgeerr.New(edgeerr.RequestTimeout, "no byte of the request body within timeouts.request_body_idle")
 		}
@@ -230,7 +230,7 @@ func (u *Up) pass(in **wire.Buf) error {
 		return nil
 	}
 	section, excess, err := u.trailer.collect((*in).Bytes(), u.DropTrailer)
-	if errors.Is(err, wire.ErrWait) {
+	if wire.Waits(err) {
 		(*in).Consume((*in).Len()) // trailer has a copy
 		release(in)
 		return nil

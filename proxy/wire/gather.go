@@ -33,6 +33,9 @@ func (g *Gather) add(p []byte) {
 
 // Send sends what is left, and returns what Write would have, of all.
 func (g *Gather) Send() (int, error) {
+	if g.taken == 0 && g.err == nil { // all is in front, as nearly always
+		return g.to.Send(g.front)
+	}
 	g.flush()
 	g.front.Release()
 	return g.taken, g.err

@@ -145,7 +145,7 @@ func (r *renegotiation) read(p []byte) (n int, err error) {
 	for {
 		err = net.ErrClosed // of a loop that has ended
 		r.conn.loop.Do(func() { n, err = r.readNow(p) })
-		if !errors.Is(err, ErrWait) {
+		if !Waits(err) {
 			return n, err
 		}
 		select {

@@ -156,7 +156,7 @@ func (s *tlsSource) Read(p []byte) (int, error) {
 		return 0, errAgain
 	}
 	n, err := s.readSocket(p)
-	if errors.Is(err, ErrWait) {
+	if Waits(err) {
 		return 0, errAgain
 	}
 	if s.due { // crypto/tls must not see it before it may wait
