@@ -44,7 +44,7 @@ func surelyPlain(text []byte) bool {
 	for ; i+8 <= len(text); i += 8 {
 		w := binary.LittleEndian.Uint64(text[i:])
 		quote, backslash := w^ones*'"', w^ones*'\\'
-		if (w|w-ones*' '|w+ones|quote-ones|backslash-ones)&highs != 0 {
+		if (w|(w-ones*' ')|(w+ones)|(quote-ones)|(backslash-ones))&highs != 0 {
 			return false
 		}
 	}

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -49,4 +50,27 @@ func FuzzFit(f *testing.F) {
 			t.Errorf("Fit(%q, %d) = %q, but it takes %d bytes in a line", text, limit, got, in(text))
 		}
 	})
+}
+
+// TestWhatIsSurelyPlainIsOneByteEach puts each byte at each place of texts of each length. It
+// also holds that what is usual is found to be plain: else it would be looked at twice.
+func TestWhatIsSurelyPlainIsOneByteEach(t *testing.T) {
+	for size := range 20 {
+		for at := range size {
+			for c := range 256 {
+				for _, beside := range []byte{'a', '!', ' ', '~', '#', '['} {
+					text := bytes.Repeat([]byte{beside}, size)
+					text[at] = byte(c)
+					if surelyPlain(text) && written(text) != size {
+						t.Fatalf("%q is taken for plain, and takes %d bytes", text, written(text))
+					}
+				}
+			}
+		}
+	}
+	for _, text := range []string{"", "5e3a1b7c-0d5f-4a6e-9b1e-2f7d8c9a0b1c", "/v1/chat/completions?api-version=2024-10-21&x=%41~ y"} {
+		if !surelyPlain([]byte(text)) {
+			t.Errorf("%q is not found to be plain", text)
+		}
+	}
 }
