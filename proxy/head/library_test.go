@@ -20,8 +20,8 @@ func readByFasthttp(head string) (*fasthttp.RequestHeader, error) {
 func TestFasthttpStillAcceptsWhatWeRefuse(t *testing.T) {
 	for _, tc := range []struct{ trap, head, workaround string }{
 		{"both Content-Length and Transfer-Encoding", "POST / HTTP/1.1\nHost: edge\nContent-Length: 5\nTransfer-Encoding: chunked\n\n", "checkChunked in proxy/head/request.go"},
-		{"a field name with a space", "GET / HTTP/1.1\nHost: edge\nX A: b\n\n", "scanFields in proxy/head/field.go"},
-		{"a folded line", "GET / HTTP/1.1\nHost: edge\nX: a\n b\n\n", "scanFields in proxy/head/field.go"},
+		{"a field name with a space", "GET / HTTP/1.1\nHost: edge\nX A: b\n\n", "scan in proxy/head/field.go"},
+		{"a folded line", "GET / HTTP/1.1\nHost: edge\nX: a\n b\n\n", "scan in proxy/head/field.go"},
 		{"a version that it does not speak", "GET / HTTP/2.0\nHost: edge\n\n", "parseLine in proxy/head/request.go"},
 		{"userinfo in Host", "GET / HTTP/1.1\nHost: user:key@edge\n\n", "checkHost in proxy/head/request.go"},
 		{"two ports in Host", "GET / HTTP/1.1\nHost: edge:80:81\n\n", "checkHost in proxy/head/request.go"},
