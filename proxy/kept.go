@@ -51,31 +51,23 @@ func (k *kept) since(at, limit int) []byte {
 			k.text = bytes.Clone(k.text) // a silent stream is not to hold what was cut off
 		}
 	}
-	return k.text[at:len(k.text):len(k.text)]
+	return k.from(at)
 }
+
+// from returns what has been put into the kept texts from at on.
+func (k *kept) from(at int) []byte { return k.text[at:len(k.text):len(k.text)] }
 
 // makeID gives the exchange an id of its own.
 func (k *kept) makeID() {
 	at := len(k.text)
 	k.text = appendID(k.text)
-	k.id = k.text[at:len(k.text):len(k.text)]
+	k.id = k.from(at)
 }
 
 // appendID appends a request id: 128 random bits in hexadecimal.
-func appendID(dst []byte) []byte { return appendHex(appendHex(dst, rand.Uint64()), rand.Uint64()) }
-
-func appendHex(dst []byte, n uint64) []byte {
-	var text [16]byte
-	for i := range 8 {
-		binary.NativeEndian.PutUint16(text[2*i:], hexPairs[byte(n>>(8*i))])
-	}
-	return append(dst, text[:]...)
+func appendID(dst []byte) []byte {
+	var id [16]byte
+	binary.NativeEndian.PutUint64(id[:8], rand.Uint64())
+	binary.NativeEndian.PutUint64(id[8:], rand.Uint64())
+	return hex.AppendEncode(dst, id[:])
 }
-
-// hexPairs are the two digits of each byte.
-var hexPairs = func() (table [256]uint16) {
-	for i := range table {
-		table[i] = binary.NativeEndian.Uint16(hex.AppendEncode(nil, []byte{byte(i)}))
-	}
-	return table
-}()

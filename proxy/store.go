@@ -6,6 +6,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/apim-edge/apim-edge/internal/identity"
+	"github.com/apim-edge/apim-edge/internal/memo"
 	"github.com/apim-edge/apim-edge/internal/who"
 	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
@@ -30,7 +31,7 @@ type store struct {
 	seen      *identity.Cache // nil until a route asks for tokens
 	callers   *who.Cache      // nil where nobody counts them
 	agents    record.Agents
-	shown     shownTargets
+	shown     memo.Table[shownTarget]
 	number    int       // of the loop
 	keys      limitKeys // of routes with limits
 }

@@ -29,7 +29,7 @@ func TestEachRuleCatchesItsFault(t *testing.T) {
 			"proxy/relay/a.go: imports proxy, but proxy/relay may import internal/edgeerr, internal/hint, proxy/usage, proxy/wire of the project: it moves body bytes and knows no route"},
 		{"an allowed import", "proxy/relay/a.go", importing("relay", module+"/proxy/wire"), ""},
 		{"a row without dots is for the folder alone", "proxy/a.go", importing("proxy", module+"/proxy/front"),
-			"proxy/a.go: imports proxy/front, but proxy may import corsx, rewrite, internal/config, internal/edgeerr, internal/hint, internal/identity, internal/identity/issuer, internal/who, proxy/admit, proxy/bridge, proxy/head, proxy/record, proxy/relay, proxy/route, proxy/trace, proxy/upstream, proxy/usage, proxy/wire of the project: it tells the story of one exchange with the parts above"},
+			"proxy/a.go: imports proxy/front, but proxy may import corsx, rewrite, internal/config, internal/edgeerr, internal/hint, internal/identity, internal/identity/issuer, internal/memo, internal/who, proxy/admit, proxy/bridge, proxy/head, proxy/record, proxy/relay, proxy/route, proxy/trace, proxy/upstream, proxy/usage, proxy/wire of the project: it tells the story of one exchange with the parts above"},
 		{"a subtree may import its own parts", "bench/load/a.go", importing("load", module+"/bench/internal/pace"), ""},
 		{"the black box does not look inside", "e2e/a.go", importing("e2e", module+"/proxy"),
 			"e2e/a.go: imports proxy, but e2e/... may import internal/edgeerr, internal/lookalike, internal/testcert, internal/testkit of the project: it tests the built binary over sockets"},

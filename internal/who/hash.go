@@ -5,7 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
-	"hash/maphash"
+
+	"github.com/apim-edge/apim-edge/internal/memo"
 )
 
 // Hasher makes hashes by a key. Whoever has neither the key nor the credential learns
@@ -41,50 +42,34 @@ func ofKey(mac hash.Hash, key, room []byte) ID {
 type Cache struct {
 	mac   hash.Hash
 	sum   [sha256.Size]byte
-	seed  maphash.Seed
-	known [1024]entry
+	known memo.Table[ID]
 	room  []byte // of a token's second part
-}
-
-type entry struct {
-	digest uint64 // of the credential, by a seed that nobody knows; 0: empty
-	id     ID
 }
 
 // NewCache returns an empty cache.
 func NewCache(h *Hasher) *Cache {
-	return &Cache{mac: hmac.New(sha256.New, h.key), seed: maphash.MakeSeed()}
+	return &Cache{mac: hmac.New(sha256.New, h.key), known: memo.New[ID](1024)}
 }
 
 // Key returns the caller with a subscription key.
 func (c *Cache) Key(key []byte) ID {
-	e, found := c.find(key)
-	if !found {
-		e.id = ofKey(c.mac, key, c.sum[:0])
+	id, known := c.known.At(key)
+	if !known {
+		*id = ofKey(c.mac, key, c.sum[:0])
 	}
-	return e.id
+	return *id
 }
 
 // Token returns the caller with a token.
 func (c *Cache) Token(token []byte) ID {
-	e, found := c.find(token)
-	if found {
-		return e.id
+	id, known := c.known.At(token)
+	if known {
+		return *id
 	}
-	e.id = ID{Kind: Token}
+	*id = ID{Kind: Token}
 	var name string
 	if name, c.room = application(token, c.room); name != "" {
-		e.id = ID{Kind: Application, Name: name}
+		*id = ID{Kind: Application, Name: name}
 	}
-	return e.id
-}
-
-// find returns the place of a credential, and whether it is there. Two of one digest are
-// taken for one: that happens once in 2^64, and nobody can choose them.
-func (c *Cache) find(credential []byte) (e *entry, found bool) {
-	digest := maphash.Bytes(c.seed, credential) | 1
-	e = &c.known[(digest>>1)%uint64(len(c.known))]
-	found = e.digest == digest
-	e.digest = digest
-	return e, found
+	return *id
 }

@@ -1,31 +1,22 @@
 package record
 
-import "hash/maphash"
+import "github.com/apim-edge/apim-edge/internal/memo"
 
 // Agents knows the User-Agents that one loop has seen lately, so that only a new one is
 // searched. It is not locked. The zero value is ready.
-type Agents struct {
-	seed  maphash.Seed
-	known []agent // nil: none was seen yet
-}
+type Agents struct{ known memo.Table[agent] }
 
 type agent struct {
-	digest  uint64 // of the text, by a seed that nobody knows; 0: empty
 	family  Family
 	version Version
 }
 
-// Look tells the family of a client, and its version. Two texts of one digest are taken
-// for one: that happens once in 2^64, and nobody can choose them.
+// Look tells the family of a client, and its version.
 func (a *Agents) Look(text []byte) (Family, Version) {
-	if a.known == nil {
-		a.seed, a.known = maphash.MakeSeed(), make([]agent, 64)
+	client, known := a.known.At(text)
+	if !known {
+		client.family = FamilyOf(text)
+		client.version = VersionOf(text, client.family)
 	}
-	digest := maphash.Bytes(a.seed, text) | 1
-	known := &a.known[(digest>>1)%uint64(len(a.known))]
-	if known.digest != digest {
-		family := FamilyOf(text)
-		*known = agent{digest: digest, family: family, version: VersionOf(text, family)}
-	}
-	return known.family, known.version
+	return client.family, client.version
 }
