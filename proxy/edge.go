@@ -9,7 +9,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/apim-edge/apim-edge/internal/config"
-	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/internal/identity"
 	"github.com/apim-edge/apim-edge/internal/identity/issuer"
 	"github.com/apim-edge/apim-edge/proxy/admit"
@@ -31,7 +30,6 @@ type Edge struct {
 	stores   map[*wire.Loop]*store // one for each loop; does not change
 
 	observers []record.Observer // of every exchange, at its end: on all loops, several at a time
-	warning   []record.Observer // of those that were refused, have moved or failed
 
 	running  admit.Running
 	draining atomic.Bool                  // never taken back
@@ -55,8 +53,7 @@ func NewEdge(log zerolog.Logger, access io.Writer, metrics *record.Metrics, loop
 		e.stores[l] = &store{parser: head.NewParser(), number: i}
 		l.OnPanic(func(stack string) { log.Error().Str("stack", stack).Msg("panic on an event loop") })
 	}
-	e.observers = []record.Observer{metrics}
-	e.warning = []record.Observer{record.NewRefusedPages(log), record.NewUnreachable(log)}
+	e.observers = []record.Observer{metrics, record.NewRefusedPages(log), record.NewUnreachable(log)}
 	metrics.Watch(e.Inflight, e.registry)
 	metrics.WatchInstance(e.isReady, e.mostConnections)
 	metrics.WatchCertificates(e.registry.Certificates)
@@ -164,11 +161,6 @@ func (e *Edge) Close() {
 func (e *Edge) tell(r *record.Record) {
 	for _, o := range e.observers {
 		o.Observe(r)
-	}
-	if r.Code != edgeerr.None || r.CORSRefused != "" || r.Moved != nil {
-		for _, o := range e.warning {
-			o.Observe(r)
-		}
 	}
 	e.access.Observe(r)
 }

@@ -223,9 +223,6 @@ func (x *Exchange) admit() error {
 
 // heed returns the error of a gate's verdict, or nil, and tells explain of both.
 func (x *Exchange) heed(v admit.Verdict) error {
-	if v.Passes() && x.client.store.explains == nil {
-		return nil
-	}
 	if told := x.client.store.explains; told != nil {
 		told.Gates = append(told.Gates, v)
 	}

@@ -71,10 +71,6 @@ func CheckPath(path []byte) (odd Oddities, err error) {
 			dots = other
 			continue
 		}
-		if c == '/' && dots == other && oddInFront[path[i-1]] == 0 {
-			dots = 0 // the usual end of a segment
-			continue
-		}
 		switch {
 		case c == '#':
 			return 0, ErrPathFragment

@@ -127,11 +127,11 @@ func (p *Policy) Governs(name []byte) bool { return p.find(name) != absent }
 // copies such a line: AppendFields writes what goes upstream. Of the subprotocols
 // it takes the lines that hold a key.
 func (p *Policy) Takes(line *Field) bool {
-	return p.lengths>>(len(line.Name)&63)&1 != 0 && p.takes(line) // nearly none has such a length
+	return p.governsLength(line.Name) && p.takes(line)
 }
 
 func (p *Policy) takes(line *Field) bool {
-	at := p.find(line.Name)
+	at := lookup(p.names, line.Name)
 	return at != absent && (at != p.subprotocol || holdsKey(line.Value))
 }
 
@@ -142,10 +142,13 @@ const (
 	neighbour = -2
 )
 
-// find returns the index in names of a field, absent or neighbour. The length
-// decides for nearly every field of a head.
+// governsLength reports whether a governed field has a name so long. It decides for nearly
+// every field of a head.
+func (p *Policy) governsLength(name []byte) bool { return p.lengths&(1<<uint(len(name))) != 0 }
+
+// find returns the index in names of a field, absent or neighbour.
 func (p *Policy) find(name []byte) int {
-	if p.lengths&(1<<uint(len(name))) == 0 {
+	if !p.governsLength(name) {
 		return absent
 	}
 	return lookup(p.names, name)

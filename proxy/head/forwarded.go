@@ -227,9 +227,6 @@ func (f *Forwarded) appendForwarding(dst []byte) []byte {
 	if f.Secure {
 		proto = "https"
 	}
-	if !f.Trusted {
-		return f.appendOwnForwarding(dst, proto)
-	}
 	dst = append(dst, "X-Forwarded-For: "...)
 	dst, _ = f.appendSaid(dst, kForwardedFor, ", ")
 	dst = f.Client.AppendTo(dst)
@@ -247,22 +244,15 @@ func (f *Forwarded) appendForwarding(dst []byte) []byte {
 	if dst = append(dst, "\r\n"...); !said && len(f.Request.Host) == 0 {
 		dst = dst[:mark] // HTTP/1.0 can do without Host
 	}
+	if !f.Trusted {
+		return dst
+	}
 	mark = len(dst)
 	dst = append(dst, "Forwarded: "...)
 	if dst, said = f.appendSaid(dst, kForwarded, ", "); !said {
 		return dst[:mark]
 	}
 	return f.appendForwardedElement(dst, proto)
-}
-
-// appendOwnForwarding appends it where nobody's word is believed.
-func (f *Forwarded) appendOwnForwarding(dst []byte, proto string) []byte {
-	dst = f.Client.AppendTo(append(dst, "X-Forwarded-For: "...))
-	dst = append(append(append(dst, "\r\nX-Forwarded-Proto: "...), proto...), "\r\n"...)
-	if host := f.Request.Host; len(host) > 0 { // HTTP/1.0 can do without
-		dst = append(append(append(dst, "X-Forwarded-Host: "...), host...), "\r\n"...)
-	}
-	return dst
 }
 
 // appendForwardedElement appends this hop in the form of RFC 7239 section 4.
@@ -283,6 +273,9 @@ func (f *Forwarded) appendForwardedElement(dst []byte, proto string) []byte {
 // appendSaid appends what a trusted proxy has said in the fields of a kind, each
 // followed by behind; where that is empty, the last word counts.
 func (f *Forwarded) appendSaid(dst []byte, k kind, behind string) (out []byte, said bool) {
+	if !f.Trusted {
+		return dst, false
+	}
 	mark := len(dst)
 	for i, other := range f.Request.kinds {
 		if other != k || len(f.Request.Fields[i].Value) == 0 {

@@ -11,7 +11,7 @@ import (
 const (
 	MethodBytes = 32
 	PathBytes   = 2 << 10 // with the query
-	IDBytes     = 256     // ids are shorter; so bounded, one of 36 characters needs no look
+	IDBytes     = 128
 	originBytes = 256
 	errorBytes  = 512
 	callerBytes = 128

@@ -46,7 +46,7 @@ func (b *Buf) Release() {
 	if b == nil {
 		return
 	}
-	if b.held = false; b.space != nil || len(b.data) != BufSize || b.moved {
+	if b.held = false; &b.data[0] != &b.own[0] {
 		b.moveTo(b.own, nil)
 	}
 	if b.r, b.w = 0, 0; len(b.loop.bufs) < keepBufs {
