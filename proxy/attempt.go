@@ -17,7 +17,6 @@ import (
 type attempt struct {
 	target *upstream.Target
 	shown  *upstream.Shown // of the edge's own credential there; nil: it has none
-	again  bool            // the one before was lost on a connection from the pool: this one is made on a new one
 	wait   upstream.Wait   // for a connection; over wherever there is conn
 	conn   *upstream.Conn  // nil until there is one, and once it is kept or dropped
 	taken  int64           // bytes of the request that the connection took; above 0 no POST is sent again
@@ -29,9 +28,10 @@ type attempt struct {
 	// resp is there from the moment the request is sent until the answer goes on, and
 	// says by that which of the two halves of the attempt it is in. It aliases in.
 	resp      *head.Response
-	interim   int           // interim responses so far
-	status    int           // of the final response; 0: none yet
 	firstByte time.Duration // from the start of the exchange to the final head
+	status    uint16        // of the final response; 0: none yet
+	interim   uint8         // interim responses so far
+	again     bool          // the one before was lost on a connection from the pool: this one is made on a new one
 	closes    bool          // the upstream closes the connection behind this exchange
 }
 
@@ -288,7 +288,7 @@ func (a *attempt) takeHead(x *Exchange) (final bool, err error) {
 		return false, a.invalid(head.ErrSwitch)
 	case status >= 200 || status == 101:
 		a.firstByte = x.client.Loop().Now() - x.start
-		a.status = status
+		a.status = uint16(status)
 		x.traceHead(status)
 		x.kept.apim = x.kept.keep(a.resp.APIMID, record.IDBytes)
 		a.resp.Settle(x.traits.Head)

@@ -38,7 +38,7 @@ func hotFunctions(tb testing.TB) map[string]func() {
 		"match":     func() { _, _ = s.Match(&x.req.Request) },
 		"decide":    func() { must(x.decide()) },
 		"meet":      func() { x.meet() },
-		"note":      func() { x.kept = kept{text: x.kept.text[:0]}; x.note() },
+		"note":      func() { x.kept = kept{array: x.kept.array[:0]}; x.note() },
 		"forwarded": func() { x.fill(&head.Forwarded{}) },
 		"relayed":   func() { _ = x.relayed() },
 	}

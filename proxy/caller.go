@@ -47,7 +47,7 @@ func (x *Exchange) needed() record.Needs {
 	if x.route.Bridge != nil && (x.several == nil || !x.several.straight) {
 		needs |= record.NeedsBridge
 	}
-	if x.route.CORS != nil && x.kept.origin != nil {
+	if x.route.CORS != nil && x.kept.origin != (text{}) {
 		needs |= record.NeedsCORS
 	}
 	return needs

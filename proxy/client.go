@@ -30,8 +30,8 @@ type Client struct {
 	cutting bool // will be reset in a moment: nothing is read or sent meanwhile
 	broken  bool // something has panicked: what it held goes to the collector
 	tls     bool
-	age     age       // see retiring
 	scan    head.Scan // of the request's head that is to come, or is coming
+	age     age       // see retiring
 	// address is never IPv4 in the form of IPv6: that would match no prefix of IPv4 in
 	// trusted_proxies.
 	address netip.Addr

@@ -96,7 +96,7 @@ func (x *Exchange) answerModels(body string) error {
 	out := x.client.Loop().GetBuf()
 	answer := append(out.Empty(), "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "...)
 	answer = append(strconv.AppendInt(answer, int64(len(body)), 10), "\r\nCache-Control: no-store\r\nx-request-id: "...)
-	answer = append(append(answer, x.kept.id...), "\r\n"...)
+	answer = append(append(answer, x.kept.of(x.kept.id)...), "\r\n"...)
 	if cors := x.route.CORS; cors != nil {
 		if x.req.Origin != nil {
 			answer, _ = cors.AppendResponse(answer, x.req.Method, x.req.Origin, nil)

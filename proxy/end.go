@@ -30,7 +30,7 @@ func (x *Exchange) end(err error) {
 	if code == edgeerr.ClientLeft && x.edge.running.Ended() {
 		code = edgeerr.DrainAborted
 	}
-	for c := x.client; c.x == x && x.ended < len(ending); { // the last step lets x go
+	for c := x.client; c.x == x && int(x.ended) < len(ending); { // the last step lets x go
 		x.ended++
 		ending[x.ended-1](x, code, err)
 	}
@@ -46,7 +46,7 @@ func (c *Client) survive() {
 	defer func() { _ = recover() }() // there is no better place to tell of it
 	id := ""
 	if c.x != nil {
-		id = string(c.x.kept.id)
+		id = string(c.x.kept.of(c.x.kept.id))
 	}
 	c.edge.log.Error().Str("request_id", id).Str("stack", string(debug.Stack())).Msg("panic in an exchange")
 }
@@ -145,11 +145,13 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 // tellWho tells who has asked, and for what.
 func (x *Exchange) tellWho(r *record.Record) {
 	k := &x.kept
-	r.ID, r.Method, r.Path, r.Origin, r.APIMRequestID = k.id, k.method, k.path, k.origin, k.apim
+	r.ID, r.Method, r.Path, r.Origin, r.APIMRequestID = k.of(k.id), k.of(k.method), k.of(k.path), k.of(k.origin), k.of(k.apim)
 	r.Client, r.Version, r.Loop = k.family, k.version, x.client.store.number
 	r.Who, r.Needs = x.who, x.needed()
 	r.Reason, r.Notes = x.reason, x.notes
-	r.Caller, r.Check = x.caller.name, x.caller.check
+	if c := x.caller; c != nil {
+		r.Caller, r.Holder, r.Check = c.name, c.holder, c.check
+	}
 	r.Model = x.model
 	if x.stray != bridge.NoStray {
 		r.Stray = x.stray.String()
@@ -159,11 +161,11 @@ func (x *Exchange) tellWho(r *record.Record) {
 // tellWhat tells what has come of it.
 func (x *Exchange) tellWhat(r *record.Record, code edgeerr.Code, err error) {
 	a, upstreams := &x.attempt, x.answer == answerUpstream
-	r.Status, r.UpstreamStatus, r.Hint = x.status, a.status, x.sight.Hint()
-	r.Up, r.Down, r.Events, r.Retries = a.taken, x.down.Bytes, x.events.Count, x.retries
+	r.Status, r.UpstreamStatus, r.Hint = int(x.status), int(a.status), x.sight.Hint()
+	r.Up, r.Down, r.Events, r.Retries = a.taken, x.down.Bytes, x.events.Count, int(x.retries)
 	r.Now = x.client.Loop().Now()
 	r.FirstByte, r.Duration = a.firstByte, r.Now-x.start
-	r.Limit, r.CORSRefused, r.CORSAsked = x.limited, x.refused, x.kept.asked
+	r.Limit, r.CORSRefused, r.CORSAsked = x.limited, x.refused, x.kept.of(x.kept.asked)
 	r.Stream, r.Cut = upstreams && x.body != head.Plain, upstreams && code != edgeerr.None
 	r.Code, r.Err = code, err
 	switch {
@@ -219,9 +221,13 @@ func (x *Exchange) release() {
 		*s = several{}
 		c.store.several.put(s, false)
 	}
-	text := x.kept.text[:0]
+	if k := x.caller; k != nil {
+		*k = caller{}
+		c.store.known.put(k, false)
+	}
+	array := x.kept.array[:0]
 	*x = Exchange{}
-	x.kept.text = text
+	x.kept.array = array
 	c.store.exchanges.put(x, x.kept.grown())
 }
 

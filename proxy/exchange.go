@@ -26,51 +26,53 @@ type Exchange struct {
 	snap   *route.Snapshot // from findRoute on, the same to the end whatever is reloaded
 	route  *route.Route    // of snap; nil until it is known, and where there is none
 	start  time.Duration   // by the clock of the loop
-	step   int             // of the story; only ever raised
-	ended  int             // steps of its end that have been begun; only ever raised
 
 	// req dies as soon as an upstream has taken it, so that a silent stream needs
 	// no head; traits and kept are what outlives it. Once parsed it aliases the bytes
 	// that client.in holds, and goes before they may be overwritten.
-	req      *request
+	req  *request
+	kept kept // copies: it aliases no buffer
+
+	// What takes a byte or two stands together: of a stream that is silent the exchange is
+	// most of what is held.
 	traits   head.Traits    // from note on; of a head that was refused Head alone
-	kept     kept           // copies: it aliases no buffer
+	step     uint8          // of the story; only ever raised
+	ended    uint8          // steps of its end that have been begun; only ever raised
 	overlong bool           // the request line is beyond limits.head; what is read now is for its Origin
 	admitted bool           // counted among those that run: uncount counts it out
 	reason   rewrite.Reason // reason and notes are what outlives its decision
 	notes    rewrite.Notes
+	needs    record.Needs
+	keyTried bool         // the upstream has refused a key
+	stray    bridge.Stray // what was repaired in the path
+	noTokens record.NoTokens
+	next     next
+	answer   answer
+	body     head.Body // of the upstream's answer; of no meaning before answer is set
+	status   uint16    // sent to the client; 0 exactly while answer is none
+	retries  uint16    // how many attempts were before the one under way
 
-	caller caller // where the route asks who that is
-	who    who.ID // where callers are counted
-	needs  record.Needs
+	caller *caller // nil until the route has asked who that is
+	who    who.ID  // where callers are counted
 	pass   admit.Pass
 	// limited is the kind of limit that has refused it; empty: none has.
 	limited string
 
 	several *several // upstreams of the route; nil where there is one, and before it is decided
 
-	attempt  attempt      // the one under way; those before it have taken nothing
-	retries  int          // how many were before it
-	keyTried bool         // the upstream has refused a key
-	held     held         // where req was sent, and may have to be sent once more
-	crossing *crossing    // nil where the route has no bridge, and once req is gone
-	stray    bridge.Stray // what was repaired in the path
-	model    string       // of the bridge's table; empty: none is known
+	attempt  attempt   // the one under way; those before it have taken nothing
+	held     held      // where req was sent, and may have to be sent once more
+	crossing *crossing // nil where the route has no bridge, and once req is gone
+	model    string    // of the bridge's table; empty: none is known
 	upload   upload
 	down     relay.Down    // from prepareRelay on
 	tunnel   *relay.Tunnel // after 101, and then instead of down
 	events   relay.Events  // fed by down, where body is head.Events
 	sight    hint.Sight    // of a refusal of the upstream, fed by down
 	tap      *usage.Tap    // of the tokens of the answer, fed by down; nil: nobody reads them
-	noTokens record.NoTokens
-	trace    *trace.Trace // nil: the exchange is not told as spans
-
-	next    next
-	answer  answer
-	reply   *wire.Buf // of the edge itself: composed and not yet sent, else nil
-	body    head.Body // of the upstream's answer; of no meaning before answer is set
-	status  int       // sent to the client; 0 exactly while answer is none
-	refused string    // what CORS refused: origin, method or header
+	trace    *trace.Trace  // nil: the exchange is not told as spans
+	reply    *wire.Buf     // of the edge itself: composed and not yet sent, else nil
+	refused  string        // what CORS refused: origin, method or header
 }
 
 // next says how the client's connection goes on behind the exchange. It is only
@@ -180,11 +182,11 @@ func (x *Exchange) fill(f *head.Forwarded) {
 	f.Request, f.Policy, f.Decision = &x.req.Request, rt.Credential, &x.req.sent
 	f.Own, f.Replaces = a.own(), a.target.Replaces
 	f.Strip, f.Prefix, f.Host = rt.Strip, a.target.Prefix, a.target.Host
-	f.ID, f.Name = x.kept.id, x.edge.name
+	f.ID, f.Name = x.kept.of(x.kept.id), x.edge.name
 	f.Client, f.Secure, f.Trusted = x.client.address, x.client.tls, x.snap.Trusts(x.client.address)
 	f.WithholdOrigin, f.Parameters, f.Claims = rt.WithholdOrigin, rt.Parameters, rt.Claims
-	if x.caller.passed != nil {
-		f.Says = x.caller.passed
+	if c := x.caller; c != nil && c.passed != nil {
+		f.Says = c.passed
 	}
 	if t := x.trace; t != nil {
 		f.Traceparent, f.TraceAnew = t.Traceparent(), t.Anew
@@ -200,7 +202,7 @@ func (x *Exchange) fill(f *head.Forwarded) {
 // relayed returns the head of upstream's answer for the client.
 func (x *Exchange) relayed() head.Relayed {
 	r := head.Relayed{
-		Response: x.attempt.resp, CORS: x.route.CORS, Method: x.kept.method, Origin: x.kept.origin,
+		Response: x.attempt.resp, CORS: x.route.CORS, Method: x.kept.of(x.kept.method), Origin: x.kept.of(x.kept.origin),
 		Dechunk: x.down.Dechunk, Close: x.next != nextRequest,
 	}
 	if s := x.several; s != nil {

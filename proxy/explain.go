@@ -80,7 +80,7 @@ func (e *Edge) Explain(request []byte) Explanation {
 	c.in.Add(request)
 	x := begin(c)
 	var err error
-	for x.step = 0; err == nil && x.step < explained; x.step++ {
+	for x.step = 0; err == nil && int(x.step) < explained; x.step++ {
 		err = story[x.step](x)
 	}
 	if x.admitted {
@@ -92,7 +92,10 @@ func (e *Edge) Explain(request []byte) Explanation {
 
 // tellOf says what the exchange has come to: err is nil where it would be sent.
 func (x *Exchange) tellOf(err error, out *Explanation) {
-	out.Caller, out.Notes = x.caller.name, x.notes.String()
+	out.Notes = x.notes.String()
+	if c := x.caller; c != nil {
+		out.Caller = c.name
+	}
 	if x.reason.Decided() {
 		out.Reason, out.Meaning = x.reason.String(), x.reason.Meaning()
 	}
@@ -141,7 +144,7 @@ func (x *Exchange) tellOf(err error, out *Explanation) {
 	out.Page, out.CORS, out.Refused = x.maskOrigin(), corsLines(answer), x.refused
 	if out.Page != "" && out.Refused == "" && !allowsOrigin(out.CORS) && (out.Policy || out.Code != edgeerr.None) {
 		out.Refused = corsx.CauseOrigin
-		if out.Policy && x.route.CORS.Allows(x.kept.origin) {
+		if out.Policy && x.route.CORS.Allows(x.kept.of(x.kept.origin)) {
 			out.Refused = corsx.CauseMethod
 		}
 	}
@@ -196,8 +199,8 @@ func corsLines(answer []byte) (lines []string) {
 
 // maskOrigin returns the origin of the page, unless it is none and could be anything.
 func (x *Exchange) maskOrigin() string {
-	if x.kept.origin == nil || record.IsOrigin(x.kept.origin) {
-		return string(x.kept.origin)
+	if origin := x.kept.of(x.kept.origin); origin == nil || record.IsOrigin(origin) {
+		return string(origin)
 	}
 	return "***"
 }

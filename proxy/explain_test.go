@@ -56,7 +56,7 @@ func TestExplainShowsTargetsAsTheLogDoes(t *testing.T) {
 		testkit.Must(t, x.req.Parse([]byte(head)))
 		x.note()
 		first, _, _ := strings.Cut(e.Explain([]byte(head)).Head, "\n")
-		if want := "GET " + string(x.kept.path) + " HTTP/1.1"; first != want || strings.Contains(first, "s3cret") {
+		if want := "GET " + string(x.kept.of(x.kept.path)) + " HTTP/1.1"; first != want || strings.Contains(first, "s3cret") {
 			t.Errorf("%s: explained as %q, logged as %q", target, first, want)
 		}
 	}

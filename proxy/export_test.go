@@ -53,5 +53,5 @@ func PanicAtEnding(i int, before bool, path string) (mend func()) {
 }
 
 func (x *Exchange) isFor(path string) bool {
-	return string(x.kept.path) == path || x.req != nil && string(x.req.Path) == path
+	return string(x.kept.of(x.kept.path)) == path || x.req != nil && string(x.req.Path) == path
 }

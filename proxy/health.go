@@ -9,7 +9,7 @@ func (x *Exchange) answerHealth() error {
 	if path == "" || string(x.req.Path) != path || !x.traitsOfProbe() {
 		return nil
 	}
-	status, text, body := 200, "200 OK\r\nContent-Length: 6", "ready\n"
+	status, text, body := uint16(200), "200 OK\r\nContent-Length: 6", "ready\n"
 	if x.edge.draining.Load() || !x.edge.isReady() {
 		status, text, body = 503, "503 Service Unavailable\r\nContent-Length: 10", "not ready\n"
 	}

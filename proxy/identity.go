@@ -14,7 +14,8 @@ import (
 	"github.com/apim-edge/apim-edge/proxy/wire"
 )
 
-// caller is what is known of who calls. Its zero value is nothing.
+// caller is what is known of who calls, where the route has a gate. Its zero value is
+// nothing.
 type caller struct {
 	judging *judging         // a token that is verified, or was; nil: none had to be
 	passed  *identity.Passed // the token that the route has asked for, or nil
@@ -38,6 +39,9 @@ func (x *Exchange) authenticate() error {
 	gate := x.route.Gate
 	if gate == nil {
 		return nil
+	}
+	if x.caller == nil {
+		x.caller = x.client.store.known.take()
 	}
 	var known []identity.Verdict
 	if j := x.caller.judging; j != nil {
@@ -95,7 +99,7 @@ func (x *Exchange) judge(work *identity.Work) {
 	x.caller.judging = j
 	j.cancel = wire.Beside(c.Loop(), work.Do, func(verdicts []identity.Verdict) {
 		work.Remember(c.store.tokens(), verdicts, time.Now())
-		if c.x != nil && c.x.caller.judging == j {
+		if c.x != nil && c.x.caller != nil && c.x.caller.judging == j {
 			j.verdicts, j.done = verdicts, true
 			c.Rouse()
 		}
@@ -104,8 +108,8 @@ func (x *Exchange) judge(work *identity.Work) {
 
 // stopJudging lets go of a token that nobody waits for any more.
 func (x *Exchange) stopJudging() {
-	if j := x.caller.judging; j != nil {
-		j.cancel()
+	if c := x.caller; c != nil && c.judging != nil {
+		c.judging.cancel()
 	}
 }
 

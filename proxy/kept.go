@@ -11,29 +11,41 @@ import (
 
 // kept are the texts of an exchange that outlive the buffer of its head. They
 // stand in one array, kept with the exchange, so that its room serves the next one.
-// Each has no room behind it, so that none can grow into the next.
 type kept struct {
-	text                           []byte
-	id, method, path, origin, apim []byte
-	asked                          []byte // in vain, by a preflight
+	array                          []byte
+	id, method, path, origin, apim text
+	asked                          text // in vain, by a preflight
 	family                         record.Family
 	version                        record.Version
+}
+
+// A text is where one stands in the array; its zero value says that there is none. All of
+// them are bounded by the lengths that package record has for them: a few KiB together.
+type text struct{ from, to uint16 }
+
+// of returns the bytes of t, nil where there is no such text. They have no room behind them,
+// so that none can grow into the next, and they are gone with the exchange.
+func (k *kept) of(t text) []byte {
+	if t == (text{}) {
+		return nil
+	}
+	return k.array[t.from:t.to:t.to]
 }
 
 // maxOrigin is what is kept of an origin to decide by it; corsx takes no more.
 const maxOrigin = 512
 
 // keep copies p into the kept texts, up to limit bytes.
-func (k *kept) keep(p []byte, limit int) []byte {
-	at := len(k.text)
-	k.text = append(k.text, p[:min(len(p), limit+1)]...) // one more shows that it was more
+func (k *kept) keep(p []byte, limit int) text {
+	at := len(k.array)
+	k.array = append(k.array, p[:min(len(p), limit+1)]...) // one more shows that it was more
 	return k.since(at, limit)
 }
 
 // keepMethod keeps a method that could be one. What a client has sent behind a body
 // that is longer than it says stands where the next method is expected, and may be
 // a key.
-func (k *kept) keepMethod(method []byte) []byte {
+func (k *kept) keepMethod(method []byte) text {
 	for _, c := range method {
 		if letter := c | 0x20; (letter < 'a' || letter > 'z') && c != '-' && c != '_' {
 			return k.keep([]byte("***"), record.MethodBytes)
@@ -44,23 +56,23 @@ func (k *kept) keepMethod(method []byte) []byte {
 
 // since returns what has been put into the kept texts from at on, cut to limit
 // bytes as a line of the log takes them.
-func (k *kept) since(at, limit int) []byte {
-	if text := k.text[at:]; !record.Fits(text, limit) {
-		k.text = append(k.text[:at], record.Fit(text, limit)...)
+func (k *kept) since(at, limit int) text {
+	if text := k.array[at:]; !record.Fits(text, limit) {
+		k.array = append(k.array[:at], record.Fit(text, limit)...)
 		if at == 0 && k.grown() {
-			k.text = bytes.Clone(k.text) // a silent stream is not to hold what was cut off
+			k.array = bytes.Clone(k.array) // a silent stream is not to hold what was cut off
 		}
 	}
 	return k.from(at)
 }
 
 // from returns what has been put into the kept texts from at on.
-func (k *kept) from(at int) []byte { return k.text[at:len(k.text):len(k.text)] }
+func (k *kept) from(at int) text { return text{uint16(at), uint16(len(k.array))} }
 
 // makeID gives the exchange an id of its own.
 func (k *kept) makeID() {
-	at := len(k.text)
-	k.text = appendID(k.text)
+	at := len(k.array)
+	k.array = appendID(k.array)
 	k.id = k.from(at)
 }
 

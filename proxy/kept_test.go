@@ -13,7 +13,7 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 	for _, text := range []string{"", strings.Repeat("a", 20), strings.Repeat("a", 21), strings.Repeat(`\`, 11), "a\xff\xfe\xfd\xfcb", "aéééééééééé"} {
 		var k kept
 		k.keep([]byte("before"), 20)
-		if got, want := string(k.keep([]byte(text), 20)), string(record.Fit([]byte(text), 20)); got != want {
+		if got, want := string(k.of(k.keep([]byte(text), 20))), string(record.Fit([]byte(text), 20)); got != want {
 			t.Errorf("keep(%q, 20) = %q, the log would write %q", text, got, want)
 		}
 	}
@@ -28,7 +28,7 @@ func TestAMethodThatIsNone(t *testing.T) {
 		strings.Repeat("M", 33): strings.Repeat("M", 26) + " (cut)",
 	} {
 		var k kept
-		if got := string(k.keepMethod([]byte(method))); got != want {
+		if got := string(k.of(k.keepMethod([]byte(method)))); got != want {
 			t.Errorf("keepMethod(%q) = %q, want %q", method, got, want)
 		}
 	}
@@ -41,7 +41,7 @@ func TestWhatIsCutIsNotHeld(t *testing.T) {
 	x := exchangeOf(e, s)
 	testkit.Must(t, x.req.Parse(crlf("GET /?"+strings.Repeat("a", 60_000)+" HTTP/1.1\nHost: edge\n\n")))
 	x.note()
-	if got := cap(x.kept.text); got > 2*usualText {
+	if got := cap(x.kept.array); got > 2*usualText {
 		t.Errorf("the kept texts hold %d bytes, want %d at most", got, 2*usualText)
 	}
 }

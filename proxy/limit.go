@@ -38,12 +38,12 @@ func (x *Exchange) countedAs(l *admit.Limit) admit.Key {
 		c.text = append(c.text[:0], from[:]...)
 		return c.key(l.Secret, anAddress, c.text)
 	}
-	d := &x.req.decision
+	d, who := &x.req.decision, x.caller
 	switch {
-	case x.caller.passed != nil: // whatever the text of the token is now
-		return c.key(l.Secret, aPerson, x.caller.passed.Caller.Person[:])
-	case x.caller.name != "": // whichever of his keys he has sent
-		c.text = append(c.text[:0], x.caller.name...)
+	case who != nil && who.passed != nil: // whatever the text of the token is now
+		return c.key(l.Secret, aPerson, who.passed.Caller.Person[:])
+	case who != nil && who.name != "": // whichever of his keys he has sent
+		c.text = append(c.text[:0], who.name...)
 		return c.key(l.Secret, aClient, c.text)
 	case d.Key != nil:
 		return c.key(l.Secret, aKey, d.Key)

@@ -24,7 +24,7 @@ func (x *Exchange) checkUpgrade() error {
 // it is the method, which a browser has sent without asking (Fetch standard,
 // CORS-safelisted method).
 func (x *Exchange) refusedOfPage() string {
-	if !x.route.CORS.Allows(x.kept.origin) {
+	if !x.route.CORS.Allows(x.kept.of(x.kept.origin)) {
 		return corsx.CauseOrigin
 	}
 	x.kept.asked = x.kept.method

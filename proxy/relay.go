@@ -40,7 +40,7 @@ func (x *Exchange) startRelay() error {
 	if !allowed {
 		x.refused = x.refusedOfPage()
 	}
-	x.status, x.answer = x.attempt.resp.Status, answerUpstream
+	x.status, x.answer = uint16(x.attempt.resp.Status), answerUpstream
 	if x.body != head.Plain {
 		x.route.Metrics.StreamBegun()
 	}

@@ -36,7 +36,7 @@ func (x *Exchange) composeError(err error) {
 	if !errors.As(err, &e) {
 		e = edgeerr.Wrap(edgeerr.Internal, err)
 	}
-	x.status = e.Answer()
+	x.status = uint16(e.Answer())
 	if endsConnection(e.Code) || !x.endsInBuffer() || x.client.retiring() {
 		x.closing(nextClose)
 	}
@@ -51,11 +51,11 @@ func (x *Exchange) composeError(err error) {
 // ownAnswer returns the answer for e. Before a route is known, the CORS policy of the
 // first route that allows the origin serves.
 func (x *Exchange) ownAnswer(e *edgeerr.Error) *head.Own {
-	if len(x.kept.id) == 0 {
+	if x.kept.id == (text{}) {
 		x.kept.makeID()
 	}
 	o := &head.Own{
-		Err: e, ID: x.kept.id, Date: time.Now(), Method: x.kept.method, Origin: x.kept.origin,
+		Err: e, ID: x.kept.of(x.kept.id), Date: time.Now(), Method: x.kept.of(x.kept.method), Origin: x.kept.of(x.kept.origin),
 		Close: x.next != nextRequest, HeadOnly: x.traits.Head,
 	}
 	if x.req != nil && o.Origin == nil {

@@ -19,27 +19,27 @@ const rememberedBytes = 256
 
 // keepTarget keeps path and query of the request as the log may show them. It comes first,
 // because only the first of the texts gives back what it was cut from.
-func (x *Exchange) keepTarget(r *request) []byte {
+func (x *Exchange) keepTarget(r *request) text {
 	shown, known := x.client.store.shown.At(r.Target)
 	if known && shown.policy == x.policy() && len(shown.text) > 0 {
 		k := &x.kept
-		at := len(k.text)
-		k.text = append(k.text, shown.text...)
+		at := len(k.array)
+		k.array = append(k.array, shown.text...)
 		return k.from(at)
 	}
-	text := x.keepShown(r.Path, r.Query)
+	kept := x.keepShown(r.Path, r.Query)
 	shown.policy, shown.text = x.policy(), shown.text[:0]
-	if len(text) <= rememberedBytes {
+	if text := x.kept.of(kept); len(text) <= rememberedBytes {
 		shown.text = append(shown.text, text...)
 	}
-	return text
+	return kept
 }
 
 // keepShown keeps path and query as the log may show them.
-func (x *Exchange) keepShown(path, query []byte) []byte {
+func (x *Exchange) keepShown(path, query []byte) text {
 	k := &x.kept
-	at := len(k.text)
-	k.text = x.appendShown(k.text, path, query)
+	at := len(k.array)
+	k.array = x.appendShown(k.array, path, query)
 	return k.since(at, record.PathBytes)
 }
 

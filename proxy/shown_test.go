@@ -30,10 +30,10 @@ func TestTargetsAreShownAsTheyAre(t *testing.T) {
 					t.Fatal(err)
 				}
 				x.kept = kept{}
-				want := string(x.keepShown(x.req.Path, x.req.Query))
-				x.kept = kept{text: []byte("before")}
-				got := x.keepTarget(x.req)
-				if string(got) != want || string(x.kept.text) != "before"+want || cap(got) != len(got) {
+				want := string(x.kept.of(x.keepShown(x.req.Path, x.req.Query)))
+				x.kept = kept{array: []byte("before")}
+				got := x.kept.of(x.keepTarget(x.req))
+				if string(got) != want || string(x.kept.array) != "before"+want || cap(got) != len(got) {
 					t.Errorf("%.60q is shown as %.60q, want %.60q", target, got, want)
 				}
 				if strings.Contains(string(got), secret) {

@@ -24,6 +24,7 @@ type store struct {
 	crossings shelf[crossing]
 	taps      shelf[usage.Tap]
 	several   shelf[several]
+	known     shelf[caller]
 	parser    *head.Parser  // of all requests of the loop: it is used within one call of Parse
 	record    record.Record // of the exchange that ends just now, else empty
 	date      date
@@ -93,7 +94,7 @@ func (s *shelf[T]) put(v *T, grown bool) {
 }
 
 // grown reports whether the texts have taken more room than is worth keeping.
-func (k *kept) grown() bool { return cap(k.text) > usualText }
+func (k *kept) grown() bool { return cap(k.array) > usualText }
 
 // usualText is how long the texts of an exchange of a known client are.
 const usualText = 2 << 10

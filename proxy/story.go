@@ -42,7 +42,7 @@ const explained = len(story) - 3
 // exchange is over, and the client's connection free for what follows.
 func (x *Exchange) advance() (over bool) {
 	err := x.interruption()
-	for err == nil && x.step < len(story) {
+	for err == nil && int(x.step) < len(story) {
 		if err = story[x.step](x); err == nil {
 			x.step++
 		}

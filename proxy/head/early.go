@@ -23,7 +23,7 @@ func (s *Scan) ResponseFault(p []byte) error {
 		if err := lineFault(line, s.valid == 0); err != nil {
 			return err
 		}
-		s.valid += len(line)
+		s.valid += int32(len(line))
 	}
 	return nil
 }

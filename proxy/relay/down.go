@@ -27,8 +27,6 @@ type Down struct {
 	Track Tracker
 	// Idle bounds the time without a byte from the upstream; 0: no bound.
 	Idle time.Duration
-	// Dechunk takes chunked framing off, for clients that speak HTTP/1.0.
-	Dechunk bool
 	// DropTrailer tells which trailer fields may not pass; nil: all may.
 	DropTrailer func(name []byte) bool
 	// Heartbeat sends an SSE comment when the stream has been silent for so
@@ -38,23 +36,14 @@ type Down struct {
 	// passes all the same, and at once.
 	Sight *hint.Sight
 
-	// Bytes is what the client was sent of the body, framing included. It counts what
-	// its connection has taken over, or a pipe: where the exchange is aborted, some of
-	// it may not have gone out. Heartbeats do not count, so that 0 says that nothing of
-	// the upstream's has been sent; early goes by that.
-	Bytes int64
+	// Dechunk takes chunked framing off, for clients that speak HTTP/1.0.
+	Dechunk bool
 	// Excess tells that the upstream has sent more than the body. Whose answer that is
 	// nobody knows, so the connection must not serve another exchange.
 	Excess bool
 
-	splicer
-	trailer trailer // as far as it has come; in use while Track is InTrailer
-	// data is that of the chunks of one read, where Dechunk is on. Track fills it by a
-	// pointer to this field, so that a Down must not be copied once it has begun.
-	data   []byte
-	silent time.Duration // how long nothing has come, in whole heartbeats; 0 without
-	reads  int           // so far
-	early  bool          // a comment stands before all that upstream has sent
+	// early tells that a comment stands before all that upstream has sent.
+	early bool
 	// told tells that the client has been sent the event that ends the stream. It is
 	// asked only where there is no backlog, so the kernel has that event; and anew each
 	// time, because another event may follow.
@@ -63,7 +52,18 @@ type Down struct {
 	// there is to come, nothing is written to To any more, and Track counts no events.
 	// Never taken back.
 	alone bool
-	after int64 // bytes that have come since; see endBytes
+	reads uint8 // so far, up to ackLaterFrom
+
+	// Bytes is what the client was sent of the body, framing included. It counts what
+	// its connection has taken over, or a pipe: where the exchange is aborted, some of
+	// it may not have gone out. Heartbeats do not count, so that 0 says that nothing of
+	// the upstream's has been sent; early goes by that.
+	Bytes int64
+
+	splicer
+	trailer *trailer      // as far as it has come; in use while Track is InTrailer
+	silent  time.Duration // how long nothing has come, in whole heartbeats; 0 without
+	after   int64         // bytes that have come since; see endBytes
 }
 
 // What the upstream still has to say behind the event that ends a stream, when the
@@ -148,8 +148,10 @@ func (d *Down) Go() error {
 		d.few = len(in.Free()) > 0
 		d.From.ExpireAfter(0) // begins anew where it is waited again
 		d.silent = 0
-		if d.reads++; d.reads == ackLaterFrom && d.Track.events != nil {
-			d.From.AckLater()
+		if d.reads < ackLaterFrom {
+			if d.reads++; d.reads == ackLaterFrom && d.Track.events != nil {
+				d.From.AckLater()
+			}
 		}
 		if d.Sight != nil {
 			d.Sight.Look(in.Bytes())
@@ -303,9 +305,13 @@ func (d *Down) pass(in *wire.Buf) error {
 	if d.Track.InTrailer() {
 		return d.rest(in, 0, nil)
 	}
+	var data *[]byte
 	if d.Dechunk {
-		d.data = d.data[:0]
-		d.Track.collect = &d.data
+		if data = d.Track.collect; data == nil {
+			data = new([]byte)
+		}
+		*data = (*data)[:0]
+		d.Track.collect = data
 	}
 	pass, err := d.Track.Scan(in.Bytes())
 	if err == nil && pass == in.Len() && !d.Dechunk {
@@ -317,7 +323,7 @@ func (d *Down) pass(in *wire.Buf) error {
 	// at. Where err is set nothing may pass, and pass is 0.
 	send := in.Bytes()[:pass]
 	if d.Dechunk {
-		send = d.data
+		send = *data
 	}
 	if len(send) > 0 {
 		_, werr := d.To.Write(send)
@@ -343,6 +349,7 @@ func (d *Down) rest(in *wire.Buf, pass int, err error) error {
 		d.Excess = d.Excess || pass < in.Len()
 		return nil
 	}
+	d.trailer = d.trailer.begun()
 	section, excess, err := d.trailer.collect(in.Bytes()[pass:], d.DropTrailer)
 	if wire.Waits(err) {
 		return nil

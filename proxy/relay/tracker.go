@@ -56,6 +56,9 @@ type Tracker struct {
 	// digits is how many the size under way has had so far; 0 in inSize says that no
 	// chunk has begun. In data of a body of known length it is known.
 	digits uint8
+	// strict refuses white space behind a chunk size. Old servers pad sizes with
+	// it; in a request it is a way to be read differently by two parsers.
+	strict bool
 	ext    uint16 // bytes of the chunk extension under way; 0 where there is none
 	// left is, in a size line, the size so far; in data how many bytes are missing, and
 	// then more than 0. It never overflows: 15 digits are 60 bits. Of a body that ends
@@ -63,9 +66,6 @@ type Tracker struct {
 	left   int64
 	events *Events    // is fed each byte of data once, in order; nil: nobody counts
 	tap    *usage.Tap // is fed in the same way; nil: nobody reads
-	// strict refuses white space behind a chunk size. Old servers pad sizes with
-	// it; in a request it is a way to be read differently by two parsers.
-	strict bool
 	// collect, if set, receives the data of the body without its framing, as events is
 	// fed.
 	collect *[]byte

@@ -18,6 +18,15 @@ type trailer struct {
 	seen int    // no end of the section begins in front of it; at least line
 }
 
+// begun returns t, or where it is nil one that has nothing yet: few bodies have a trailer
+// section, and a silent stream should hold no room for one.
+func (t *trailer) begun() *trailer {
+	if t == nil {
+		return new(trailer)
+	}
+	return t
+}
+
 // add takes the next bytes. complete: the section has its end, at end in held.
 func (t *trailer) add(p []byte) (end int, complete bool) {
 	t.held = append(t.held, p...)

@@ -40,7 +40,7 @@ type Up struct {
 	Copy *wire.Buf
 
 	splicer
-	trailer trailer // as far as it has come; in use while Track is InTrailer
+	trailer *trailer // as far as it has come; in use while Track is InTrailer
 	// paced tells that the client is held to Slowest: only while it is waited for. Of a
 	// client that is not read the pace is that of the upstream.
 	paced bool
@@ -229,6 +229,7 @@ func (u *Up) pass(in **wire.Buf) error {
 		release(in)
 		return nil
 	}
+	u.trailer = u.trailer.begun()
 	section, excess, err := u.trailer.collect((*in).Bytes(), u.DropTrailer)
 	if wire.Waits(err) {
 		(*in).Consume((*in).Len()) // trailer has a copy

@@ -12,7 +12,6 @@ type life struct {
 	idle  time.Duration // the longest rest between two exchanges
 	end   time.Duration // no exchange begins after that
 	until time.Duration // while it rests: the end of the rest
-	login bool          // it lasts as long as a client's login
 }
 
 // forever is longer than any process lives, and half of what a Duration holds.

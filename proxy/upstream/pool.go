@@ -46,10 +46,11 @@ type Conn struct {
 	// gone tells that it is in no list and counted out. It may still be sending its
 	// backlog, and the end of that is of no interest to anybody.
 	gone bool
-	life // how long it may be used
 	// Used tells that the connection has been idle: the upstream may have closed it at
 	// any moment, also one that only the next write finds out.
-	Used bool
+	Used  bool
+	login bool // it lasts as long as a client's login
+	life       // how long it may be used
 }
 
 // Take returns an idle connection of the loop that is open and silent: of those that

@@ -15,14 +15,14 @@ import (
 type Wait struct {
 	pool  *pool // nil: it does not wait
 	owner Owner
-	fresh bool          // only a new connection serves
 	since time.Duration // by the clock of the upstream
 	turn  uint64        // how many came before it on this loop
+	fresh bool          // only a new connection serves
 	late  bool          // Late has given it more time
+	done  bool          // conn and err are set
 	// conn and err are set once, along with done: one of them.
 	conn *Conn
 	err  error
-	done bool
 }
 
 // Await puts w in the queue of the loop, for owner, which is woken when there is a

@@ -9,22 +9,21 @@ import "time"
 // the kernel's buffers for as long as it likes. What tells the two apart is a word of the
 // peer: who does not read still answers the kernel's probes.
 type acks struct {
-	wanted bool
-	put    int64         // Conn.put at the last look
-	since  time.Duration // when something was first seen under way behind the peer's last word; 0: nothing is
-	next   time.Duration // look
+	put   int64         // Conn.put at the last look
+	since time.Duration // when something was first seen under way behind the peer's last word; 0: nothing is
+	next  time.Duration // look
 }
 
 // WantAcks has the peer count as stalled, too, where it has acknowledged nothing of what
 // was sent for as long as it may take nothing, and an eighth more at most: a network has
 // gone without a word. Without it the kernel tries for a quarter of an hour.
-func (c *Conn) WantAcks() { c.acks.wanted = true }
+func (c *Conn) WantAcks() { c.wantsAcks = true }
 
 // isUnheard reports whether that is so. It asks the kernel eight times in that time, and
 // only of those to whom something was sent since the last look, or is under way.
 func (c *Conn) isUnheard(now time.Duration) bool {
 	a := &c.acks
-	if !a.wanted || c.stall <= 0 || now < a.next || a.since == 0 && c.put == a.put {
+	if !c.wantsAcks || c.stall <= 0 || now < a.next || a.since == 0 && c.put == a.put {
 		return false
 	}
 	a.put, a.next = c.put, now+c.stall/8

@@ -33,7 +33,7 @@ func TestAnAcceptedConnectionInheritsItsOptions(t *testing.T) {
 	} {
 		var got int
 		var err error
-		s.do(func(c *Conn) { got, err = unix.GetsockoptInt(c.fd, tc.level, tc.option) })
+		s.do(func(c *Conn) { got, err = unix.GetsockoptInt(c.descriptor(), tc.level, tc.option) })
 		if got != tc.want || err != nil {
 			t.Errorf("%s is %d (%v), want %d", tc.name, got, err, tc.want)
 		}

@@ -188,15 +188,30 @@ func (l *Loop) sweep(now time.Duration) {
 // less than 23 KB/s was cut as one that takes nothing. It costs a system call per tick, and
 // only for those that have bytes waiting.
 func (c *Conn) hasStalled(now time.Duration) bool {
-	if c.stallWait.within == 0 {
+	if !c.standing {
 		c.takes.end = 0
 		return false
 	}
 	n := c.unacked()
-	if n != c.queued {
-		c.queued, c.stallWait = n, bound{within: c.stall}
+	if n != int(c.queued) {
+		c.queued = int32(n) //nolint:gosec // as the kernel has it
+		c.beginStall()
 	}
-	return c.stallWait.passed(now) || c.takesTooLittle(now, n)
+	return c.stoodTooLong(now) || c.takesTooLittle(now, n)
+}
+
+// beginStall has what waits to be sent stand still from now on, for as long as Adopt was
+// told that it may.
+func (c *Conn) beginStall() { c.standing, c.stallEnd = c.stall > 0, 0 }
+
+func (c *Conn) endStall() { c.standing, c.stallEnd = false, 0 }
+
+// stoodTooLong reports, once, whether it has stood still for longer.
+func (c *Conn) stoodTooLong(now time.Duration) bool {
+	b := bound{within: c.stall, end: c.stallEnd}
+	passed := b.passed(now)
+	c.standing, c.stallEnd = !passed, b.end
+	return passed
 }
 
 // A bound ends a wait. It begins when the loop looks at it for the first time, so

@@ -17,9 +17,11 @@ import (
 // socket is a socket that Go's own poller does not know: it would be woken for
 // every event a second time.
 type socket struct {
-	fd   int  // non-blocking; -1 once closed
-	seat seat // where the loop finds the connection; the number is another's once closed
+	fd   int32 // non-blocking; -1 once closed
+	seat seat  // where the loop finds the connection; the number is another's once closed
 }
+
+func (s *socket) descriptor() int { return int(s.fd) }
 
 // everything is what each connection is registered for, once, when it is adopted:
 // whoever switches EPOLLOUT on and off pays a system call each time. It can stay on
@@ -87,16 +89,17 @@ func (l *Loop) handle(e *unix.EpollEvent) {
 // event: the caller has to look.
 func (l *Loop) Adopt(sock *Socket, secured *Secured, handler Handler, stall time.Duration) (*Conn, error) {
 	c := &Conn{loop: l, handler: handler, stall: stall}
-	var err error
-	if c.fd, err = sock.take(); err != nil {
+	fd, err := sock.take()
+	if err != nil {
 		return nil, err
 	}
+	c.fd = int32(fd) //nolint:gosec // as the kernel has it
 	if secured != nil {
 		c.tls, c.src = secured.tls, secured.src
 		c.src.conn = c
 	}
 	l.sit(c)
-	if err := watch(l.ep, c.fd, everything, c.seat); err != nil {
+	if err := watch(l.ep, fd, everything, c.seat); err != nil {
 		l.remove(c)
 		c.closeSocket()
 		return nil, err
@@ -112,7 +115,7 @@ func (l *Loop) Adopt(sock *Socket, secured *Secured, handler Handler, stall time
 func (c *Conn) BoundUnacked(d time.Duration) {
 	if d > 0 {
 		milliseconds := min((d+d/4+time.Second+time.Millisecond-1)/time.Millisecond, math.MaxInt32)
-		_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(milliseconds))
+		_ = unix.SetsockoptInt(c.descriptor(), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(milliseconds))
 	}
 }
 
@@ -125,7 +128,7 @@ func (c *Conn) settle() {}
 // is no further event, so ready then stays. Who asks again after the end is told the
 // same end. p must have room.
 func (c *Conn) readNow(p []byte) (int, error) {
-	n, errno := sysRead(c.fd, p)
+	n, errno := sysRead(c.descriptor(), p)
 	switch {
 	case errno == syscall.EAGAIN:
 		c.ready = false
@@ -151,7 +154,7 @@ func (c *Conn) readNow(p []byte) (int, error) {
 func (c *Conn) writeNow(p []byte) (int, error) {
 	sent := 0
 	for sent < len(p) {
-		n, errno := sysWrite(c.fd, p[sent:])
+		n, errno := sysWrite(c.descriptor(), p[sent:])
 		if errno == syscall.EAGAIN {
 			break
 		}
@@ -166,7 +169,7 @@ func (c *Conn) writeNow(p []byte) (int, error) {
 
 // unacked returns how many bytes the kernel holds that the peer has not taken.
 func (c *Conn) unacked() int {
-	n, err := unix.IoctlGetInt(c.fd, unix.SIOCOUTQ)
+	n, err := unix.IoctlGetInt(c.descriptor(), unix.SIOCOUTQ)
 	if err != nil {
 		return 0
 	}
@@ -177,7 +180,7 @@ func (c *Conn) unacked() int {
 // for how long it has acknowledged nothing at all. What waits because the peer has no
 // room is not under way.
 func (c *Conn) lastWord() (underWay bool, silent time.Duration) {
-	info, err := unix.GetsockoptTCPInfo(c.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	info, err := unix.GetsockoptTCPInfo(c.descriptor(), unix.IPPROTO_TCP, unix.TCP_INFO)
 	if err != nil {
 		return false, 0
 	}
@@ -189,21 +192,21 @@ func (c *Conn) lastWord() (underWay bool, silent time.Duration) {
 // docs/performance.md). It does so of its own accord where both sides talk, and
 // stops doing so as soon as a second piece has not come within 40 ms.
 func (c *Conn) AckLater() {
-	_ = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_QUICKACK, 0)
+	_ = unix.SetsockoptInt(c.descriptor(), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 0)
 }
 
 // resetOnClose has the close that follows throw away what the kernel holds, and send
 // RST instead of FIN (socket(7), SO_LINGER of no time).
 func (c *Conn) resetOnClose() {
-	_ = unix.SetsockoptLinger(c.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	_ = unix.SetsockoptLinger(c.descriptor(), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 }
 
 func (c *Conn) closeSocket() {
-	_ = unix.Close(c.fd)
+	_ = unix.Close(c.descriptor())
 	c.fd = -1 // the number may be another's from now on
 }
 
-func (c *Conn) shutdownSocket() { _ = unix.Shutdown(c.fd, unix.SHUT_WR) }
+func (c *Conn) shutdownSocket() { _ = unix.Shutdown(c.descriptor(), unix.SHUT_WR) }
 
 // The system calls are made without telling the scheduler: on a non-blocking
 // socket they return at once (measured: 0.8 to 1.7 µs less per event than

@@ -34,7 +34,7 @@ func TestTheKernelHoldsToTheStall(t *testing.T) {
 		var got int
 		var err error
 		s.do(func(c *Conn) { c.BoundUnacked(tc.stall) })
-		s.do(func(c *Conn) { got, err = unix.GetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT) })
+		s.do(func(c *Conn) { got, err = unix.GetsockoptInt(c.descriptor(), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT) })
 		if got != tc.want || err != nil {
 			t.Errorf("stall %v: the kernel waits %d ms (%v), want %d", tc.stall, got, err, tc.want)
 		}
@@ -47,9 +47,9 @@ func (s *side) probeOften() {
 	s.t.Helper()
 	var errs [3]error
 	s.do(func(c *Conn) {
-		errs[0] = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 1)
-		errs[1] = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 1)
-		errs[2] = unix.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 100)
+		errs[0] = unix.SetsockoptInt(c.descriptor(), unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 1)
+		errs[1] = unix.SetsockoptInt(c.descriptor(), unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 1)
+		errs[2] = unix.SetsockoptInt(c.descriptor(), unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 100)
 	})
 	testkit.Must(s.t, errors.Join(errs[:]...))
 }
@@ -70,7 +70,7 @@ func TestAPeerThatThinksIsNotGivenUp(t *testing.T) {
 		var left bool
 		s.do(func(c *Conn) {
 			left = c.Left()
-			if info, err := unix.GetsockoptTCPInfo(c.fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			if info, err := unix.GetsockoptTCPInfo(c.descriptor(), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
 				silent = min(info.Last_data_sent, info.Last_data_recv)
 			}
 		})
@@ -146,7 +146,7 @@ func TestAClientBehindACutNetworkHasStalled(t *testing.T) {
 	testkit.Await(t, "the others have been looked at for as long", func() bool {
 		var silent uint32
 		idle.do(func(c *Conn) {
-			if info, err := unix.GetsockoptTCPInfo(c.fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			if info, err := unix.GetsockoptTCPInfo(c.descriptor(), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
 				silent = info.Last_ack_recv
 			}
 		})

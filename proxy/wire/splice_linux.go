@@ -105,7 +105,7 @@ func (p *Pipe) Fill(c *Conn, n int64) (int64, error) {
 	if !c.ready {
 		return 0, ErrWait
 	}
-	got, err := splice(c.fd, p.w, int(min(n, pipeSize)))
+	got, err := splice(c.descriptor(), p.w, int(min(n, pipeSize)))
 	switch {
 	case err == unix.EAGAIN: //nolint:errorlint // the system call returns it bare
 		c.ready = c.left // behind FIN no event comes: see readNow
@@ -126,7 +126,7 @@ func (p *Pipe) Fill(c *Conn, n int64) (int64, error) {
 // woken when it has. c must have no backlog, which these bytes would overtake.
 func (p *Pipe) Drain(c *Conn) error {
 	for p.held > 0 {
-		sent, err := splice(p.r, c.fd, p.held)
+		sent, err := splice(p.r, c.descriptor(), p.held)
 		switch {
 		case err == unix.EAGAIN: //nolint:errorlint // the system call returns it bare
 			c.awaitRoom()
@@ -137,7 +137,7 @@ func (p *Pipe) Drain(c *Conn) error {
 		}
 		p.held -= sent
 		c.put += int64(sent)
-		c.stallWait = bound{} // something has moved; awaitRoom begins another
+		c.endStall() // something has moved; awaitRoom begins another
 	}
 	c.wantsRoom = false
 	return nil
@@ -147,8 +147,8 @@ func (p *Pipe) Drain(c *Conn) error {
 // on: to be woken and to find no room is no progress.
 func (c *Conn) awaitRoom() {
 	c.wantsRoom = true
-	if c.stallWait.within == 0 {
-		c.stallWait = bound{within: c.stall}
+	if !c.standing {
+		c.beginStall()
 	}
 }
 

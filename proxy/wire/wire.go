@@ -50,11 +50,6 @@ func KeepAlive() net.KeepAliveConfig {
 // its loop.
 type Conn struct {
 	socket
-	loop    *Loop      // for life
-	handler Handler    // for life; nil only of an Unconnected one, which nobody tells
-	tls     *tls.Conn  // both nil, or neither; for life
-	src     *tlsSource // what tls reads from and writes to
-
 	// ready tells that a read may return something. Only an event sets it, and only
 	// once for what has come (the instance is edge-triggered): it stays until a read
 	// has shown that no more is there, or bytes would lie there of which nobody hears.
@@ -71,33 +66,40 @@ type Conn struct {
 	saidEnd bool // CloseWrite has been called: FIN goes out behind the backlog, and no more is sent
 	unasked bool // Silent has met bytes, and has taken one: never silent again
 	pending bool // an event of this turn has not been handled yet; see Settled
-	// backlog is what the kernel has not taken yet: nil, or not empty. While there is
-	// one all writes go behind it, or they would overtake it.
-	backlog *Buf
 	// wantsRoom tells that a pipe waits for the kernel to take more. There is no
 	// backlog then: bodies go through a pipe behind an empty one only.
 	wantsRoom bool
+	// standing tells that a backlog, or what a pipe holds, must not stand still for longer
+	// than stall. That begins with either, and anew whenever some has moved.
+	standing  bool
+	wantsAcks bool    // WantAcks has been called
+	expired   bool    // until ExpireAfter is called
+	stalled   bool    // never taken back: what is left can only be cut
+	slow      bool    // by pace; or by takes, and then stalled as well
+	one       [1]byte // what Silent reads into
+	queued    int32   // bytes that the kernel had not got rid of at the last look; see hasStalled
+
+	loop    *Loop      // for life
+	handler Handler    // for life; nil only of an Unconnected one, which nobody tells
+	tls     *tls.Conn  // both nil, or neither; for life
+	src     *tlsSource // what tls reads from and writes to
+	// backlog is what the kernel has not taken yet: nil, or not empty. While there is
+	// one all writes go behind it, or they would overtake it.
+	backlog *Buf
 	// failed is why nothing can be sent any more; never taken back. A backlog that is
 	// there goes nowhere then, and no Close waits for it. Reading may go on: an answer may
 	// have come in front of what ended the sending.
 	failed error
 
-	rested uint64 // the loop's round at the last call of Rest
-	wait   bound  // of ExpireAfter. Once it has passed there is none, and expired is set
-	// stallWait bounds how long a backlog, or what a pipe holds, may stand still. It
-	// begins with either, and anew whenever some has moved.
-	stallWait bound
-	stall     time.Duration // how long that may last; 0: for ever
-	queued    int           // bytes that the kernel had not got rid of at the last look; see hasStalled
-	expired   bool          // until ExpireAfter is called
-	stalled   bool          // never taken back: what is left can only be cut
-	pace      pacing        // of AtLeast, measured by got
-	got       int64         // bytes that were read; under TLS of plain text
-	takes     pacing        // of TakeAtLeast, measured by put; it rests where stallWait does
-	put       int64         // bytes that the kernel has taken, under TLS of records
-	acks      acks          // of WantAcks, measured by put
-	slow      bool          // by pace; or by takes, and then stalled as well
-	one       [1]byte       // what Silent reads into
+	rested   uint64        // the loop's round at the last call of Rest
+	wait     bound         // of ExpireAfter. Once it has passed there is none, and expired is set
+	stall    time.Duration // how long what waits may stand still; 0: for ever
+	stallEnd time.Duration // where standing: when it has; 0: the loop has not looked yet
+	pace     pacing        // of AtLeast, measured by got
+	got      int64         // bytes that were read; under TLS of plain text
+	takes    pacing        // of TakeAtLeast, measured by put; it rests where nothing is standing
+	put      int64         // bytes that the kernel has taken, under TLS of records
+	acks     acks          // of WantAcks, measured by put
 }
 
 // Unconnected returns a connection to nobody: nothing comes on it, and nothing can
@@ -251,7 +253,7 @@ func (c *Conn) writeSocket(p []byte) (int, error) {
 func (c *Conn) keep(p []byte) {
 	if c.backlog == nil {
 		c.backlog = c.loop.GetBuf()
-		c.stallWait = bound{within: c.stall}
+		c.beginStall()
 	}
 	c.backlog.Add(p)
 }
@@ -278,7 +280,7 @@ func (c *Conn) flush() bool {
 		return true
 	}
 	if n > 0 {
-		c.stallWait = bound{within: c.stall}
+		c.beginStall()
 	}
 	c.backlog.Consume(n)
 	if c.backlog.Len() > 0 {
@@ -295,7 +297,8 @@ func (c *Conn) flush() bool {
 // would make what the kernel still holds look like all.
 func (c *Conn) drop() {
 	c.backlog.Release()
-	c.backlog, c.stallWait = nil, bound{}
+	c.backlog = nil
+	c.endStall()
 	if c.src != nil {
 		c.src.owed = 0
 	}
