@@ -37,7 +37,7 @@ func lineFault(line []byte, first bool) error {
 	if colon == 0 || line[colon] != ':' {
 		return faultOf(line)
 	}
-	if value, _ := untilControl(line[colon+1:]); colon+1+len(value)+2 != len(line) {
+	if size, _ := untilControl(line[colon+1:]); colon+1+size+2 != len(line) {
 		return faultOf(line)
 	}
 	return nil

@@ -2,8 +2,10 @@ package head
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
+	"maps"
 	"math/bits"
 	"slices"
 	"strings"
@@ -102,11 +104,19 @@ var names = map[string]kind{
 	"traceparent":                            kTraceparent,
 }
 
+// plain are fields that many clients and upstreams send, and of which nothing special is made.
+var plain = []string{
+	"Accept", "Accept-Encoding", "Accept-Language", "Authorization", "api-key", "Cache-Control", "Server",
+	"X-Stainless-Arch", "X-Stainless-Async", "X-Stainless-Lang", "X-Stainless-OS", "X-Stainless-Runtime",
+	"x-stainless-read-timeout", "x-stainless-retry-count", "x-ms-client-request-id", "x-ms-region", "x-request-id",
+}
+
 // byLength holds the entries of names by the length of the name, so that most
 // names are dismissed by one look.
 var byLength = func() (table [48][]named) {
 	for usual, k := range names {
-		table[len(usual)] = append(table[len(usual)], nameOf(usual, k))
+		lower := strings.ToLower(usual)
+		table[len(usual)] = append(table[len(usual)], named{lower[0], lower[len(lower)-1], k, lower})
 	}
 	return table
 }()
@@ -115,24 +125,69 @@ type named struct {
 	first, last byte // of name
 	kind        kind
 	name        string // in lower case
-	// front and back are the first and the last eight bytes of the name as it is mostly
-	// written: all of one of 8 to 16 bytes. 0: it has another length.
-	front, back uint64
 }
 
-func nameOf(usual string, k kind) named {
-	lower := strings.ToLower(usual)
-	n := named{first: lower[0], last: lower[len(lower)-1], kind: k, name: lower}
-	if size := len(usual); size >= 8 && size <= 16 {
-		n.front, n.back = binary.LittleEndian.Uint64([]byte(usual)), binary.LittleEndian.Uint64([]byte(usual)[size-8:])
+// usual has the names of both as they are mostly written, in order of their length. Nearly all
+// fields are known by it at a glance, and need not be looked at letter by letter.
+var usual = func() (t struct {
+	from  [longestUsual + 2]uint8 // where the names of a length begin
+	names [64]glance
+}) {
+	all := slices.AppendSeq(slices.Clone(plain), maps.Keys(names))
+	slices.SortFunc(all, func(a, b string) int { return cmp.Or(len(a)-len(b), cmp.Compare(a, b)) })
+	n := 0
+	for _, name := range all {
+		if len(name) > longestUsual {
+			break
+		}
+		t.names[n] = glanceAt([]byte(name+":      "), len(name))
+		t.names[n].kind = kindOf([]byte(name))
+		n++
+		for longer := len(name) + 1; longer < len(t.from); longer++ {
+			t.from[longer] = uint8(n) //nolint:gosec // names has room for fewer
+		}
 	}
-	return n
+	return t
+}()
+
+const longestUsual = 24
+
+// A glance is what a name of at most longestUsual bytes consists of: its first eight, its last
+// eight, and the eight behind the first of one of more than 16.
+type glance struct {
+	front, back, middle uint64
+	kind                kind
 }
 
-// asUsual reports whether the name, which is as long as n's, is written as it mostly is.
-func (n *named) asUsual(name []byte) bool {
-	return n.front != 0 && len(name) >= 8 &&
-		binary.LittleEndian.Uint64(name) == n.front && binary.LittleEndian.Uint64(name[len(name)-8:]) == n.back
+// glanceAt returns that of the name of size bytes that head begins with, without its kind.
+// head has eight bytes at least.
+func glanceAt(head []byte, size int) (g glance) {
+	g.front = binary.LittleEndian.Uint64(head)
+	if size < 8 {
+		g.front &= 1<<(8*uint(size)&63) - 1
+		return g
+	}
+	g.back = binary.LittleEndian.Uint64(head[size-8:])
+	if size > 16 {
+		g.middle = binary.LittleEndian.Uint64(head[8:])
+	}
+	return g
+}
+
+// usualKind returns the kind of the field whose name of size bytes head begins with, if the
+// name is written as it mostly is.
+func usualKind(head []byte, size int) (k kind, known bool) {
+	if size > longestUsual || len(head) < 8 {
+		return 0, false
+	}
+	g := glanceAt(head, size)
+	for i := usual.from[size]; i < usual.from[size+1]; i++ {
+		u := &usual.names[i%uint8(len(usual.names))] // as i is, which the compiler does not know
+		if u.front == g.front && u.back == g.back && u.middle == g.middle {
+			return u.kind, true
+		}
+	}
+	return 0, false
 }
 
 // Families are kinds of all names that begin so. Their length is the same, and
@@ -152,7 +207,7 @@ func kindOf(name []byte) kind {
 			if name[0]|0x20 != n.first || name[last]|0x20 != n.last {
 				continue // most names end here
 			}
-			if n.asUsual(name) || EqualFold(name, n.name) {
+			if EqualFold(name, n.name) {
 				return n.kind
 			}
 			if found := rewrite.Compare(name, n.name); found != rewrite.Different {
@@ -223,27 +278,51 @@ type fieldLines struct {
 // before.
 func (l *fieldLines) scan(p []byte) (n int, err error) {
 	l.fields, l.kinds, l.ascii = l.fields[:0], l.kinds[:0], true
-	for head := p; ; {
-		if len(head) >= 2 && head[0] == '\r' && head[1] == '\n' {
-			return len(p) - len(head) + 2, nil
+	for at := 0; ; {
+		line := p[at:]
+		if len(line) >= 2 && line[0] == '\r' && line[1] == '\n' {
+			return at + 2, nil
 		}
-		colon := tokenLen(head)
-		if colon == 0 || colon == len(head) || head[colon] != ':' {
-			return 0, faultOf(head)
+		colon := bytes.IndexByte(line, ':')
+		if colon < 1 {
+			return 0, faultOf(line)
 		}
-		value, ascii := untilControl(head[colon+1:])
-		end := colon + 1 + len(value)
-		if end+2 > len(head) || head[end] != '\r' || head[end+1] != '\n' {
-			return 0, faultOf(head)
+		k, known := usualKind(line, colon)
+		if !known {
+			if tokenLen(line[:colon]) < colon {
+				return 0, faultOf(line)
+			}
+			k = kindOf(line[:colon])
 		}
-		l.ascii = l.ascii && ascii
+		size, ascii := untilControl(line[colon+1:])
+		end := colon + 1 + size
+		if end+2 > len(line) || line[end] != '\r' || line[end+1] != '\n' {
+			return 0, faultOf(line)
+		}
 		if len(l.fields) == maxFields {
 			return 0, errManyFlds
 		}
-		l.fields = append(l.fields, rewrite.Field{Name: head[:colon], Value: trimOWS(value)})
-		l.kinds = append(l.kinds, kindOf(head[:colon]))
-		head = head[end+2:]
+		l.ascii = l.ascii && ascii
+		f := l.next(k)
+		f.Name, f.Value = line[:colon], trimOWS(line[colon+1:end])
+		at += end + 2
 	}
+}
+
+// next makes room for a field of the kind k.
+func (l *fieldLines) next(k kind) *rewrite.Field {
+	n := len(l.fields)
+	if n == cap(l.fields) || n == cap(l.kinds) {
+		l.grow()
+	}
+	l.fields, l.kinds = l.fields[:n+1], l.kinds[:n+1]
+	l.kinds[n] = k
+	return &l.fields[n]
+}
+
+func (l *fieldLines) grow() {
+	n := len(l.fields) + 16
+	l.fields, l.kinds = slices.Grow(l.fields, n), slices.Grow(l.kinds, n)
 }
 
 // faultOf tells what is wrong with the line that head begins with.
@@ -314,10 +393,10 @@ func notPlain(w uint64) uint64 {
 	return (^(letter | digit | hyphen) | w) & highs
 }
 
-// untilControl returns what of p stands before the first control character other
-// than HTAB, and whether it is ASCII. It looks at eight bytes at a time: heads are
+// untilControl returns how much of p stands before the first control character other
+// than HTAB, and whether that is ASCII. It looks at eight bytes at a time: heads are
 // mostly values.
-func untilControl(p []byte) (before []byte, ascii bool) {
+func untilControl(p []byte) (size int, ascii bool) {
 	i := 0
 	for ; i+8 <= len(p); i += 8 {
 		odd := notVisible(binary.LittleEndian.Uint64(p[i:]), ' ')
@@ -325,7 +404,7 @@ func untilControl(p []byte) (before []byte, ascii bool) {
 			continue
 		}
 		if at := i + bits.TrailingZeros64(odd)/8; isControl(p[at]) {
-			return p[:at], true
+			return at, true
 		}
 		break // from a tab on, or a byte beyond ASCII, they are looked at one by one
 	}
@@ -333,7 +412,7 @@ func untilControl(p []byte) (before []byte, ascii bool) {
 	for ; i < len(p) && !isControl(p[i]); i++ {
 		all |= p[i]
 	}
-	return p[:i], all < 0x80
+	return i, all < 0x80
 }
 
 const ones, highs = 0x0101010101010101, 0x8080808080808080

@@ -2,6 +2,7 @@ package head
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -23,8 +24,8 @@ func TestAValueEndsAtItsFirstControlCharacter(t *testing.T) {
 						want = length
 					}
 					got, ascii := untilControl(value)
-					if wantASCII := !slices.ContainsFunc(value[:want], func(c byte) bool { return c >= 0x80 }); len(got) != want || ascii != wantASCII {
-						t.Fatalf("%q: %q, ascii %v", value, got, ascii)
+					if wantASCII := !slices.ContainsFunc(value[:want], func(c byte) bool { return c >= 0x80 }); got != want || ascii != wantASCII {
+						t.Fatalf("%q: %d, ascii %v", value, got, ascii)
 					}
 				}
 			}
@@ -90,10 +91,40 @@ func TestManyBytesAtATimeAreJudgedAsOneByOne(t *testing.T) {
 					}
 					before, ascii := untilControl(p)
 					want := one(p, func(c byte) bool { return !isControl(c) })
-					if len(before) != want || ascii != (one(p[:want], func(c byte) bool { return c < 0x80 }) == want) {
-						t.Fatalf("untilControl(%q) = %q, %v", p, before, ascii)
+					if before != want || ascii != (one(p[:want], func(c byte) bool { return c < 0x80 }) == want) {
+						t.Fatalf("untilControl(%q) = %d, %v", p, before, ascii)
 					}
 				}
+			}
+		}
+	}
+}
+
+// TestANameIsKnownAtAGlanceForWhatItIs holds that who looks at eight letters at a time comes to
+// what comes of looking at each, and takes no other name for one that it knows.
+func TestANameIsKnownAtAGlanceForWhatItIs(t *testing.T) {
+	all := slices.Concat(slices.Collect(maps.Keys(names)), plain)
+	for _, name := range all {
+		line := []byte(name + ":\r\n\r\n\r\n")
+		k, known := usualKind(line, len(name))
+		if want := len(name) <= longestUsual; known != want {
+			t.Errorf("%s is known at a glance: %v, want %v", name, known, want)
+		}
+		if known && k != kindOf([]byte(name)) {
+			t.Errorf("%s is of kind %d, want %d", name, k, kindOf([]byte(name)))
+		}
+		for i := range name {
+			for _, c := range []byte("\x00\t :aZ-_\xff") {
+				other := []byte(name)
+				other[i] = c
+				if _, known := usualKind(append(other, ":\r\n\r\n\r\n"...), len(other)); known && !slices.Contains(all, string(other)) {
+					t.Errorf("%q is taken for a name that is known", other)
+				}
+			}
+		}
+		for cut := 1; cut < len(name); cut++ { // a colon within it, which the name then ends with
+			if k, known := usualKind(line, cut); known && k != kindOf(line[:cut]) {
+				t.Errorf("%s is of kind %d, want %d", name[:cut], k, kindOf(line[:cut]))
 			}
 		}
 	}
