@@ -1,6 +1,9 @@
 package proxy
 
 import (
+	"encoding/binary"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,5 +46,17 @@ func TestWhatIsCutIsNotHeld(t *testing.T) {
 	x.note()
 	if got := cap(x.kept.array); got > 2*usualText {
 		t.Errorf("the kept texts hold %d bytes, want %d at most", got, 2*usualText)
+	}
+}
+
+// TestHexadecimal holds that a word has the eight digits of its number, the lowest first.
+func TestHexadecimal(t *testing.T) {
+	for n := range uint32(1 << 10) {
+		n *= 0x9e3779b9 // all over the range
+		digits := binary.LittleEndian.AppendUint64(nil, hexadecimal(n))
+		slices.Reverse(digits)
+		if want := fmt.Sprintf("%08x", n); string(digits) != want {
+			t.Fatalf("%d is %s, want %s", n, digits, want)
+		}
 	}
 }
