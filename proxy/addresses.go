@@ -5,9 +5,6 @@ package proxy
 // that by which limits of a route count.
 func (x *Exchange) checkAddress() error {
 	a := x.route.Addresses
-	if a == nil {
-		return nil
-	}
 	if x.client.store.explains != nil {
 		return x.heed(a.Explain()) // it does not know from where the request would come
 	}

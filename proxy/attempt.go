@@ -93,8 +93,10 @@ func (a *attempt) send(x *Exchange) error {
 	if err := a.pick(x); err != nil {
 		return err
 	}
-	if err := a.show(); err != nil {
-		return err
+	if a.target.Credential != nil {
+		if err := a.show(); err != nil {
+			return err
+		}
 	}
 	if err := a.connect(x); err != nil {
 		return err
@@ -132,7 +134,9 @@ func (a *attempt) connect(x *Exchange) error {
 			loop.Again(x.client.Conn) // no event tells that it has settled
 			return wire.ErrWait
 		}
-		x.traceWait()
+		if x.trace != nil {
+			x.traceWait()
+		}
 		a.target.Await(&a.wait, loop, x, a.again)
 		x.client.ExpireAfter(a.target.Connect)
 	}
@@ -165,7 +169,9 @@ func (a *attempt) idle(x *Exchange) (conn *upstream.Conn, soon bool) {
 // to carry belongs to whoever is on it.
 func (a *attempt) take(conn *upstream.Conn, x *Exchange) {
 	a.conn = conn
-	x.traceConnected()
+	if x.trace != nil {
+		x.traceConnected()
+	}
 	switch {
 	case head.LogsIn(&x.req.sent, &x.req.Request):
 		conn.LogIn(&x.client.bound)
@@ -289,18 +295,22 @@ func (a *attempt) takeHead(x *Exchange) (final bool, err error) {
 	case status >= 200 || status == 101:
 		a.firstByte = x.client.Loop().Now() - x.start
 		a.status = uint16(status)
-		x.traceHead(status)
+		if x.trace != nil {
+			x.traceHead(status)
+		}
 		x.kept.apim = x.kept.keep(a.resp.APIMID, record.IDBytes)
 		a.resp.Settle(x.traits.Head)
 		if a.resp.Idle >= 0 {
 			a.conn.MayIdle(time.Duration(a.resp.Idle) * time.Second)
 		}
 		a.conn.ExpireAfter(0)
-		if x.otherKey() {
+		if a.shown != nil && x.otherKey() {
 			return false, errRefusedKey
 		}
-		if err := x.heard(); err != nil {
-			return false, err
+		if x.several != nil {
+			if err := x.heard(); err != nil {
+				return false, err
+			}
 		}
 		x.dropRequest() // whatever becomes of the exchange, it is not sent again
 		return true, nil

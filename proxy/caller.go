@@ -18,9 +18,6 @@ func (e *Edge) CountCallers(h *who.Hasher) {
 // they have decided dies with the head.
 func (x *Exchange) meet() {
 	callers := x.client.store.callers
-	if callers == nil {
-		return
-	}
 	d := &x.req.decision
 	if token := d.BearerToken(); token != nil {
 		x.who = callers.Token(token)

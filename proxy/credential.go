@@ -10,14 +10,10 @@ import (
 // An upstream may have a credential of the edge itself. Of two keys it may refuse the
 // first: a 401 says that nothing ran, so the request is sent once more, with the second.
 
-// show chooses what the attempt shows. It is asked each time that the attempt goes on
+// show chooses what the attempt shows of the edge's own credential. It is asked each time that the attempt goes on
 // waiting for a connection: what has ended meanwhile is not sent.
 func (a *attempt) show() error {
-	c := a.target.Credential
-	if c == nil {
-		return nil
-	}
-	if a.shown = c.Shown(); a.shown.Line != nil {
+	if a.shown = a.target.Credential.Shown(); a.shown.Line != nil {
 		return nil
 	}
 	return edgeerr.New(edgeerr.NoUpstreamCredential, "upstream "+strconv.Quote(a.target.Name)+
@@ -39,10 +35,7 @@ var errRefusedKey = errors.New("the upstream refuses the key that it was shown")
 // request is to be sent once more with the other one.
 func (x *Exchange) otherKey() bool {
 	a := &x.attempt
-	switch {
-	case a.shown == nil:
-		return false
-	case a.status != 401:
+	if a.status != 401 {
 		a.target.Credential.Accepted(a.shown)
 		return false
 	}

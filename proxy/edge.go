@@ -29,7 +29,9 @@ type Edge struct {
 	metrics  *record.Metrics
 	stores   map[*wire.Loop]*store // one for each loop; does not change
 
-	observers []record.Observer // of every exchange, at its end: on all loops, several at a time
+	// observers are told of every exchange, at its end: on all loops, several at a time.
+	// onlookers are told of those that are Remarkable.
+	observers, onlookers []record.Observer
 
 	running  admit.Running
 	draining atomic.Bool                  // never taken back
@@ -53,7 +55,7 @@ func NewEdge(log zerolog.Logger, access io.Writer, metrics *record.Metrics, loop
 		e.stores[l] = &store{parser: head.NewParser(), number: i}
 		l.OnPanic(func(stack string) { log.Error().Str("stack", stack).Msg("panic on an event loop") })
 	}
-	e.observers = []record.Observer{metrics, record.NewRefusedPages(log), record.NewUnreachable(log)}
+	e.onlookers = []record.Observer{record.NewRefusedPages(log), record.NewUnreachable(log)}
 	metrics.Watch(e.Inflight, e.registry)
 	metrics.WatchInstance(e.isReady, e.mostConnections)
 	metrics.WatchCertificates(e.registry.Certificates)
@@ -76,6 +78,10 @@ func (e *Edge) Offline() { e.registry.Guard = identity.NewGuard(issuer.Options{O
 
 // Observe has o be told of every exchange that ends. It is called before the first Use.
 func (e *Edge) Observe(o record.Observer) { e.observers = append(e.observers, o) }
+
+// ObserveRemarkable has o be told of those that are Remarkable alone, so that the others do
+// not pay for it. It is called before the first Use.
+func (e *Edge) ObserveRemarkable(o record.Observer) { e.onlookers = append(e.onlookers, o) }
 
 // OpenCredentials has open give out what the edge itself shows to upstreams, from the
 // next Compile on. Without it *** stands in its place.
@@ -100,6 +106,7 @@ func (e *Edge) Compile(conf config.Config) (*route.Snapshot, error) {
 // Calls must not overlap.
 func (e *Edge) Use(s *route.Snapshot) {
 	e.metrics.Use(s.Hash, s.Metrics()) // first: a route counts from its first exchange on
+	passOver(s)
 	old := e.snapshot.Swap(s)
 	log := s.Config.Log
 	e.access.Switch(log.Access && (log.Level == "info" || log.Level == "debug")) // its lines are of level info
@@ -159,8 +166,16 @@ func (e *Edge) Close() {
 // tell has everybody who observes exchanges know of one that has ended. The access line
 // comes last: whoever has read it finds all else that is told of its exchange.
 func (e *Edge) tell(r *record.Record) {
+	e.metrics.Observe(r)
 	for _, o := range e.observers {
 		o.Observe(r)
 	}
-	e.access.Observe(r)
+	if r.Remarkable() {
+		for _, o := range e.onlookers {
+			o.Observe(r)
+		}
+	}
+	if e.access.On() {
+		e.access.Observe(r)
+	}
 }

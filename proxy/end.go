@@ -135,9 +135,13 @@ func (x *Exchange) tell(code edgeerr.Code, err error) {
 	x.tellWhat(r, code, err)
 	if x.route != nil {
 		r.Route, r.Upstream, r.Moved = x.route.Metrics, x.asked(), x.moved()
-		x.tellTokens(r)
+		if x.route.Usage != nil {
+			x.tellTokens(r)
+		}
 	}
-	x.tellTrace(r)
+	if x.trace != nil {
+		x.tellTrace(r)
+	}
 	x.edge.tell(r)
 	*r = record.Record{} // what is kept must not keep texts
 }

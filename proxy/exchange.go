@@ -52,6 +52,8 @@ type Exchange struct {
 	status   uint16    // sent to the client; 0 exactly while answer is none
 	retries  uint16    // how many attempts were before the one under way
 
+	passedOver uint32 // steps of the story, as route.Route has it
+
 	caller *caller // nil until the route has asked who that is
 	who    who.ID  // where callers are counted
 	pass   admit.Pass

@@ -81,7 +81,7 @@ func (e *Edge) Explain(request []byte) Explanation {
 	x := begin(c)
 	var err error
 	for x.step = 0; err == nil && int(x.step) < explained; x.step++ {
-		err = story[x.step](x)
+		err = story[x.step].take(x)
 	}
 	if x.admitted {
 		e.running.Leave()

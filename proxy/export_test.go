@@ -25,15 +25,15 @@ const (
 
 // PanicAtStep has exchanges for a path panic behind a step of the story, until mend.
 func PanicAtStep(i int, path string) (mend func()) {
-	step := story[i]
-	story[i] = func(x *Exchange) error {
-		err := step(x)
+	was := story[i]
+	story[i] = step{on: always, take: func(x *Exchange) error {
+		err := was.take(x)
 		if x.isFor(path) {
 			panic("behind a step of the story")
 		}
 		return err
-	}
-	return func() { story[i] = step }
+	}}
+	return func() { story[i] = was }
 }
 
 // PanicAtEnding is PanicAtStep for the steps of their end: before or behind one.

@@ -12,7 +12,9 @@ func (x *Exchange) try() error {
 		return s.failure
 	}
 	err := x.attempt.run(x)
-	x.traceFailed(err)
+	if x.trace != nil {
+		x.traceFailed(err)
+	}
 	return err
 }
 

@@ -32,7 +32,9 @@ func (x *Exchange) relay() error {
 // out by the same condition.
 func (x *Exchange) startRelay() error {
 	x.prepareRelay()
-	x.beginSight()
+	if hint.Told(x.attempt.resp.Status) {
+		x.beginSight()
+	}
 	out := x.client.Loop().GetBuf()
 	answer := x.relayed()
 	first, allowed := answer.Append(out.Empty())
@@ -66,7 +68,9 @@ func (x *Exchange) prepareRelay() {
 	} else {
 		d.Track.Begin(r.Length, nil)
 	}
-	x.beginUsage()
+	if x.route.Usage != nil {
+		x.beginUsage()
+	}
 	if x.traits.HTTP10 {
 		x.closing(nextClose)
 	}
@@ -83,9 +87,6 @@ func (x *Exchange) prepareRelay() {
 // what has come of its body, and later at what comes next.
 func (x *Exchange) beginSight() {
 	r := x.attempt.resp
-	if !hint.Told(r.Status) {
-		return
-	}
 	reason, field := x.reason, x.route.KeyField
 	if own := x.attempt.target.Credential; own != nil { // then that is what the upstream has refused
 		reason, field = rewrite.ReasonExplicitKey, own.Field

@@ -32,14 +32,10 @@ type several struct {
 	soonest time.Duration
 }
 
-// noteCaller notes what the choice depends on. It comes before the gate, which may put
+// noteCaller notes what the choice of several depends on. It comes before the gate, which may put
 // another key in the place of the caller's.
 func (x *Exchange) noteCaller() {
-	g := x.route.Group
-	if g == nil {
-		return
-	}
-	d := &x.req.decision
+	g, d := x.route.Group, &x.req.decision
 	credential := d.Key
 	if credential == nil {
 		credential = d.BearerToken()
@@ -57,7 +53,9 @@ func (a *attempt) pick(x *Exchange) (err error) {
 	if a.target == nil {
 		if a.target, err = x.choose(); err == nil {
 			x.req.sent = a.target.Decision(x.route.Credential, &x.req.decision)
-			x.traceAttempt(a)
+			if x.trace != nil {
+				x.traceAttempt(a)
+			}
 		}
 	}
 	return err
@@ -92,14 +90,10 @@ func (x *Exchange) allThrottled() error {
 // errMoved tells that nothing ran at the upstream, and that target is another one.
 var errMoved = errors.New("another upstream is asked")
 
-// heard takes note of the upstream's answer, and moves the request if that is an answer
+// heard takes note of the answer of one of several, and moves the request if that is an answer
 // of one who has done nothing.
 func (x *Exchange) heard() error {
-	g := x.route.Group
-	if g == nil {
-		return nil
-	}
-	r, moves := x.attempt.resp, false
+	g, r, moves := x.route.Group, x.attempt.resp, false
 	switch {
 	case r.Status == 429:
 		moves = g.OnStatus429

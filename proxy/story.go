@@ -8,6 +8,7 @@ import (
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
 	"github.com/apim-edge/apim-edge/proxy/admit"
 	"github.com/apim-edge/apim-edge/proxy/head"
+	"github.com/apim-edge/apim-edge/proxy/route"
 	"github.com/apim-edge/apim-edge/proxy/wire"
 	"github.com/apim-edge/apim-edge/rewrite"
 )
@@ -15,35 +16,66 @@ import (
 // story is one exchange, in the order of the wire. Each step runs once, or until
 // it no longer returns wire.ErrWait; any other error ends the exchange: end then
 // answers, or aborts if the head of an answer is out.
-var story = [...]func(*Exchange) error{
-	(*Exchange).readHead,        // from the client; refuse what two parsers could read differently
-	(*Exchange).answerHealth,    // to balancers that probe this port
-	(*Exchange).findRoute,       // by host and path, in the snapshot that holds to the end
-	(*Exchange).answerPreflight, // at the edge; the upstream is never asked
-	(*Exchange).answerLastHop,   // which asks nobody else, either
-	(*Exchange).checkUpgrade,    // of a page: CORS does not cover WebSockets
-	(*Exchange).beginTrace,      // where the exchange is one that is told as spans
-	(*Exchange).admit,           // from where the route may be called, by which front, within limits
-	(*Exchange).decide,          // what becomes of the credentials
-	(*Exchange).authenticate,    // who may pass with them, where the route asks for that
-	(*Exchange).limit,           // how much they may ask for, where the route says that
-	(*Exchange).cross,           // to the shape that the upstream speaks, where that is another
-	(*Exchange).beginBody,       // take what has come along of it
-	(*Exchange).findModel,       // in the body, where the crossing needs it
-	(*Exchange).ask,             // one attempt at one upstream after another, until one answers
-	(*Exchange).relay,           // head and body to the client, as they come
+var story = [...]step{
+	{(*Exchange).readHead, always},                // from the client; refuse what two parsers could read differently
+	{(*Exchange).answerHealth, always},            // to balancers that probe this port
+	{(*Exchange).findRoute, always},               // by host and path, in the snapshot that holds to the end
+	{(*Exchange).answerPreflight, withCORS},       // at the edge; the upstream is never asked
+	{(*Exchange).answerLastHop, always},           // which asks nobody else, either
+	{(*Exchange).checkUpgrade, withCheckUpgrades}, // of a page: CORS does not cover WebSockets
+	{(*Exchange).beginTrace, withTraces},          // where the exchange is one that is told as spans
+	{(*Exchange).admit, always},                   // from where the route may be called, by which front, within limits
+	{(*Exchange).decide, always},                  // what becomes of the credentials
+	{(*Exchange).authenticate, withGate},          // who may pass with them, where the route asks for that
+	{(*Exchange).limit, withLimit},                // how much they may ask for, where the route says that
+	{(*Exchange).cross, withBridge},               // to the shape that the upstream speaks, where that is another
+	{(*Exchange).beginBody, always},               // take what has come along of it
+	{(*Exchange).findModel, withBridge},           // in the body, where the crossing needs it
+	{(*Exchange).ask, always},                     // one attempt at one upstream after another, until one answers
+	{(*Exchange).relay, always},                   // head and body to the client, as they come
 }
 
 // explained is how many steps of the story only judge: explain runs them too. Behind them
 // the body is needed, or sent.
 const explained = len(story) - 3
 
+// A step is one of the story. It is passed over on a route that has nothing for it to do: to
+// go there and see that would cost an exchange more than most steps do.
+type step struct {
+	take func(*Exchange) error
+	on   func(*route.Snapshot, *route.Route) bool
+}
+
+func always(*route.Snapshot, *route.Route) bool                { return true }
+func withCORS(_ *route.Snapshot, r *route.Route) bool          { return r.CORS != nil }
+func withCheckUpgrades(_ *route.Snapshot, r *route.Route) bool { return r.CheckUpgrades }
+func withTraces(s *route.Snapshot, _ *route.Route) bool        { return s.Sampler.On() }
+func withGate(_ *route.Snapshot, r *route.Route) bool          { return r.Gate != nil }
+func withLimit(_ *route.Snapshot, r *route.Route) bool         { return r.Limit != nil }
+func withBridge(_ *route.Snapshot, r *route.Route) bool        { return r.Bridge != nil }
+
+// passOver notes in each route of s which steps it has nothing for.
+func passOver(s *route.Snapshot) {
+	for _, r := range s.Routes {
+		steps := uint32(0)
+		for i := range story {
+			if !story[i].on(s, r) {
+				steps |= 1 << i
+			}
+		}
+		r.PassedOver = steps
+	}
+}
+
 // advance goes on with the story until it has to wait. It reports whether the
 // exchange is over, and the client's connection free for what follows.
 func (x *Exchange) advance() (over bool) {
 	err := x.interruption()
 	for err == nil && int(x.step) < len(story) {
-		if err = story[x.step](x); err == nil {
+		if x.passedOver>>x.step&1 == 0 {
+			err = story[x.step].take(x)
+		}
+		if err == nil {
 			x.step++
 		}
 	}
@@ -197,7 +229,9 @@ var errHeadEndsEarly = errors.New("the client ended the request head early")
 // where there is no route: the record tells what was asked for.
 func (x *Exchange) findRoute() (err error) {
 	x.snap = x.edge.snapshot.Load()
-	x.route, err = x.snap.Match(&x.req.Request)
+	if x.route, err = x.snap.Match(&x.req.Request); err == nil {
+		x.passedOver = x.route.PassedOver
+	}
 	x.note()
 	return err
 }
@@ -205,11 +239,15 @@ func (x *Exchange) findRoute() (err error) {
 // admit asks each gate, and counts the exchange among those that run. It is counted
 // once it is in, also where a later gate refuses it: uncount goes by admitted.
 func (x *Exchange) admit() error {
-	if err := x.checkAddress(); err != nil {
-		return err
+	if x.route.Addresses != nil {
+		if err := x.checkAddress(); err != nil {
+			return err
+		}
 	}
-	if err := x.checkHeaders(); err != nil {
-		return err
+	if len(x.route.Headers) > 0 {
+		if err := x.checkHeaders(); err != nil {
+			return err
+		}
 	}
 	if err := x.heed(x.edge.running.Enter(x.snap.Config.Limits.Exchanges)); err != nil {
 		return err
@@ -235,8 +273,12 @@ func (x *Exchange) decide() error {
 	*d = x.route.Credential.Decide(x.req.Fields, x.req.Query)
 	x.reason, x.notes = d.Reason, d.Notes
 	if !d.Rejected() {
-		x.noteCaller()
-		x.meet()
+		if x.route.Group != nil {
+			x.noteCaller()
+		}
+		if x.client.store.callers != nil {
+			x.meet()
+		}
 		return nil
 	}
 	return edgeerr.New(codeOf(d.Reason), d.Problem.String())

@@ -20,7 +20,7 @@ import (
 // all of those in front of the first that needs the body, or could send something.
 func TestExplainStopsWhereTheStorySends(t *testing.T) {
 	for i, want := range []string{"findModel", "ask"} {
-		if name := runtime.FuncForPC(reflect.ValueOf(story[explained+i]).Pointer()).Name(); !strings.HasSuffix(name, want) {
+		if name := runtime.FuncForPC(reflect.ValueOf(story[explained+i].take).Pointer()).Name(); !strings.HasSuffix(name, want) {
 			t.Errorf("explain stops in front of %s, want %s", name, want)
 		}
 	}

@@ -27,40 +27,31 @@ func (x *Exchange) beginTrace() error {
 	return nil
 }
 
+// What follows is called where there is a trace: few exchanges have one, and all others
+// should not pay for a call.
+
 // traceAttempt begins another attempt.
 func (x *Exchange) traceAttempt(a *attempt) {
-	if x.trace != nil {
-		x.trace.Begin(trace.Attempt{
-			Upstream: a.target.Name, Address: a.target.Address, Secure: a.target.TLS != nil, Start: x.client.Loop().Now(),
-		})
-	}
+	x.trace.Begin(trace.Attempt{
+		Upstream: a.target.Name, Address: a.target.Address, Secure: a.target.TLS != nil, Start: x.client.Loop().Now(),
+	})
 }
 
 // traceWait tells that the attempt waits for a connection.
-func (x *Exchange) traceWait() {
-	if x.trace != nil {
-		x.trace.Last().Waits = x.client.Loop().Now()
-	}
-}
+func (x *Exchange) traceWait() { x.trace.Last().Waits = x.client.Loop().Now() }
 
 // traceConnected tells that the attempt has a connection.
-func (x *Exchange) traceConnected() {
-	if x.trace != nil {
-		x.trace.Last().Connected = x.client.Loop().Now()
-	}
-}
+func (x *Exchange) traceConnected() { x.trace.Last().Connected = x.client.Loop().Now() }
 
 // traceHead tells that the final head is there.
 func (x *Exchange) traceHead(status int) {
-	if x.trace != nil {
-		last := x.trace.Last()
-		last.FirstByte, last.Status = x.client.Loop().Now(), status
-	}
+	last := x.trace.Last()
+	last.FirstByte, last.Status = x.client.Loop().Now(), status
 }
 
 // traceFailed tells that an attempt has come to nothing: err is why.
 func (x *Exchange) traceFailed(err error) {
-	if x.trace == nil || err == nil || wire.Waits(err) {
+	if err == nil || wire.Waits(err) {
 		return
 	}
 	last := x.trace.Last()
@@ -80,9 +71,6 @@ func (x *Exchange) traceFailed(err error) {
 // tellTrace ends what is traced, and hands it to whoever tells of it.
 func (x *Exchange) tellTrace(r *record.Record) {
 	t := x.trace
-	if t == nil {
-		return
-	}
 	t.End, t.Now = x.client.Loop().Now(), time.Now()
 	if last := t.Last(); last != nil && last.End == 0 {
 		last.End = t.End

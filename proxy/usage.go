@@ -13,7 +13,7 @@ import (
 // what a model has said would have it counted again.
 func (x *Exchange) beginUsage() {
 	r := x.attempt.resp
-	if x.route.Usage == nil || r.Status/100 != 2 || string(x.kept.of(x.kept.method)) != "POST" {
+	if r.Status/100 != 2 || string(x.kept.of(x.kept.method)) != "POST" {
 		return
 	}
 	switch events := x.body == head.Events; {
@@ -39,9 +39,6 @@ func isJSON(contentType []byte) bool {
 
 // tellTokens tells what has been read.
 func (x *Exchange) tellTokens(r *record.Record) {
-	if x.route.Usage == nil {
-		return
-	}
 	r.NoTokens = x.noTokens
 	if r.Model == "" {
 		r.Model = x.route.Usage.ModelIn(x.kept.of(x.kept.path))

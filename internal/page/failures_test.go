@@ -34,6 +34,9 @@ func TestWhatIsAFailure(t *testing.T) {
 		if got := len(f.latest()) == 1; got != tc.want {
 			t.Errorf("%s is shown: %v, want %v", tc.name, got, tc.want)
 		}
+		if tc.want && !tc.r.Remarkable() {
+			t.Errorf("the page is not told of %s", tc.name)
+		}
 	}
 }
 

@@ -3,7 +3,7 @@
 // is to the day on which the edge can go.
 //
 //	p := page.New(page.Options{Metrics: registry, ...})
-//	edge.Observe(p)   // keeps the kinds of failures
+//	edge.ObserveRemarkable(p)   // keeps the kinds of failures
 //	p.Write(w, page.Viewer{})
 //	p.Close()
 //

@@ -24,7 +24,7 @@ func (s *Service) startPage(conf config.Config) {
 		Upstreams: func() map[string]string { return addresses(s.edge.Config()) },
 		Removal:   removal, Version: s.o.Version,
 	})
-	s.edge.Observe(s.page)
+	s.edge.ObserveRemarkable(s.page)
 }
 
 // removalOf picks what the page shows of a census.

@@ -156,7 +156,7 @@ func (s *Service) start(conf config.Config) error {
 	}
 	s.edge.OpenCredentials(s.ring.Open)
 	s.traces = otlp.New(s.log, s.o.Version)
-	s.edge.Observe(s.traces)
+	s.edge.ObserveRemarkable(s.traces)
 	s.edge.OpenStores(s.shares.Open)
 	s.metrics.Registry.MustRegister(s.ring, s.traces, s.shares)
 	next, err := s.compileWith(conf)

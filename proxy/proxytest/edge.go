@@ -75,7 +75,7 @@ func startEdge(t testing.TB, n int, url string, own *upstream.Credential, change
 	e := &Edge{T: t, Log: &Log{}, traced: &traced{}, metrics: record.NewMetrics("test", func() float64 { return 0 })}
 	logger := zerolog.New(e.Log)
 	e.Edge = proxy.NewEdge(logger, e.Log, e.metrics, loops)
-	e.Edge.Observe(e.traced)
+	e.Edge.ObserveRemarkable(e.traced)
 	e.Edge.OpenCredentials(func(string, config.Auth) (*upstream.Credential, func(), error) { return own, func() {}, nil })
 	e.Edge.OpenStores(func(conf config.Shared) (route.Store, func(), error) { // none is ever reached
 		return route.Store{Lender: admit.NewLender(conf.Closed), Secret: new([32]byte)}, func() {}, nil

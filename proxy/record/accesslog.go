@@ -25,11 +25,11 @@ func NewAccessLog(out io.Writer, loops int) *AccessLog {
 // Switch has lines written from now on, or not.
 func (a *AccessLog) Switch(on bool) { a.off.Store(!on) }
 
+// On reports whether lines are written.
+func (a *AccessLog) On() bool { return !a.off.Load() }
+
 // Observe implements Observer. The fields of the line are an allow-list.
 func (a *AccessLog) Observe(r *Record) {
-	if a.off.Load() {
-		return
-	}
 	l := &a.lines[r.Loop]
 	l.begin()
 	l.bytes(`,"request_id":`, r.ID)

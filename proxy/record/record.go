@@ -95,6 +95,13 @@ type Record struct {
 	Err  error
 }
 
+// Remarkable reports whether there is more to tell than of most exchanges: something has
+// failed, was refused or incomplete, or has moved, or is told as spans.
+func (r *Record) Remarkable() bool {
+	return r.Status >= 400 || r.Code != edgeerr.None || r.CORSRefused != "" || r.Ending == StreamIncomplete ||
+		len(r.Moved) > 0 || r.Trace != nil
+}
+
 // Attempt is one at an upstream that the request has left for another one.
 type Attempt struct {
 	Upstream string

@@ -57,6 +57,10 @@ type Route struct {
 	BodyLimit      int64
 	Heartbeat      time.Duration
 
+	// PassedOver has a bit for each step of an exchange for which the route has nothing to do.
+	// It is set before the first one, by who knows the steps.
+	PassedOver uint32
+
 	ResponseHead, StreamIdle time.Duration
 	Metrics                  *record.Route
 	// What may not pass in trailers, or a credential could come by them that the head
