@@ -186,6 +186,7 @@ func (x *Exchange) fill(f *head.Forwarded) {
 	f.Strip, f.Prefix, f.Host = rt.Strip, a.target.Prefix, a.target.Host
 	f.ID, f.Name = x.kept.of(x.kept.id), x.edge.name
 	f.Client, f.Secure, f.Trusted = x.client.address, x.client.tls, x.snap.Trusts(x.client.address)
+	f.Sender = x.client.store.sender.of(x.client.address, x.client.tls)
 	f.WithholdOrigin, f.Parameters, f.Claims = rt.WithholdOrigin, rt.Parameters, rt.Claims
 	if c := x.caller; c != nil && c.passed != nil {
 		f.Says = c.passed

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -28,6 +29,7 @@ type store struct {
 	parser    *head.Parser  // of all requests of the loop: it is used within one call of Parse
 	record    record.Record // of the exchange that ends just now, else empty
 	date      date
+	sender    sender
 	explains  *Explanation    // of the request that a person asks about; nil on every loop
 	seen      *identity.Cache // nil until a route asks for tokens
 	callers   *who.Cache      // nil where nobody counts them
@@ -64,6 +66,23 @@ func (d *date) at(now time.Duration) []byte {
 		d.text, d.made = fasthttp.AppendHTTPDate(d.text[:0], time.Now()), now
 	}
 	return d.text
+}
+
+// sender is what heads of requests say of the client who asks: an edge is often called by few
+// addresses, and a client asks often.
+type sender struct {
+	address netip.Addr
+	secure  bool
+	text    []byte
+}
+
+// of returns the text, until it is called again.
+func (s *sender) of(address netip.Addr, secure bool) []byte {
+	if s.text == nil || s.address != address || s.secure != secure {
+		s.address, s.secure = address, secure
+		s.text = head.AppendSender(s.text[:0], address, secure)
+	}
+	return s.text
 }
 
 // A shelf holds what is cleared and may be taken: nothing on it points into a buffer,

@@ -32,6 +32,9 @@ type Forwarded struct {
 	Name []byte
 	// Secure tells that the client's connection has TLS.
 	Secure bool
+	// Sender is AppendSender of Client and Secure; nil: it is made here. All requests of a
+	// client have the same.
+	Sender []byte
 	// Trusted tells that the client is a proxy whose word about others is believed.
 	Trusted bool
 	// WithholdOrigin keeps the page's origin from the upstream.
@@ -223,10 +226,10 @@ func (f *Forwarded) owns(field *rewrite.Field, k kind) bool {
 // trusted proxy has said of that is kept and continued; anybody else's word for
 // it has been dropped.
 func (f *Forwarded) appendForwarding(dst []byte) []byte {
-	proto := "http"
-	if f.Secure {
-		proto = "https"
+	if !f.Trusted {
+		return f.appendStranger(dst)
 	}
+	proto := scheme(f.Secure)
 	dst = append(dst, "X-Forwarded-For: "...)
 	dst, _ = f.appendSaid(dst, kForwardedFor, ", ")
 	dst = f.Client.AppendTo(dst)
@@ -244,15 +247,38 @@ func (f *Forwarded) appendForwarding(dst []byte) []byte {
 	if dst = append(dst, "\r\n"...); !said && len(f.Request.Host) == 0 {
 		dst = dst[:mark] // HTTP/1.0 can do without Host
 	}
-	if !f.Trusted {
-		return dst
-	}
 	mark = len(dst)
 	dst = append(dst, "Forwarded: "...)
 	if dst, said = f.appendSaid(dst, kForwarded, ", "); !said {
 		return dst[:mark]
 	}
 	return f.appendForwardedElement(dst, proto)
+}
+
+// appendStranger is appendForwarding for a client who is not believed in what he says.
+func (f *Forwarded) appendStranger(dst []byte) []byte {
+	if f.Sender != nil {
+		dst = append(dst, f.Sender...)
+	} else {
+		dst = AppendSender(dst, f.Client, f.Secure)
+	}
+	if host := f.Request.Host; len(host) > 0 { // HTTP/1.0 can do without
+		dst = append(append(append(dst, "X-Forwarded-Host: "...), host...), "\r\n"...)
+	}
+	return dst
+}
+
+// AppendSender appends the lines that tell of a client and of the scheme by which it asks.
+func AppendSender(dst []byte, client netip.Addr, secure bool) []byte {
+	dst = client.AppendTo(append(dst, "X-Forwarded-For: "...))
+	return append(append(append(dst, "\r\nX-Forwarded-Proto: "...), scheme(secure)...), "\r\n"...)
+}
+
+func scheme(secure bool) string {
+	if secure {
+		return "https"
+	}
+	return "http"
 }
 
 // appendForwardedElement appends this hop in the form of RFC 7239 section 4.
@@ -273,9 +299,6 @@ func (f *Forwarded) appendForwardedElement(dst []byte, proto string) []byte {
 // appendSaid appends what a trusted proxy has said in the fields of a kind, each
 // followed by behind; where that is empty, the last word counts.
 func (f *Forwarded) appendSaid(dst []byte, k kind, behind string) (out []byte, said bool) {
-	if !f.Trusted {
-		return dst, false
-	}
 	mark := len(dst)
 	for i, other := range f.Request.kinds {
 		if other != k || len(f.Request.Fields[i].Value) == 0 {
