@@ -24,6 +24,30 @@ var profiled = []string{
 	module + "proxy/wire.(*Conn).Read",
 }
 
+// TestTheProfileIsOfThisCode holds that the program is built by a profile that names its hot
+// functions as they are named now, and nothing of the machine that it was taken on.
+func TestTheProfileIsOfThisCode(t *testing.T) {
+	root, err := moduleRoot()
+	testkit.Must(t, err)
+	for _, fault := range profileFaults(parsed(t, filepath.Join(root, "cmd/apim-edge/default.pgo"))) {
+		t.Errorf("cmd/apim-edge/default.pgo %s; run make profile", fault)
+	}
+}
+
+// TestHotFunctionsAreThere: where one has been renamed, the profile is of other code.
+func TestHotFunctionsAreThere(t *testing.T) {
+	for _, name := range profiled {
+		folder, rest, _ := strings.Cut(strings.TrimPrefix(name, module), ".(*")
+		receiver, method, _ := strings.Cut(rest, ").")
+		declaration := regexp.MustCompile(`(?m)^func \(\w+ \*` + receiver + `\) ` + method + `\(`)
+		if !slices.ContainsFunc(testkit.Files(t, filepath.Join("..", folder, "*.go")), func(file string) bool {
+			return declaration.MatchString(testkit.Read(t, file))
+		}) {
+			t.Errorf("there is no %s any more: name what every exchange goes through now in profiled, and run make profile", name)
+		}
+	}
+}
+
 func parsed(t *testing.T, file string) *profile.Profile {
 	t.Helper()
 	p, err := profile.ParseData([]byte(testkit.Read(t, file)))
