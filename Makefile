@@ -22,7 +22,7 @@ test: ## unit tests: no network beyond loopback, no root
 
 .PHONY: race
 race: ## unit tests under the race detector
-	go test -race ./...
+	go test -pgo=off -race ./...
 
 .PHONY: generate
 generate: ## write the generated references anew
