@@ -22,6 +22,7 @@ type instance struct {
 	process *proc.Process
 	leg     workload.Leg
 	target  client.Target
+	admin   string // its address for figures of itself
 	metrics string
 	log     string // file of its access log; empty: it has none
 }
@@ -51,6 +52,7 @@ func (b *bench) startPeer(p *peers.Peer, leg workload.Leg, how manner) (*instanc
 type manner struct {
 	threads int  // loops or workers; 0: one for each of its CPUs
 	tokens  bool // only who shows a token passes
+	pprof   bool // its admin address serves profiles
 }
 
 func (b *bench) startPeerIn(where place, p *peers.Peer, leg workload.Leg, how manner) (*instance, error) {
@@ -76,7 +78,7 @@ func (b *bench) startPeerIn(where place, p *peers.Peer, leg workload.Leg, how ma
 	if err != nil {
 		return nil, err
 	}
-	i := &instance{peer: p, process: process, leg: leg, target: b.target(where, p, conf), log: spec.Output}
+	i := &instance{peer: p, process: process, leg: leg, target: b.target(where, p, conf), admin: conf.Admin(), log: spec.Output}
 	if how.tokens {
 		if i.target, err = b.withToken(i.target); err != nil {
 			i.stop()
@@ -127,7 +129,7 @@ func (b *bench) describe(where place, p *peers.Peer, leg workload.Leg, how manne
 		UpstreamTLS: leg != workload.Plain, ClientTLS: leg == workload.TLSBoth,
 		CAFile: b.certs.CertFile, CertFile: b.certs.CertFile, KeyFile: b.certs.KeyFile, PairFile: b.certs.pairFile,
 		Key: mock.Key, Cores: cmp.Or(how.threads, b.options.Cores), Connections: b.mostConnections(), Files: b.files,
-		AccessLog: p.AccessLog, Census: p.Census, Variant: p.Variant, UpstreamHost: cmp.Or(where.name, where.upstream.host), Resolver: where.resolver,
+		AccessLog: p.AccessLog, Census: p.Census, Pprof: how.pprof, Variant: p.Variant, UpstreamHost: cmp.Or(where.name, where.upstream.host), Resolver: where.resolver,
 	}
 	if how.tokens {
 		conf.Tokens = &b.issuer.Files

@@ -3,6 +3,7 @@
 //
 //	go run ./bench --quick
 //	go run ./bench --peers newest --only small-closed,events-busy --out bench/results/mine
+//	go run ./bench --profile cmd/apim-edge/default.pgo
 package main
 
 import (
@@ -60,6 +61,9 @@ func command(ctx context.Context, args []string) error {
 	out := flags.String("out", "", "folder for the results (bench/results/<date>)")
 	render := flags.String("render", "", "only write tables and plots anew from this results.json")
 	publishing := flags.String("publish", "", "only put the tables of this results.json into README.md and docs/performance.md")
+	profiling := flags.String("profile", "", "compare nothing: write into this file where apim-edge spends its time, for the compiler.\n"+
+		"It takes "+strings.Join(profileWorkloads, ",")+" on all legs, or --only and --legs,\n"+
+		"and of each so many whole seconds as --window says ("+profileWindow.String()+")")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -79,6 +83,9 @@ func command(ctx context.Context, args []string) error {
 	o := options{
 		Peers: words(*chosen), Workloads: words(*only), Legs: words(*legs), Rounds: *rounds, Cores: *cores,
 		Out: *out, Size: workload.Full(), Root: root, Command: strings.Join(append([]string{"bench"}, args...), " "),
+	}
+	if *profiling != "" {
+		return collectProfile(ctx, o, *window, *profiling)
 	}
 	o.complete(*quick)
 	if *window > 0 {

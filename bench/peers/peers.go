@@ -101,6 +101,7 @@ type Instance struct {
 	Files        int // file descriptors that may be open
 	AccessLog    bool
 	Census       bool
+	Pprof        bool // the admin address serves profiles
 	Variant      Variant
 	// Tokens has the peer let only those through who show a token of this issuer, and show
 	// Key to the upstream itself; nil: everybody passes, with a key of his own.

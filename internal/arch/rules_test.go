@@ -126,6 +126,7 @@ var onlyIn = []struct {
 	{"go.opentelemetry.io/...", []pattern{"internal/otlp", "e2e"}, "the rest of the code sees times of an exchange"},
 	{"github.com/coreos/...", []pattern{"internal/sockets", "cmd/..."}, "only who starts and ends the process speaks with systemd"},
 	{"github.com/redis/...", []pattern{"internal/shares"}, "the rest of the code sees what was lent"},
+	{"github.com/google/pprof/...", []pattern{"bench"}, "the edge serves profiles and reads none"},
 	{"github.com/rs/cors", []pattern{"corsx"}, "CORS is decided in one place"},
 	{"net/http", []pattern{
 		"corsx", // rs/cors is asked with its types

@@ -94,6 +94,9 @@ func (c *Cell) measure(ctx context.Context, meter *client.Meter) (*Sample, windo
 	meter.Switch(true)
 	errorsBefore := meter.Errors.Load()
 	before := c.read(meter)
+	if c.Began != nil {
+		c.Began()
+	}
 	if err := c.until(ctx, c.Size.Window, func() bool { return meter.Units.Load() > before.units }); err != nil {
 		return nil, window{}, err
 	}

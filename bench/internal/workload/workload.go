@@ -135,6 +135,9 @@ type Cell struct {
 	LoadCores int
 	// CountCalls asks for the extra pass with allocations and system calls.
 	CountCalls bool
+	// Began, where it is given, is called when a window begins: the load is complete and
+	// goes on until its end.
+	Began func()
 	// ID is unique in the run; it names silent exchanges.
 	ID string
 }
