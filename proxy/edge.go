@@ -12,7 +12,6 @@ import (
 	"github.com/apim-edge/apim-edge/internal/identity"
 	"github.com/apim-edge/apim-edge/internal/identity/issuer"
 	"github.com/apim-edge/apim-edge/proxy/admit"
-	"github.com/apim-edge/apim-edge/proxy/head"
 	"github.com/apim-edge/apim-edge/proxy/record"
 	"github.com/apim-edge/apim-edge/proxy/route"
 	"github.com/apim-edge/apim-edge/proxy/upstream"
@@ -52,7 +51,7 @@ func NewEdge(log zerolog.Logger, access io.Writer, metrics *record.Metrics, loop
 	e.registry.OnChange = e.upstreamChanged
 	e.stores = map[*wire.Loop]*store{}
 	for i, l := range loops {
-		e.stores[l] = &store{parser: head.NewParser(), number: i}
+		e.stores[l] = newStore(i)
 		l.OnPanic(func(stack string) { log.Error().Str("stack", stack).Msg("panic on an event loop") })
 	}
 	e.onlookers = []record.Observer{record.NewRefusedPages(log), record.NewUnreachable(log)}

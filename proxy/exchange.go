@@ -130,7 +130,7 @@ func (x *Exchange) note() {
 	k.method = k.keepMethod(r.Method)
 	k.family, k.version = x.client.store.agents.Look(r.UserAgent)
 	if len(r.ID) == 0 {
-		k.makeID()
+		k.makeID(&x.client.store.random)
 	} else {
 		k.id = k.keep(r.ID, record.IDBytes)
 	}

@@ -72,8 +72,10 @@ type Explanation struct {
 // for that. It is counted among them for as long as it lasts, and refused like them.
 func (e *Edge) Explain(request []byte) Explanation {
 	out := &Explanation{}
+	s := newStore(0)
+	s.explains = out
 	c := &Client{
-		Conn: wire.Unconnected(), edge: e, store: &store{parser: head.NewParser(), explains: out},
+		Conn: wire.Unconnected(), edge: e, store: s,
 		address: netip.MustParseAddr("127.0.0.1"), tls: e.Config().Listen.TLS.CertFile != "",
 	}
 	c.in = c.Loop().GetBuf()

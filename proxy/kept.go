@@ -69,16 +69,15 @@ func (k *kept) since(at, limit int) text {
 func (k *kept) from(at int) text { return text{uint16(at), uint16(len(k.array))} }
 
 // makeID gives the exchange an id of its own.
-func (k *kept) makeID() {
+func (k *kept) makeID(random *rand.PCG) {
 	at := len(k.array)
-	k.array = appendID(k.array)
+	k.array = appendID(k.array, random.Uint64(), random.Uint64())
 	k.id = k.from(at)
 }
 
-// appendID appends a request id: 128 random bits in hexadecimal.
-func appendID(dst []byte) []byte {
-	for range 2 {
-		n := rand.Uint64()
+// appendID appends a request id of 128 random bits, in hexadecimal. They are not secret.
+func appendID(dst []byte, random ...uint64) []byte {
+	for _, n := range random {
 		dst = binary.LittleEndian.AppendUint64(dst, hexadecimal(uint32(n)))
 		dst = binary.LittleEndian.AppendUint64(dst, hexadecimal(uint32(n>>32)))
 	}

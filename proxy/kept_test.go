@@ -3,6 +3,7 @@ package proxy
 import (
 	"encoding/binary"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -57,6 +58,27 @@ func TestHexadecimal(t *testing.T) {
 		slices.Reverse(digits)
 		if want := fmt.Sprintf("%08x", n); string(digits) != want {
 			t.Fatalf("%d is %s, want %s", n, digits, want)
+		}
+	}
+}
+
+// TestIDsDiffer holds that neither one loop nor two make an id twice.
+func TestIDsDiffer(t *testing.T) {
+	seen := map[string]bool{}
+	a, b := newStore(0), newStore(0)
+	for range 5000 {
+		for _, s := range []*store{a, b} {
+			var k kept
+			k.makeID(&s.random)
+			seen[string(k.of(k.id))] = true
+		}
+	}
+	if len(seen) != 10000 {
+		t.Errorf("%d ids of 10000 differ", len(seen))
+	}
+	for id := range seen {
+		if !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(id) {
+			t.Fatalf("%q is an id", id)
 		}
 	}
 }

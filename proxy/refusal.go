@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -33,7 +34,7 @@ const requestIDSize = 32
 func PlainOnTLS() []byte {
 	o := head.Own{
 		Err: edgeerr.New(edgeerr.RequestMalformed, "this is plain HTTP on a TLS port; use https:// in base_url"),
-		ID:  appendID(nil), Date: time.Now(), Close: true,
+		ID:  appendID(nil, rand.Uint64(), rand.Uint64()), Date: time.Now(), Close: true,
 	}
 	return o.Append(nil)
 }
@@ -60,7 +61,7 @@ func (e *Edge) NewRefusal() *Refusal {
 
 // Next returns the text with an id of its own, until it is called again.
 func (r *Refusal) Next() []byte {
-	appendID(r.text[:r.id])
+	appendID(r.text[:r.id], rand.Uint64(), rand.Uint64())
 	return r.text
 }
 

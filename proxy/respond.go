@@ -52,7 +52,7 @@ func (x *Exchange) composeError(err error) {
 // first route that allows the origin serves.
 func (x *Exchange) ownAnswer(e *edgeerr.Error) *head.Own {
 	if x.kept.id == (text{}) {
-		x.kept.makeID()
+		x.kept.makeID(&x.client.store.random)
 	}
 	o := &head.Own{
 		Err: e, ID: x.kept.of(x.kept.id), Date: time.Now(), Method: x.kept.of(x.kept.method), Origin: x.kept.of(x.kept.origin),

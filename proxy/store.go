@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"math/rand/v2"
 	"net/netip"
 	"time"
 
@@ -35,8 +36,13 @@ type store struct {
 	callers   *who.Cache      // nil where nobody counts them
 	agents    record.Agents
 	shown     memo.Table[shownTarget]
+	random    rand.PCG  // of request ids; what package rand makes by itself costs more, and is a secret
 	number    int       // of the loop
 	keys      limitKeys // of routes with limits
+}
+
+func newStore(loop int) *store {
+	return &store{parser: head.NewParser(), number: loop, random: *rand.NewPCG(rand.Uint64(), rand.Uint64())} //nolint:gosec // ids are no secret
 }
 
 // A request is the head of one, and what was decided about the credentials in it: all that
