@@ -325,25 +325,6 @@ func (a *attempt) invalid(err error) error {
 	return edgeerr.Wrap(edgeerr.UpstreamInvalidResponse, err)
 }
 
-// relayInterim passes a 1xx response on (RFC 9110 section 15.2), but for those
-// that the client cannot expect.
-func (a *attempt) relayInterim(x *Exchange) error {
-	if !x.traits.HTTP10 && (a.resp.Status != 100 || x.traits.Expect) {
-		out := x.client.Loop().GetBuf()
-		answer := x.relayed()
-		out.Set(answer.AppendInterim(out.Empty()))
-		if _, err := x.client.Send(out); err != nil {
-			return edgeerr.Wrap(edgeerr.ClientLeft, err)
-		}
-	}
-	a.resp.Clear()
-	if a.in.Let(); a.in.Len() == 0 {
-		a.in.Release()
-		a.in = nil
-	}
-	return nil
-}
-
 // takeBody returns what has come of the body behind the head, which is done with:
 // a stream that is silent needs neither. The caller has it from then on. The head's
 // aliases go before Let gives up its bytes.

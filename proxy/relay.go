@@ -83,6 +83,25 @@ func (x *Exchange) prepareRelay() {
 	}
 }
 
+// relayInterim passes a 1xx response on (RFC 9110 section 15.2), but for those
+// that the client cannot expect.
+func (a *attempt) relayInterim(x *Exchange) error {
+	if !x.traits.HTTP10 && (a.resp.Status != 100 || x.traits.Expect) {
+		out := x.client.Loop().GetBuf()
+		answer := x.relayed()
+		out.Set(answer.AppendInterim(out.Empty()))
+		if _, err := x.client.Send(out); err != nil {
+			return edgeerr.Wrap(edgeerr.ClientLeft, err)
+		}
+	}
+	a.resp.Clear()
+	if a.in.Let(); a.in.Len() == 0 {
+		a.in.Release()
+		a.in = nil
+	}
+	return nil
+}
+
 // beginSight looks at a refusal of the upstream, to tell what it means: at its head and
 // what has come of its body, and later at what comes next.
 func (x *Exchange) beginSight() {
