@@ -298,7 +298,7 @@ func (a *attempt) takeHead(x *Exchange) (final bool, err error) {
 		if x.trace != nil {
 			x.traceHead(status)
 		}
-		x.kept.apim = x.kept.keep(a.resp.APIMID, record.IDBytes)
+		x.kept.apim = x.kept.instead(x.kept.apim, a.resp.APIMID, record.IDBytes)
 		a.resp.Settle(x.traits.Head)
 		if a.resp.Idle >= 0 {
 			a.conn.MayIdle(time.Duration(a.resp.Idle) * time.Second)

@@ -41,6 +41,15 @@ func (k *kept) keep(p []byte, limit int) text {
 	return k.since(at, limit)
 }
 
+// instead is keep for p in the place of t, which was kept last, or of none: what comes once
+// with each attempt is not to fill the array.
+func (k *kept) instead(t text, p []byte, limit int) text {
+	if t != (text{}) && int(t.to) == len(k.array) {
+		k.array = k.array[:t.from]
+	}
+	return k.keep(p, limit)
+}
+
 // keepMethod keeps a method that could be one. What a client has sent behind a body
 // that is longer than it says stands where the next method is expected, and may be
 // a key.

@@ -50,6 +50,19 @@ func TestWhatIsCutIsNotHeld(t *testing.T) {
 	}
 }
 
+// TestWhatComesAgainTakesNoMoreRoom has many attempts tell of themselves.
+func TestWhatComesAgainTakesNoMoreRoom(t *testing.T) {
+	var k kept
+	k.path = k.keep([]byte("/path"), 20)
+	for i := range 100_000 {
+		id := fmt.Sprintf("id-%d", i)
+		k.apim = k.instead(k.apim, []byte(id), 20)
+		if got := string(k.of(k.apim)); got != id || string(k.of(k.path)) != "/path" || len(k.array) > 20 {
+			t.Fatalf("%q is kept as %q, in %q", id, got, k.array)
+		}
+	}
+}
+
 // TestHexadecimal holds that a word has the eight digits of its number, the lowest first.
 func TestHexadecimal(t *testing.T) {
 	for n := range uint32(1 << 10) {
