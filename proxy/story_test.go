@@ -11,9 +11,15 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/apim-edge/apim-edge/corsx"
 	"github.com/apim-edge/apim-edge/internal/config"
 	"github.com/apim-edge/apim-edge/internal/edgeerr"
+	"github.com/apim-edge/apim-edge/internal/identity"
+	"github.com/apim-edge/apim-edge/proxy/admit"
+	"github.com/apim-edge/apim-edge/proxy/bridge"
 	"github.com/apim-edge/apim-edge/proxy/record"
+	"github.com/apim-edge/apim-edge/proxy/route"
+	"github.com/apim-edge/apim-edge/proxy/trace"
 )
 
 // TestExplainStopsWhereTheStorySends holds that the steps which explain runs are
@@ -87,5 +93,35 @@ func TestExplainComesToWhatTheStoryComesTo(t *testing.T) {
 				t.Errorf("%d exchanges are left", n)
 			}
 		})
+	}
+}
+
+// TestAStepIsPassedOverWhereItHasNothingToDo: a gate that a route has is never one of those.
+func TestAStepIsPassedOverWhereItHasNothingToDo(t *testing.T) {
+	optional := []string{"answerPreflight", "checkUpgrade", "beginTrace", "authenticate", "limit", "cross", "findModel"}
+	for _, tc := range []struct {
+		with  string
+		taken []string
+		s     route.Snapshot
+		r     route.Route
+	}{
+		{"nothing", nil, route.Snapshot{}, route.Route{}},
+		{"CORS", []string{"answerPreflight"}, route.Snapshot{}, route.Route{CORS: &corsx.Policy{}}},
+		{"cors.check_upgrades", []string{"checkUpgrade"}, route.Snapshot{}, route.Route{CheckUpgrades: true}},
+		{"traces", []string{"beginTrace"}, route.Snapshot{Sampler: trace.NewSampler(1)}, route.Route{}},
+		{"a gate", []string{"authenticate"}, route.Snapshot{}, route.Route{Gate: &identity.Gate{}}},
+		{"limits", []string{"limit"}, route.Snapshot{}, route.Route{Limit: &admit.Limit{}}},
+		{"a bridge", []string{"cross", "findModel"}, route.Snapshot{}, route.Route{Bridge: &bridge.Table{}}},
+	} {
+		tc.s.Routes = []*route.Route{&tc.r}
+		passOver(&tc.s)
+		for i := range story {
+			name := runtime.FuncForPC(reflect.ValueOf(story[i].take).Pointer()).Name()
+			name = name[strings.LastIndexByte(name, '.')+1:]
+			want := slices.Contains(optional, name) && !slices.Contains(tc.taken, name)
+			if got := tc.r.PassedOver>>i&1 == 1; got != want {
+				t.Errorf("with %s: %s is passed over: %v, want %v", tc.with, name, got, want)
+			}
+		}
 	}
 }
