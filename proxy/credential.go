@@ -10,8 +10,8 @@ import (
 // An upstream may have a credential of the edge itself. Of two keys it may refuse the
 // first: a 401 says that nothing ran, so the request is sent once more, with the second.
 
-// show chooses what the attempt shows of the edge's own credential. It is asked each time that the attempt goes on
-// waiting for a connection: what has ended meanwhile is not sent.
+// show chooses what the attempt shows of the edge's own credential. It is asked each time that
+// the attempt goes on waiting for a connection: what has ended meanwhile is not sent.
 func (a *attempt) show() error {
 	if a.shown = a.target.Credential.Shown(); a.shown.Line != nil {
 		return nil

@@ -85,8 +85,8 @@ func (k *kept) makeID(random *rand.PCG) {
 }
 
 // appendID appends a request id of 128 random bits, in hexadecimal. They are not secret.
-func appendID(dst []byte, random ...uint64) []byte {
-	for _, n := range random {
+func appendID(dst []byte, a, b uint64) []byte {
+	for _, n := range [...]uint64{a, b} {
 		dst = binary.LittleEndian.AppendUint64(dst, hexadecimal(uint32(n)))
 		dst = binary.LittleEndian.AppendUint64(dst, hexadecimal(uint32(n>>32)))
 	}

@@ -83,8 +83,8 @@ func (h Head) Of(body []byte) Hint {
 // bytes. A text that two pieces share is not known. Its zero value looks at nothing.
 type Sight struct {
 	head  Head
-	known Hint  // by the text
-	left  int32 // how many bytes are still looked at
+	known Hint // by the text
+	left  int  // how many bytes are still looked at
 }
 
 // Begin begins to look at the body of an answer with that head.
@@ -92,11 +92,11 @@ func (s *Sight) Begin(h Head) { *s = Sight{head: h, known: Unknown, left: Most} 
 
 // Look looks at a piece. It keeps nothing of it.
 func (s *Sight) Look(piece []byte) {
-	piece = piece[:min(len(piece), int(s.left))]
+	piece = piece[:min(len(piece), s.left)]
 	if len(piece) == 0 {
 		return
 	}
-	s.left -= int32(len(piece)) //nolint:gosec // as many as were left at most
+	s.left -= len(piece)
 	var room [Most]byte
 	if s.known = s.head.byText(fold(room[:0], piece)); s.known != Unknown {
 		s.left = 0
