@@ -40,11 +40,7 @@ func (c *crossing) grown() bool { return cap(c.content) > wire.BufSize }
 // cross reads the line of a request whose route has a bridge: which operation it is, and
 // whether the upstream has it. What the edge knows itself, it answers.
 func (x *Exchange) cross() error {
-	table := x.route.Bridge
-	if table == nil {
-		return nil
-	}
-	r := x.req
+	table, r := x.route.Bridge, x.req
 	contentType, encoded, ok := r.Content()
 	if !ok {
 		return edgeerr.New(edgeerr.ModelUnreadable, "Content-Type or Content-Encoding stands in the request twice")

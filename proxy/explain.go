@@ -81,10 +81,7 @@ func (e *Edge) Explain(request []byte) Explanation {
 	c.in = c.Loop().GetBuf()
 	c.in.Add(request)
 	x := begin(c)
-	var err error
-	for x.step = 0; err == nil && int(x.step) < explained; x.step++ {
-		err = story[x.step].take(x)
-	}
+	err := x.take(explained)
 	if x.admitted {
 		e.running.Leave()
 	}

@@ -16,9 +16,6 @@ import (
 // body, of which nothing is read for who is refused.
 func (x *Exchange) limit() error {
 	l := x.route.Limit
-	if l == nil {
-		return nil
-	}
 	if x.client.store.explains != nil {
 		return x.heed(l.Explain()) // who asks what would be does not count
 	}

@@ -13,7 +13,7 @@ import (
 // the edge (RFC 6455 section 10.2). Who is no browser can say any origin, or
 // none, and gains nothing by it.
 func (x *Exchange) checkUpgrade() error {
-	if !x.req.Websocket || !x.route.CheckUpgrades || x.req.Origin == nil || x.route.CORS.Allows(x.req.Origin) {
+	if !x.req.Websocket || x.req.Origin == nil || x.route.CORS.Allows(x.req.Origin) {
 		return nil
 	}
 	x.refused = corsx.CauseOrigin
@@ -38,7 +38,7 @@ func (x *Exchange) refusedOfPage() string {
 // remembers the permission itself is said by Access-Control-Max-Age alone (Fetch
 // standard, CORS-preflight cache).
 func (x *Exchange) answerPreflight() error {
-	if x.route.CORS == nil || !x.req.IsPreflight() {
+	if !x.req.IsPreflight() {
 		return nil
 	}
 	out := x.client.Loop().GetBuf()

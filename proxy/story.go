@@ -40,7 +40,8 @@ var story = [...]step{
 const explained = len(story) - 3
 
 // A step is one of the story. It is passed over on a route that has nothing for it to do: to
-// go there and see that would cost an exchange more than most steps do.
+// go there and see that would cost an exchange more than most steps do. So it does not ask
+// again for what on holds.
 type step struct {
 	take func(*Exchange) error
 	on   func(*route.Snapshot, *route.Route) bool
@@ -71,13 +72,8 @@ func passOver(s *route.Snapshot) {
 // exchange is over, and the client's connection free for what follows.
 func (x *Exchange) advance() (over bool) {
 	err := x.interruption()
-	for err == nil && int(x.step) < len(story) {
-		if x.passedOver>>x.step&1 == 0 {
-			err = story[x.step].take(x)
-		}
-		if err == nil {
-			x.step++
-		}
+	if err == nil {
+		err = x.take(len(story))
 	}
 	if wire.Waits(err) {
 		return false
@@ -87,6 +83,19 @@ func (x *Exchange) advance() (over bool) {
 	}
 	x.end(err)
 	return true
+}
+
+// take goes on with the steps in front of the end-th, but for those that are passed over.
+func (x *Exchange) take(end int) (err error) {
+	for err == nil && int(x.step) < end {
+		if x.passedOver>>x.step&1 == 0 {
+			err = story[x.step].take(x)
+		}
+		if err == nil {
+			x.step++
+		}
+	}
+	return err
 }
 
 // errAnswered ends the story early and well: reply is the answer.

@@ -14,11 +14,10 @@ import (
 
 // beginTrace decides whether the exchange is traced.
 func (x *Exchange) beginTrace() error {
-	sampler := x.snap.Sampler
-	if !sampler.On() || x.client.store.explains != nil {
+	if x.client.store.explains != nil {
 		return nil
 	}
-	if c, anew, traced := sampler.Begin(x.req.Traceparent); traced {
+	if c, anew, traced := x.snap.Sampler.Begin(x.req.Traceparent); traced {
 		x.trace = &trace.Trace{
 			Context: c, Anew: anew, Span: trace.NewSpan(), Start: x.start,
 			Route: x.snap.Config.Routes[x.route.Name].PathPrefix, Secure: x.client.tls,

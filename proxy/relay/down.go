@@ -305,13 +305,11 @@ func (d *Down) pass(in *wire.Buf) error {
 	if d.Track.InTrailer() {
 		return d.rest(in, 0, nil)
 	}
-	var data *[]byte
 	if d.Dechunk {
-		if data = d.Track.collect; data == nil {
-			data = new([]byte)
+		if d.Track.collect == nil {
+			d.Track.collect = new([]byte)
 		}
-		*data = (*data)[:0]
-		d.Track.collect = data
+		*d.Track.collect = (*d.Track.collect)[:0]
 	}
 	pass, err := d.Track.Scan(in.Bytes())
 	if err == nil && pass == in.Len() && !d.Dechunk {
@@ -323,7 +321,7 @@ func (d *Down) pass(in *wire.Buf) error {
 	// at. Where err is set nothing may pass, and pass is 0.
 	send := in.Bytes()[:pass]
 	if d.Dechunk {
-		send = *data
+		send = *d.Track.collect
 	}
 	if len(send) > 0 {
 		_, werr := d.To.Write(send)
